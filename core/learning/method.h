@@ -1,0 +1,124 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+#include "core/base/random.h"
+#include "core/base/result.h"
+#include "core/base/tensor_file.h"
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hilum::learning {
+
+/// Named tensors: a case as it comes out of the cache, a batch of views, or what a method can show.
+using TensorMap = std::map<std::string, at::Tensor>;
+
+/// What a method says about itself; the form, the command line and the docs come from it.
+struct MethodInfo {
+    std::string id;      ///< "hdxray-mae"
+    std::string title;   ///< "HD X-ray MAE"
+    std::string summary; ///< one sentence
+    std::vector<std::string> papers; ///< "Authors, title, venue year, arXiv number"
+    std::string input;   ///< "radiograph" | "volume" | ...: what `hilum prepare` must make
+    Json schema;         ///< optionsSchema of method and training options together, with the defaults of the method
+    struct Preset {
+        std::string id, title, summary;
+        Json options;    ///< the values that differ from the defaults
+    };
+    std::vector<Preset> presets; ///< the first is the default
+};
+
+/// Makes the views of one case on a loader thread. Thread-safe: everything it needs comes in as arguments.
+class ViewMaker {
+public:
+    virtual ~ViewMaker() = default;
+    /// \param item  arrays of one case as prepared (see cache_format.md), CPU.
+    /// \param rng   the stream of (seed, epoch, case): the same views whatever the number of threads.
+    /// \return      the views of this case, each without batch dimension; equal shapes for all cases, so that they stack.
+    virtual TensorMap makeViews(const TensorMap& item, Rng rng) const = 0;
+    /// The view used for held-out loss and watch cases: no augmentation.
+    virtual TensorMap makePlainView(const TensorMap& item) const = 0;
+};
+
+/// One step's outcome. `loss` is what is differentiated; `metrics` go to the curves.
+struct StepOutput {
+    at::Tensor loss; ///< [] scalar
+    std::map<std::string, double> metrics;
+};
+
+/// Where the training is: given to the hooks.
+struct StepClock {
+    std::int64_t step = 0;  ///< optimiser steps done
+    std::int64_t steps = 0; ///< planned
+    double epoch = 0;
+};
+
+/// The encoder of a trained model: enough for a downstream task to find it.
+struct EncoderExport {
+    Json architecture;  ///< kind and sizes
+    std::string prefix; ///< of its parameter names in the model file
+};
+
+/// A pre-training method. The trainer owns optimiser, precision, schedule, clipping, checkpoints, logging and cancellation.
+class PretrainingMethod {
+public:
+    virtual ~PretrainingMethod() = default;
+    virtual std::unique_ptr<ViewMaker> viewMaker() const = 0;
+    virtual torch::nn::Module& trainable() = 0; ///< all that is optimised and saved
+    /// Loss of one batch. \param batch views stacked to [B, ...] on the device. \param rng the stream of (seed, step).
+    /// Masks and corruption are drawn here or in the view maker, never from a global generator.
+    virtual StepOutput step(const TensorMap& batch, Rng rng) = 0;
+    virtual void afterOptimizerStep(const StepClock&) {}
+    virtual EncoderExport encoder() const = 0;
+    /// The input pipeline that `hilum` applies to an image before it reaches this model; stored in the model's metadata.
+    virtual Json inputPipeline() const = 0;
+
+    /// What the method shows of one case (no gradient): for masked reconstruction `input`, `mask` on the token grid (1 = hidden),
+    /// `corrupted`, `reconstruction` (un-normalised where it was trained on normalised targets), `error`, and metrics `loss`,
+    /// `hidden_fraction`, ... in `numbers`. Images are [C, H, W] (or [C, D, H, W]) float in [0, 1] of the pipeline's output.
+    /// \param request "seed"; "mask" may be in `item` to replace the drawn one; options of the method may be overridden
+    ///                ("mask_ratio_inside", "region_source", ...).
+    struct Shown {
+        TensorMap arrays;
+        Json numbers = Json::object();
+    };
+    virtual Shown reconstruct(const TensorMap& item, const Json& request) = 0;
+
+    /// Attention of every layer for one image with nothing hidden: [layers, heads, tokens, tokens] may be too large to keep,
+    /// so the caller asks for the layers' softmax matrices one by one. Grid shape of the tokens without class token.
+    /// Methods without transformer return an empty vector.
+    virtual std::vector<at::Tensor> attentionLayers(const TensorMap& /*item*/) { return {}; } // each [heads, tokens, tokens]
+    virtual std::vector<std::int64_t> tokenGrid() const { return {}; }
+    virtual bool hasClassToken() const { return false; }
+
+    /// The baselines and swaps of held-out evaluation that make sense for this method; see TrainingEvaluation in trainer.h.
+    virtual bool isMaskedReconstruction() const { return false; }
+};
+
+/// A registered method: how to describe and how to build it.
+struct MethodEntry {
+    MethodInfo info;
+    /// Builds the network. `options` is complete and checked against info.schema. Throws c10::Error or std::exception.
+    std::function<std::unique_ptr<PretrainingMethod>(const Json& options, Rng initialisation)> make;
+};
+
+/// The methods of this worker, registered explicitly (static registrars in archives are dropped by the linker).
+class MethodRegistry {
+public:
+    void add(MethodEntry entry);
+    const std::vector<MethodEntry>& entries() const { return m_entries; }
+    Result<const MethodEntry*> find(std::string_view id) const; ///< NotFound lists the known ones
+
+private:
+    std::vector<MethodEntry> m_entries;
+};
+
+/// Generated from HILUM_METHODS (app/worker/builtin_methods.cpp.in).
+void registerBuiltinMethods(MethodRegistry& registry);
+
+} // namespace hilum::learning
