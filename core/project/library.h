@@ -1,0 +1,84 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+#include "core/base/paths.h"
+#include "core/base/result.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The library of studies: one SQLite database, one writer. Files stay where they are and are linked.
+namespace hilum::project {
+
+using RowId = std::int64_t;
+
+struct SeriesRow {
+    RowId id = 0;
+    RowId study = 0;
+    std::string kind;         ///< as ItemKind's name
+    std::string format, modality, description, bodyPart, seriesUid;
+    std::string patientName, patientId, studyDate, studyDescription, studyUid; ///< for the window; never logged
+    std::int64_t width = 0, height = 0, slices = 0, frames = 1;
+    std::vector<path> files;  ///< absolute, in reading order; filled by `series(id)`, empty in lists
+    path where;               ///< file or folder
+    bool missing = false;     ///< its folder is gone or unmounted
+    Json notices = Json::array(), explanation = Json::object();
+    std::string thumbnailPng; ///< PNG bytes, may be empty; filled on request
+};
+
+struct ProblemRow {
+    RowId id = 0;
+    path file;
+    std::string code, reason, seenUtc;
+};
+
+struct ListRequest {
+    std::string search; ///< words, all must match name, id, description, modality, date (full-text index)
+    std::int64_t limit = 500, offset = 0;
+};
+
+/// What an import adds in one transaction.
+struct NewSeries {
+    SeriesRow row;
+    std::string thumbnailPng;
+};
+
+class Library {
+public:
+    /// Opens or makes `folder`/library.sqlite. Busy when another process holds it as writer; WrongVersion when made by a newer
+    /// program; works without WAL on network shares and read-only for read-only media (`readOnly()`).
+    static Result<std::unique_ptr<Library>> open(const path& folder);
+    virtual ~Library() = default;
+    virtual const path& folder() const = 0;
+    virtual bool readOnly() const = 0;
+
+    virtual Status addSeries(const std::vector<NewSeries>& series) = 0; ///< same series UID or same file again: updated, not doubled
+    virtual Status addProblems(const std::vector<ProblemRow>& problems) = 0;
+    virtual Status clearProblems() = 0;
+    virtual Result<std::vector<SeriesRow>> list(const ListRequest& request = {}) const = 0;
+    virtual Result<std::int64_t> count(const std::string& search = {}) const = 0;
+    virtual Result<SeriesRow> series(RowId id) const = 0;
+    virtual Result<std::string> thumbnail(RowId id) const = 0;
+    virtual Result<std::vector<ProblemRow>> problems() const = 0;
+    virtual Status remove(const std::vector<RowId>& series) = 0;       ///< forgets rows; files are never touched
+    virtual Result<std::int64_t> refreshMissing() = 0;                  ///< marks rows whose files are gone or back; returns the number missing
+    virtual Result<std::int64_t> relink(const path& from, const path& to) = 0; ///< moved folders; returns the number of series found again
+    virtual Status check() const = 0;                                   ///< integrity check of the database
+
+    /// Jobs: the durable part; the run folder is the record of everything else.
+    struct JobRow {
+        std::string id;         ///< random, also the folder's name
+        path run;
+        std::string method, preset, title, state; ///< queued running cancelling cancelled done failed lost
+        std::string createdUtc, message;
+        std::int64_t step = 0, steps = 0;
+    };
+    virtual Status putJob(const JobRow& job) = 0;
+    virtual Result<std::vector<JobRow>> jobs() const = 0;
+    virtual Status removeJob(const std::string& id) = 0;
+};
+
+} // namespace hilum::project

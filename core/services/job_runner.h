@@ -1,0 +1,73 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+#include "core/base/paths.h"
+#include "core/project/library.h"
+
+#include <QObject>
+#include <QString>
+
+#include <optional>
+
+namespace hilum::services {
+
+enum class JobState { Queued, Running, Cancelling, Cancelled, Done, Failed, Lost };
+std::string_view name(JobState state);
+
+/// A job as the window shows it. The run folder holds the rest.
+struct JobStatus {
+    std::string id;
+    path run;
+    std::string method, preset, title;
+    JobState state = JobState::Queued;
+    std::int64_t pid = 0;
+    std::int64_t step = 0, steps = 0;
+    double imagesPerSecond = 0, secondsLeft = -1, loss = 0;
+    std::string phase;      ///< "training", ...
+    std::string device, dtype;
+    std::string message;    ///< "Stopped at step 20, checkpoint saved"; or the error's sentence
+    std::int64_t lastCheckpoint = -1;
+    bool resumable = false;
+    bool silent = false;    ///< no sign of life for 60 s
+    std::string createdUtc;
+};
+
+struct JobRequest {
+    std::string method, preset, title;
+    Json options;           ///< complete and checked
+    path cache;
+    std::string device = "auto", dtype = "auto";
+    std::int64_t threads = 0; ///< 0: cores - 1, at least 1
+    std::string watchCase;  ///< key of a case, or empty
+    path run;               ///< empty: in the user's data folder
+};
+
+/// Starts, watches, cancels and resumes workers; at most one trains at a time, the others wait. Workers are separate sessions that
+/// outlive this process: they are found again through run/worker.json and their events.jsonl is tailed.
+class JobRunner : public QObject {
+    Q_OBJECT
+public:
+    explicit JobRunner(project::Library* library, QObject* parent = nullptr); ///< library may be null (command line)
+    ~JobRunner() override;
+
+    Result<std::string> start(const JobRequest& request); ///< writes job.json, starts or queues; the job's id
+    Status resume(const std::string& id);
+    Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word
+    Status kill(const std::string& id);
+    Status adopt(const path& run);                         ///< a run folder made elsewhere
+    std::vector<JobStatus> jobs() const;
+    std::optional<JobStatus> job(const std::string& id) const;
+    /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
+    Result<std::vector<Json>> events(const std::string& id) const;
+    static Status writeJobFile(const JobRequest& request, const std::string& id, const path& run);
+
+Q_SIGNALS:
+    void jobChanged(const QString& id);
+    void eventArrived(const QString& id, const hilum::Json& event);
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+} // namespace hilum::services

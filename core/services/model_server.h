@@ -1,0 +1,52 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+#include "core/base/paths.h"
+#include "core/base/result.h"
+
+#include <QObject>
+
+#include <functional>
+#include <memory>
+
+namespace hilum::services {
+
+/// Which weights: a model file or run folder, or a method with a preset and untrained weights.
+struct ModelChoice {
+    path model;
+    std::string method, preset;
+    Json options = Json::object(); ///< overrides, untrained only
+    std::uint64_t seed = 0;
+    path checkpoint; ///< a checkpoint folder of a run, instead of `model`
+    bool operator==(const ModelChoice&) const = default;
+};
+
+/// One `hilum-worker serve` process for one choice of weights, used by the Lab and by `hilum reconstruct`. Starts at the first
+/// request, ends after five idle minutes, starts again when needed. Of several waiting requests of one kind the newest wins: the
+/// others' `done` is called with Cancelled. All callbacks come through the event loop.
+class ModelServer : public QObject {
+    Q_OBJECT
+public:
+    explicit ModelServer(QObject* parent = nullptr);
+    ~ModelServer() override;
+
+    void setModel(const ModelChoice& choice); ///< asks for `load`; modelReady or failed follows
+    const Json& model() const;                ///< metadata of the loaded model; null before
+    using Done = std::function<void(Result<Json>)>;
+    void request(const std::string& kind, Json fields, QObject* receiver, Done done);
+    /// A fresh file name for a request or an answer in this server's temporary folder.
+    path newFile(const std::string& suffix);
+    bool busy() const;
+    std::int64_t pid() const;
+
+Q_SIGNALS:
+    void modelReady(const hilum::Json& metadata);
+    void failed(const QString& sentence);
+    void busyChanged(bool busy);
+
+private:
+    struct State;
+    std::unique_ptr<State> m_state;
+};
+
+} // namespace hilum::services
