@@ -1,0 +1,100 @@
+#include "app/hilum/commands/command.h"
+#include "core/base/guard.h"
+#include "core/base/log.h"
+#include "core/base/paths.h"
+#include "core/base/version.h"
+#ifdef HILUM_WITH_WINDOW
+#include "app/hilum/application.h"
+#endif
+
+#include <QCoreApplication>
+
+#include <cstdio>
+#include <cstring>
+
+using namespace hilum;
+
+namespace {
+
+void startLog()
+{
+    log::addSink(log::linesToStderr(), log::Level::Error);
+    if (const auto folder = dataFolder(); folder && makeFolder(*folder / "logs"))
+        log::addSink(log::rotatingFile(*folder / "logs" / "hilum.log"));
+}
+
+int report(const Status& status)
+{
+    if (status)
+        return 0;
+    const Error& error = status.error();
+    if (error.code != ErrorCode::Cancelled)
+        std::fputs(("hilum: " + error.sentence() + "\n").c_str(), stderr);
+    else
+        std::fputs("hilum: stopped\n", stderr);
+    return static_cast<int>(error.code);
+}
+
+int runCommand(int argc, char** argv)
+{
+    QCoreApplication application(argc, argv); // services use Qt's event loop
+    QCoreApplication::setApplicationName("hilum");
+    CLI::App app("Hilum: a desktop radiology research workstation. Research use only, not for diagnosis.\n"
+                 "Without a command, or with paths of images, it opens the window.",
+                 "hilum");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::format("hilum {} ({})", Version, GitDescription));
+    std::vector<std::pair<CLI::App*, commands::Run>> verbs;
+    for (const commands::Command& command : commands::all()) {
+        CLI::App* verb = app.add_subcommand(command.name);
+        verbs.emplace_back(verb, command.declare(*verb));
+    }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp& e) {
+        return app.exit(e);
+    } catch (const CLI::CallForAllHelp& e) {
+        return app.exit(e);
+    } catch (const CLI::CallForVersion& e) {
+        return app.exit(e);
+    } catch (const CLI::ParseError& e) {
+        std::fputs(std::format("hilum: {}\n", e.what()).c_str(), stderr);
+        return static_cast<int>(ErrorCode::Usage);
+    }
+    for (const auto& [verb, run] : verbs)
+        if (verb->parsed())
+            return report(guard(verb->get_name(), run));
+    return static_cast<int>(ErrorCode::Usage);
+}
+
+/// A verb, or an option that belongs to the command line rather than to the window.
+bool isCommandLine(int argc, char** argv)
+{
+    if (argc < 2)
+        return false;
+    for (const char* word : {"--help", "-h", "--version"})
+        if (std::strcmp(argv[1], word) == 0)
+            return true;
+    for (const commands::Command& command : commands::all())
+        if (std::strcmp(argv[1], command.name) == 0)
+            return true;
+    return false;
+}
+
+} // namespace
+
+int main(int argc, char** argv)
+{
+    startLog();
+    if (isCommandLine(argc, argv))
+        return runCommand(argc, argv);
+#ifdef HILUM_WITH_WINDOW
+    return app::runWindow(argc, argv);
+#else
+    if (argc > 1)
+        std::fputs(std::format("hilum: \"{}\" is no command; see hilum --help. This build has no window.\n", argv[1]).c_str(), stderr);
+    else
+        std::fputs("hilum: this build has no window; see hilum --help\n", stderr);
+    return static_cast<int>(ErrorCode::Usage);
+#endif
+}
