@@ -1,4 +1,5 @@
 # cmake -DSOURCE=folder [-DLAYERS=HilumLayers.cmake] -P check_includes.cmake
+cmake_minimum_required(VERSION 3.25)
 if(NOT LAYERS)
     set(LAYERS "${SOURCE}/packaging/cmake/HilumLayers.cmake")
 endif()
