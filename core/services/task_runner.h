@@ -1,15 +1,17 @@
 #pragma once
 
+#include "core/base/guard.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
 
 #include <QObject>
-#include <QPointer>
 #include <QThreadPool>
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <stop_token>
+#include <vector>
 
 namespace hilum::services {
 
@@ -24,6 +26,22 @@ private:
     std::shared_ptr<std::stop_source> m_stop;
 };
 
+/// Where results go: the receiver, or nowhere once it is gone. Safe from any thread.
+class Relay {
+public:
+    /// Must be called on the receiver's thread.
+    explicit Relay(QObject* receiver);
+    /// Queues `f` on the receiver's thread; drops it when the receiver is gone.
+    void post(std::function<void()> f) const;
+
+private:
+    struct Target {
+        std::mutex mutex;
+        QObject* receiver = nullptr; // guarded by mutex
+    };
+    std::shared_ptr<Target> m_target;
+};
+
 /// Long work off the GUI thread: the result comes back through the event loop of `receiver`'s thread, or is dropped when the
 /// receiver is gone. Exceptions become errors. Cancelled work calls `done` with ErrorCode::Cancelled.
 class TaskRunner : public QObject {
@@ -33,16 +51,32 @@ public:
 
     using Progress = std::function<void(std::int64_t done, std::int64_t total, const std::string& what)>;
 
+    /// Call it on the thread of this object, which is also the receiver's. Progress comes at most every 50 ms, and at its end.
     template <class T>
-    Task run(QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {});
+    Task run(QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {})
+    {
+        const Relay relay(receiver);
+        const auto stop = track();
+        start([relay, stop, work = std::move(work), done = std::move(done), progress = std::move(progress)] {
+            Result<T> result = fail(ErrorCode::Cancelled, "stopped before it began");
+            if (!stop->stop_requested())
+                result = guard("background work", [&] { return work(makeWork(relay, stop->get_token(), progress)); });
+            if (stop->stop_requested())
+                result = fail(ErrorCode::Cancelled, "stopped on request");
+            relay.post([done, result = std::move(result)]() mutable { done(std::move(result)); });
+        });
+        Task task;
+        task.m_stop = stop;
+        return task;
+    }
 
 private:
-    void start(std::shared_ptr<std::stop_source> stop, std::function<void()> job);
-    static void post(QObject* receiver, std::function<void()> f); ///< queued on the receiver's thread
+    void start(std::function<void()> job);
     std::shared_ptr<std::stop_source> track();
+    static Work makeWork(const Relay& relay, std::stop_token stop, Progress progress);
 
     QThreadPool m_pool;
-    std::vector<std::weak_ptr<std::stop_source>> m_running; // GUI thread only
+    std::vector<std::weak_ptr<std::stop_source>> m_running; // this object's thread only
 };
 
 } // namespace hilum::services

@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/base/result.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,24 @@ Result<Json> describeMethods();
 Result<Json> methodEntry(const std::string& id);
 /// Complete options of a method: defaults, then preset, then settings (key=value). All faults at once.
 Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, const std::vector<std::string>& settings);
+
+/// What a process that ended without a last word leaves behind.
+struct ProcessEnd {
+    bool known = true;        ///< false when its exit status could not be seen (it was not our child)
+    bool signalled = false;
+    int number = 0;           ///< exit code, or the signal
+    bool outOfMemory = false; ///< the system's count of out-of-memory kills rose while it ran
+    std::string lastWords;    ///< end of its standard error
+};
+/// One sentence for a person: "the worker was killed (signal 9), most likely because memory ran out; its last words: ...".
+Error lostWorker(const ProcessEnd& end);
+/// The last few lines of the worker's standard error as plain text: of JSON log lines their text only.
+std::string lastWords(std::string_view standardError);
+/// How many processes the system has killed so far because memory ran out; -1 where it does not tell.
+std::int64_t outOfMemoryKills();
+
+/// Standard output of a short command of the worker, whole. Fails as runWorker does.
+Result<std::string> workerOutput(const std::vector<std::string>& arguments);
 
 /// Runs the worker to its end with lines of JSON from standard output handed to `line`; returns the last `result` message.
 /// The error is the worker's own, or WorkerLost with what is known (exit code, signal, last lines of standard error).

@@ -1,0 +1,135 @@
+#include "core/base/job_protocol.h"
+#include "core/services/worker_program.h"
+#include "tests/support/compare.h"
+#include "tests/support/fake_worker.h"
+
+#include <QElapsedTimer>
+
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::services;
+
+class TestWorkerProgram : public QObject {
+    Q_OBJECT
+    hilum::tests::TestHome m_home;
+
+    static Json entry()
+    {
+        auto e = methodEntry("good");
+        return e ? *e : Json();
+    }
+
+private Q_SLOTS:
+    void initTestCase() { m_guard = qgetenv("HILUM_WORKER"); }
+
+    void describesOncePerWorkerFile()
+    {
+        const path count = path(m_home.where()) / "count";
+        qputenv("HILUM_FAKE_COUNT", QByteArray::fromStdString(count.string()));
+        for (int i = 0; i < 3; ++i)
+            HILUM_VERIFY_OK(describeMethods());
+        QCOMPARE(std::filesystem::file_size(count), std::uintmax_t(1));
+        // another file asks again, and the first is then known from the cache on disk
+        const path copy = path(m_home.where()) / "other-worker";
+        std::filesystem::copy_file(qEnvironmentVariable("HILUM_WORKER").toStdString(), copy);
+        std::ofstream(copy, std::ios::app | std::ios::binary) << "another build";
+        qputenv("HILUM_WORKER", QByteArray::fromStdString(copy.string()));
+        HILUM_VERIFY_OK(describeMethods());
+        qputenv("HILUM_WORKER", m_guard);
+        HILUM_VERIFY_OK(describeMethods());
+        QCOMPARE(std::filesystem::file_size(count), std::uintmax_t(2));
+    }
+
+    void namesThePlacesLookedAt()
+    {
+        qputenv("HILUM_WORKER", "/nowhere/hilum-worker");
+        const auto named = workerProgram();
+        qunsetenv("HILUM_WORKER");
+        const auto searched = workerProgram();
+        qputenv("HILUM_WORKER", m_guard);
+        HILUM_VERIFY_ERROR(named, ErrorCode::NotFound);
+        QVERIFY(named.error().message.find("/nowhere/hilum-worker") != std::string::npos);
+        if (!searched)
+            QVERIFY(searched.error().message.find("hilum-worker") != std::string::npos);
+    }
+
+    void listsTheKnownMethods()
+    {
+        const auto missing = methodEntry("voco-x");
+        HILUM_VERIFY_ERROR(missing, ErrorCode::NotFound);
+        QVERIFY(missing.error().message.find("good, slow") != std::string::npos);
+    }
+
+    void optionsAreDefaultsThenPresetThenSettings()
+    {
+        auto options = methodOptions(entry(), "", {});
+        HILUM_VERIFY_OK(options);
+        QCOMPARE((*options)["steps"].get<int>(), 20); // of the first preset
+        QCOMPARE((*options)["mask_ratio"].get<double>(), 0.75);
+        options = methodOptions(entry(), "small", {"mask_ratio=0.5"});
+        HILUM_VERIFY_OK(options);
+        QCOMPARE((*options)["steps"].get<int>(), 30);
+        QCOMPARE((*options)["mask_ratio"].get<double>(), 0.5);
+    }
+
+    void namesEveryWrongOptionAtOnce()
+    {
+        const auto options = methodOptions(entry(), "huge", {"steps=5000", "mask_ratio=often", "msk_ratio=1"});
+        HILUM_VERIFY_ERROR(options, ErrorCode::Options);
+        QCOMPARE(options.error().details.size(), std::size_t(4));
+        const std::string all = options.error().sentence();
+        for (const char* part : {"huge", "steps = 5000", "mask_ratio", "msk_ratio"})
+            QVERIFY2(all.find(part) != std::string::npos, all.c_str());
+    }
+
+    void runsToTheResult()
+    {
+        int metrics = 0;
+        const auto result = runWorker({"behave", "good"}, [&](const Json& line) { metrics += line["kind"] == protocol::Metric; });
+        HILUM_VERIFY_OK(result);
+        QCOMPARE((*result)["step"].get<int>(), 10);
+        QCOMPARE(metrics, 10);
+    }
+
+    void readsOnPastGarbage() { HILUM_VERIFY_OK(runWorker({"behave", "garbage"})); }
+
+    void passesTheWorkersOwnErrorOn()
+    {
+        const auto result = runWorker({"behave", "refuse"});
+        HILUM_VERIFY_ERROR(result, ErrorCode::Mismatch);
+        QCOMPARE(result.error().message, std::string("the cache is for another method"));
+    }
+
+    void saysWhatIsKnownOfACrash()
+    {
+        const auto result = runWorker({"behave", "crash"});
+        HILUM_VERIFY_ERROR(result, ErrorCode::WorkerLost);
+        QVERIFY2(result.error().message.find("signal 6") != std::string::npos, result.error().message.c_str());
+        QVERIFY2(result.error().message.find("a tensor has gone wrong at step 7") != std::string::npos, result.error().message.c_str());
+    }
+
+    void refusesSilenceAsAResult() { HILUM_VERIFY_ERROR(runWorker({"behave", "mute"}), ErrorCode::Protocol); }
+
+    void cancelIsPolite()
+    {
+        int steps = 0;
+        const auto result = runWorker({"behave", "slow"}, [&](const Json& line) { steps += line["kind"] == protocol::Metric; }, [&] { return steps >= 3; });
+        HILUM_VERIFY_OK(result);
+        QVERIFY((*result)["cancelled"].get<bool>());
+    }
+
+    void hintsAtMemory()
+    {
+        const Error error = lostWorker({.signalled = true, .number = 9, .outOfMemory = true, .lastWords = {}});
+        QCOMPARE(error.code, ErrorCode::OutOfMemory);
+        QVERIFY(lostWorker({.signalled = true, .number = 9}).message.find("memory") != std::string::npos);
+        QCOMPARE(lastWords("{\"text\": \"one\"}\n\nplain two\n"), std::string("one / plain two"));
+    }
+
+private:
+    QByteArray m_guard;
+};
+
+QTEST_GUILESS_MAIN(TestWorkerProgram)
+#include "tst_worker_program.moc"
