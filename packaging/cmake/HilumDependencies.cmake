@@ -26,10 +26,7 @@ if(HILUM_BUILD_GUI)
     find_package(VTK 9.4 REQUIRED COMPONENTS CommonCore CommonDataModel CommonExecutionModel CommonTransforms FiltersCore FiltersGeneral
         FiltersSources GUISupportQt ImagingCore ImagingColor InteractionStyle InteractionWidgets RenderingCore RenderingOpenGL2
         RenderingVolumeOpenGL2 RenderingVolume RenderingFreeType RenderingAnnotation RenderingImage)
-    find_package(qtadvanceddocking-qt6 QUIET)
-    if(NOT TARGET ads::qtadvanceddocking-qt6)
-        find_package(qt6advanceddocking QUIET)
-    endif()
+    find_package(qtadvanceddocking-qt6 REQUIRED)
     find_path(HILUM_QWT_INCLUDE qwt_plot.h PATH_SUFFIXES qwt qwt-qt6 qt6/qwt REQUIRED)
     find_library(HILUM_QWT_LIBRARY NAMES qwt-qt6 qwt REQUIRED)
     add_library(hilum_qwt INTERFACE)
