@@ -1,0 +1,7 @@
+#include "widgets/shell/panel.h"
+
+namespace hilum::widgets {
+
+Panel::~Panel() = default;
+
+} // namespace hilum::widgets

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "core/services/task_runner.h"
+
+#include <QList>
+#include <QObject>
+#include <QString>
+
+namespace hilum::widgets {
+
+/// Long work with a line in the status bar: what, how far, Cancel. Wraps TaskRunner. GUI thread only.
+class TaskCenter : public QObject {
+    Q_OBJECT
+public:
+    struct Entry {
+        int number = 0;
+        QString title;          ///< "Importing 3 folders"
+        QString what;           ///< last phrase of the work
+        std::int64_t done = 0, total = 0; ///< total 0: unknown
+        bool cancelling = false;
+    };
+
+    explicit TaskCenter(services::TaskRunner* runner, QObject* parent = nullptr);
+
+    /// Runs `work` off the GUI thread; `done` is called on it while `receiver` lives (Cancelled when stopped).
+    /// \return a number for cancel()
+    template <class T>
+    int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done);
+
+    void cancel(int number);
+    void cancelAll();
+    QList<Entry> running() const;
+
+Q_SIGNALS:
+    void changed(); ///< an entry came, went or moved
+
+private:
+    struct Running {
+        Entry entry;
+        services::Task task;
+    };
+    Running* find(int number);
+    int begin(const QString& title);
+    void attach(int number, services::Task task);
+    void progress(int number, std::int64_t done, std::int64_t total, const std::string& what);
+    void end(int number);
+
+    services::TaskRunner* m_runner;
+    QList<Running> m_running;
+    int m_last = 0;
+};
+
+template <class T>
+int TaskCenter::run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done)
+{
+    const int number = begin(title);
+    // the centre is the receiver, so that the entry goes away even when the person's panel does first
+    attach(number, m_runner->run<T>(
+        this, std::move(work),
+        [this, number, receiver = QPointer<QObject>(receiver), done = std::move(done)](Result<T> result) {
+            end(number);
+            if (receiver)
+                done(std::move(result));
+        },
+        [this, number](std::int64_t at, std::int64_t total, const std::string& what) { progress(number, at, total, what); }));
+    return number;
+}
+
+} // namespace hilum::widgets
