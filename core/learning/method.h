@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -96,8 +97,18 @@ public:
     virtual std::vector<std::int64_t> tokenGrid() const { return {}; }
     virtual bool hasClassToken() const { return false; }
 
-    /// The baselines and swaps of held-out evaluation that make sense for this method; see TrainingEvaluation in trainer.h.
+    /// True when the two functions below answer: held-out evaluation then compares with constant guesses and swapped images
+    /// (train/evaluation.h). Both get a batch of plain views, run without gradient, and are called with one case at a time.
     virtual bool isMaskedReconstruction() const { return false; }
+    struct MaskedTarget {
+        at::Tensor mask;   ///< [B, N], 1 = hidden
+        at::Tensor target; ///< [B, N, P] float32, in the space that the training loss is computed in (per-patch normalised where so trained)
+    };
+    /// The fixed mask that `rng` draws for these views, and what the hidden patches should be.
+    virtual MaskedTarget maskedTarget(const TensorMap& /*batch*/, Rng /*rng*/) { throw std::logic_error("maskedTarget: no masked reconstruction"); }
+    /// Prediction for every patch, [B, N, P] float32 in the same space, from the patches of `batch` where `mask` [B, N] is 0. Training's loss is
+    /// the mean over hidden patches of the mean squared difference to the target.
+    virtual at::Tensor predictMasked(const TensorMap& /*batch*/, const at::Tensor& /*mask*/) { throw std::logic_error("predictMasked: no masked reconstruction"); }
 };
 
 /// A registered method: how to describe and how to build it.
@@ -105,6 +116,9 @@ struct MethodEntry {
     MethodInfo info;
     /// Builds the network. `options` is complete and checked against info.schema. Throws c10::Error or std::exception.
     std::function<std::unique_ptr<PretrainingMethod>(const Json& options, Rng initialisation)> make;
+    /// The input pipeline that these options make (see cache_format.md), without building a network: `hilum prepare` asks for it
+    /// through `describe`. Must equal what inputPipeline() of the built method says.
+    std::function<Json(const Json& options)> pipelineFor;
 };
 
 /// The methods of this worker, registered explicitly (static registrars in archives are dropped by the linker).

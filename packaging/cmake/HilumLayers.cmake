@@ -72,6 +72,15 @@ function(hilum_library layer)
     endif()
 endfunction()
 
+# hilum_torch_headers(TARGET): the target shares the precompiled LibTorch header of hilum_learning.
+function(hilum_torch_headers target)
+    target_compile_options(${target} PRIVATE -fPIC)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+        target_compile_options(${target} PRIVATE -fpch-preprocess)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM hilum_learning)
+endfunction()
+
 # hilum_method(ID SOURCES f... [TESTS f...]): an object of the worker; registered by name in the generated builtin_methods.cpp
 # through `void register<Id>(hilum::learning::MethodRegistry&)`, Id in PascalCase (hdxray-mae -> registerHdxrayMae).
 function(hilum_method id)
@@ -83,6 +92,7 @@ function(hilum_method id)
     set(target hilum_method_${name})
     add_library(${target} STATIC ${A_SOURCES})
     target_link_libraries(${target} PUBLIC Hilum::learning PRIVATE Hilum::warnings)
+    hilum_torch_headers(${target})
     set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_IDS ${id})
     foreach(test IN LISTS A_TESTS)
         get_filename_component(base ${test} NAME_WE)

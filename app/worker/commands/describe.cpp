@@ -1,0 +1,40 @@
+#include "app/worker/commands/commands.h"
+#include "core/learning/describe.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+
+namespace hilum::worker {
+
+Command describeCommand()
+{
+    struct Arguments {
+        std::string method, preset, options = "{}";
+        bool json = false;
+    };
+    return {"describe", "Prints the methods, options and presets of this worker as JSON.", [](CLI::App& app) -> std::function<Status()> {
+        auto a = std::make_shared<Arguments>();
+        app.add_option("--method", a->method, "One method: its complete options and input pipeline");
+        app.add_option("--preset", a->preset, "Preset that the options start from; the method's first when left out")->needs("--method");
+        app.add_option("--options", a->options, "JSON object of option values that differ")->needs("--method");
+        app.add_flag("--json", a->json, "JSON is the only form; accepted for symmetry");
+        return [a]() -> Status {
+            learning::MethodRegistry registry;
+            learning::registerBuiltinMethods(registry);
+            Json document;
+            if (a->method.empty()) {
+                document = learning::describeAll(registry);
+            } else {
+                HILUM_TRY(const Json values, parseJson(a->options));
+                HILUM_TRY(document, learning::describeOne(registry, a->method, a->preset, values));
+            }
+            const std::string text = jsonLine(document) + "\n";
+            std::fputs(text.c_str(), stdout);
+            return {};
+        };
+    }};
+}
+
+} // namespace hilum::worker
