@@ -1,0 +1,36 @@
+#include "core/view/scale_bar.h"
+
+#include <cmath>
+#include <format>
+#include <stdexcept>
+
+namespace hilum::view {
+
+std::string_view name(LengthMeaning meaning)
+{
+    constexpr std::string_view Names[] = {"", "detector plane", "calibrated", "pixels"};
+    return Names[static_cast<std::size_t>(meaning)];
+}
+
+ScaleBar scaleBar(double pixelsPerMm, double longestPixels, LengthMeaning meaning)
+{
+    if (!(pixelsPerMm > 0) || !(longestPixels > 0))
+        throw std::invalid_argument(std::format("scaleBar: {} pixels per mm, {} pixels", pixelsPerMm, longestPixels));
+    const double longest = longestPixels / pixelsPerMm;
+    const double decade = std::pow(10.0, std::floor(std::log10(longest) + 1e-9));
+    double length = decade;
+    for (const double factor : {2.0, 5.0})
+        if (factor * decade <= longest * (1 + 1e-9))
+            length = factor * decade;
+    ScaleBar bar{length, length * pixelsPerMm, {}};
+    if (meaning == LengthMeaning::Unknown) {
+        bar.text = std::format("{:g} px", length);
+        return bar;
+    }
+    bar.text = length >= 10 ? std::format("{:g} cm", length / 10) : std::format("{:g} mm", length);
+    if (meaning != LengthMeaning::Patient)
+        bar.text += std::format(", {}", name(meaning));
+    return bar;
+}
+
+} // namespace hilum::view

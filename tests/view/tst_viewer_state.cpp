@@ -1,0 +1,164 @@
+#include "core/view/layers.h"
+#include "core/view/overlay_fit.h"
+#include "core/view/probe.h"
+#include "core/view/scale_bar.h"
+#include "core/view/viewer_state.h"
+#include "tests/support/compare.h"
+#include "tests/view/geometry_cases.h"
+
+using namespace hilum;
+using namespace hilum::view;
+
+class TestViewerState : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void manyChangesAreToldOnce()
+    {
+        Changes changes;
+        int scheduled = 0, told = 0;
+        changes.onPending([&] { ++scheduled; });
+        Property<int> value(changes, 3, [](const int& v) { return v > 10 ? 10 : v; });
+        const Subscription subscription = value.observe([&] { ++told; });
+        value.set(4);
+        value.set(5);
+        value.set(99);
+        QCOMPARE(value.get(), 10);
+        QCOMPARE(scheduled, 1);
+        QCOMPARE(told, 0);
+        changes.deliver();
+        QCOMPARE(told, 1);
+        value.set(12); // into the domain: still 10, nothing to tell
+        QCOMPARE(scheduled, 1);
+    }
+
+    void observersMayChangeThingsAndLeave()
+    {
+        Changes changes;
+        Property<int> a(changes, 0), b(changes, 0);
+        int toldB = 0;
+        Subscription first = a.observe([&] { b.set(a.get() * 2); });
+        Subscription second = b.observe([&] { ++toldB; second.reset(); });
+        a.set(4); // without a schedule: at once
+        QCOMPARE(b.get(), 8);
+        QCOMPARE(toldB, 1);
+        first.reset();
+        a.set(5);
+        QCOMPARE(b.get(), 8);
+        QCOMPARE(toldB, 1);
+        a.setUnavailable("no image is open");
+        QVERIFY(!a.available());
+    }
+
+    void endlessObserversEnd()
+    {
+        Changes changes;
+        Property<int> a(changes, 0);
+        int told = 0;
+        const Subscription s = a.observe([&] { ++told; a.set(a.get() + 1); });
+        a.set(1);
+        QCOMPARE(told, 16);
+        QVERIFY(!changes.pending());
+    }
+
+    void layoutsCycle()
+    {
+        QCOMPARE(next(Layout::Single), Layout::OneByTwo);
+        QCOMPARE(next(Layout::TwoByTwo), Layout::Single);
+        ViewerState state;
+        QCOMPARE(state.soleView(), -1);
+        state.maximised.set(2);
+        QCOMPARE(state.soleView(), 2);
+        state.maximised.set(7);
+        QCOMPARE(state.soleView(), -1);
+        state.layout.set(Layout::Single);
+        state.active.set(3);
+        QCOMPARE(state.soleView(), 3);
+    }
+
+    void resetForgetsTheLastImage()
+    {
+        ViewerState state;
+        state.poses[1].modify([](Pose& p) { p.zoom = 4; p.sideways = true; });
+        state.userWindow = WindowLevel{10, 20};
+        state.reset("patient:1.2", {1, 2, 3}, {});
+        QVERIFY(state.poses[1].get() == Pose{});
+        QVERIFY(!state.userWindow);
+        QVERIFY((state.crosshair.get() == Crosshair{"patient:1.2", {1, 2, 3}}));
+    }
+
+    void spacesOfRadiographsAndPatientsNeverMeet()
+    {
+        QVERIFY(patientSpace("1.2.3", "x") == patientSpace("1.2.3", "y"));
+        QVERIFY(patientSpace("", "x") != patientSpace("", "y"));
+        QVERIFY(planeSpace("1.2.3", "x") != patientSpace("1.2.3", "x"));
+    }
+
+    void probeTextIsTheAgreedOne()
+    {
+        Probe probe{.pointLps = Vec3{-17.6, 35.3, 12.1}, .voxel = Index3{255, 120, 33}, .values = {-612}, .unit = "HU", .notes = {"liver"}};
+        QCOMPARE(probeText(probe), std::string("(R 17.6, P 35.3, S 12.1)  voxel (255, 120, 33)  -612 HU  · liver"));
+        QCOMPARE(pointText({0.04, -35.25, -0.04}), std::string("(L 0.0, A 35.3, S 0.0)"));
+        probe.voxel.reset();
+        QCOMPARE(probeText(probe), std::string("(R 17.6, P 35.3, S 12.1)  outside"));
+        QCOMPARE(probeText({.voxel = Index3{4, 5, 0}, .values = {1.25}, .decimals = 2}), std::string("pixel (4, 5)  1.25"));
+        QCOMPARE(probeText({.voxel = Index3{4, 5, 0}, .values = {1, 2, 3}}), std::string("pixel (4, 5)  1, 2, 3"));
+    }
+
+    void scaleBarTakesRoundLengths()
+    {
+        QCOMPARE(scaleBar(2, 120).text, std::string("5 cm"));
+        QCOMPARE(scaleBar(2, 120).pixels, 100.0);
+        QCOMPARE(scaleBar(2, 99.9).text, std::string("2 cm"));
+        QCOMPARE(scaleBar(40, 120).text, std::string("2 mm"));
+        QCOMPARE(scaleBar(500, 120).text, std::string("0.2 mm"));
+        QCOMPARE(scaleBar(1, 100).text, std::string("10 cm"));
+        QCOMPARE(scaleBar(0.5, 120, LengthMeaning::Unknown).text, std::string("200 px"));
+        QCOMPARE(scaleBar(2, 120, LengthMeaning::DetectorPlane).text, std::string("5 cm, detector plane"));
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, scaleBar(0, 100));
+    }
+
+    void layersKeepOrderAndRange()
+    {
+        LayerList list;
+        list.put({.id = "a", .name = "A", .opacity = 3});
+        list.put({.id = "b", .name = "B", .opacity = 0.5});
+        QCOMPARE(list.find("a")->opacity, 1.0);
+        QVERIFY(list.raise("a"));
+        QVERIFY(!list.raise("a"));
+        QCOMPARE(list.layers.back().id, std::string("a"));
+        list.changeOpacity(-0.75);
+        QCOMPARE(list.find("b")->opacity, 0.0);
+        QCOMPARE(list.find("a")->opacity, 0.25);
+        QVERIFY(list.remove("b"));
+        QVERIFY(!list.remove("b"));
+    }
+
+    void overlaysFitBySpaceOnly()
+    {
+        const auto cases = tests::all48();
+        const Geometry& image = cases[0];
+        QCOMPARE(overlayFit(image, image).fit, Fit::SameGrid);
+        for (std::size_t i = 1; i < cases.size(); ++i)
+            QCOMPARE(overlayFit(image, cases[i]).fit, Fit::OtherGrid); // same box, other axes: never silently laid on
+        Geometry crop = image;
+        crop.size = {10, 12, 5};
+        crop.originLps = image.indexToWorld({3, 4, 5});
+        QCOMPARE(overlayFit(image, crop).fit, Fit::Crop);
+        QCOMPARE(overlayFit(image, crop).overlap, 1.0);
+        crop.originLps = image.indexToWorld({3.3, 4, 5});
+        QCOMPARE(overlayFit(image, crop).fit, Fit::OtherGrid);
+        Geometry away = image;
+        away.originLps[2] += 500;
+        QCOMPARE(overlayFit(image, away).fit, Fit::Elsewhere);
+        Geometry rounded = image;
+        rounded.originLps[0] += 1e-4;
+        QCOMPARE(overlayFit(image, rounded).fit, Fit::SameGrid);
+        Geometry finer = image;
+        finer.spacingMm[2] /= 2;
+        QCOMPARE(overlayFit(image, finer).fit, Fit::OtherGrid);
+        QVERIFY(overlayFit(image, finer).sentence.find("2 x 2.5 x 2 mm") != std::string::npos);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestViewerState)
+#include "tst_viewer_state.moc"
