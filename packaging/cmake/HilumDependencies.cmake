@@ -15,6 +15,7 @@ if(HILUM_BUILD_IMAGING)
     find_package(ITK 5.4 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta ITKIOPNG ITKIOJPEG ITKIOTIFF
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)
     find_package(DCMTK 3.7 REQUIRED)
+    find_package(PNG REQUIRED)
     # SQLiteCpp's CMake files ask for SQLite3
     find_package(SQLite3 REQUIRED)
     find_package(SQLiteCpp REQUIRED)
