@@ -1,0 +1,36 @@
+#pragma once
+
+#include "core/base/tensor_file.h"
+#include "core/learning/method.h"
+
+namespace hilum::learning {
+
+/// A model on disk: weights as safetensors, and under the metadata key "hilum" a JSON object
+/// {"schema": "hilum.model/1", "method", "preset", "options", "pipeline", "encoder", "step", "steps", "weights_sha256", "licence",
+///  "split_sha256", "cache_digest", "made_by", ...}.
+struct ModelFile {
+    TensorFile file;
+    Json metadata;
+};
+
+/// Opens `where`: a model file, a checkpoint folder, or a run folder (its finished model, else its latest checkpoint).
+/// NotFound; BadData for a file without or with broken metadata; WrongVersion for another schema.
+Result<ModelFile> openModel(const path& where);
+
+/// Builds the method that a model file names and fills its weights. Mismatch when weights and network do not fit.
+Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& registry, const ModelFile& model);
+
+/// Parameters and buffers of a module by name, as they are saved.
+TensorMap namedState(const torch::nn::Module& module);
+
+/// Copies the arrays of `file` named `prefix` + name into the module's parameters and buffers. Mismatch lists missing, unknown and
+/// differently shaped ones; then nothing was changed.
+Status loadState(torch::nn::Module& module, const TensorFile& file, const std::string& prefix = "");
+
+/// SHA-256 over names, types, shapes and bytes in the order of names: the same weights have the same digest on every machine.
+std::string weightsDigest(const TensorMap& state);
+
+/// Writes weights and metadata ("schema" and "weights_sha256" are added) atomically.
+Status writeModel(const path& file, const TensorMap& state, Json metadata);
+
+} // namespace hilum::learning
