@@ -1,0 +1,458 @@
+#include "widgets/plot/plot_view.h"
+
+#include <qwt_legend.h>
+#include <qwt_legend_label.h>
+#include <qwt_picker_machine.h>
+#include <qwt_plot.h>
+#include <qwt_plot_canvas.h>
+#include <qwt_plot_curve.h>
+#include <qwt_plot_grid.h>
+#include <qwt_plot_panner.h>
+#include <qwt_plot_picker.h>
+#include <qwt_plot_renderer.h>
+#include <qwt_scale_draw.h>
+#include <qwt_scale_engine.h>
+#include <qwt_scale_map.h>
+#include <qwt_scale_widget.h>
+#include <qwt_series_data.h>
+#include <qwt_symbol.h>
+#include <qwt_text.h>
+
+#include <QContextMenuEvent>
+#include <QEvent>
+#include <QFileDialog>
+#include <QMenu>
+#include <QMessageBox>
+#include <QMouseEvent>
+#include <QTimer>
+#include <QVBoxLayout>
+#include <QWheelEvent>
+
+#include <algorithm>
+#include <cmath>
+
+namespace hilum::widgets {
+
+namespace {
+
+constexpr int RedrawMs = 50;
+constexpr QwtAxisId X{QwtAxis::XBottom};
+constexpr QwtAxisId Y{QwtAxis::YLeft};
+
+// the points of a CurveData that are worth drawing in the present view
+class Series : public QwtSeriesData<QPointF> {
+public:
+    view::CurveData data;
+    std::vector<view::CurvePoint> drawn;
+    bool logarithmic = false;
+
+    void refresh(double low, double high, int columns)
+    {
+        drawn = data.decimated(low, high, columns);
+        if (logarithmic)
+            std::erase_if(drawn, [](const view::CurvePoint& p) { return p.y <= 0; });
+    }
+    std::size_t size() const override { return drawn.size(); }
+    QPointF sample(std::size_t i) const override { return {drawn[i].x, drawn[i].y}; }
+    QRectF boundingRect() const override
+    {
+        if (data.isEmpty() || (logarithmic && data.smallestPositive() == 0))
+            return {1, 1, -2, -2}; // Qwt's sign for "nothing"
+        const auto x = data.xRange();
+        const auto y = data.yRange();
+        const double low = logarithmic ? data.smallestPositive() : y.low;
+        return {x.low, low, x.high - x.low, std::max(0.0, y.high - low)};
+    }
+};
+
+// the values of all curves at the pointer's x, as the tracker's text
+class Pointer : public QwtPlotPicker {
+public:
+    using QwtPlotPicker::QwtPlotPicker;
+    std::function<QString(double)> textAt;
+
+protected:
+    QwtText trackerTextF(const QPointF& position) const override
+    {
+        QwtText text(textAt ? textAt(position.x()) : QString());
+        text.setRenderFlags(Qt::AlignLeft);
+        QColor background = plot()->palette().color(QPalette::Window);
+        background.setAlpha(220);
+        text.setBackgroundBrush(background);
+        text.setColor(plot()->palette().color(QPalette::WindowText));
+        text.setBorderRadius(3);
+        return text;
+    }
+};
+
+QString number(double value)
+{
+    const double size = std::abs(value);
+    return value == 0 ? QStringLiteral("0") : size >= 1e5 || size < 1e-3 ? QString::number(value, 'e', 2) : QString::number(value, 'g', 5);
+}
+
+} // namespace
+
+struct PlotView::State {
+    QwtPlot* plot = nullptr;
+    QwtPlotGrid* grid = nullptr;
+    QwtLegend* legend = nullptr;
+    Pointer* pointer = nullptr;
+    QTimer timer;
+    QString xTitle, yTitle;
+    bool zoomed = false, paper = false;
+    Scale scale = Scale::Linear;
+    struct Curve {
+        QwtPlotCurve* item; // owned by the plot
+        Series* series;     // owned by the item
+        QColor colour;
+        Style style;
+    };
+    std::vector<Curve> curves;
+
+    void zoom(const QwtAxisId& axis, double at, double factor)
+    {
+        const QwtScaleMap map = plot->canvasMap(axis);
+        const double centre = map.transform(map.invTransform(at));
+        const double low = map.invTransform(centre + (map.p1() - centre) * factor);
+        const double high = map.invTransform(centre + (map.p2() - centre) * factor);
+        plot->setAxisScale(axis, low, high);
+        zoomed = true;
+    }
+};
+
+PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<State>())
+{
+    State& s = *m_state;
+    s.plot = new QwtPlot(this);
+    auto* canvas = new QwtPlotCanvas(s.plot);
+    canvas->setObjectName(QStringLiteral("plotCanvas"));
+    canvas->setFrameStyle(QFrame::NoFrame);
+    canvas->setCursor(Qt::CrossCursor);
+    canvas->installEventFilter(this);
+    s.plot->setCanvas(canvas);
+    s.plot->setAutoReplot(false);
+    for (const QwtAxisId& axis : {X, Y}) {
+        s.plot->axisWidget(axis)->installEventFilter(this);
+        s.plot->axisScaleDraw(axis)->enableComponent(QwtAbstractScaleDraw::Backbone, false);
+        s.plot->axisScaleDraw(axis)->setTickLength(QwtScaleDiv::MajorTick, 4);
+        s.plot->setAxisMaxMinor(axis, axis == Y ? 4 : 0);
+        s.plot->setAxisMaxMajor(axis, 6);
+    }
+    s.grid = new QwtPlotGrid;
+    s.grid->attach(s.plot);
+    s.legend = new QwtLegend(s.plot);
+    s.legend->setDefaultItemMode(QwtLegendData::Checkable);
+    s.legend->setMaxColumns(6);
+    s.plot->insertLegend(s.legend, QwtPlot::TopLegend);
+    connect(s.legend, &QwtLegend::checked, this, [this](const QVariant& info, bool on, int) {
+        if (QwtPlotItem* item = m_state->plot->infoToItem(info)) {
+            item->setVisible(on);
+            later();
+        }
+    });
+
+    s.pointer = new Pointer(X, Y, QwtPlotPicker::RectRubberBand, QwtPicker::ActiveOnly, canvas);
+    s.pointer->setStateMachine(new QwtPickerDragRectMachine);
+    s.pointer->setTrackerMode(QwtPicker::AlwaysOn);
+    s.pointer->textAt = [this](double x) {
+        QStringList lines;
+        for (const State::Curve& curve : m_state->curves) {
+            const auto& points = curve.series->data.points();
+            if (points.empty() || !curve.item->isVisible())
+                continue;
+            auto it = std::ranges::lower_bound(points, x, {}, &view::CurvePoint::x);
+            if (it == points.end() || (it != points.begin() && x - std::prev(it)->x < it->x - x))
+                --it;
+            if (lines.isEmpty())
+                lines << QStringLiteral("%1 %2").arg(m_state->xTitle, number(it->x));
+            lines << QStringLiteral("%1 %2").arg(curve.item->title().text(), number(it->y));
+        }
+        return lines.join(u'\n');
+    };
+    connect(s.pointer, qOverload<const QRectF&>(&QwtPlotPicker::selected), this, [this](const QRectF& box) {
+        const QRectF r = box.normalized();
+        if (r.width() > 0 && r.height() > 0)
+            zoomTo(r.left(), r.right(), r.top(), r.bottom());
+    });
+    auto* panner = new QwtPlotPanner(canvas);
+    panner->setMouseButton(Qt::MiddleButton);
+    connect(panner, &QwtPanner::panned, this, [this](int, int) {
+        m_state->zoomed = true;
+        later();
+    });
+
+    s.timer.setSingleShot(true);
+    connect(&s.timer, &QTimer::timeout, this, &PlotView::redraw);
+    auto* layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(s.plot);
+    setToolTip(tr("Wheel zooms at the pointer, left drag zooms to a box, middle drag pans, double click shows all"));
+    applyColours();
+}
+
+PlotView::~PlotView() = default;
+
+void PlotView::setTitles(const QString& x, const QString& y)
+{
+    m_state->xTitle = x;
+    m_state->yTitle = y;
+    applyColours();
+    later();
+}
+
+int PlotView::addCurve(const QString& title, const QColor& colour, Style style)
+{
+    auto* item = new QwtPlotCurve(title);
+    auto* series = new Series;
+    series->logarithmic = m_state->scale == Scale::Logarithmic;
+    item->setSamples(series);
+    item->setRenderHint(QwtPlotItem::RenderAntialiased);
+    item->setPaintAttribute(QwtPlotCurve::ClipPolygons);
+    item->setLegendAttribute(QwtPlotCurve::LegendShowLine);
+    item->setPen(QPen(colour, 1.6));
+    if (style == Style::LineAndDots)
+        item->setSymbol(new QwtSymbol(QwtSymbol::Ellipse, colour, Qt::NoPen, QSize(6, 6)));
+    item->attach(m_state->plot);
+    if (auto* label = qobject_cast<QwtLegendLabel*>(m_state->legend->legendWidget(m_state->plot->itemToInfo(item))))
+        label->setChecked(true);
+    m_state->curves.push_back({item, series, colour, style});
+    later();
+    return curveCount() - 1;
+}
+
+int PlotView::curveCount() const
+{
+    return static_cast<int>(m_state->curves.size());
+}
+
+QString PlotView::curveTitle(int curve) const
+{
+    return m_state->curves.at(static_cast<std::size_t>(curve)).item->title().text();
+}
+
+void PlotView::removeCurves()
+{
+    for (const State::Curve& curve : m_state->curves) {
+        curve.item->detach();
+        delete curve.item;
+    }
+    m_state->curves.clear();
+    showAll();
+}
+
+void PlotView::append(int curve, double x, double y)
+{
+    m_state->curves.at(static_cast<std::size_t>(curve)).series->data.append(x, y);
+    later();
+}
+
+void PlotView::clear()
+{
+    for (const State::Curve& curve : m_state->curves)
+        curve.series->data.clear();
+    showAll();
+}
+
+const view::CurveData& PlotView::data(int curve) const
+{
+    return m_state->curves.at(static_cast<std::size_t>(curve)).series->data;
+}
+
+std::vector<view::CurvePoint> PlotView::drawnPoints(int curve) const
+{
+    return m_state->curves.at(static_cast<std::size_t>(curve)).series->drawn;
+}
+
+void PlotView::setCurveVisible(int curve, bool visible)
+{
+    const State::Curve& c = m_state->curves.at(static_cast<std::size_t>(curve));
+    c.item->setVisible(visible);
+    if (auto* label = qobject_cast<QwtLegendLabel*>(m_state->legend->legendWidget(m_state->plot->itemToInfo(c.item))))
+        label->setChecked(visible);
+    later();
+}
+
+void PlotView::setScale(Scale scale)
+{
+    if (m_state->scale == scale)
+        return;
+    m_state->scale = scale;
+    for (const State::Curve& curve : m_state->curves)
+        curve.series->logarithmic = scale == Scale::Logarithmic;
+    if (scale == Scale::Logarithmic)
+        m_state->plot->setAxisScaleEngine(Y, new QwtLogScaleEngine);
+    else
+        m_state->plot->setAxisScaleEngine(Y, new QwtLinearScaleEngine);
+    showAll();
+}
+
+PlotView::Scale PlotView::scale() const
+{
+    return m_state->scale;
+}
+
+bool PlotView::isZoomed() const
+{
+    return m_state->zoomed;
+}
+
+void PlotView::zoomTo(double xLow, double xHigh, double yLow, double yHigh)
+{
+    m_state->plot->setAxisScale(X, xLow, xHigh);
+    m_state->plot->setAxisScale(Y, yLow, yHigh);
+    m_state->zoomed = true;
+    redraw();
+}
+
+void PlotView::showAll()
+{
+    m_state->zoomed = false;
+    m_state->plot->setAxisAutoScale(X, true);
+    m_state->plot->setAxisAutoScale(Y, true);
+    redraw();
+}
+
+void PlotView::later()
+{
+    if (!m_state->timer.isActive())
+        m_state->timer.start(RedrawMs);
+}
+
+void PlotView::redraw()
+{
+    State& s = *m_state;
+    s.plot->updateAxes();
+    const QwtInterval shown = s.plot->axisInterval(X);
+    for (const State::Curve& curve : s.curves)
+        curve.series->refresh(shown.minValue(), shown.maxValue(), std::max(100, s.plot->canvas()->width()));
+    s.legend->setVisible(s.curves.size() > 1);
+    s.plot->replot();
+}
+
+void PlotView::applyColours()
+{
+    State& s = *m_state;
+    const bool paper = s.paper;
+    const QColor text = paper ? QColor(Qt::black) : palette().color(QPalette::WindowText);
+    const QColor back = paper ? QColor(Qt::white) : palette().color(QPalette::Base);
+    QColor line = text;
+    line.setAlpha(paper ? 50 : 38);
+    s.grid->setPen(line, 0);
+    QPalette colours = palette();
+    for (const auto role : {QPalette::WindowText, QPalette::Text, QPalette::ButtonText})
+        colours.setColor(role, text);
+    colours.setColor(QPalette::Window, paper ? back : palette().color(QPalette::Window));
+    s.plot->setPalette(colours);
+    s.legend->setPalette(colours);
+    if (auto* canvas = qobject_cast<QwtPlotCanvas*>(s.plot->canvas())) {
+        QPalette canvasColours = colours;
+        canvasColours.setColor(QPalette::Window, back);
+        canvas->setPalette(canvasColours);
+        canvas->setAutoFillBackground(true);
+    }
+    for (const auto& [axis, title] : {std::pair(X, s.xTitle), std::pair(Y, s.yTitle)}) {
+        QwtText shown(title);
+        QFont font = this->font();
+        font.setBold(false);
+        shown.setFont(font);
+        shown.setColor(text);
+        s.plot->setAxisTitle(axis, shown);
+        s.plot->axisWidget(axis)->setPalette(colours);
+        s.plot->setAxisFont(axis, font);
+    }
+}
+
+Status PlotView::exportTo(const path& file)
+{
+    const QString name = QString::fromStdString(file.string());
+    const QString kind = QString::fromStdString(file.extension().string()).toLower();
+    if (kind != QStringLiteral(".svg") && kind != QStringLiteral(".pdf") && kind != QStringLiteral(".png"))
+        return fail(ErrorCode::Unsupported, "{}: a plot is written as .svg, .pdf or .png", file.string());
+    m_state->paper = true;
+    applyColours();
+    redraw();
+    const QSizeF millimetres(160, 160.0 * height() / std::max(1, width()));
+    QwtPlotRenderer renderer;
+    bool written = false;
+    const path temporary = file.parent_path() / (".hilum-" + file.stem().string() + file.extension().string());
+    const QString temporaryName = QString::fromStdString(temporary.string());
+    if (kind == QStringLiteral(".png")) {
+        QImage image(size() * 2, QImage::Format_ARGB32);
+        image.fill(Qt::white);
+        image.setDotsPerMeterX(7559); // 192 dpi: twice the screen's usual
+        image.setDotsPerMeterY(7559);
+        renderer.renderTo(m_state->plot, image);
+        written = image.save(temporaryName);
+    } else {
+        renderer.renderDocument(m_state->plot, temporaryName, kind.mid(1), millimetres, 85);
+        written = QFileInfo(temporaryName).size() > 0;
+    }
+    m_state->paper = false;
+    applyColours();
+    redraw();
+    std::error_code ec;
+    if (written)
+        std::filesystem::rename(temporary, file, ec);
+    if (!written || ec) {
+        std::filesystem::remove(temporary, ec);
+        return fail(ErrorCode::Io, "{}: the plot could not be written", file.string());
+    }
+    return {};
+}
+
+void PlotView::askAndExport()
+{
+    const QString name = QFileDialog::getSaveFileName(this, tr("Export plot"), QStringLiteral("curves.svg"), tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
+    if (name.isEmpty())
+        return;
+    if (const Status status = exportTo(name.toStdString()); !status)
+        QMessageBox::warning(this, tr("Export plot"), QString::fromStdString(status.error().sentence()));
+}
+
+void PlotView::changeEvent(QEvent* event)
+{
+    QWidget::changeEvent(event);
+    if (event->type() == QEvent::PaletteChange || event->type() == QEvent::FontChange || event->type() == QEvent::StyleChange) {
+        applyColours();
+        later();
+    }
+}
+
+bool PlotView::eventFilter(QObject* watched, QEvent* event)
+{
+    State& s = *m_state;
+    if (event->type() == QEvent::MouseButtonDblClick && static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton) {
+        showAll();
+        return true;
+    }
+    if (event->type() == QEvent::Resize && watched == s.plot->canvas())
+        later();
+    if (event->type() == QEvent::Wheel) {
+        const auto* wheel = static_cast<QWheelEvent*>(event);
+        const double factor = std::pow(0.9, wheel->angleDelta().y() / 120.0);
+        const QPointF at = wheel->position();
+        if (watched != s.plot->axisWidget(Y))
+            s.zoom(X, watched == s.plot->canvas() ? at.x() : s.plot->canvas()->mapFromGlobal(wheel->globalPosition().toPoint()).x(), factor);
+        if (watched != s.plot->axisWidget(X))
+            s.zoom(Y, watched == s.plot->canvas() ? at.y() : s.plot->canvas()->mapFromGlobal(wheel->globalPosition().toPoint()).y(), factor);
+        redraw();
+        return true;
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+void PlotView::contextMenuEvent(QContextMenuEvent* event)
+{
+    QMenu menu(this);
+    connect(menu.addAction(tr("Show all")), &QAction::triggered, this, &PlotView::showAll);
+    QAction* log = menu.addAction(tr("Logarithmic axis"));
+    log->setCheckable(true);
+    log->setChecked(scale() == Scale::Logarithmic);
+    connect(log, &QAction::triggered, this, [this](bool on) { setScale(on ? Scale::Logarithmic : Scale::Linear); });
+    menu.addSeparator();
+    connect(menu.addAction(tr("Export plot...")), &QAction::triggered, this, &PlotView::askAndExport);
+    menu.exec(event->globalPos());
+}
+
+} // namespace hilum::widgets

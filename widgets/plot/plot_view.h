@@ -1,0 +1,68 @@
+#pragma once
+
+#include "core/base/paths.h"
+#include "core/base/result.h"
+#include "core/view/curve_data.h"
+
+#include <QColor>
+#include <QWidget>
+
+#include <memory>
+
+namespace hilum::widgets {
+
+/// Curves over a common x axis that grow while they are looked at: a million points draw smoothly.
+///
+/// Wheel zooms at the pointer (over an axis only along it), left drag zooms to a box, middle drag pans, double click shows all,
+/// right click opens the menu. While nothing is zoomed the axes follow the data. GUI thread only.
+class PlotView : public QWidget {
+    Q_OBJECT
+    Q_PROPERTY(int pointCount READ pointCount) // of the first curve; GUI tests read it
+public:
+    enum class Scale { Linear, Logarithmic };
+    enum class Style { Line, LineAndDots };
+
+    explicit PlotView(QWidget* parent = nullptr);
+    ~PlotView() override;
+
+    void setTitles(const QString& x, const QString& y);
+    /// \return the number of the curve for append().
+    int addCurve(const QString& title, const QColor& colour, Style style = Style::Line);
+    int curveCount() const;
+    QString curveTitle(int curve) const;
+    void removeCurves();
+    /// See view::CurveData::append; the picture follows within a tenth of a second.
+    void append(int curve, double x, double y);
+    void clear(); ///< the points of all curves; shows all again
+    const view::CurveData& data(int curve) const;
+    int pointCount() const { return curveCount() == 0 ? 0 : static_cast<int>(data(0).size()); }
+
+    void setCurveVisible(int curve, bool visible);
+    void setScale(Scale scale); ///< of the y axis; points that are not positive are not drawn on a logarithmic one
+    Scale scale() const;
+    bool isZoomed() const;
+    void zoomTo(double xLow, double xHigh, double yLow, double yHigh);
+    void showAll();
+    /// What is drawn of a curve right now, after decimation.
+    std::vector<view::CurvePoint> drawnPoints(int curve) const;
+
+    /// Writes the plot as it is zoomed now, dark on white; .svg, .pdf or .png by the file's ending. Unsupported for another one.
+    Status exportTo(const path& file);
+    void askAndExport();
+
+    QSize sizeHint() const override { return {420, 220}; }
+
+protected:
+    void changeEvent(QEvent* event) override;
+    bool eventFilter(QObject* watched, QEvent* event) override;
+    void contextMenuEvent(QContextMenuEvent* event) override;
+
+private:
+    struct State;
+    void later();
+    void redraw();
+    void applyColours();
+    std::unique_ptr<State> m_state;
+};
+
+} // namespace hilum::widgets
