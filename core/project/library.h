@@ -46,11 +46,18 @@ struct NewSeries {
     std::string thumbnailPng;
 };
 
+struct Storage;
+
+/// Thread-safe. With a write-ahead log (local disks) reading never waits for writing.
 class Library {
 public:
     /// Opens or makes `folder`/library.sqlite. Busy when another process holds it as writer; WrongVersion when made by a newer
     /// program; works without WAL on network shares and read-only for read-only media (`readOnly()`).
     static Result<std::unique_ptr<Library>> open(const path& folder);
+    /// The same on a kind of disk that the caller names.
+    static Result<std::unique_ptr<Library>> open(const path& folder, const Storage& storage);
+    /// To look only, beside a program that writes it; every change is refused with AccessDenied.
+    static Result<std::unique_ptr<Library>> openToRead(const path& folder);
     virtual ~Library() = default;
     virtual const path& folder() const = 0;
     virtual bool readOnly() const = 0;

@@ -1,0 +1,247 @@
+#include "core/project/library.h"
+#include "tests/support/compare.h"
+
+#include <QTemporaryDir>
+
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::project;
+
+namespace {
+
+void touch(const path& file)
+{
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file) << "x";
+}
+
+NewSeries ct(const path& folder, const std::string& uid, const std::vector<std::string>& names)
+{
+    NewSeries s;
+    s.row.kind = "volume";
+    s.row.format = "dicom";
+    s.row.modality = "CT";
+    s.row.description = "Thorax 1.0 B70f";
+    s.row.bodyPart = "CHEST";
+    s.row.seriesUid = uid;
+    s.row.studyUid = "1.2.3";
+    s.row.patientName = "Müller^Anna";
+    s.row.patientId = "P-0042";
+    s.row.studyDate = "20240131";
+    s.row.studyDescription = "Follow-up";
+    s.row.width = s.row.height = 512;
+    s.row.slices = static_cast<std::int64_t>(names.size());
+    for (const auto& name : names)
+        s.row.files.push_back(folder / name);
+    s.row.where = folder;
+    s.row.notices = Json::array({{{"code", "gantry_tilt"}, {"text", "tilted by 12 degrees"}}});
+    s.row.explanation = {{"why", "positions"}};
+    s.thumbnailPng = std::string("\x89PNG\0bytes", 10);
+    return s;
+}
+
+NewSeries png(const path& file)
+{
+    NewSeries s;
+    s.row.kind = "image";
+    s.row.format = "png";
+    s.row.description = file.filename().string();
+    s.row.files = {file};
+    s.row.where = file;
+    s.row.width = 373;
+    s.row.height = 361;
+    s.row.slices = 1;
+    return s;
+}
+
+} // namespace
+
+class TestLibrary : public QObject {
+    Q_OBJECT
+    std::unique_ptr<QTemporaryDir> m_folder;
+    path at(const char* name = "") const { return path(m_folder->path().toStdString()) / name; }
+
+private Q_SLOTS:
+    void init() { m_folder = std::make_unique<QTemporaryDir>(); }
+
+    void keepsASeriesOverReopening()
+    {
+        for (const char* name : {"b.dcm", "a.dcm", "sub/c.dcm"})
+            touch(at("data") / name);
+        {
+            auto library = Library::open(at("library"));
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->addSeries({ct(at("data"), "1.2.3.4", {"b.dcm", "a.dcm", "sub/c.dcm"})}));
+        }
+        auto library = Library::open(at("library"));
+        HILUM_VERIFY_OK(library);
+        const auto list = (*library)->list();
+        HILUM_VERIFY_OK(list);
+        QCOMPARE(list->size(), std::size_t(1));
+        QVERIFY(list->front().files.empty());
+        const auto row = (*library)->series(list->front().id);
+        HILUM_VERIFY_OK(row);
+        QCOMPARE(row->files.size(), std::size_t(3));
+        QCOMPARE(row->files[0], at("data") / "b.dcm"); // reading order, not the alphabet's
+        QCOMPARE(row->files[2], at("data") / "sub/c.dcm");
+        QCOMPARE(row->where, at("data"));
+        QCOMPARE(row->patientName, std::string("Müller^Anna"));
+        QCOMPARE(row->slices, std::int64_t(3));
+        QCOMPARE(row->notices[0]["code"].get<std::string>(), std::string("gantry_tilt"));
+        QCOMPARE(row->explanation["why"].get<std::string>(), std::string("positions"));
+        QCOMPARE(*(*library)->thumbnail(row->id), std::string("\x89PNG\0bytes", 10));
+        HILUM_VERIFY_ERROR((*library)->series(99), ErrorCode::NotFound);
+        HILUM_VERIFY_OK((*library)->check());
+    }
+
+    void addingAgainUpdates()
+    {
+        auto library = *Library::open(at("library"));
+        for (const char* name : {"a.dcm", "b.dcm", "c.dcm"})
+            touch(at("data") / name);
+        const auto id = [&] { return library->list()->front().id; };
+        HILUM_VERIFY_OK(library->addSeries({ct(at("data"), "1.2.3.4", {"b.dcm", "c.dcm"})}));
+        const RowId first = id();
+        // a slice came that is the first by name: the same series still
+        HILUM_VERIFY_OK(library->addSeries({ct(at("data"), "1.2.3.4", {"a.dcm", "b.dcm", "c.dcm"})}));
+        QCOMPARE(*library->count(), std::int64_t(1));
+        QCOMPARE(id(), first);
+        QCOMPARE(library->series(first)->files.size(), std::size_t(3));
+        // a copy of it elsewhere takes its place
+        HILUM_VERIFY_OK(library->addSeries({ct(at("copy"), "1.2.3.4", {"a.dcm", "b.dcm", "c.dcm"})}));
+        QCOMPARE(*library->count(), std::int64_t(1));
+        QCOMPARE(library->series(first)->where, at("copy"));
+        // an image file again
+        HILUM_VERIFY_OK(library->addSeries({png(at("x.png")), png(at("x.png"))}));
+        QCOMPARE(*library->count(), std::int64_t(2));
+        QCOMPARE(*library->count("thorax"), std::int64_t(1));
+    }
+
+    void partsOfOneUidStayApart()
+    {
+        // a localiser: two orientations under one series UID, in one folder
+        for (const char* name : {"1.dcm", "2.dcm", "3.dcm", "4.dcm"})
+            touch(at("data") / name);
+        auto library = *Library::open(at("library"));
+        const std::vector<NewSeries> parts{ct(at("data"), "1.9", {"1.dcm", "2.dcm"}), ct(at("data"), "1.9", {"3.dcm", "4.dcm"})};
+        HILUM_VERIFY_OK(library->addSeries(parts));
+        HILUM_VERIFY_OK(library->addSeries(parts));
+        QCOMPARE(*library->count(), std::int64_t(2));
+    }
+
+    void searchWantsEveryWord_data()
+    {
+        QTest::addColumn<QString>("search");
+        QTest::addColumn<int>("hits");
+        QTest::newRow("nothing asked") << "" << 2;
+        QTest::newRow("name without accent") << "muller" << 1;
+        QTest::newRow("start of a word") << "mül" << 1;
+        QTest::newRow("two words") << "anna ct" << 1;
+        QTest::newRow("one of two absent") << "anna mr" << 0;
+        QTest::newRow("id with dash") << "P-0042" << 1;
+        QTest::newRow("date") << "202401" << 1;
+        QTest::newRow("file name") << "x.png" << 1;
+        QTest::newRow("quotes are no syntax") << "\"anna\" OR" << 0;
+        QTest::newRow("operators are no syntax") << "anna NOT ct*" << 0;
+        QTest::newRow("punctuation alone") << "- \" *" << 2;
+    }
+    void searchWantsEveryWord()
+    {
+        QFETCH(QString, search);
+        QFETCH(int, hits);
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({ct(at("data"), "1.2.3.4", {"a.dcm"}), png(at("x.png"))}));
+        const auto list = library->list({.search = search.toStdString()});
+        HILUM_VERIFY_OK(list);
+        QCOMPARE(int(list->size()), hits);
+        QCOMPARE(int(*library->count(search.toStdString())), hits);
+    }
+
+    void listsNewestStudyFirstInPages()
+    {
+        auto library = *Library::open(at("library"));
+        std::vector<NewSeries> all;
+        for (int i = 0; i < 30; ++i) {
+            auto s = ct(at("data") / std::to_string(i), "1.2." + std::to_string(i), {"a.dcm"});
+            s.row.studyUid = "9." + std::to_string(i);
+            s.row.studyDate = std::format("202401{:02}", i + 1);
+            all.push_back(s);
+        }
+        HILUM_VERIFY_OK(library->addSeries(all));
+        const auto page = library->list({.limit = 10, .offset = 10});
+        HILUM_VERIFY_OK(page);
+        QCOMPARE(page->size(), std::size_t(10));
+        QCOMPARE(page->front().studyDate, std::string("20240120"));
+        QCOMPARE(page->back().studyDate, std::string("20240111"));
+    }
+
+    void movedFoldersAreShownAndRelinked()
+    {
+        touch(at("disk/a/1.dcm"));
+        touch(at("disk/b.png"));
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({ct(at("disk/a"), "1.2.3.4", {"1.dcm"}), png(at("disk/b.png"))}));
+        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        std::filesystem::rename(at("disk"), at("elsewhere"));
+        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        QVERIFY(library->list()->front().missing);
+        HILUM_VERIFY_ERROR(library->relink(at("disk"), at("nowhere")), ErrorCode::NotFound);
+        QCOMPARE(*library->relink(at("disk/"), at("elsewhere")), std::int64_t(2)); // a closing slash means nothing
+        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        for (const auto& row : *library->list())
+            for (const auto& file : library->series(row.id)->files)
+                QVERIFY2(std::filesystem::exists(file), file.c_str());
+        // mounted again: back without a word
+        std::filesystem::rename(at("elsewhere"), at("away"));
+        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        std::filesystem::rename(at("away"), at("elsewhere"));
+        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+    }
+
+    void removeForgetsRowsAndLeavesFiles()
+    {
+        touch(at("disk/b.png"));
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({png(at("disk/b.png")), ct(at("disk"), "1.2", {"1.dcm"})}));
+        const auto hit = library->list({.search = "b.png"});
+        HILUM_VERIFY_OK(library->remove({hit->front().id}));
+        QCOMPARE(*library->count(), std::int64_t(1));
+        QCOMPARE(*library->count("b.png"), std::int64_t(0));
+        QVERIFY(std::filesystem::exists(at("disk/b.png")));
+        HILUM_VERIFY_OK(library->check());
+    }
+
+    void namesNeedNotBeText()
+    {
+        auto library = *Library::open(at("library"));
+        const path odd = at("disk") / "a\nb\xff'%.png";
+        HILUM_VERIFY_OK(library->addSeries({png(odd)}));
+        QCOMPARE(library->series(library->list()->front().id)->files.front(), odd);
+    }
+
+    void keepsProblemsAndJobs()
+    {
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addProblems({{.file = at("x.dcm"), .code = "truncated", .reason = "ends early", .seenUtc = {}}, {.file = at("x.dcm"), .code = "no_pixels", .reason = "later", .seenUtc = {}}}));
+        QCOMPARE(library->problems()->size(), std::size_t(1));
+        QCOMPARE(library->problems()->front().code, std::string("no_pixels"));
+        HILUM_VERIFY_OK(library->clearProblems());
+        QVERIFY(library->problems()->empty());
+
+        Library::JobRow job{.id = "abc", .run = at("run"), .method = "mae", .preset = "tiny", .title = "t", .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+        HILUM_VERIFY_OK(library->putJob(job));
+        job.state = "running";
+        job.step = 12;
+        HILUM_VERIFY_OK(library->putJob(job));
+        QCOMPARE(library->jobs()->size(), std::size_t(1));
+        QCOMPARE(library->jobs()->front().state, std::string("running"));
+        QCOMPARE(library->jobs()->front().step, std::int64_t(12));
+        QCOMPARE(library->jobs()->front().run, at("run"));
+        HILUM_VERIFY_OK(library->removeJob("abc"));
+        QVERIFY(library->jobs()->empty());
+    }
+};
+
+QTEST_APPLESS_MAIN(TestLibrary)
+#include "tst_library.moc"

@@ -1,0 +1,228 @@
+#include "core/base/process_identity.h"
+#include "core/project/library.h"
+#include "core/project/storage.h"
+#include "tests/support/compare.h"
+
+#include <SQLiteCpp/Database.h>
+
+#include <QDir>
+#include <QTemporaryDir>
+
+#include <csignal>
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace hilum;
+using namespace hilum::project;
+
+namespace {
+
+constexpr int Batch = 20;
+
+NewSeries numbered(int batch, int i)
+{
+    NewSeries s;
+    s.row.kind = "image";
+    s.row.format = "png";
+    s.row.seriesUid = std::format("1.{}.{}", batch, i);
+    s.row.studyUid = std::format("2.{}", batch);
+    s.row.description = std::format("batch{}", batch);
+    s.row.files = {std::format("/data/{}/{}.png", batch, i)};
+    s.row.where = s.row.files.front();
+    s.thumbnailPng = std::string(2000, 'p');
+    return s;
+}
+
+std::vector<NewSeries> batchOf(int batch)
+{
+    std::vector<NewSeries> all;
+    for (int i = 0; i < Batch; ++i)
+        all.push_back(numbered(batch, i));
+    return all;
+}
+
+/// Runs `work` in a child process that never returns into the test; its exit code.
+template <class Work> int inChild(Work work)
+{
+    const pid_t child = ::fork();
+    if (child == 0)
+        ::_exit(work());
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+} // namespace
+
+class TestLibrarySafety : public QObject {
+    Q_OBJECT
+    std::unique_ptr<QTemporaryDir> m_folder;
+    path at(const char* name = "") const { return path(m_folder->path().toStdString()) / name; }
+    QStringList files() const { return QDir(m_folder->path()).entryList(QDir::Files); }
+
+private Q_SLOTS:
+    void init() { m_folder = std::make_unique<QTemporaryDir>(); }
+
+    void killedWriterLeavesWholeBatches_data()
+    {
+        QTest::addColumn<bool>("local");
+        QTest::newRow("local disk") << true;
+        QTest::newRow("network share") << false;
+    }
+    void killedWriterLeavesWholeBatches()
+    {
+        QFETCH(bool, local);
+        const Storage storage{.local = local, .writable = true, .kind = "test"};
+        for (int round = 0; round < 3; ++round) {
+            int said[2];
+            QCOMPARE(::pipe(said), 0);
+            const pid_t child = ::fork();
+            if (child == 0) {
+                auto library = Library::open(at(), storage);
+                if (!library)
+                    ::_exit(1);
+                for (int batch = round * 100000;; ++batch) {
+                    if (!(*library)->addSeries(batchOf(batch)))
+                        ::_exit(2);
+                    if (::write(said[1], "b", 1) != 1)
+                        ::_exit(3);
+                }
+            }
+            ::close(said[1]);
+            char bytes[8];
+            std::int64_t told = 0;
+            while (told < 5) { // some batches are in, one is being written
+                const auto n = ::read(said[0], bytes, 1);
+                QVERIFY2(n == 1, "the writing child ended by itself");
+                told += n;
+            }
+            ::usleep(static_cast<useconds_t>(1000 + 1700 * round));
+            ::kill(child, SIGKILL);
+            ::waitpid(child, nullptr, 0);
+            ::close(said[0]);
+
+            auto library = Library::open(at(), storage);
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->check());
+            const auto count = (*library)->count();
+            HILUM_VERIFY_OK(count);
+            QVERIFY(*count >= 5 * Batch);
+            QCOMPARE(*count % Batch, std::int64_t(0));
+            QCOMPARE(*(*library)->count(std::format("batch{}", round * 100000 + 4)) % Batch, std::int64_t(0));
+        }
+    }
+
+    void onlyOneProcessWrites()
+    {
+        auto library = Library::open(at());
+        HILUM_VERIFY_OK(library);
+        const auto second = Library::open(at());
+        HILUM_VERIFY_ERROR(second, ErrorCode::Busy);
+        const std::string sentence = second.error().sentence();
+        QVERIFY2(sentence.find(std::format("process {}", ::getpid())) != std::string::npos, sentence.c_str());
+        QVERIFY2(sentence.find(thisProcess().host) != std::string::npos, sentence.c_str());
+        // another process, and one that only looks
+        HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));
+        QCOMPARE(inChild([&] {
+            const auto other = Library::open(at());
+            const auto reader = Library::openToRead(at());
+            if (other || other.error().code != ErrorCode::Busy)
+                return 1;
+            if (!reader || !(*reader)->readOnly() || (*reader)->count() != Batch)
+                return 2;
+            const auto refused = (*reader)->addSeries(batchOf(2));
+            return !refused && refused.error().code == ErrorCode::AccessDenied ? 0 : 3;
+        }), 0);
+        library->reset();
+        HILUM_VERIFY_OK(Library::open(at()));
+    }
+
+    void lockOfADeadProcessIsTakenOver()
+    {
+        ProcessIdentity gone = thisProcess();
+        gone.pid = 999999;
+        std::ofstream(at("library.lock")) << jsonLine(toJson(gone));
+        HILUM_VERIFY_OK(Library::open(at()));
+        std::ofstream(at("library.lock")) << "not json";
+        HILUM_VERIFY_OK(Library::open(at()));
+    }
+
+    void sharesGetNoWriteAheadLog()
+    {
+        {
+            auto library = Library::open(at(), {.local = true, .writable = true, .kind = "local"});
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));
+            QVERIFY(files().contains("library.sqlite-wal"));
+        }
+        // the same library, its home now on a share
+        auto library = Library::open(at(), {.local = false, .writable = true, .kind = "nfs"});
+        HILUM_VERIFY_OK(library);
+        HILUM_VERIFY_OK((*library)->addSeries(batchOf(2)));
+        QCOMPARE(*(*library)->count(), std::int64_t(2 * Batch));
+        QVERIFY(!files().contains("library.sqlite-wal"));
+        QVERIFY(!files().contains("library.sqlite-shm"));
+    }
+
+    void localDisksAreKnown() { QVERIFY(probeStorage(at()).writable); }
+
+    void readOnlyMediaAreReadWithoutATrace()
+    {
+        {
+            auto library = Library::open(at());
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));
+        }
+        std::filesystem::remove(at("library.lock"));
+        const QStringList before = files();
+        auto library = Library::open(at(), {.local = true, .writable = false, .kind = "iso9660"});
+        HILUM_VERIFY_OK(library);
+        QVERIFY((*library)->readOnly());
+        QCOMPARE(*(*library)->count("batch1"), std::int64_t(Batch));
+        HILUM_VERIFY_ERROR((*library)->addSeries(batchOf(2)), ErrorCode::AccessDenied);
+        QCOMPARE(files(), before);
+        QTemporaryDir empty;
+        HILUM_VERIFY_ERROR(Library::open(empty.path().toStdString(), {.local = true, .writable = false, .kind = "iso9660"}), ErrorCode::NotFound);
+    }
+
+    void otherVersionsAreRefused()
+    {
+        HILUM_VERIFY_OK(Library::open(at()));
+        SQLite::Database(at("library.sqlite").string(), SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 9999");
+        const auto newer = Library::open(at());
+        HILUM_VERIFY_ERROR(newer, ErrorCode::WrongVersion);
+        QVERIFY(newer.error().message.find("9999") != std::string::npos);
+    }
+
+    void otherFilesAreRefused()
+    {
+        std::ofstream(at("library.sqlite")) << std::string(5000, 'x');
+        HILUM_VERIFY_ERROR(Library::open(at()), ErrorCode::BadData);
+        std::filesystem::remove(at("library.sqlite"));
+        {
+            SQLite::Database other(at("library.sqlite").string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+            other.exec("PRAGMA application_id = 77; CREATE TABLE mine (x)");
+        }
+        HILUM_VERIFY_ERROR(Library::open(at()), ErrorCode::BadData);
+    }
+
+    void damageIsFound()
+    {
+        {
+            auto library = Library::open(at());
+            for (int i = 0; i < 20; ++i)
+                HILUM_VERIFY_OK((*library)->addSeries(batchOf(i)));
+        }
+        std::fstream file(at("library.sqlite"), std::ios::in | std::ios::out | std::ios::binary);
+        const auto size = static_cast<std::streamoff>(std::filesystem::file_size(at("library.sqlite")));
+        file.seekp(size / 2 / 4096 * 4096);
+        file << std::string(4096 * 3, '\x5a');
+        file.close();
+        auto library = Library::open(at());
+        QVERIFY(!library || !(*library)->check());
+    }
+};
+
+QTEST_APPLESS_MAIN(TestLibrarySafety)
+#include "tst_library_safety.moc"
