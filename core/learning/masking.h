@@ -1,0 +1,50 @@
+#pragma once
+
+#include "core/base/random.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace hilum::learning {
+
+/// Which tokens of a batch the encoder sees. Letters: B cases, N tokens, K visible tokens.
+struct TokenMask {
+    at::Tensor keep;    ///< [B, K] int64: indices of the visible tokens, in the order in which the encoder gets them
+    at::Tensor restore; ///< [B, N] int64: place of token n in (visible ++ hidden); the public code's ids_restore
+    at::Tensor hidden;  ///< [B, N] float32: 1 hidden, 0 visible
+    std::int64_t visible() const { return keep.size(1); }
+    TokenMask to(at::Device device) const;
+};
+
+/// int(n * (1 - ratio)) in double, as the public codes count: 100 tokens at 0.9 give 9.
+std::int64_t visibleCount(std::int64_t tokens, double ratio);
+
+/// Uniform numbers [B, N] float64 that decide a mask; case b reads the stream rng.fork(b).
+at::Tensor maskNoise(std::int64_t batch, std::int64_t tokens, const Rng& rng);
+
+/// MAE's mask: each case keeps its visibleCount(N, ratio) tokens of lowest noise. Ties go to the lower index.
+/// \param noise [B, N] float64
+TokenMask uniformMask(const at::Tensor& noise, double ratio);
+
+/// Context-aware mask of HD X-ray MAE (public code): inside and outside each keep visibleCount of their own tokens, lowest noise
+/// first; order of the tokens: kept outside, kept inside, hidden outside, hidden inside.
+/// Cases whose regions differ in size have different counts: the batch takes the smallest, and the others hide those of their
+/// visible tokens that have the highest noise (our setting; with one case, or one rectangle for all, the counts are exact).
+/// \param noise [B, N] float64 \param inside [B, N] bool
+TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside);
+
+/// A mask given by the user. \param hidden [B, N], non-zero = hidden; every case hides the same number, at least one token is visible.
+TokenMask givenMask(const at::Tensor& hidden);
+
+/// The rectangle that the public code of HD X-ray MAE calls the chest: rows int(R/4)+1 .. int(3R/4), columns int(C/8)+1 .. int(3C/4)
+/// of an R x C grid, ends included. On 20 x 20: rows 6 to 15, columns 3 to 15, 130 tokens. \return [R * C] bool
+at::Tensor publishedRectangle(std::array<std::int64_t, 2> grid);
+
+/// Region maps to tokens: a token is inside when at least half of its pixels are.
+/// \param region [B, H, W], non-zero = inside; H and W are multiples of the grid. \return [B, R * C] bool
+at::Tensor regionTokens(const at::Tensor& region, std::array<std::int64_t, 2> grid);
+
+} // namespace hilum::learning

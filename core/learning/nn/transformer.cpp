@@ -1,0 +1,144 @@
+#include "core/learning/nn/transformer.h"
+
+#include "core/learning/nn/init.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <format>
+
+namespace hilum::learning {
+
+namespace {
+
+// -1: not measured. Rows: CPU, other; columns: float32 and wider, 16-bit.
+std::array<std::array<std::atomic<int>, 2>, 2> measuredPath{{{-1, -1}, {-1, -1}}};
+
+std::atomic<int>& slot(at::DeviceType device, at::ScalarType type)
+{
+    return measuredPath[device == at::kCPU ? 0 : 1][c10::elementSize(type) < 4 ? 1 : 0];
+}
+
+} // namespace
+
+std::string_view name(AttentionPath path)
+{
+    return path == AttentionPath::Plain ? "plain" : "fused";
+}
+
+void setAttentionPath(at::DeviceType device, at::ScalarType type, AttentionPath path)
+{
+    slot(device, type) = static_cast<int>(path);
+}
+
+AttentionPath attentionPath(at::DeviceType device, at::ScalarType type)
+{
+    if (const int measured = slot(device, type); measured >= 0)
+        return static_cast<AttentionPath>(measured);
+    return device == at::kCPU && c10::elementSize(type) < 4 ? AttentionPath::Plain : AttentionPath::Fused;
+}
+
+Linear::Linear(std::int64_t in, std::int64_t out, const Rng& rng)
+{
+    at::Tensor w = at::empty({out, in}, at::kFloat);
+    fillXavier_(w, in, out, rng);
+    weight = register_parameter("weight", w);
+    bias = register_parameter("bias", at::zeros({out}, at::kFloat));
+}
+
+at::Tensor Linear::forward(const at::Tensor& x) const
+{
+    return at::linear(x, weight, bias);
+}
+
+LayerNorm::LayerNorm(std::int64_t width)
+{
+    weight = register_parameter("weight", at::ones({width}, at::kFloat));
+    bias = register_parameter("bias", at::zeros({width}, at::kFloat));
+}
+
+at::Tensor LayerNorm::forward(const at::Tensor& x) const
+{
+    return at::layer_norm(x, {weight.size(0)}, weight, bias, Epsilon);
+}
+
+Attention::Attention(std::int64_t width, std::int64_t heads, const Rng& rng) : m_heads(heads)
+{
+    TORCH_CHECK(heads > 0 && width % heads == 0, "width ", width, " is not a multiple of ", heads, " heads");
+    m_qkv = register_module("qkv", std::make_shared<Linear>(width, 3 * width, rng.fork("qkv")));
+    m_proj = register_module("proj", std::make_shared<Linear>(width, width, rng.fork("proj")));
+}
+
+at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap) const
+{
+    const std::int64_t batch = x.size(0), tokens = x.size(1), width = x.size(2), headWidth = width / m_heads;
+    const at::Tensor qkv = m_qkv->forward(x).reshape({batch, tokens, 3, m_heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B, h, N, d]
+    const at::Tensor q = qkv[0], k = qkv[1], v = qkv[2];
+    at::Tensor out; // [B, h, N, d]
+    if (!tap && attentionPath(q.device().type(), q.scalar_type()) == AttentionPath::Fused) {
+        out = at::scaled_dot_product_attention(q, k, v);
+    } else {
+        const at::Tensor weights = at::softmax(at::matmul(q * (1 / std::sqrt(static_cast<double>(headWidth))), k.transpose(-2, -1)), -1);
+        if (tap)
+            *tap = weights;
+        out = at::matmul(weights, v);
+    }
+    return m_proj->forward(out.transpose(1, 2).reshape({batch, tokens, width}));
+}
+
+Mlp::Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng)
+{
+    m_fc1 = register_module("fc1", std::make_shared<Linear>(width, hidden, rng.fork("fc1")));
+    m_fc2 = register_module("fc2", std::make_shared<Linear>(hidden, width, rng.fork("fc2")));
+}
+
+at::Tensor Mlp::forward(const at::Tensor& x) const
+{
+    return m_fc2->forward(at::gelu(m_fc1->forward(x)));
+}
+
+TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng)
+{
+    m_norm1 = register_module("norm1", std::make_shared<LayerNorm>(width));
+    m_attn = register_module("attn", std::make_shared<Attention>(width, heads, rng.fork("attn")));
+    m_norm2 = register_module("norm2", std::make_shared<LayerNorm>(width));
+    const auto hidden = static_cast<std::int64_t>(std::llround(mlpRatio * static_cast<double>(width)));
+    m_mlp = register_module("mlp", std::make_shared<Mlp>(width, hidden, rng.fork("mlp")));
+}
+
+at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap) const
+{
+    const at::Tensor attended = x + m_attn->forward(m_norm1->forward(x), tap);
+    return attended + m_mlp->forward(m_norm2->forward(attended));
+}
+
+TransformerStack::TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng)
+{
+    for (std::int64_t i = 0; i < depth; ++i)
+        m_blocks.push_back(register_module(std::format("{}", i),
+            std::make_shared<TransformerBlock>(width, heads, mlpRatio, rng.fork(static_cast<std::uint64_t>(i)))));
+}
+
+at::Tensor TransformerStack::forward(at::Tensor x, std::vector<at::Tensor>* taps) const
+{
+    for (const auto& block : m_blocks) {
+        at::Tensor tap;
+        x = block->forward(x, taps ? &tap : nullptr);
+        if (taps)
+            taps->push_back(tap);
+    }
+    return x;
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "core/base/random.h"
+
+#include <ATen/core/Tensor.h>
+#include <torch/nn/module.h> // modules own their parameters
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hilum::learning {
+
+/// How softmax(q k^T / sqrt(d)) v is made. The same numbers up to rounding; which is faster depends on device and type.
+enum class AttentionPath {
+    Plain, ///< three products; the only one that can hand out the matrices
+    Fused, ///< scaled_dot_product_attention
+};
+std::string_view name(AttentionPath path); ///< "plain", "fused"
+
+/// The path for a device and type from now on, in the whole process; set by choosePrecision (device.h) from a measurement.
+void setAttentionPath(at::DeviceType device, at::ScalarType type, AttentionPath path);
+/// Before any measurement: plain for 16-bit types on the CPU (the fused backward is slow there), fused otherwise.
+AttentionPath attentionPath(at::DeviceType device, at::ScalarType type);
+
+/// y = x W^T + b. Xavier-uniform weight, bias 0. Parameters `weight` [out, in], `bias` [out].
+class Linear : public torch::nn::Module {
+public:
+    Linear(std::int64_t in, std::int64_t out, const Rng& rng);
+    at::Tensor forward(const at::Tensor& x) const;
+    at::Tensor weight, bias;
+};
+
+/// Layer normalisation over the last axis, eps 1e-6. Parameters `weight` (1), `bias` (0).
+class LayerNorm : public torch::nn::Module {
+public:
+    explicit LayerNorm(std::int64_t width);
+    at::Tensor forward(const at::Tensor& x) const;
+    at::Tensor weight, bias;
+    static constexpr double Epsilon = 1e-6;
+};
+
+/// Multi-head self-attention; one Linear makes q, k, v (in this order, heads inside each), scale headWidth^-0.5.
+class Attention : public torch::nn::Module {
+public:
+    Attention(std::int64_t width, std::int64_t heads, const Rng& rng);
+    /// \param x [B, N, D] \param tap when given, receives softmax(q k^T / sqrt(d)) [B, heads, N, N] (plain path)
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr) const;
+
+private:
+    std::int64_t m_heads;
+    std::shared_ptr<Linear> m_qkv, m_proj;
+};
+
+/// Linear, exact GELU (erf), Linear; hidden width = ratio * width.
+class Mlp : public torch::nn::Module {
+public:
+    Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng);
+    at::Tensor forward(const at::Tensor& x) const;
+
+private:
+    std::shared_ptr<Linear> m_fc1, m_fc2;
+};
+
+/// Pre-norm block (ViT): x += Attention(LN(x)); x += Mlp(LN(x)). Names as in the public codes: norm1, attn.qkv, attn.proj, norm2,
+/// mlp.fc1, mlp.fc2.
+class TransformerBlock : public torch::nn::Module {
+public:
+    TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng);
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr) const;
+
+private:
+    std::shared_ptr<LayerNorm> m_norm1, m_norm2;
+    std::shared_ptr<Attention> m_attn;
+    std::shared_ptr<Mlp> m_mlp;
+};
+
+/// `depth` blocks one after another, registered by `parent` under `name`.0, `name`.1, ...
+class TransformerStack : public torch::nn::Module {
+public:
+    TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng);
+    /// \param x [B, N, D] \param taps when given, receives every block's attention matrices [B, heads, N, N]
+    at::Tensor forward(at::Tensor x, std::vector<at::Tensor>* taps = nullptr) const;
+    std::int64_t depth() const { return static_cast<std::int64_t>(m_blocks.size()); }
+
+private:
+    std::vector<std::shared_ptr<TransformerBlock>> m_blocks;
+};
+
+} // namespace hilum::learning
