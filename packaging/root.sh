@@ -109,9 +109,11 @@ hilum_make_root() {
   touch "$work/.complete"
   mv "$work" "$hilum_root"
   rm -rf "$apt"
+  # roots of other lists may be in use by another checkout: only those that nothing has entered for two weeks go
   local old
-  for old in "$hilum_cache"/root-*; do
-    case $old in "$hilum_root" | *.lock) ;; *) hilum_remove "$old" ;; esac
+  for old in "$hilum_cache"/root-*/; do
+    old=${old%/}
+    [ "$old" = "$hilum_root" ] || [ -n "$(find "$old/.complete" -mtime -14 2>/dev/null)" ] || hilum_remove "$old"
   done
   exec 9>&-
   hilum_say "the root is ready ($(du -sh "$hilum_root" 2>/dev/null | cut -f1))"
@@ -131,6 +133,7 @@ hilum_prepare_place() {
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   if [ -n "${HILUM_INSIDE:-}" ] || hilum_is_native; then hilum_enter=(env); return; fi
   hilum_make_root
+  touch "$hilum_root/.complete"
   command -v bwrap >/dev/null || hilum_need_tools
   local b=(bwrap --tmpfs / --ro-bind "$hilum_root/usr" /usr --bind "$hilum_root/etc" /etc --bind "$hilum_root/var" /var
     --symlink usr/bin /bin --symlink usr/sbin /sbin --symlink usr/lib /lib --symlink usr/lib64 /lib64
