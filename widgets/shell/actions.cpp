@@ -1,17 +1,61 @@
 #include "widgets/shell/actions.h"
 
-#include <QFile>
-#include <QIcon>
+#include "widgets/style/icons.h"
+
+#include <QAbstractSpinBox>
+#include <QApplication>
+#include <QComboBox>
+#include <QKeyEvent>
+#include <QLineEdit>
+#include <QPlainTextEdit>
+#include <QTextEdit>
 #include <QWidget>
 
 #include <stdexcept>
 
 namespace hilum::widgets {
 
+namespace {
+
+bool takesText(const QWidget* widget)
+{
+    if (const auto* line = qobject_cast<const QLineEdit*>(widget))
+        return !line->isReadOnly();
+    if (const auto* text = qobject_cast<const QTextEdit*>(widget))
+        return !text->isReadOnly();
+    if (const auto* plain = qobject_cast<const QPlainTextEdit*>(widget))
+        return !plain->isReadOnly();
+    if (const auto* spin = qobject_cast<const QAbstractSpinBox*>(widget))
+        return !spin->isReadOnly();
+    const auto* box = qobject_cast<const QComboBox*>(widget);
+    return box && box->isEditable();
+}
+
+/// Keys that a text field has no use for keep their meaning in it: F1 to F35 and Escape.
+bool isForText(const QKeyEvent& event)
+{
+    if (event.modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier))
+        return false;
+    return event.key() != Qt::Key_Escape && !(event.key() >= Qt::Key_F1 && event.key() <= Qt::Key_F35);
+}
+
+} // namespace
+
 Actions::Actions(QWidget* window)
     : QObject(window)
     , m_window(window)
 {
+    qApp->installEventFilter(this);
+}
+
+bool Actions::eventFilter(QObject* watched, QEvent* event)
+{
+    // an accepted override makes Qt send the key to the text field instead of looking for a shortcut
+    if (event->type() == QEvent::ShortcutOverride && takesText(QApplication::focusWidget()) && isForText(*static_cast<QKeyEvent*>(event))) {
+        event->accept();
+        return true;
+    }
+    return QObject::eventFilter(watched, event);
 }
 
 QAction* Actions::make(const ActionInfo& info)
@@ -68,12 +112,6 @@ QAction* Actions::find(const QString& id) const
 void Actions::setContextWidget(const QString& context, QWidget* widget)
 {
     m_contexts.insert(context, widget);
-}
-
-QIcon icon(const QString& name)
-{
-    const QString file = QStringLiteral(":/icons/%1.svg").arg(name);
-    return QFile::exists(file) ? QIcon(file) : QIcon();
 }
 
 } // namespace hilum::widgets

@@ -46,6 +46,9 @@ public:
 Q_SIGNALS:
     void added(QAction* action);
 
+protected:
+    bool eventFilter(QObject* watched, QEvent* event) override;
+
 private:
     QAction* make(const ActionInfo& info);
     QWidget* m_window;
@@ -54,8 +57,5 @@ private:
     QHash<const QAction*, ActionInfo> m_infos;
     QList<QAction*> m_order;
 };
-
-/// Icon of resources/icons in the colours of the theme; a null icon for an unknown name.
-QIcon icon(const QString& name);
 
 } // namespace hilum::widgets

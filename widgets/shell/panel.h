@@ -21,6 +21,7 @@ class Actions;
 class Messages;
 class Selection;
 class Settings;
+class StudyImport;
 class TaskCenter;
 
 /// What the window gives to its panels. All live as long as the window; none is null in the program. Tests may leave out what
@@ -33,6 +34,7 @@ struct Services {
     Selection* selection = nullptr;            ///< the shared state of the window
     Settings* settings = nullptr;
     TaskCenter* tasks = nullptr;
+    StudyImport* imports = nullptr;            ///< adds files to the library; says when the library changed
     Messages* messages = nullptr;              ///< error banner and notes
 };
 

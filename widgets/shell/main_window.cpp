@@ -1,0 +1,460 @@
+#include "widgets/shell/main_window.h"
+
+#include "core/base/log.h"
+#include "core/project/library.h"
+#include "widgets/shell/about_dialog.h"
+#include "widgets/shell/actions.h"
+#include "widgets/shell/explanation_dialog.h"
+#include "widgets/shell/keys_overlay.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/panel_host.h"
+#include "widgets/shell/selection.h"
+#include "widgets/shell/settings.h"
+#include "widgets/shell/settings_dialog.h"
+#include "widgets/shell/workspace.h"
+#include "widgets/shell/workspace_bar.h"
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+#include "widgets/tasks/error_banner.h"
+#include "widgets/tasks/study_import.h"
+#include "widgets/tasks/task_center.h"
+#include "widgets/tasks/task_strip.h"
+
+#include <QActionGroup>
+#include <QApplication>
+#include <QCloseEvent>
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QLabel>
+#include <QMenuBar>
+#include <QMessageBox>
+#include <QMimeData>
+#include <QScreen>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QVBoxLayout>
+
+namespace hilum::widgets {
+
+namespace {
+
+struct Known {
+    const char* id;
+    const char* title;
+    const char* tip;
+    Qt::Key key;
+    bool always; // the others appear when a panel provides them
+};
+
+constexpr Known KnownWorkspaces[] = {
+    {"studies", QT_TRANSLATE_NOOP("hilum", "Studies"), QT_TRANSLATE_NOOP("hilum", "The library of studies: import, search, open"), Qt::Key_F4, true},
+    {"read", QT_TRANSLATE_NOOP("hilum", "Read"), QT_TRANSLATE_NOOP("hilum", "Look at images and volumes"), Qt::Key_F5, true},
+    {"lab", QT_TRANSLATE_NOOP("hilum", "Lab"), QT_TRANSLATE_NOOP("hilum", "What a model hides, fills in and attends to"), Qt::Key_F6, true},
+    {"annotate", QT_TRANSLATE_NOOP("hilum", "Annotate"), QT_TRANSLATE_NOOP("hilum", "Draw and correct segmentations"), Qt::Key_F7, false},
+    {"jobs", QT_TRANSLATE_NOOP("hilum", "Jobs"), QT_TRANSLATE_NOOP("hilum", "Train models in the background and watch them"), Qt::Key_F8, true},
+    {"review", QT_TRANSLATE_NOOP("hilum", "Review"), QT_TRANSLATE_NOOP("hilum", "Accept, correct or reject what a model produced"), Qt::Key_F9, false},
+};
+
+std::vector<path> pathsOf(const QMimeData* data)
+{
+    std::vector<path> paths;
+    for (const QUrl& url : data->urls())
+        if (url.isLocalFile())
+            paths.emplace_back(url.toLocalFile().toStdString());
+    return paths;
+}
+
+} // namespace
+
+MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* parent)
+    : QMainWindow(parent)
+    , m_services(services)
+    , m_host(host)
+    , m_actions(new Actions(this))
+    , m_bar(new WorkspaceBar(this))
+    , m_banner(new ErrorBanner(this))
+    , m_stack(new QStackedWidget(this))
+{
+    setObjectName(QStringLiteral("mainWindow"));
+    setWindowIcon(icon(QStringLiteral("app")));
+    setAcceptDrops(true);
+    setMinimumSize(900, 600);
+    auto* centre = new QWidget(this);
+    auto* columns = new QHBoxLayout(centre);
+    columns->setContentsMargins(0, 0, 0, 0);
+    columns->setSpacing(0);
+    columns->addWidget(m_bar);
+    auto* right = new QVBoxLayout;
+    right->setSpacing(0);
+    right->addWidget(m_banner);
+    right->addWidget(m_stack, 1);
+    columns->addLayout(right, 1);
+    setCentralWidget(centre);
+
+    makeWorkspaces();
+    makeActions();
+    makeMenus();
+    makeStatusBar();
+
+    Selection* selection = services.selection;
+    connect(selection, &Selection::workspaceRequested, this, &MainWindow::showWorkspace);
+    connect(selection, &Selection::seriesChanged, this, &MainWindow::updateTitle);
+    connect(selection, &Selection::explanationRequested, this, &MainWindow::explain);
+    connect(services.messages, &Messages::errorReported, m_banner, &ErrorBanner::showError);
+    connect(services.messages, &Messages::noteReported, m_banner, &ErrorBanner::showNote);
+    updateTitle();
+    reportPanelProblems(0);
+}
+
+MainWindow::~MainWindow() = default;
+
+void MainWindow::makeWorkspaces()
+{
+    const QStringList provided = m_host->workspaces();
+    auto* group = new QActionGroup(this);
+    for (const Known& known : KnownWorkspaces) {
+        const QString id = QString::fromLatin1(known.id);
+        if (!known.always && !provided.contains(id))
+            continue;
+        const QString title = tr(known.title);
+        Place place;
+        place.workspace = new Workspace(id, title, m_stack);
+        place.workspace->setParent(this);
+        m_stack->addWidget(place.workspace->widget());
+        m_actions->setContextWidget(id, place.workspace->widget());
+        place.action = m_actions->add({.id = QStringLiteral("actionWorkspace") + title, .text = title, .tip = tr(known.tip), .shortcut = known.key,
+                                       .icon = id, .checkable = true, .group = tr("Workspaces")},
+                                      this, [this, id] { showWorkspace(id); });
+        group->addAction(place.action);
+        m_bar->add(place.action, QStringLiteral("workspaceButton") + title);
+        m_places.insert(id, place);
+    }
+}
+
+void MainWindow::makeActions()
+{
+    const QString file = tr("File"), view = tr("View"), help = tr("Help");
+    m_actions->add({.id = QStringLiteral("actionImportFiles"), .text = tr("Import files..."), .tip = tr("Adds images to the library; the files stay where they are"),
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_O), .icon = QStringLiteral("import-files"), .group = file},
+                   this, [this] { importByDialog(false); });
+    m_actions->add({.id = QStringLiteral("actionImportFolder"), .text = tr("Import folder..."), .tip = tr("Adds all images below a folder to the library; the files stay where they are"),
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), .icon = QStringLiteral("import-folder"), .group = file},
+                   this, [this] { importByDialog(true); });
+    m_actions->add({.id = QStringLiteral("actionSettings"), .text = tr("Settings..."), .tip = tr("Folders, input and appearance"),
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Comma), .icon = QStringLiteral("settings"), .group = file},
+                   this, [this] { openSettings(); });
+    m_actions->add({.id = QStringLiteral("actionQuit"), .text = tr("Quit"), .tip = tr("Closes the window; running jobs go on"),
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Q), .group = file},
+                   this, [this] { close(); });
+    m_actions->addToggle({.id = QStringLiteral("actionFullScreen"), .text = tr("Full screen"), .tip = tr("The whole screen for the window"),
+                          .shortcut = QKeySequence(Qt::Key_F11), .group = view},
+                         this, [this](bool on) { toggleFullScreen(on); });
+    m_actions->add({.id = QStringLiteral("actionResetLayout"), .text = tr("Reset layout"), .tip = tr("Puts the panels of this workspace back where they were at first"),
+                    .group = view},
+                   this, [this] { m_places.value(m_current).workspace->reset(); });
+    m_actions->add({.id = QStringLiteral("actionKeys"), .text = tr("Keys and mouse"), .tip = tr("Shows what every key does here; any key or click closes it"),
+                    .shortcut = QKeySequence(QStringLiteral("?")), .icon = QStringLiteral("keyboard"), .group = help},
+                   this, [this] {
+                       if (m_keys)
+                           m_keys->close();
+                       else
+                           m_keys = new KeysOverlay(*m_actions, m_current, centralWidget());
+                   });
+    m_actions->add({.id = QStringLiteral("actionAbout"), .text = tr("About Hilum"), .tip = tr("Version, intended use, licences"), .group = help}, this,
+                   [this] { openAbout(); });
+    m_bar->addAtBottom(m_actions->find(QStringLiteral("actionKeys")), QStringLiteral("keysButton"));
+    m_bar->addAtBottom(m_actions->find(QStringLiteral("actionSettings")), QStringLiteral("settingsButton"));
+}
+
+void MainWindow::makeMenus()
+{
+    const auto action = [this](const char* id) { return m_actions->find(QString::fromLatin1(id)); };
+    QMenu* file = menuBar()->addMenu(tr("&File"));
+    file->setObjectName(QStringLiteral("menuFile"));
+    file->addAction(action("actionImportFiles"));
+    file->addAction(action("actionImportFolder"));
+    file->addSeparator();
+    file->addAction(action("actionSettings"));
+    file->addSeparator();
+    file->addAction(action("actionQuit"));
+    m_viewMenu = menuBar()->addMenu(tr("&View"));
+    m_viewMenu->setObjectName(QStringLiteral("menuView"));
+    for (const Known& known : KnownWorkspaces)
+        if (m_places.contains(QString::fromLatin1(known.id)))
+            m_viewMenu->addAction(m_places[QString::fromLatin1(known.id)].action);
+    m_viewMenu->addSeparator();
+    m_panelMenu = m_viewMenu->addMenu(tr("Panels"));
+    m_panelMenu->setObjectName(QStringLiteral("menuPanels"));
+    m_viewMenu->addAction(action("actionResetLayout"));
+    m_viewMenu->addSeparator();
+    m_viewMenu->addAction(action("actionFullScreen"));
+    connect(m_viewMenu, &QMenu::aboutToShow, this, &MainWindow::updateViewMenu);
+    QMenu* help = menuBar()->addMenu(tr("&Help"));
+    help->setObjectName(QStringLiteral("menuHelp"));
+    help->addAction(action("actionKeys"));
+    help->addSeparator();
+    help->addAction(action("actionAbout"));
+}
+
+void MainWindow::updateViewMenu()
+{
+    m_panelMenu->clear();
+    m_panelMenu->addActions(m_places.value(m_current).workspace->panelActions());
+}
+
+void MainWindow::makeStatusBar()
+{
+    QStatusBar* bar = statusBar();
+    bar->setSizeGripEnabled(false);
+    bar->setContentsMargins(theme::Space, 0, theme::Space, 0);
+    m_probe = new QLabel(bar);
+    m_probe->setObjectName(QStringLiteral("probeText"));
+    m_probe->setFont(theme::numberFont());
+    m_probe->setTextFormat(Qt::PlainText);
+    m_probe->setMinimumWidth(80);
+    m_probe->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred); // a long line must not widen the window
+    m_device = new QLabel(bar);
+    m_device->setObjectName(QStringLiteral("deviceText"));
+    m_device->setFont(theme::smallFont());
+    m_device->setToolTip(tr("Where models run"));
+    auto* use = new QLabel(tr("Research use only, not for diagnosis"), bar);
+    use->setObjectName(QStringLiteral("researchUseLabel"));
+    use->setFont(theme::smallFont());
+    use->setStyleSheet(QStringLiteral("color: %1;").arg(theme::css(theme::Role::Warning)));
+    bar->addWidget(m_probe, 1);
+    bar->addPermanentWidget(new TaskStrip(m_services.tasks, bar));
+    bar->addPermanentWidget(m_device);
+    bar->addPermanentWidget(use);
+    const auto device = [this](const QString& text) {
+        m_device->setText(text);
+        m_device->setVisible(!text.isEmpty());
+    };
+    device(m_services.selection->device());
+    connect(m_services.selection, &Selection::probeChanged, m_probe, &QLabel::setText);
+    connect(m_services.selection, &Selection::deviceChanged, this, device);
+}
+
+void MainWindow::showWorkspace(const QString& id)
+{
+    if (!m_places.contains(id)) {
+        m_services.messages->note(tr("This program has no workspace \"%1\"").arg(id));
+        return;
+    }
+    Place& place = m_places[id];
+    place.action->setChecked(true);
+    const bool changed = m_current != id;
+    m_current = id;
+    if (!place.filled)
+        fill(id);
+    m_stack->setCurrentWidget(place.workspace->widget());
+    if (m_keys)
+        m_keys->close();
+    if (!changed)
+        return;
+    m_services.selection->setProbe({});
+    // keys go to the workspace from now on, wherever the focus was before
+    if (!place.panels.isEmpty() && !place.workspace->widget()->isAncestorOf(QApplication::focusWidget()))
+        place.panels.first()->setFocus(Qt::OtherFocusReason);
+    for (Panel* panel : std::as_const(place.panels))
+        panel->workspaceShown();
+    updateTitle();
+}
+
+void MainWindow::fill(const QString& id)
+{
+    Place& place = m_places[id];
+    place.filled = true;
+    const std::size_t problems = m_host->problems().size();
+    for (const PanelInfo& info : m_host->panels(id)) {
+        auto panel = m_host->create(info, {.services = m_services, .actions = m_actions, .workspace = id});
+        if (!panel)
+            continue;
+        if ((*panel)->focusPolicy() == Qt::NoFocus)
+            (*panel)->setFocusPolicy(Qt::StrongFocus);
+        place.panels.append(*panel);
+        place.workspace->add({.id = info.id, .title = info.title, .area = info.area, .share = info.share, .widget = *panel});
+    }
+    if (place.panels.isEmpty()) {
+        auto* empty = new Panel;
+        empty->setObjectName(QStringLiteral("empty_") + id);
+        auto* label = new QLabel(tr("No panel of this installation provides this workspace."), empty);
+        label->setProperty("role", "secondary");
+        label->setAlignment(Qt::AlignCenter);
+        auto* column = new QVBoxLayout(empty);
+        column->addWidget(label);
+        place.workspace->add({.id = QStringLiteral("empty"), .title = place.workspace->title(), .area = QStringLiteral("centre"), .widget = empty});
+    }
+    place.workspace->finish();
+    const QByteArray state = m_services.settings->value(QStringLiteral("layout/") + id).toByteArray();
+    if (!state.isEmpty())
+        place.workspace->restore(state);
+    reportPanelProblems(problems);
+}
+
+void MainWindow::reportPanelProblems(std::size_t from)
+{
+    const auto& problems = m_host->problems();
+    if (problems.size() <= from)
+        return;
+    Error error{.code = problems[from].code, .message = std::format("{} panel(s) were left out; the window goes on without them", problems.size() - from)};
+    for (std::size_t i = from; i < problems.size(); ++i)
+        error.details.push_back(problems[i].message);
+    m_services.messages->error(error, tr("Loading a panel"));
+}
+
+void MainWindow::updateTitle()
+{
+    QString what;
+    if (const auto& series = m_services.selection->series(); series && m_current != QLatin1String("studies")) {
+        const QString description = QString::fromStdString(series->description);
+        what = description.isEmpty() ? QString::fromStdString(series->where.filename().string()) : description;
+    }
+    const QString workspace = m_places.contains(m_current) ? m_places[m_current].workspace->title() : QString();
+    QStringList parts{QStringLiteral("Hilum")};
+    if (!workspace.isEmpty())
+        parts.prepend(workspace);
+    if (!what.isEmpty())
+        parts.prepend(what);
+    setWindowTitle(parts.join(QStringLiteral(" \u2013 ")));
+}
+
+void MainWindow::restoreLastTime()
+{
+    const QByteArray geometry = m_services.settings->value(QStringLiteral("window/geometry")).toByteArray();
+    if (geometry.isEmpty() || !restoreGeometry(geometry)) {
+        const QSize available = screen()->availableSize();
+        resize(std::min(1600, available.width()), std::min(1000, available.height()));
+    }
+    const QString last = m_services.settings->value(QStringLiteral("window/workspace"), QStringLiteral("studies")).toString();
+    // only the library is useful before something is open
+    showWorkspace(last == QLatin1String("jobs") ? last : QStringLiteral("studies"));
+}
+
+void MainWindow::closeEvent(QCloseEvent* event)
+{
+    QStringList reasons;
+    for (const Place& place : std::as_const(m_places))
+        for (Panel* panel : place.panels)
+            if (const QString reason = panel->aboutToClose(); !reason.isEmpty())
+                reasons << reason;
+    if (!reasons.isEmpty()
+        && QMessageBox::question(this, tr("Close Hilum?"), reasons.join(QStringLiteral("\n\n")), QMessageBox::Close | QMessageBox::Cancel, QMessageBox::Cancel)
+            != QMessageBox::Close) {
+        event->ignore();
+        return;
+    }
+    m_services.tasks->cancelAll();
+    Settings* settings = m_services.settings;
+    for (auto it = m_places.cbegin(); it != m_places.cend(); ++it)
+        if (it->filled)
+            settings->setValue(QStringLiteral("layout/") + it.key(), it->workspace->save());
+    settings->setValue(QStringLiteral("window/geometry"), saveGeometry());
+    settings->setValue(QStringLiteral("window/workspace"), m_current);
+    settings->save();
+    event->accept();
+}
+
+void MainWindow::importByDialog(bool folder)
+{
+    const QString key = QStringLiteral("import/folder");
+    const QString start = m_services.settings->value(key).toString();
+    QStringList chosen;
+    if (folder) {
+        if (const QString one = QFileDialog::getExistingDirectory(this, tr("Import folder"), start); !one.isEmpty())
+            chosen << one;
+    } else {
+        chosen = QFileDialog::getOpenFileNames(this, tr("Import files"), start);
+    }
+    if (chosen.isEmpty())
+        return;
+    m_services.settings->setValue(key, folder ? chosen.first() : QFileInfo(chosen.first()).absolutePath());
+    std::vector<path> paths;
+    for (const QString& one : std::as_const(chosen))
+        paths.emplace_back(one.toStdString());
+    m_services.imports->start(paths);
+}
+
+void MainWindow::openSettings()
+{
+    SettingsDialog dialog(m_services, bool(m_chooseLibrary), this);
+    if (dialog.exec() == QDialog::Accepted && !dialog.newLibraryFolder().isEmpty() && m_chooseLibrary)
+        m_chooseLibrary(dialog.newLibraryFolder());
+}
+
+void MainWindow::openAbout()
+{
+    AboutDialog(this).exec();
+}
+
+void MainWindow::explain(std::int64_t row)
+{
+    auto series = m_services.library->series(row);
+    if (!series) {
+        m_services.messages->error(series.error(), tr("Explaining how the series was loaded"));
+        return;
+    }
+    auto* dialog = new ExplanationDialog(*series, this);
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->open();
+}
+
+void MainWindow::toggleFullScreen(bool on)
+{
+    setWindowState(windowState().setFlag(Qt::WindowFullScreen, on));
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent* event)
+{
+    if (pathsOf(event->mimeData()).empty())
+        return;
+    event->acceptProposedAction();
+    if (!m_dropHint) {
+        m_dropHint = new QLabel(tr("Drop files or folders to add them to the library.\nThey stay where they are."), this);
+        m_dropHint->setObjectName(QStringLiteral("dropHint"));
+        m_dropHint->setAlignment(Qt::AlignCenter);
+        m_dropHint->setFont(theme::headingFont());
+        m_dropHint->setAttribute(Qt::WA_TransparentForMouseEvents);
+        m_dropHint->setStyleSheet(QStringLiteral("background: rgba(31, 31, 31, 215); border: 2px dashed %1; color: %2;").arg(theme::css(theme::Role::Accent), theme::css(theme::Role::Text)));
+    }
+    m_dropHint->setGeometry(centralWidget()->geometry().adjusted(16, 16, -16, -16));
+    m_dropHint->show();
+    m_dropHint->raise();
+}
+
+void MainWindow::dragMoveEvent(QDragMoveEvent* event)
+{
+    event->acceptProposedAction();
+}
+
+void MainWindow::dragLeaveEvent(QDragLeaveEvent*)
+{
+    delete m_dropHint;
+}
+
+void MainWindow::dropEvent(QDropEvent* event)
+{
+    delete m_dropHint;
+    const std::vector<path> paths = pathsOf(event->mimeData());
+    if (paths.empty())
+        return;
+    event->acceptProposedAction();
+    if (m_current != QLatin1String("studies"))
+        showWorkspace(QStringLiteral("studies"));
+    m_services.imports->start(paths);
+}
+
+void MainWindow::resizeEvent(QResizeEvent* event)
+{
+    QMainWindow::resizeEvent(event);
+    if (m_keys)
+        m_keys->setGeometry(centralWidget()->rect());
+}
+
+void MainWindow::changeEvent(QEvent* event)
+{
+    QMainWindow::changeEvent(event);
+    if (event->type() == QEvent::WindowStateChange)
+        m_actions->find(QStringLiteral("actionFullScreen"))->setChecked(isFullScreen());
+}
+
+} // namespace hilum::widgets

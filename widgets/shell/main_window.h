@@ -1,0 +1,89 @@
+#pragma once
+
+#include "widgets/shell/panel.h"
+
+#include <QMainWindow>
+#include <QMap>
+#include <QPointer>
+
+#include <functional>
+#include <vector>
+
+class QLabel;
+class QMenu;
+class QStackedWidget;
+
+namespace hilum::widgets {
+
+class Actions;
+class ErrorBanner;
+class KeysOverlay;
+class PanelHost;
+class Workspace;
+class WorkspaceBar;
+
+/// The window: workspaces on the left, their docked panels, banner, menus, status bar. Panels of a workspace are loaded when it is
+/// first shown.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+public:
+    /// \param services  selection, settings, tasks, messages and imports must be there
+    MainWindow(const Services& services, PanelHost* host, QWidget* parent = nullptr);
+    ~MainWindow() override;
+
+    Actions* actions() const { return m_actions; }
+    QString currentWorkspace() const { return m_current; }
+    void showWorkspace(const QString& id);
+    /// Size, place and workspace of the last time; call before show().
+    void restoreLastTime();
+    /// What Settings changes when the person asks for another library folder: set by the program, empty where not possible.
+    void setLibraryChooser(std::function<void(const QString& folder)> choose) { m_chooseLibrary = std::move(choose); }
+
+protected:
+    void closeEvent(QCloseEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dragMoveEvent(QDragMoveEvent* event) override;
+    void dragLeaveEvent(QDragLeaveEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    void changeEvent(QEvent* event) override;
+
+private:
+    struct Place {
+        Workspace* workspace = nullptr;
+        QAction* action = nullptr;
+        QList<Panel*> panels;
+        bool filled = false;
+    };
+    void makeWorkspaces();
+    void makeActions();
+    void makeMenus();
+    void makeStatusBar();
+    void fill(const QString& id);
+    void updateTitle();
+    void updateViewMenu();
+    void importByDialog(bool folder);
+    void openSettings();
+    void openAbout();
+    void toggleFullScreen(bool on);
+    void reportPanelProblems(std::size_t from);
+    void explain(std::int64_t row);
+
+    Services m_services;
+    PanelHost* m_host;
+    Actions* m_actions;
+    WorkspaceBar* m_bar;
+    ErrorBanner* m_banner;
+    QStackedWidget* m_stack;
+    QMap<QString, Place> m_places;
+    QString m_current;
+    QMenu* m_viewMenu = nullptr;
+    QMenu* m_panelMenu = nullptr;
+    QLabel* m_probe = nullptr;
+    QLabel* m_device = nullptr;
+    QPointer<KeysOverlay> m_keys;
+    QPointer<QLabel> m_dropHint;
+    std::function<void(const QString&)> m_chooseLibrary;
+};
+
+} // namespace hilum::widgets

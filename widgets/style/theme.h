@@ -1,0 +1,52 @@
+#pragma once
+
+#include <QColor>
+#include <QFont>
+#include <QString>
+
+class QApplication;
+
+/// Colours and sizes by role. Neutral greys only: nothing coloured near pixels but what carries meaning.
+namespace hilum::widgets::theme {
+
+enum class Role {
+    Canvas,       ///< behind images: black
+    Window,       ///< the window's ground
+    Panel,        ///< panels, lists
+    Raised,       ///< buttons, headers, fields in rest
+    Hover,
+    Line,         ///< borders between areas
+    Text,
+    SecondaryText,
+    DisabledText,
+    Selection,    ///< chosen rows
+    Accent,       ///< focus ring, checked tools, progress
+    Good,
+    Warning,
+    Bad,
+    Axial,        ///< plane colours with the letters A, S, C
+    Sagittal,
+    Coronal,
+    Crosshair,
+};
+
+QColor colour(Role role);
+QString css(Role role); ///< "#rrggbb"
+
+/// Distances in device-independent pixels.
+inline constexpr int Space = 8;      ///< between things
+inline constexpr int SmallSpace = 4; ///< within a thing
+inline constexpr int ToolIcon = 18;
+inline constexpr int BarIcon = 26;
+
+QFont textFont();      ///< Inter where installed
+QFont smallFont();     ///< captions, status bar
+QFont headingFont();
+QFont numberFont();    ///< digits of one width (Inter's tabular figures)
+
+/// Palette, fonts and style sheet for the whole program.
+void apply(QApplication& application);
+/// The style sheet for the docking library's widgets.
+QString dockStyleSheet();
+
+} // namespace hilum::widgets::theme

@@ -1,0 +1,79 @@
+#include "widgets/tasks/series_loader.h"
+
+#include "widgets/shell/messages.h"
+#include "widgets/shell/selection.h"
+#include "widgets/tasks/task_center.h"
+
+namespace hilum::widgets {
+
+namespace {
+
+bool isPicture(const std::string& kind)
+{
+    return kind == "volume" || kind == "image" || kind == "image-sequence";
+}
+
+} // namespace
+
+SeriesLoader::SeriesLoader(const Services& services, Read read, QObject* parent)
+    : QObject(parent)
+    , m_services(services)
+    , m_read(std::move(read))
+{
+    connect(services.selection, &Selection::openRequested, this, &SeriesLoader::open);
+}
+
+void SeriesLoader::open(project::RowId id, const QString& workspace)
+{
+    m_services.selection->showWorkspace(workspace);
+    const auto& current = m_services.selection->series();
+    if (current && current->id == id && (!m_services.selection->volume().isEmpty() || (m_task != 0 && m_wanted == id)))
+        return;
+    if (m_task != 0)
+        m_services.tasks->cancel(m_task);
+    m_wanted = id;
+    m_task = m_services.tasks->run<Opened>(
+        tr("Opening"), this,
+        [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
+            HILUM_TRY(auto row, library->series(id));
+            if (row.missing)
+                return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
+            if (!isPicture(row.kind))
+                return Opened{std::move(row), {}};
+            HILUM_TRY(auto volume, read(row, work));
+            return Opened{std::move(row), std::move(volume)};
+        },
+        [this, id](Result<Opened> result) { opened(std::move(result), id); });
+    Q_EMIT loadingChanged();
+}
+
+void SeriesLoader::opened(Result<Opened> result, project::RowId id)
+{
+    if (id != m_wanted)
+        return; // a newer request took over
+    m_task = 0;
+    m_wanted = 0;
+    Q_EMIT loadingChanged();
+    if (!result) {
+        m_services.messages->error(result.error(), tr("Opening the series"));
+        return;
+    }
+    Selection* selection = m_services.selection;
+    const std::string& kind = result->row.kind;
+    if (isPicture(kind)) {
+        selection->setSeries(result->row);
+        selection->setVolume(result->volume);
+    } else if (kind == "segmentation") {
+        if (selection->volume().isEmpty())
+            m_services.messages->note(tr("Open the image that this segmentation belongs to first; it is then laid over it"));
+        else
+            Q_EMIT selection->labelMapRequested(result->row);
+    } else if (kind == "report") {
+        Q_EMIT selection->reportRequested(result->row);
+    } else {
+        m_services.messages->error({.code = ErrorCode::Unsupported, .message = std::format("{} is a {}, which has no view yet", result->row.where.string(), kind)},
+                                   tr("Opening the series"));
+    }
+}
+
+} // namespace hilum::widgets

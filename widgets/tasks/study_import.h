@@ -1,0 +1,46 @@
+#pragma once
+
+#include "core/services/importer.h"
+#include "widgets/shell/panel.h"
+
+#include <QObject>
+
+#include <functional>
+#include <optional>
+
+namespace hilum::widgets {
+
+/// Imports files and folders into the library of studies, with progress and cancel in the status bar. What was dropped while an
+/// import runs waits for its end. GUI thread only.
+class StudyImport : public QObject {
+    Q_OBJECT
+public:
+    using Added = std::function<void(const services::ImportSummary&)>;
+    using Run = std::function<Result<services::ImportSummary>(project::Library&, const std::vector<path>&, const Work&, const Added&)>;
+
+    /// \param run  services::importPaths in the program
+    StudyImport(const Services& services, Run run, QObject* parent = nullptr);
+
+    void start(const std::vector<path>& paths);
+    bool running() const { return m_running; }
+    /// Of the last import that ended without an error.
+    const std::optional<services::ImportSummary>& last() const { return m_last; }
+
+Q_SIGNALS:
+    void libraryChanged(); ///< rows came, went or were corrected: while an import runs, and by notifyChanged()
+    void finished(const hilum::services::ImportSummary& summary);
+
+public:
+    /// For who changes the library by other ways (remove, relink).
+    void notifyChanged() { Q_EMIT libraryChanged(); }
+
+private:
+    void next();
+    Services m_services;
+    Run m_run;
+    std::vector<std::vector<path>> m_waiting;
+    bool m_running = false;
+    std::optional<services::ImportSummary> m_last;
+};
+
+} // namespace hilum::widgets
