@@ -5,6 +5,7 @@
 #include "core/base/progress.h"
 #include "core/imaging/volume.h"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Refusal {
     ErrorCode error = ErrorCode::BadData;
 };
 
+struct DicomStack;
+
 /// One series, file or stack found by a scan: enough to list it and to read it later. Nothing is decoded for it.
 struct Item {
     ItemKind kind = ItemKind::Other;
@@ -33,6 +36,7 @@ struct Item {
     std::int64_t frames = 1, timePoints = 1;
     Json explanation = Json::object(); ///< "How was this loaded?": positions, gaps, tilt, why these files are one series
     std::vector<Notice> notices;
+    std::shared_ptr<const DicomStack> dicom; ///< headers as the scan read them; null for other formats and for items made by hand
 };
 
 struct ScanResult {

@@ -16,6 +16,8 @@ if(HILUM_BUILD_IMAGING)
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)
     find_package(DCMTK 3.7 REQUIRED)
     find_package(PNG REQUIRED)
+    find_package(OpenJPEG 2.5 REQUIRED) # JPEG 2000, in strict mode
+    find_package(ZLIB REQUIRED)
     # SQLiteCpp's CMake files ask for SQLite3
     find_package(SQLite3 REQUIRED)
     find_package(SQLiteCpp REQUIRED)

@@ -1,0 +1,110 @@
+#include "app/hilum/commands/command.h"
+#include "core/base/log.h"
+#include "core/imaging/read.h"
+
+#include <format>
+
+namespace hilum::commands {
+
+namespace {
+
+struct Arguments {
+    std::vector<std::string> paths;
+    bool json = false, explain = false;
+    std::string as;
+};
+
+std::string numbers(const Json& list, std::string_view between)
+{
+    if (!list.is_array())
+        return "unknown";
+    std::string out;
+    for (const Json& v : list)
+        out += (out.empty() ? "" : std::string(between)) + v.dump();
+    return out;
+}
+
+/// One item for a person.
+std::string readable(const Json& e)
+{
+    const auto word = [&](const char* key) { return e.contains(key) && e[key].is_string() ? e[key].get<std::string>() : std::string(); };
+    std::string out = std::format("{} {}{} ({} {}, {})\n", word("kind"), word("modality").empty() ? "" : word("modality") + " ", word("path"), e["files"].dump(),
+                                  e["files"] == 1 ? "file" : "files", word("format"));
+    if (e.contains("size")) {
+        out += std::format("  size {}{}, {}, {}\n", numbers(e["size"], " x "), e["time_points"] > 1 ? std::format(", {} time points", e["time_points"].dump()) : "", word("scalar"), word("unit"));
+        out += std::format("  spacing {} mm{}, {} geometry\n", numbers(e["spacing_mm"], " x "), word("spacing_meaning") == "patient" || word("spacing_meaning").empty() ? "" : " (" + word("spacing_meaning") + ")", word("geometry"));
+        if (e["origin_lps"].is_array())
+            out += std::format("  origin {} mm (LPS), axes {}\n", numbers(e["origin_lps"], ", "), numbers(e["direction"], " "));
+        out += std::format("  values {} to {}, mean {:.4g}\n", e["min"].dump(), e["max"].dump(), e["mean"].get<double>());
+    }
+    if (e.contains("labels"))
+        for (const Json& l : e["labels"])
+            out += std::format("  label {} {}: {} voxels\n", l["value"].dump(), l["name"].get<std::string>(), l["voxels"].dump());
+    for (const Json& w : e["warnings"])
+        out += std::format("  {}: {}\n", w["code"].get<std::string>(), w["text"].get<std::string>());
+    if (e.contains("explanation"))
+        out += std::format("  how it was read: {}\n", e["explanation"].dump());
+    return out;
+}
+
+Status run(const Arguments& a)
+{
+    const Work work = consoleWork();
+    std::vector<path> paths(a.paths.begin(), a.paths.end());
+    Json document{{"schema", "hilum.info/1"}, {"items", Json::array()}, {"refused", Json::array()}};
+    std::optional<Error> first;
+    const auto refused = [&](const path& where, const std::string& code, const std::string& reason, ErrorCode number) {
+        document["refused"].push_back({{"path", where.string()}, {"code", code}, {"reason", reason}});
+        if (!first)
+            first = Error{.code = number, .message = where.string() + ": " + reason, .reason = code};
+    };
+    const auto found = imaging::scan(paths, work);
+    if (!found && found.error().code == ErrorCode::Cancelled)
+        return std::unexpected(found.error());
+    if (found) {
+        for (const imaging::Refusal& r : found->refused)
+            refused(r.file, r.code, r.reason, r.error);
+        for (const imaging::Item& item : found->items) {
+            auto entry = imaging::describeItem(item, a.as == "labels", work);
+            if (!entry && entry.error().code == ErrorCode::Cancelled)
+                return std::unexpected(entry.error());
+            if (!entry) {
+                refused(item.where, entry.error().reason.empty() ? std::string(name(entry.error().code)) : entry.error().reason, entry.error().message, entry.error().code);
+                continue;
+            }
+            if (a.explain)
+                (*entry)["explanation"] = item.explanation;
+            document["items"].push_back(std::move(*entry));
+        }
+    } else {
+        refused(paths.size() == 1 ? paths.front() : path(), found.error().reason, found.error().message, found.error().code);
+    }
+    if (a.json) {
+        print(document.dump(1, ' ', false, Json::error_handler_t::replace));
+    } else {
+        std::string text;
+        for (const Json& e : document["items"])
+            text += readable(e);
+        for (const Json& r : document["refused"])
+            text += std::format("refused {}: {}\n", r["path"].get<std::string>(), r["reason"].get<std::string>());
+        print(text);
+    }
+    if (document["items"].empty() && first)
+        return std::unexpected(std::move(*first));
+    return {};
+}
+
+} // namespace
+
+Run declareInfo(CLI::App& verb)
+{
+    verb.description("What is there: series, volumes, images, label maps; sizes, places, values, warnings, refused files");
+    auto a = std::make_shared<Arguments>();
+    verb.add_option("paths", a->paths, "files and folders")->required();
+    verb.add_flag("--json", a->json, "one JSON document (schema hilum.info/1)");
+    verb.add_flag("--explain", a->explain, "how each item was put together");
+    verb.add_option("--as", a->as, "read images of whole numbers as label maps")->check(CLI::IsMember({"labels"}));
+    return [a] { return run(*a); };
+}
+
+} // namespace hilum::commands

@@ -1,0 +1,323 @@
+#include "core/imaging/dicom_codec.h"
+
+#include "core/base/numbers.h"
+#include "core/imaging/dicom_item.h"
+#include "core/imaging/jpeg2000.h"
+#include "core/imaging/library_logs.h"
+#include "core/imaging/pixel_values.h"
+
+#include <dcmtk/dcmdata/dcpixel.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
+#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmjpeg/djdecode.h>
+#include <dcmtk/dcmjpls/djdecode.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+namespace hilum::imaging {
+
+namespace {
+
+void registerDecoders()
+{
+    static std::once_flag once;
+    std::call_once(once, [] {
+        // stored values are wanted as they are: no colour transform, samples interleaved
+        DJDecoderRegistration::registerCodecs(EDC_never, EUC_never, EPC_colorByPixel);
+        DJLSDecoderRegistration::registerCodecs(EJLSUC_never, EJLSPC_colorByPixel);
+        DcmRLEDecoderRegistration::registerCodecs();
+    });
+}
+
+bool isJpeg2000(const std::string& syntax) { return syntax == "1.2.840.10008.1.2.4.90" || syntax == "1.2.840.10008.1.2.4.91"; }
+
+/// [sample][pixel] -> [pixel][sample]
+void interleave(std::span<std::byte> frame, int samples, std::size_t width)
+{
+    const std::vector<std::byte> planes(frame.begin(), frame.end());
+    const std::size_t pixels = frame.size() / width / static_cast<std::size_t>(samples);
+    for (std::size_t s = 0; s < static_cast<std::size_t>(samples); ++s)
+        for (std::size_t p = 0; p < pixels; ++p)
+            std::memcpy(&frame[(p * static_cast<std::size_t>(samples) + s) * width], &planes[(s * pixels + p) * width], width);
+}
+
+/// Y1 Y2 Cb Cr -> Y1 Cb Cr Y2 Cb Cr
+void expand422(std::span<const std::byte> packed, std::span<std::byte> out)
+{
+    for (std::size_t p = 0; 6 * p + 5 < out.size() && 4 * p + 3 < packed.size(); ++p) {
+        const std::byte* in = &packed[4 * p];
+        std::byte* to = &out[6 * p];
+        to[0] = in[0];
+        to[3] = in[1];
+        to[1] = to[4] = in[2];
+        to[2] = to[5] = in[3];
+    }
+}
+
+} // namespace
+
+struct DicomFrameReader::State {
+    const DicomHeader* header = nullptr;
+    int fd = -1;
+    DcmFileFormat format;
+    DcmPixelData* pixels = nullptr;
+    std::vector<std::byte> inflated; // native pixels of a deflated file
+    Uint32 nextFragment = 0;
+    std::int64_t nextFrame = 0;
+    std::vector<std::vector<std::pair<const std::byte*, std::size_t>>> jpeg2000; // [frame] fragments
+    bool masked = false;
+
+    ~State()
+    {
+        if (fd >= 0)
+            ::close(fd);
+    }
+    Status openEncoded();
+    Status indexFragments();
+    Status nativeBytes(std::int64_t offset, std::span<std::byte> out);
+    Status decodeNative(std::int64_t frame, std::span<std::byte> out);
+    Status decodeBits(std::int64_t frame, std::span<std::byte> out);
+    Status decodeDcmtk(std::int64_t frame, std::span<std::byte> out);
+    Status decodeJpeg2000(std::int64_t frame, std::span<std::byte> out);
+};
+
+DicomFrameReader::DicomFrameReader(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+DicomFrameReader::DicomFrameReader(DicomFrameReader&&) noexcept = default;
+DicomFrameReader::~DicomFrameReader() = default;
+bool DicomFrameReader::maskedBits() const { return m_state->masked; }
+
+Result<DicomFrameReader> DicomFrameReader::open(const DicomHeader& h)
+{
+    routeLibraryLogs();
+    registerDecoders();
+    const std::string name = h.file.string();
+    if (h.pixels == PixelKind::None || h.rows <= 0 || h.columns <= 0)
+        return refuse(ErrorCode::BadData, "no_pixels", "{} has no pixels", name);
+    if (const std::string why = whyNotDecodable(h.transferSyntax); !why.empty())
+        return refuse(ErrorCode::Unsupported, "unsupported_syntax", "{}: {}", name, why);
+    const int a = h.bitsAllocated;
+    if (!(a == 1 || a == 8 || a == 16 || a == 32 || (a == 64 && h.pixels == PixelKind::Double)) || h.samples < 1 || h.samples > 4 || h.bitsStored < 1 || h.bitsStored > a)
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: {} samples of {} bits in {} are not supported", name, h.samples, h.bitsStored, a);
+    auto state = std::make_unique<State>();
+    state->header = &h;
+    if (h.encapsulated || h.deflated) {
+        HILUM_TRY_STATUS(state->openEncoded());
+    } else {
+        state->fd = ::open(h.file.c_str(), O_RDONLY | O_CLOEXEC);
+        if (state->fd < 0)
+            return std::unexpected(systemError("cannot open", name, errno));
+    }
+    return DicomFrameReader(std::move(state));
+}
+
+Status DicomFrameReader::State::openEncoded()
+{
+    const DicomHeader& h = *header;
+    const MuteDicomLog mute;
+    if (const OFCondition ok = format.loadFile(h.file.c_str()); ok.bad() && !h.deflated)
+        return refuse(ErrorCode::BadData, "truncated", "{}: the compressed pixel data are incomplete or damaged ({} bytes in the file; {})", h.file.string(),
+                      grouped(h.fileSize), ok.text());
+    DcmElement* element = nullptr;
+    if (format.getDataset()->findAndGetElement(DCM_PixelData, element).bad() || !element)
+        return refuse(ErrorCode::BadData, "no_pixels", "{} has no pixel data", h.file.string());
+    pixels = dynamic_cast<DcmPixelData*>(element);
+    if (h.deflated) {
+        Uint8* bytes = nullptr;
+        Uint16* words = nullptr;
+        const std::size_t length = element->getLength();
+        if (element->getUint16Array(words).good() && words)
+            inflated.assign(reinterpret_cast<std::byte*>(words), reinterpret_cast<std::byte*>(words) + length);
+        else if (element->getUint8Array(bytes).good() && bytes)
+            inflated.assign(reinterpret_cast<std::byte*>(bytes), reinterpret_cast<std::byte*>(bytes) + length);
+        return {};
+    }
+    if (!pixels)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the pixel data element is damaged", h.file.string());
+    return isJpeg2000(h.transferSyntax) ? indexFragments() : Status{};
+}
+
+/// Which fragments belong to which frame: one each, all to the only frame, or a new frame at each start of a codestream.
+Status DicomFrameReader::State::indexFragments()
+{
+    const DicomHeader& h = *header;
+    DcmPixelSequence* sequence = nullptr;
+    if (pixels->getEncapsulatedRepresentation(format.getDataset()->getOriginalXfer(), nullptr, sequence).bad() || !sequence)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the pixel data hold no fragments", h.file.string());
+    std::vector<std::pair<const std::byte*, std::size_t>> fragments;
+    for (unsigned long n = 1; n < sequence->card(); ++n) {
+        DcmPixelItem* item = nullptr;
+        Uint8* bytes = nullptr;
+        if (sequence->getItem(item, n).bad() || !item || item->getUint8Array(bytes).bad())
+            return refuse(ErrorCode::BadData, "bad_pixels", "{}: fragment {} of the pixel data cannot be read", h.file.string(), n);
+        fragments.emplace_back(reinterpret_cast<std::byte*>(bytes), item->getLength());
+    }
+    jpeg2000.resize(h.frames.size());
+    std::ptrdiff_t frame = -1;
+    for (std::size_t n = 0; n < fragments.size(); ++n) {
+        const auto* b = fragments[n].first;
+        const auto byte = [&](std::size_t k) { return fragments[n].second > k ? std::to_integer<unsigned>(b[k]) : 0; };
+        const bool starts = (byte(0) == 0xFF && byte(1) == 0x4F && byte(2) == 0xFF && byte(3) == 0x51) || (byte(4) == 'j' && byte(5) == 'P');
+        if (fragments.size() == h.frames.size() || (h.frames.size() > 1 && starts) || frame < 0)
+            ++frame;
+        if (frame < static_cast<std::ptrdiff_t>(jpeg2000.size()))
+            jpeg2000[static_cast<std::size_t>(frame)].push_back(fragments[n]);
+    }
+    if (frame + 1 < static_cast<std::ptrdiff_t>(h.frames.size()))
+        return refuse(ErrorCode::BadData, "truncated", "{}: pixel data hold {} of {} frames", h.file.string(), frame + 1, h.frames.size());
+    return {};
+}
+
+Status DicomFrameReader::State::nativeBytes(std::int64_t offset, std::span<std::byte> out)
+{
+    const DicomHeader& h = *header;
+    const auto have = h.deflated ? static_cast<std::int64_t>(inflated.size()) : std::min(h.pixelLength, h.fileSize - h.pixelOffset);
+    const auto need = static_cast<std::int64_t>(out.size());
+    if (offset + need > have) {
+        const std::int64_t bitsNeeded = h.rows * h.columns * h.samples * h.bitsAllocated * h.frameCount();
+        return refuse(ErrorCode::BadData, "truncated", "{}: pixel data end after {} of {} bytes", h.file.string(), grouped(std::max<std::int64_t>(have, 0)),
+                      grouped(std::max(h.pixelLength, (bitsNeeded + 7) / 8)));
+    }
+    if (h.deflated) {
+        std::memcpy(out.data(), inflated.data() + offset, out.size());
+        return {};
+    }
+    for (std::size_t done = 0; done < out.size();) {
+        const ssize_t n = ::pread(fd, out.data() + done, out.size() - done, static_cast<off_t>(h.pixelOffset + offset + static_cast<std::int64_t>(done)));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return std::unexpected(systemError("cannot read", h.file.string(), errno));
+        if (n == 0)
+            return refuse(ErrorCode::BadData, "truncated", "{}: the file ends within the pixel data", h.file.string());
+        done += static_cast<std::size_t>(n);
+    }
+    return {};
+}
+
+Status DicomFrameReader::State::decodeBits(std::int64_t frame, std::span<std::byte> out)
+{
+    const auto count = static_cast<std::int64_t>(out.size()); // frames are packed without gaps: they may begin within a byte
+    const std::int64_t firstBit = frame * count, firstByte = firstBit / 8, lastByte = (firstBit + count + 7) / 8;
+    std::vector<std::byte> packed(static_cast<std::size_t>(lastByte - firstByte));
+    HILUM_TRY_STATUS(nativeBytes(firstByte, packed));
+    if (header->bigEndian) // packed bits are OW: bytes of a word are swapped
+        swapBytes(packed, 2);
+    for (std::int64_t n = 0; n < count; ++n) {
+        const std::int64_t bit = firstBit + n - 8 * firstByte;
+        out[static_cast<std::size_t>(n)] = packed[static_cast<std::size_t>(bit / 8)] >> static_cast<int>(bit % 8) & std::byte{1};
+    }
+    return {};
+}
+
+Status DicomFrameReader::State::decodeNative(std::int64_t frame, std::span<std::byte> out)
+{
+    const DicomHeader& h = *header;
+    if (h.bitsAllocated == 1)
+        return decodeBits(frame, out);
+    const auto width = static_cast<int>(h.storedBytesPerSample());
+    const auto full = static_cast<std::int64_t>(out.size());
+    const bool packed422 = h.photometric == "YBR_FULL_422" && h.samples == 3 && width == 1 && h.pixelLength < full * h.frameCount();
+    if (packed422) {
+        std::vector<std::byte> packed(static_cast<std::size_t>(h.rows * h.columns * 2));
+        HILUM_TRY_STATUS(nativeBytes(frame * static_cast<std::int64_t>(packed.size()), packed));
+        expand422(packed, out);
+        return {};
+    }
+    if (h.bigEndian && width == 1) {
+        // 8-bit pixels in words: read whole words around the frame
+        const std::int64_t begin = frame * full / 2 * 2, end = (frame * full + full + 1) / 2 * 2;
+        std::vector<std::byte> around(static_cast<std::size_t>(end - begin));
+        HILUM_TRY_STATUS(nativeBytes(begin, around));
+        swapBytes(around, 2);
+        std::memcpy(out.data(), around.data() + (frame * full - begin), out.size());
+    } else {
+        HILUM_TRY_STATUS(nativeBytes(frame * full, out));
+        if (h.bigEndian)
+            swapBytes(out, width);
+    }
+    if (h.samples > 1 && h.planar == 1)
+        interleave(out, h.samples, static_cast<std::size_t>(width));
+    return {};
+}
+
+Status DicomFrameReader::State::decodeDcmtk(std::int64_t frame, std::span<std::byte> out)
+{
+    const DicomHeader& h = *header;
+    Uint32 size = 0;
+    DcmDataset& data = *format.getDataset();
+    if (pixels->getUncompressedFrameSize(&data, size, OFFalse).bad() || size < out.size() || size > out.size() + 1)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the decoder announces {} bytes for a frame of {}", h.file.string(), size, out.size());
+    std::vector<std::byte> buffer(out.size() + out.size() % 2);
+    OFString colourModel;
+    Uint32 fragment = frame == nextFrame ? nextFragment : 0;
+    const MuteDicomLog mute;
+    const OFCondition ok = pixels->getUncompressedFrame(&data, static_cast<Uint32>(frame), fragment, buffer.data(), static_cast<Uint32>(buffer.size()), colourModel);
+    if (ok.bad())
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: frame {} cannot be decoded: {}", h.file.string(), frame + 1, ok.text());
+    nextFragment = fragment;
+    nextFrame = frame + 1;
+    std::memcpy(out.data(), buffer.data(), out.size());
+    if (h.samples > 1 && h.planar == 1 && h.transferSyntax == "1.2.840.10008.1.2.5")
+        interleave(out, h.samples, static_cast<std::size_t>(h.storedBytesPerSample()));
+    return {};
+}
+
+Status DicomFrameReader::State::decodeJpeg2000(std::int64_t frame, std::span<std::byte> out)
+{
+    const DicomHeader& h = *header;
+    const auto& parts = jpeg2000[static_cast<std::size_t>(frame)];
+    std::vector<std::byte> joined;
+    std::span<const std::byte> stream;
+    if (parts.size() == 1) {
+        stream = {parts[0].first, parts[0].second};
+    } else {
+        for (const auto& [bytes, length] : parts)
+            joined.insert(joined.end(), bytes, bytes + length);
+        stream = joined;
+    }
+    auto image = imaging::decodeJpeg2000(stream);
+    if (!image)
+        return std::unexpected(withContext(std::move(image).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
+    if (image->width != h.columns || image->height != h.rows || image->components != h.samples)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream holds {} x {} x {} values, the header says {} x {} x {}", h.file.string(), image->width,
+                      image->height, image->components, h.columns, h.rows, h.samples);
+    if (image->bits > h.bitsAllocated)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream has {} bits, the header {}", h.file.string(), image->bits, h.bitsAllocated);
+    const auto put = [&]<class T>(T) {
+        auto* to = reinterpret_cast<T*>(out.data());
+        for (std::size_t n = 0; n < image->values.size(); ++n)
+            to[n] = static_cast<T>(image->values[n]); // the low bits; masking extends the sign as the header wants
+    };
+    switch (h.storedBytesPerSample()) {
+    case 1: put(std::uint8_t{}); break;
+    case 2: put(std::uint16_t{}); break;
+    default: put(std::uint32_t{}); break;
+    }
+    return {};
+}
+
+Status DicomFrameReader::decode(std::int64_t frame, std::span<std::byte> out)
+{
+    State& s = *m_state;
+    const DicomHeader& h = *s.header;
+    if (frame < 0 || frame >= h.frameCount() || static_cast<std::int64_t>(out.size()) != h.storedFrameBytes())
+        return fail(ErrorCode::Internal, "frame {} of {} into {} bytes", frame, h.frameCount(), out.size());
+    if (!h.encapsulated)
+        HILUM_TRY_STATUS(s.decodeNative(frame, out));
+    else if (isJpeg2000(h.transferSyntax))
+        HILUM_TRY_STATUS(s.decodeJpeg2000(frame, out));
+    else
+        HILUM_TRY_STATUS(s.decodeDcmtk(frame, out));
+    if (h.pixels == PixelKind::Integer && h.bitsAllocated > 1)
+        s.masked |= maskStoredBits(out, static_cast<int>(h.storedBytesPerSample()), h.bitsStored, h.highBit, h.isSigned);
+    return {};
+}
+
+} // namespace hilum::imaging

@@ -1,0 +1,172 @@
+#include "core/imaging/dicom_frames.h"
+
+#include "core/base/numbers.h"
+#include "core/imaging/dicom_item.h"
+
+#include <algorithm>
+
+namespace hilum::imaging::detail {
+
+namespace {
+
+constexpr std::int64_t MostFrames = 1'000'000;
+
+void readPosition(DcmItem& item, DicomFrame& frame)
+{
+    if (const auto p = numbers(item, DCM_ImagePositionPatient); p.size() == 3)
+        frame.positionLps = Vec3{p[0], p[1], p[2]};
+}
+
+void readOrientation(DcmItem& item, DicomFrame& frame)
+{
+    const auto o = numbers(item, DCM_ImageOrientationPatient);
+    if (o.size() != 6)
+        return;
+    const Vec3 row{o[0], o[1], o[2]}, column{o[3], o[4], o[5]};
+    if (norm(row) > 0.1 && norm(column) > 0.1)
+        frame.orientation = {row, column};
+}
+
+void readMeasures(DcmItem& item, DicomFrame& frame)
+{
+    if (const auto s = numbers(item, DCM_PixelSpacing); s.size() == 2 && s[0] > 0 && s[1] > 0)
+        frame.spacingMm = {s[1], s[0]}; // row spacing, along j, comes first
+    if (has(item, DCM_SliceThickness))
+        frame.sliceThicknessMm = number(item, DCM_SliceThickness);
+    if (has(item, DCM_SpacingBetweenSlices))
+        frame.spacingBetweenMm = std::abs(number(item, DCM_SpacingBetweenSlices));
+}
+
+void readRescale(DcmItem& item, DicomFrame& frame)
+{
+    if (has(item, DCM_RescaleSlope))
+        frame.slope = number(item, DCM_RescaleSlope, 1);
+    if (has(item, DCM_RescaleIntercept))
+        frame.intercept = number(item, DCM_RescaleIntercept, 0);
+}
+
+void readWindows(DcmItem& item, std::vector<Window>& windows)
+{
+    const auto centres = numbers(item, DCM_WindowCenter), widths = numbers(item, DCM_WindowWidth);
+    const std::string function = text(item, DCM_VOILUTFunction);
+    for (std::size_t n = 0; n < std::min(centres.size(), widths.size()); ++n) {
+        Window w{centres[n], widths[n], text(item, DCM_WindowCenterWidthExplanation, static_cast<long>(n)), Window::Shape::Linear};
+        if (function == "SIGMOID")
+            w.shape = Window::Shape::Sigmoid;
+        else if (function == "LINEAR_EXACT")
+            w.shape = Window::Shape::LinearExact;
+        if (w.width > 0 && std::ranges::none_of(windows, [&](const Window& o) { return o.centre == w.centre && o.width == w.width; }))
+            windows.push_back(std::move(w));
+    }
+}
+
+/// One functional group item (shared or of a frame) into a frame.
+void readGroup(DcmItem& group, DicomFrame& frame, DicomHeader& h, bool first)
+{
+    if (DcmItem* item = sequenceItem(group, DCM_PlanePositionSequence))
+        readPosition(*item, frame);
+    if (DcmItem* item = sequenceItem(group, DCM_PlaneOrientationSequence))
+        readOrientation(*item, frame);
+    if (DcmItem* item = sequenceItem(group, DCM_PixelMeasuresSequence))
+        readMeasures(*item, frame);
+    if (DcmItem* item = sequenceItem(group, DCM_PixelValueTransformationSequence)) {
+        readRescale(*item, frame);
+        if (first && h.rescaleType.empty())
+            h.rescaleType = text(*item, DCM_RescaleType);
+    }
+    if (DcmItem* item = sequenceItem(group, DCM_RealWorldValueMappingSequence); item && h.pixels != PixelKind::Integer) {
+        frame.slope = number(*item, DCM_RealWorldValueSlope, 1);
+        frame.intercept = number(*item, DCM_RealWorldValueIntercept, 0);
+    }
+    if (DcmItem* item = sequenceItem(group, DCM_FrameVOILUTSequence); item && first)
+        readWindows(*item, h.windows);
+    if (DcmItem* item = sequenceItem(group, DCM_FrameContentSequence)) {
+        if (has(*item, DCM_TemporalPositionIndex))
+            frame.temporal = integer(*item, DCM_TemporalPositionIndex);
+        for (const double v : numbers(*item, DCM_DimensionIndexValues))
+            frame.dimensionIndex.push_back(static_cast<std::int64_t>(v));
+    }
+    if (DcmItem* item = sequenceItem(group, DCM_SegmentIdentificationSequence))
+        frame.segment = integer(*item, DCM_ReferencedSegmentNumber);
+}
+
+/// The dose grid: plane n lies at offset n along the normal, or at that coordinate when the offsets are absolute.
+void readDoseOffsets(DcmItem& data, DicomHeader& h)
+{
+    const auto offsets = numbers(data, DCM_GridFrameOffsetVector);
+    const DicomFrame first = h.frames.front();
+    if (offsets.size() != h.frames.size() || !first.positionLps || !first.orientation)
+        return;
+    const Vec3 normal = cross((*first.orientation)[0], (*first.orientation)[1]);
+    for (std::size_t n = 0; n < h.frames.size(); ++n)
+        h.frames[n].positionLps = *first.positionLps + (offsets[n] - offsets[0]) * normal;
+}
+
+/// Reconstructed tomograms of nuclear medicine: evenly spaced from the detector's position.
+void readDetector(DcmItem& data, DicomHeader& h)
+{
+    DcmItem* detector = sequenceItem(data, DCM_DetectorInformationSequence);
+    if (!detector || h.imageType.find("RECON TOMO") == std::string::npos)
+        return;
+    DicomFrame first = h.frames.front();
+    readPosition(*detector, first);
+    readOrientation(*detector, first);
+    const double step = first.spacingBetweenMm > 0 ? first.spacingBetweenMm : first.sliceThicknessMm;
+    if (!first.positionLps || !first.orientation || step <= 0)
+        return;
+    const Vec3 normal = cross((*first.orientation)[0], (*first.orientation)[1]);
+    for (std::size_t n = 0; n < h.frames.size(); ++n) {
+        h.frames[n].orientation = first.orientation;
+        h.frames[n].positionLps = *first.positionLps + (static_cast<double>(n) * step) * normal;
+    }
+}
+
+} // namespace
+
+Status readDicomFrames(DcmItem& data, DicomHeader& h)
+{
+    std::int64_t count = 1;
+    if (has(data, DCM_NumberOfFrames)) {
+        const std::string written = text(data, DCM_NumberOfFrames);
+        const auto parsed = parseInteger(written);
+        if (!parsed)
+            return refuse(ErrorCode::BadData, "damaged", "{}: Number of Frames is \"{}\", which is no number", h.file.string(), written);
+        count = std::max<std::int64_t>(1, *parsed);
+    }
+    // a lying count must not make us allocate: every frame of native pixels takes bytes of the file
+    if (count > MostFrames)
+        return refuse(ErrorCode::TooLarge, "too_large", "{}: {} frames, the limit is {}", h.file.string(), grouped(count), grouped(MostFrames));
+
+    DicomFrame frame;
+    readPosition(data, frame);
+    readOrientation(data, frame);
+    readMeasures(data, frame);
+    readRescale(data, frame);
+    if (has(data, DCM_DoseGridScaling))
+        frame.slope = number(data, DCM_DoseGridScaling, 1);
+    if (has(data, DCM_TemporalPositionIdentifier))
+        frame.temporal = integer(data, DCM_TemporalPositionIdentifier);
+    readWindows(data, h.windows);
+    if (DcmItem* shared = sequenceItem(data, DCM_SharedFunctionalGroupsSequence))
+        readGroup(*shared, frame, h, true);
+    h.frames.assign(static_cast<std::size_t>(count), frame);
+
+    if (DcmSequenceOfItems* groups = sequence(data, DCM_PerFrameFunctionalGroupsSequence)) {
+        const auto have = static_cast<std::size_t>(groups->card());
+        std::size_t n = 0;
+        // walking from item to item: access by number is linear in DCMTK's list
+        for (DcmObject* item = groups->nextInContainer(nullptr); item && n < h.frames.size(); item = groups->nextInContainer(item), ++n)
+            readGroup(*static_cast<DcmItem*>(item), h.frames[n], h, n == 0);
+        if (have != h.frames.size())
+            return refuse(ErrorCode::BadData, "damaged", "{}: {} frames, but {} items describe them", h.file.string(), count, have);
+    } else if (count > 1 && has(data, DCM_GridFrameOffsetVector)) {
+        readDoseOffsets(data, h);
+    } else if (count > 1) {
+        for (DicomFrame& f : h.frames)
+            f.positionLps.reset(); // one position cannot stand for many frames
+        readDetector(data, h);
+    }
+    return {};
+}
+
+} // namespace hilum::imaging::detail

@@ -1,0 +1,340 @@
+#include "core/imaging/dicom_header.h"
+
+#include "core/base/numbers.h"
+#include "core/imaging/dicom_frames.h"
+#include "core/imaging/dicom_item.h"
+#include "core/imaging/library_logs.h"
+
+#include <dcmtk/dcmdata/dcistrmf.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+namespace hilum::imaging {
+
+using namespace detail;
+
+namespace {
+
+/// Tag, VR and length at `offset`; false at the end of the file.
+struct ElementHead {
+    std::uint16_t group = 0, element = 0;
+    std::int64_t length = 0, valueOffset = 0; // length -1: undefined
+};
+
+bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigEndian, ElementHead& head)
+{
+    std::array<unsigned char, 12> b{};
+    in.clear();
+    in.seekg(offset);
+    in.read(reinterpret_cast<char*>(b.data()), 12);
+    if (in.gcount() < 8)
+        return false;
+    const auto u16 = [&](int at) { return static_cast<std::uint16_t>(bigEndian ? b[at] << 8 | b[at + 1] : b[at] | b[at + 1] << 8); };
+    const auto u32 = [&](int at) {
+        return bigEndian ? std::uint32_t{u16(at)} << 16 | u16(at + 2) : std::uint32_t{u16(at)} | std::uint32_t{u16(at + 2)} << 16;
+    };
+    head.group = u16(0);
+    head.element = u16(2);
+    std::uint32_t length = 0;
+    if (!explicitVr) {
+        length = u32(4);
+        head.valueOffset = offset + 8;
+    } else {
+        const std::string vr(reinterpret_cast<char*>(b.data()) + 4, 2);
+        static constexpr std::string_view Long[] = {"OB", "OW", "OF", "OD", "OL", "OV", "SQ", "UN", "UT", "UC", "UR", "SV", "UV"};
+        if (std::ranges::find(Long, vr) != std::end(Long)) {
+            if (in.gcount() < 12)
+                return false;
+            length = u32(8);
+            head.valueOffset = offset + 12;
+        } else {
+            length = u16(6);
+            head.valueOffset = offset + 8;
+        }
+    }
+    head.length = length == 0xFFFFFFFFu ? -1 : std::int64_t{length};
+    return true;
+}
+
+/// Walks over group 7FE0 from `offset` to the pixel data.
+void findPixels(DicomHeader& h, std::int64_t offset, bool explicitVr)
+{
+    std::ifstream in(h.file, std::ios::binary);
+    ElementHead head;
+    while (readHead(in, offset, explicitVr, h.bigEndian, head) && head.group == 0x7FE0) {
+        const PixelKind kind = head.element == 0x0010 ? PixelKind::Integer : head.element == 0x0008 ? PixelKind::Float
+                             : head.element == 0x0009 ? PixelKind::Double : PixelKind::None;
+        if (kind != PixelKind::None) {
+            h.pixels = kind;
+            h.pixelOffset = head.valueOffset;
+            h.pixelLength = head.length;
+            h.encapsulated = head.length < 0;
+            return;
+        }
+        if (head.length < 0)
+            return;
+        offset = head.valueOffset + head.length;
+    }
+}
+
+/// L*a*b* as DICOM stores it (PS3.3 C.10.7.1.1) to sRGB.
+std::array<std::uint8_t, 3> srgbFromDicomLab(const std::vector<std::uint16_t>& lab)
+{
+    const double l = lab[0] / 65535.0 * 100, a = lab[1] / 65535.0 * 255 - 128, b = lab[2] / 65535.0 * 255 - 128;
+    const double fy = (l + 16) / 116, fx = fy + a / 500, fz = fy - b / 200;
+    const auto inverse = [](double f) { return f > 6.0 / 29 ? f * f * f : 3 * (6.0 / 29) * (6.0 / 29) * (f - 4.0 / 29); };
+    const double x = 0.95047 * inverse(fx), y = inverse(fy), z = 1.08883 * inverse(fz); // D65
+    const auto gamma = [](double v) {
+        v = std::clamp(v, 0.0, 1.0);
+        return static_cast<std::uint8_t>(std::lround(255 * (v <= 0.0031308 ? 12.92 * v : 1.055 * std::pow(v, 1 / 2.4) - 0.055)));
+    };
+    return {gamma(3.2406 * x - 1.5372 * y - 0.4986 * z), gamma(-0.9689 * x + 1.8758 * y + 0.0415 * z), gamma(0.0557 * x - 0.2040 * y + 1.0570 * z)};
+}
+
+Json codedConcept(DcmItem& item, const DcmTagKey& tag)
+{
+    DcmItem* code = sequenceItem(item, tag);
+    if (!code)
+        return nullptr;
+    return Json{{"CodeValue", text(*code, DCM_CodeValue)}, {"CodingSchemeDesignator", text(*code, DCM_CodingSchemeDesignator)}, {"CodeMeaning", text(*code, DCM_CodeMeaning)}};
+}
+
+void readSegments(DcmItem& data, DicomHeader& h)
+{
+    h.segmentationType = text(data, DCM_SegmentationType);
+    h.maximumFractional = number(data, DCM_MaximumFractionalValue, 255);
+    for (long n = 0; DcmItem* item = sequenceItem(data, DCM_SegmentSequence, n); ++n) {
+        DicomSegment s;
+        s.number = integer(*item, DCM_SegmentNumber, n + 1);
+        s.label = text(*item, DCM_SegmentLabel);
+        if (const auto lab = words(*item, DCM_RecommendedDisplayCIELabValue); lab.size() == 3)
+            s.colour = srgbFromDicomLab(lab);
+        if (Json category = codedConcept(*item, DCM_SegmentedPropertyCategoryCodeSequence); !category.is_null())
+            s.terminology["SegmentedPropertyCategoryCodeSequence"] = std::move(category);
+        if (Json type = codedConcept(*item, DCM_SegmentedPropertyTypeCodeSequence); !type.is_null())
+            s.terminology["SegmentedPropertyTypeCodeSequence"] = std::move(type);
+        h.segments.push_back(std::move(s));
+    }
+}
+
+void readPalette(DcmItem& data, DicomHeader& h)
+{
+    const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor, DCM_BluePaletteColorLookupTableDescriptor};
+    const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData};
+    ColourPalette palette;
+    for (std::size_t c = 0; c < 3; ++c) {
+        const auto descriptor = words(data, descriptors[c]);
+        if (descriptor.size() != 3)
+            return;
+        const std::size_t count = descriptor[0] == 0 ? 65536 : descriptor[0];
+        palette.firstValue[c] = h.isSigned ? std::int64_t{static_cast<std::int16_t>(descriptor[1])} : std::int64_t{descriptor[1]};
+        const auto table = words(data, tables[c]);
+        auto& out = palette.channel[c];
+        out.reserve(count);
+        if (descriptor[2] <= 8 && table.size() * 2 >= count && table.size() < count) { // 8-bit entries packed in words
+            for (std::size_t n = 0; n < count; ++n)
+                out.push_back(static_cast<std::uint8_t>(table[n / 2] >> (8 * (n % 2))));
+        } else if (table.size() >= count) {
+            // some 16-bit tables carry 8-bit values in their low bytes
+            const bool low = descriptor[2] <= 8 || *std::ranges::max_element(table) < 256;
+            for (std::size_t n = 0; n < count; ++n)
+                out.push_back(static_cast<std::uint8_t>(low ? table[n] : table[n] >> 8));
+        } else {
+            return;
+        }
+    }
+    h.palette = std::move(palette);
+}
+
+void readLuts(DcmItem& data, DicomHeader& h)
+{
+    const auto descriptorOf = [&](DcmItem& item, std::int64_t& first, std::size_t& count, int& bits) {
+        const auto d = words(item, DCM_LUTDescriptor);
+        if (d.size() != 3)
+            return false;
+        count = d[0] == 0 ? 65536 : d[0];
+        first = h.isSigned ? std::int64_t{static_cast<std::int16_t>(d[1])} : std::int64_t{d[1]};
+        bits = d[2];
+        return true;
+    };
+    const auto tableOf = [](DcmItem& item, std::size_t count, int bits) {
+        auto table = words(item, DCM_LUTData);
+        if (table.size() < count && bits <= 8 && table.size() * 2 >= count) {
+            std::vector<std::uint16_t> out(count);
+            for (std::size_t n = 0; n < count; ++n)
+                out[n] = static_cast<std::uint16_t>(table[n / 2] >> (8 * (n % 2)) & 0xFF);
+            return out;
+        }
+        if (table.size() > count)
+            table.resize(count);
+        return table;
+    };
+    if (DcmItem* item = sequenceItem(data, DCM_ModalityLUTSequence)) {
+        ModalityLut lut;
+        std::size_t count = 0;
+        int bits = 0;
+        if (descriptorOf(*item, lut.firstValue, count, bits) && !(lut.table = tableOf(*item, count, bits)).empty()) {
+            lut.type = text(*item, DCM_ModalityLUTType);
+            h.modalityLut = std::move(lut);
+        }
+    }
+    for (long n = 0; DcmItem* item = sequenceItem(data, DCM_VOILUTSequence, n); ++n) {
+        VoiLut lut;
+        std::size_t count = 0;
+        if (descriptorOf(*item, lut.firstValue, count, lut.bits) && !(lut.table = tableOf(*item, count, lut.bits)).empty()) {
+            lut.name = text(*item, DCM_LUTExplanation);
+            h.voiLuts.push_back(std::move(lut));
+        }
+    }
+}
+
+void readIdentity(DcmItem& d, DicomHeader& h)
+{
+    const std::pair<DcmTagKey, std::string DicomHeader::*> fields[] = {
+        {DCM_SOPClassUID, &DicomHeader::sopClass}, {DCM_SOPInstanceUID, &DicomHeader::sopInstance}, {DCM_SeriesInstanceUID, &DicomHeader::seriesUid},
+        {DCM_StudyInstanceUID, &DicomHeader::studyUid}, {DCM_FrameOfReferenceUID, &DicomHeader::frameOfReferenceUid}, {DCM_Modality, &DicomHeader::modality},
+        {DCM_PatientID, &DicomHeader::patientId}, {DCM_PatientName, &DicomHeader::patientName}, {DCM_PatientSex, &DicomHeader::patientSex},
+        {DCM_PatientAge, &DicomHeader::patientAge}, {DCM_StudyDate, &DicomHeader::studyDate}, {DCM_StudyDescription, &DicomHeader::studyDescription},
+        {DCM_SeriesDescription, &DicomHeader::seriesDescription}, {DCM_BodyPartExamined, &DicomHeader::bodyPart}, {DCM_AccessionNumber, &DicomHeader::accession},
+        {DCM_AcquisitionTime, &DicomHeader::acquisitionTime}, {DCM_PatientPosition, &DicomHeader::patientPosition},
+        {DCM_PhotometricInterpretation, &DicomHeader::photometric}, {DCM_RescaleType, &DicomHeader::rescaleType},
+        {DCM_PresentationLUTShape, &DicomHeader::presentationLutShape}, {DCM_PixelSpacingCalibrationType, &DicomHeader::spacingCalibration}};
+    for (const auto& [tag, member] : fields)
+        h.*member = text(d, tag);
+    h.imageType = text(d, DCM_ImageType, -1);
+    h.patientOrientation = {text(d, DCM_PatientOrientation, 0), text(d, DCM_PatientOrientation, 1)};
+    h.instanceNumber = integer(d, DCM_InstanceNumber);
+    h.acquisitionNumber = integer(d, DCM_AcquisitionNumber);
+}
+
+void readPixelDescription(DcmItem& d, DicomHeader& h)
+{
+    h.rows = integer(d, DCM_Rows);
+    h.columns = integer(d, DCM_Columns);
+    h.samples = static_cast<int>(integer(d, DCM_SamplesPerPixel, 1));
+    h.bitsAllocated = static_cast<int>(integer(d, DCM_BitsAllocated));
+    h.bitsStored = static_cast<int>(integer(d, DCM_BitsStored, h.bitsAllocated));
+    h.highBit = static_cast<int>(integer(d, DCM_HighBit, h.bitsStored - 1));
+    h.planar = static_cast<int>(integer(d, DCM_PlanarConfiguration));
+    h.isSigned = integer(d, DCM_PixelRepresentation) == 1;
+    if (has(d, DCM_PixelPaddingValue)) {
+        const auto raw = integer(d, DCM_PixelPaddingValue);
+        h.padding = h.isSigned ? std::int64_t{static_cast<std::int16_t>(raw)} : std::int64_t{static_cast<std::uint16_t>(raw)};
+    }
+    h.lossy = text(d, DCM_LossyImageCompression) == "01";
+    h.burnedIn = text(d, DCM_BurnedInAnnotation) == "YES";
+    h.gantryTiltTag = has(d, DCM_GantryDetectorTilt);
+    h.gantryTiltDegrees = number(d, DCM_GantryDetectorTilt);
+    const auto pair = [&](const DcmTagKey& tag) {
+        const auto v = numbers(d, tag); // row spacing (along j) comes first
+        return v.size() == 2 && v[0] > 0 && v[1] > 0 ? std::array{v[1], v[0]} : std::array{0.0, 0.0};
+    };
+    h.imagerSpacingMm = pair(DCM_ImagerPixelSpacing);
+    h.nominalSpacingMm = pair(DCM_NominalScannedPixelSpacing);
+    if (DcmItem* region = sequenceItem(d, DCM_SequenceOfUltrasoundRegions); region && integer(*region, DCM_PhysicalUnitsXDirection) == 3)
+        h.ultrasoundSpacingMm = 10 * std::abs(number(*region, DCM_PhysicalDeltaX)); // centimetres
+}
+
+bool printable(unsigned char c) { return c >= 'A' && c <= 'Z'; }
+
+} // namespace
+
+bool looksLikeDicom(std::string_view b)
+{
+    if (b.size() >= 132 && b.substr(128, 4) == "DICM")
+        return true;
+    if (b.size() < 8)
+        return false;
+    const auto u = [&](std::size_t n) { return static_cast<unsigned char>(b[n]); };
+    const bool little = (u(0) == 0x08 || u(0) == 0x02) && u(1) == 0 && u(3) == 0;
+    const bool big = u(0) == 0 && (u(1) == 0x08 || u(1) == 0x02) && u(2) == 0;
+    if (!little && !big)
+        return false;
+    const bool explicitVr = printable(u(4)) && printable(u(5));
+    const bool smallLength = little ? u(6) == 0 && u(7) == 0 : u(4) == 0 && u(5) == 0;
+    return explicitVr || smallLength;
+}
+
+std::string whyNotDecodable(const std::string& uid)
+{
+    static constexpr std::string_view Good[] = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55",
+        "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.90",
+        "1.2.840.10008.1.2.4.91", "1.2.840.113619.5.2"};
+    if (std::ranges::find(Good, uid) != std::end(Good))
+        return {};
+    const DcmXfer syntax(uid.c_str());
+    const std::string known = syntax.getXfer() == EXS_Unknown ? std::string("unknown") : std::string(syntax.getXferName());
+    return std::format("transfer syntax {} ({}) has no decoder here", uid, known);
+}
+
+bool DicomHeader::isProjection() const
+{
+    static constexpr std::string_view Modalities[] = {"CR", "DX", "MG", "XA", "RF", "IO", "PX", "RG", "DR", "BMD", "US", "IVUS", "ES", "XC", "GM", "SM", "OP", "RTIMAGE", "ECG"};
+    return std::ranges::find(Modalities, modality) != std::end(Modalities);
+}
+
+Result<DicomHeader> readDicomHeader(const path& file)
+{
+    routeLibraryLogs();
+    const MuteDicomLog mute;
+    DicomHeader h;
+    h.file = file;
+    std::error_code ec;
+    const auto bytes = std::filesystem::file_size(file, ec);
+    if (ec)
+        return std::unexpected(systemError("cannot read", file.string(), ec.value()));
+    h.fileSize = static_cast<std::int64_t>(bytes);
+
+    DcmInputFileStream stream(file.c_str());
+    if (stream.status().bad())
+        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EIO));
+    DcmFileFormat format;
+    format.setReadMode(ERM_autoDetect);
+    format.transferInit();
+    // nothing of group 7FE0 and beyond is parsed; long values stay in the file until they are asked for
+    const OFCondition status = format.readUntilTag(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DcmTagKey(0x7FE0, 0x0000));
+    const auto stopped = static_cast<std::int64_t>(stream.tell());
+    DcmDataset& data = *format.getDataset();
+    if (status.bad() && status != EC_EndOfStream && data.card() == 0)
+        return refuse(ErrorCode::BadData, "not_dicom", "{} cannot be read as DICOM: {}", file.string(), status.text());
+    const E_TransferSyntax syntax = data.getOriginalXfer();
+    const DcmXfer xfer(syntax);
+    h.transferSyntax = format.getMetaInfo() ? text(*format.getMetaInfo(), DCM_TransferSyntaxUID) : std::string();
+    if (h.transferSyntax.empty() && syntax != EXS_Unknown)
+        h.transferSyntax = xfer.getXferID();
+    h.deflated = xfer.getStreamCompression() != ESC_none;
+    h.bigEndian = xfer.getByteOrder() == EBO_BigEndian;
+    format.transferEnd();
+    if (status.bad() && status != EC_EndOfStream) {
+        const bool ended = stopped >= h.fileSize || status == EC_InvalidStream || status == EC_StreamNotifyClient;
+        return refuse(ErrorCode::BadData, ended ? "truncated" : "damaged", "{}: the header {} after {} of {} bytes ({})", file.string(),
+                      ended ? "ends too early, " : "is damaged", grouped(stopped), grouped(h.fileSize), status.text());
+    }
+    if (const std::string set = text(data, DCM_SpecificCharacterSet, -1); !set.empty() && set != "ISO_IR 192" && set != "ISO_IR 6")
+        (void)data.convertToUTF8(); // what cannot be converted stays as it is
+
+    readIdentity(data, h);
+    readPixelDescription(data, h);
+    if (h.deflated) {
+        h.pixels = h.rows > 0 && h.columns > 0 ? PixelKind::Integer : PixelKind::None;
+    } else {
+        findPixels(h, stopped, xfer.isExplicitVR());
+    }
+    if (h.pixels == PixelKind::Float || h.pixels == PixelKind::Double)
+        h.bitsStored = h.bitsAllocated = h.pixels == PixelKind::Float ? 32 : 64;
+    readLuts(data, h);
+    if (h.photometric == "PALETTE COLOR")
+        readPalette(data, h);
+    if (h.sopClass == UID_SegmentationStorage || h.sopClass == "1.2.840.10008.5.1.4.1.1.66.7")
+        readSegments(data, h);
+    HILUM_TRY_STATUS(readDicomFrames(data, h));
+    return h;
+}
+
+} // namespace hilum::imaging

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "core/imaging/dicom_header.h"
+#include "core/imaging/read.h"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace hilum::imaging {
+
+/// One image or volume of DICOM files: which frame of which file lies where.
+struct DicomStack {
+    struct Reference {
+        std::size_t file = 0;
+        std::int64_t frame = 0;
+    };
+    std::vector<std::shared_ptr<const DicomHeader>> files;
+    std::vector<std::vector<Reference>> times; ///< [time point][slice]
+    ImageHeader header;                        ///< all but what only decoding can tell
+    bool colour = false;
+
+    const DicomHeader& fileOf(const Reference& r) const { return *files[r.file]; }
+    const DicomFrame& frameOf(const Reference& r) const { return files[r.file]->frames[static_cast<std::size_t>(r.frame)]; }
+};
+
+/// Groups headers into series, orders each by position and makes an item of it. Files that cannot be used go to `refused`.
+void groupDicom(std::vector<std::shared_ptr<const DicomHeader>> headers, ScanResult& result);
+
+/// Called for each frame of a time point, in slice order, with its stored values.
+using StoredFrameSink = std::function<void(const DicomHeader& header, std::span<const std::byte> stored)>;
+
+/// Decodes one time point into modality values. Slices are decoded on all cores; one allocation holds the volume.
+/// \param sink   when set, stored values are kept (as much memory again) and handed over after decoding
+Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, const Work& work, const StoredFrameSink& sink = {});
+
+} // namespace hilum::imaging

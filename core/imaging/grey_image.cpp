@@ -1,0 +1,124 @@
+#include "core/imaging/grey_image.h"
+
+#include "core/base/numbers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace hilum::imaging {
+
+namespace {
+
+/// Output in 0..1 of a window (PS3.3 C.11.2.1.2 and C.11.2.1.3).
+float windowed(const Window& w, double x)
+{
+    switch (w.shape) {
+    case Window::Shape::Sigmoid: return static_cast<float>(1 / (1 + std::exp(-4 * (x - w.centre) / w.width)));
+    case Window::Shape::LinearExact: return static_cast<float>(std::clamp((x - w.centre) / w.width + 0.5, 0.0, 1.0));
+    case Window::Shape::Linear: break;
+    }
+    if (w.width <= 1)
+        return x <= w.centre - 0.5 ? 0.f : 1.f;
+    return static_cast<float>(std::clamp((x - (w.centre - 0.5)) / (w.width - 1) + 0.5, 0.0, 1.0));
+}
+
+/// Values at two shares of the sorted values, by selection.
+std::pair<double, double> percentiles(std::vector<float> values, double low, double high)
+{
+    if (values.empty())
+        return {0, 1};
+    const auto at = [&](double share) {
+        const auto n = static_cast<std::ptrdiff_t>(std::lround(share * static_cast<double>(values.size() - 1)));
+        std::ranges::nth_element(values, values.begin() + n);
+        return static_cast<double>(values[static_cast<std::size_t>(n)]);
+    };
+    return {at(low), at(high)};
+}
+
+template <class T> void colourToLuma(std::span<const T> slice, std::vector<float>& out)
+{
+    // ITU-R BT.601
+    const float scale = std::is_floating_point_v<T> ? 1.f : 1.f / static_cast<float>(std::numeric_limits<T>::max());
+    for (std::size_t n = 0; n < out.size(); ++n)
+        out[n] = std::clamp(scale * (0.299f * static_cast<float>(slice[3 * n]) + 0.587f * static_cast<float>(slice[3 * n + 1]) + 0.114f * static_cast<float>(slice[3 * n + 2])), 0.f, 1.f);
+}
+
+} // namespace
+
+Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex)
+{
+    if (image.isEmpty())
+        return fail(ErrorCode::Empty, "no image");
+    const ImageHeader& h = image.header();
+    const Index3& size = h.geometry.size;
+    if (k < 0 || k >= size[2])
+        return fail(ErrorCode::Usage, "slice {} of {}", k, size[2]);
+    if (windowIndex >= static_cast<int>(h.windows.size()))
+        return fail(ErrorCode::Usage, "window {} of {}", windowIndex, h.windows.size());
+    GreyImage out;
+    out.width = size[0];
+    out.height = size[1];
+    const auto count = static_cast<std::size_t>(size[0] * size[1]);
+    out.values.resize(count);
+    image.visit([&](const auto& voxels) {
+        const auto slice = voxels.subspan(static_cast<std::size_t>(k) * count * static_cast<std::size_t>(image.components()), count * static_cast<std::size_t>(image.components()));
+        if (image.components() == 3) {
+            colourToLuma(slice, out.values);
+            return;
+        }
+        for (std::size_t n = 0; n < count; ++n)
+            out.values[n] = static_cast<float>(slice[n]);
+    });
+    if (image.components() == 3) {
+        out.chain = "colour as luma (BT.601)";
+        return out;
+    }
+
+    std::vector<bool> padded;
+    if (h.paddingValue) {
+        padded.resize(count);
+        for (std::size_t n = 0; n < count; ++n)
+            padded[n] = out.values[n] == static_cast<float>(*h.paddingValue);
+    }
+    if (windowIndex < 0 && !h.voiLuts.empty()) {
+        const VoiLut& lut = h.voiLuts.front();
+        const auto last = static_cast<std::int64_t>(lut.table.size()) - 1;
+        // some makers announce 16 bits and use fewer: the table's own top is white then
+        const auto top = static_cast<float>(std::max<std::uint32_t>((1u << std::clamp(lut.bits, 1, 16)) - 1, *std::ranges::max_element(lut.table)));
+        for (float& v : out.values)
+            v = static_cast<float>(lut.table[static_cast<std::size_t>(std::clamp<std::int64_t>(std::llround(v) - lut.firstValue, 0, last))]) / top;
+        out.chain = "VOI LUT";
+    } else if (!h.windows.empty()) {
+        const Window& w = h.windows[static_cast<std::size_t>(std::max(0, windowIndex))];
+        for (float& v : out.values)
+            v = windowed(w, v);
+        out.chain = std::format("W {} L {}", shortest(w.width), shortest(w.centre));
+    } else {
+        std::vector<float> seen;
+        seen.reserve(count);
+        for (std::size_t n = 0; n < count; ++n)
+            if ((padded.empty() || !padded[n]) && std::isfinite(out.values[n]))
+                seen.push_back(out.values[n]);
+        const auto [low, high] = percentiles(std::move(seen), 0.005, 0.995);
+        const double width = high > low ? high - low : 1;
+        for (float& v : out.values)
+            v = static_cast<float>(std::clamp((v - low) / width, 0.0, 1.0));
+        out.chain = "percentiles 0.5 to 99.5";
+    }
+    for (float& v : out.values)
+        if (!std::isfinite(v))
+            v = 0;
+    if (h.photometric == "MONOCHROME1") {
+        for (float& v : out.values)
+            v = 1 - v;
+        out.chain += ", MONOCHROME1 inverted";
+    }
+    // padding is no tissue: black, whichever way round the values are
+    for (std::size_t n = 0; n < padded.size(); ++n)
+        if (padded[n])
+            out.values[n] = 0;
+    return out;
+}
+
+} // namespace hilum::imaging

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/imaging/volume.h"
+#include "core/base/paths.h"
+#include "core/base/progress.h"
+
+#include <map>
+#include <string>
+
+namespace hilum::imaging {
+
+/// What the header of a file says that is no DICOM.
+struct FileHeader {
+    ImageHeader image;
+    int components = 1;                 ///< as the voxels will have (alpha is left out)
+    std::int64_t timePoints = 1;
+    std::map<std::string, std::string> fields; ///< free fields (NRRD key/value pairs)
+};
+
+/// `format` is nifti, nrrd, metaimage, png, jpeg or tiff. Sizes are held against the file and the memory before anything is allocated.
+Result<FileHeader> readFileHeader(const path& file, const std::string& format);
+Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint);
+
+/// Writes a volume, atomically, in its own scalar type. `format` as above, jpeg excepted; png needs one slice.
+Status writeFileVolume(const Volume& volume, const path& file, const std::string& format);
+
+/// Format by the ending of a name: ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".tif"; empty when it has none of these.
+std::string formatOfName(const path& file);
+
+} // namespace hilum::imaging

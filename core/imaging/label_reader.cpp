@@ -1,0 +1,190 @@
+#include "core/imaging/label_reader.h"
+
+#include "core/base/guard.h"
+#include "core/base/numbers.h"
+#include "core/imaging/itk_io.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace hilum::imaging {
+
+namespace {
+
+/// One segment of a seg.nrrd file.
+struct NrrdSegment {
+    Label label;
+    std::int64_t layer = 0;
+};
+
+std::vector<NrrdSegment> nrrdSegments(const std::map<std::string, std::string>& fields)
+{
+    std::vector<NrrdSegment> out;
+    for (int n = 0;; ++n) {
+        const auto value = [&](const char* key) -> std::string {
+            const auto at = fields.find(std::format("Segment{}_{}", n, key));
+            return at == fields.end() ? std::string() : at->second;
+        };
+        const auto number = parseInteger(value("LabelValue"));
+        if (!number)
+            return out;
+        NrrdSegment s;
+        s.label.value = *number;
+        s.label.name = value("Name");
+        s.label.colour = defaultLabelColour(*number);
+        s.layer = parseInteger(value("Layer")).value_or(0);
+        const std::string colour = value("Color");
+        std::array<double, 3> rgb{};
+        std::size_t at = 0, c = 0;
+        while (c < 3 && at < colour.size()) {
+            const std::size_t end = std::min(colour.find(' ', at), colour.size());
+            if (const auto v = parseDouble(colour.substr(at, end - at)))
+                rgb[c++] = *v;
+            at = end + 1;
+        }
+        if (c == 3)
+            for (std::size_t k = 0; k < 3; ++k)
+                s.label.colour[k] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(rgb[k], 0.0, 1.0)));
+        out.push_back(std::move(s));
+    }
+}
+
+/// Values as 16-bit labels in one map; later layers lie on top.
+Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std::vector<NrrdSegment> segments)
+{
+    Segmentation out;
+    std::set<std::int64_t> values;
+    for (const NrrdSegment& s : segments)
+        values.insert(s.label.value);
+    const bool unique = values.size() == segments.size(); // layers may use the same numbers again
+    std::vector<std::uint16_t> joined;
+    ImageHeader image = header.image;
+    bool overlap = false;
+    for (std::int64_t layer = 0; layer < header.timePoints; ++layer) {
+        HILUM_TRY(const Volume volume, readFileVolume(item.files.front(), item.format, layer));
+        joined.resize(static_cast<std::size_t>(volume.geometry().voxelCount()));
+        for (std::size_t n = 0; n < segments.size(); ++n) {
+            NrrdSegment& s = segments[n];
+            if (s.layer != layer)
+                continue;
+            const std::int64_t old = s.label.value;
+            const auto value = static_cast<std::uint16_t>(unique ? old : static_cast<std::int64_t>(n) + 1);
+            std::int64_t count = 0;
+            volume.visit([&](const auto& voxels) {
+                for (std::size_t v = 0; v < voxels.size(); ++v)
+                    if (static_cast<std::int64_t>(voxels[v]) == old) {
+                        overlap |= joined[v] != 0;
+                        joined[v] = value;
+                        ++count;
+                    }
+            });
+            s.label.value = value;
+            out.voxels[value] = count;
+            out.map.labels.push_back(s.label);
+        }
+    }
+    image.unit = Unit::Label;
+    image.timePoints = 1;
+    std::erase_if(image.notices, [](const Notice& n) { return n.code == "time_series"; });
+    if (overlap)
+        image.notices.push_back({"overlapping_labels", "segments overlap; where they do, the later one is shown"});
+    out.map.volume = Volume(std::move(image), std::move(joined));
+    return out;
+}
+
+/// Whole numbers of any type as the narrowest label type.
+Result<Volume> asLabels(const Volume& image)
+{
+    ImageHeader header = image.header();
+    header.unit = Unit::Label;
+    if (!std::holds_alternative<std::vector<float>>(image.voxels()))
+        return image.withHeader(std::move(header));
+    const auto& values = std::get<std::vector<float>>(image.voxels());
+    std::vector<std::int32_t> labels(values.size());
+    for (std::size_t n = 0; n < values.size(); ++n) {
+        if (values[n] != std::floor(values[n]) || std::abs(values[n]) > 1e9f)
+            return refuse(ErrorCode::BadData, "not_labels", "the image holds {}, which is no label", shortest(values[n]));
+        labels[n] = static_cast<std::int32_t>(values[n]);
+    }
+    return Volume(std::move(header), std::move(labels), image.components());
+}
+
+} // namespace
+
+std::array<std::uint8_t, 3> defaultLabelColour(std::int64_t value)
+{
+    // golden-angle steps around the colour circle
+    const double hue = std::fmod(static_cast<double>(value - 1) * 137.50776405 + 10, 360.0) / 60;
+    const auto channel = [&](double shift) {
+        const double k = std::fmod(hue + shift, 6.0);
+        return static_cast<std::uint8_t>(std::lround(255 * (0.95 - 0.75 * std::clamp(std::min(k, 4 - k), 0.0, 1.0))));
+    };
+    return {channel(5), channel(3), channel(1)};
+}
+
+Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
+{
+    std::map<std::int64_t, std::int64_t> counts;
+    bool whole = true;
+    volume.visit([&](const auto& voxels) {
+        std::int64_t last = 0, run = 0; // labels come in runs: few look-ups
+        for (const auto v : voxels) {
+            if constexpr (std::is_floating_point_v<std::remove_cvref_t<decltype(v)>>)
+                whole &= v == std::floor(v);
+            const auto value = static_cast<std::int64_t>(v);
+            if (value != last) {
+                counts[last] += run;
+                last = value;
+                run = 0;
+            }
+            ++run;
+        }
+        counts[last] += run;
+    });
+    if (!whole)
+        return refuse(ErrorCode::BadData, "not_labels", "the image holds numbers that are not whole: it is no label map");
+    counts.erase(0);
+    return counts;
+}
+
+Result<Segmentation> readSegmentation(const Item& item, const Work& work, const StoredFrameSink& sink)
+{
+    return guard("reading " + item.where.string(), [&]() -> Result<Segmentation> {
+        if (item.files.empty())
+            return fail(ErrorCode::Empty, "{}: no files", item.where.string());
+        if (item.format == "dicom" && item.kind == ItemKind::Segmentation) {
+            HILUM_TRY(const auto stack, stackOf(item, work));
+            return readDicomSegmentation(*stack->files.front(), work, sink);
+        }
+        Segmentation out;
+        Volume image;
+        if (item.format == "dicom") {
+            HILUM_TRY(const auto stack, stackOf(item, work));
+            HILUM_TRY(image, readDicomStack(*stack, 0, work));
+        } else {
+            HILUM_TRY(const FileHeader header, readFileHeader(item.files.front(), item.format));
+            auto segments = nrrdSegments(header.fields);
+            if (!segments.empty())
+                return joinLayers(item, header, std::move(segments));
+            HILUM_TRY(image, readFileVolume(item.files.front(), item.format, 0));
+        }
+        if (image.components() != 1)
+            return refuse(ErrorCode::BadData, "not_labels", "{} is a colour picture, no label map", item.where.string());
+        HILUM_TRY(out.map.volume, asLabels(image));
+        HILUM_TRY(out.voxels, countLabels(out.map.volume));
+        if (out.voxels.size() > 10'000)
+            return refuse(ErrorCode::BadData, "not_labels", "{} holds {} different values: it is no label map", item.where.string(), out.voxels.size());
+        for (const auto& [value, count] : out.voxels)
+            out.map.labels.push_back({value, std::format("label {}", value), defaultLabelColour(value), Json::object()});
+        return out;
+    });
+}
+
+Result<LabelMap> readLabelMap(const Item& item, const Work& work)
+{
+    HILUM_TRY(Segmentation s, readSegmentation(item, work));
+    return std::move(s.map);
+}
+
+} // namespace hilum::imaging
