@@ -207,7 +207,7 @@ Status DicomFrameReader::State::decodeBits(std::int64_t frame, std::span<std::by
     const std::int64_t firstBit = frame * count, firstByte = firstBit / 8, lastByte = (firstBit + count + 7) / 8;
     std::vector<std::byte> packed(static_cast<std::size_t>(lastByte - firstByte));
     HILUM_TRY_STATUS(nativeBytes(firstByte, packed));
-    if (header->bigEndian) // packed bits are OW: bytes of a word are swapped
+    if (header->bigEndian && header->pixelsInWords)
         swapBytes(packed, 2);
     for (std::int64_t n = 0; n < count; ++n) {
         const std::int64_t bit = firstBit + n - 8 * firstByte;
@@ -230,7 +230,7 @@ Status DicomFrameReader::State::decodeNative(std::int64_t frame, std::span<std::
         expand422(packed, out);
         return {};
     }
-    if (h.bigEndian && width == 1) {
+    if (h.bigEndian && width == 1 && h.pixelsInWords) {
         // 8-bit pixels in words: read whole words around the frame
         const std::int64_t begin = frame * full / 2 * 2, end = (frame * full + full + 1) / 2 * 2;
         std::vector<std::byte> around(static_cast<std::size_t>(end - begin));

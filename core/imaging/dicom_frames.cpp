@@ -157,7 +157,7 @@ Status readDicomFrames(DcmItem& data, DicomHeader& h)
         // walking from item to item: access by number is linear in DCMTK's list
         for (DcmObject* item = groups->nextInContainer(nullptr); item && n < h.frames.size(); item = groups->nextInContainer(item), ++n)
             readGroup(*static_cast<DcmItem*>(item), h.frames[n], h, n == 0);
-        if (have != h.frames.size())
+        if (have < h.frames.size()) // more items than frames: a frame was cut out
             return refuse(ErrorCode::BadData, "damaged", "{}: {} frames, but {} items describe them", h.file.string(), count, have);
     } else if (count > 1 && has(data, DCM_GridFrameOffsetVector)) {
         readDoseOffsets(data, h);

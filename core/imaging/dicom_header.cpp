@@ -24,6 +24,7 @@ namespace {
 struct ElementHead {
     std::uint16_t group = 0, element = 0;
     std::int64_t length = 0, valueOffset = 0; // length -1: undefined
+    bool bytes = false;                       // VR OB
 };
 
 bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigEndian, ElementHead& head)
@@ -46,6 +47,7 @@ bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigE
         head.valueOffset = offset + 8;
     } else {
         const std::string vr(reinterpret_cast<char*>(b.data()) + 4, 2);
+        head.bytes = vr == "OB";
         static constexpr std::string_view Long[] = {"OB", "OW", "OF", "OD", "OL", "OV", "SQ", "UN", "UT", "UC", "UR", "SV", "UV"};
         if (std::ranges::find(Long, vr) != std::end(Long)) {
             if (in.gcount() < 12)
@@ -61,11 +63,19 @@ bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigE
     return true;
 }
 
-/// Walks over group 7FE0 from `offset` to the pixel data.
-void findPixels(DicomHeader& h, std::int64_t offset, bool explicitVr)
+/// Walks over group 7FE0 to the pixel data. The parser stopped behind tag, VR and length of the group's first element.
+void findPixels(DicomHeader& h, std::int64_t stopped, bool explicitVr)
 {
     std::ifstream in(h.file, std::ios::binary);
     ElementHead head;
+    std::int64_t offset = -1;
+    for (const std::int64_t before : {12, 8})
+        if (stopped >= before && readHead(in, stopped - before, explicitVr, h.bigEndian, head) && head.group == 0x7FE0 && head.valueOffset == stopped) {
+            offset = stopped - before;
+            break;
+        }
+    if (offset < 0)
+        return;
     while (readHead(in, offset, explicitVr, h.bigEndian, head) && head.group == 0x7FE0) {
         const PixelKind kind = head.element == 0x0010 ? PixelKind::Integer : head.element == 0x0008 ? PixelKind::Float
                              : head.element == 0x0009 ? PixelKind::Double : PixelKind::None;
@@ -74,6 +84,7 @@ void findPixels(DicomHeader& h, std::int64_t offset, bool explicitVr)
             h.pixelOffset = head.valueOffset;
             h.pixelLength = head.length;
             h.encapsulated = head.length < 0;
+            h.pixelsInWords = !head.bytes;
             return;
         }
         if (head.length < 0)

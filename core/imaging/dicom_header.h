@@ -69,6 +69,7 @@ struct DicomHeader {
     std::int64_t pixelLength = -1; ///< -1 when encapsulated
     std::int64_t fileSize = 0;
     bool encapsulated = false, deflated = false, bigEndian = false;
+    bool pixelsInWords = true; ///< VR OW: 8-bit pixels of a big-endian file are swapped in pairs
 
     std::string rescaleType;
     std::optional<ModalityLut> modalityLut;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <numeric>
 
 namespace hilum::imaging {
 
@@ -134,8 +135,13 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     }
     if (!decoded)
         return std::unexpected(std::move(decoded).error());
-    for (std::size_t k = 0; k < kept.size(); ++k)
-        sink(stack.fileOf(slices[k]), kept[k]);
+    if (sink) { // files in slice order, the frames of a file as they lie in it
+        std::vector<std::size_t> order(slices.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::ranges::stable_sort(order, {}, [&](std::size_t k) { return std::pair(slices[k].file, slices[k].frame); });
+        for (const std::size_t k : order)
+            sink(stack.fileOf(slices[k]), kept[k]);
+    }
 
     ImageHeader header = stack.header;
     if (decoding.masked)

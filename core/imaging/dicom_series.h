@@ -28,7 +28,7 @@ struct DicomStack {
 /// Groups headers into series, orders each by position and makes an item of it. Files that cannot be used go to `refused`.
 void groupDicom(std::vector<std::shared_ptr<const DicomHeader>> headers, ScanResult& result);
 
-/// Called for each frame of a time point, in slice order, with its stored values.
+/// Called for each frame of a time point with its stored values: files in slice order, frames of one file as they lie in it.
 using StoredFrameSink = std::function<void(const DicomHeader& header, std::span<const std::byte> stored)>;
 
 /// Decodes one time point into modality values. Slices are decoded on all cores; one allocation holds the volume.

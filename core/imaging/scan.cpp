@@ -211,6 +211,7 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work)
         return std::unexpected(std::move(status).error());
 
     std::vector<std::shared_ptr<const DicomHeader>> headers;
+    std::vector<Item> others; // behind the DICOM series: they are often derived from them
     for (std::size_t n = 0; n < found.size(); ++n) {
         Found& f = found[n];
         if (f.dicom && isDicomDirectory(*f.dicom)) {
@@ -221,11 +222,12 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work)
             headers.push_back(std::move(f.dicom));
         }
         if (f.item)
-            result.items.push_back(std::move(*f.item));
+            others.push_back(std::move(*f.item));
         if (f.refusal)
             result.refused.push_back(std::move(*f.refusal));
     }
     groupDicom(std::move(headers), result);
+    std::ranges::move(others, std::back_inserter(result.items));
     if (result.items.empty() && result.refused.empty()) {
         std::string names;
         for (const path& p : paths)
