@@ -37,8 +37,7 @@ hilum_cuda() {
       command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || hilum_die "--cuda fetches the torch wheel with pip: install python3-pip, or name a LibTorch in HILUM_LIBTORCH"
       hilum_say "fetching the torch $version wheel and its CUDA libraries (about 2.5 GB, 5 GB unpacked) into $folder"
       mkdir -p "$folder"
-      python3 -m pip install --quiet --target "$folder" --no-compile --upgrade --only-binary=:all: --python-version 3.11 --implementation cp \
-        --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 "torch==$version" >&2 ||
+      python3 -m pip install --quiet --target "$folder" --no-compile --upgrade --only-binary=:all: "torch==$version" >&2 ||
         hilum_die "could not fetch torch $version; name a LibTorch in HILUM_LIBTORCH instead"
       touch "$folder/.complete-$version"
     fi
