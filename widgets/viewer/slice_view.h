@@ -1,0 +1,138 @@
+#pragma once
+
+#include "core/imaging/grey_image.h"
+#include "core/imaging/volume.h"
+#include "core/view/probe.h"
+#include "core/view/scale_bar.h"
+#include "core/view/viewer_state.h"
+#include "widgets/viewer/overlays.h"
+#include "widgets/viewer/slice_sampler.h"
+
+#include <QWidget>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace hilum::widgets {
+
+/// What dragging with a mouse button does.
+enum class Gesture {
+    None,
+    WindowLevel, ///< right widens, up brightens
+    Crosshair,
+    Pan,
+    Zoom,        ///< up enlarges, around the place where the drag began
+    Scroll,      ///< up goes to higher slices
+    External,    ///< only the signals: whoever embeds the view decides
+};
+
+/// One picture of one image: a slice of a volume in patient space, a radiograph or a picture in its own plane, or numbers that
+/// somebody computed, with overlays placed by coordinates.
+///
+/// The slice is resampled on the CPU at the screen's pixels and painted, so it shows the same on every graphics driver and what a
+/// pixel shows can be asked for (`worldAt`, `greyAt`). All that must survive the widget lives in the ViewerState. Coordinates:
+/// "world" is LPS mm, or for an image without patient space mm in its plane from the centre of the first pixel (pixels where the
+/// spacing is unknown); "image point" is (column, row) with pixel centres at whole numbers; positions are widget pixels.
+///
+/// Mouse: wheel slice, Ctrl+wheel zoom at the cursor, Shift+wheel is left to the embedder, left as set (window/level by default),
+/// middle pans, right zooms and without moving asks for the menu, Shift+move and Alt+left move the crosshair, double click asks
+/// to be maximised. Keys: Up, Down, PgUp, PgDn (Shift: by 5), Home, End.
+class SliceView : public QWidget {
+    Q_OBJECT
+public:
+    explicit SliceView(QWidget* parent = nullptr);
+    ~SliceView() override;
+
+    /// Views that share a state share crosshair and window; with the same `slot` zoom, pan and turns too.
+    void setState(std::shared_ptr<view::ViewerState> state, std::size_t slot = 0);
+    const std::shared_ptr<view::ViewerState>& state() const;
+    std::size_t slot() const;
+
+    /// A slice of a volume in patient space. Plane::Image, or a volume without patient space, is shown in its own plane.
+    /// Leaves the window to the state: see `firstTransfer`.
+    /// \param space  name of the crosshair's space; empty: from the header
+    void setVolume(const imaging::Volume& volume, view::Plane plane, const std::string& space = {});
+    /// Grey values 0 to 1, or any numbers with the window to show them by. The view then has a window of its own.
+    void setImage(const imaging::GreyImage& image);
+    void setImage(std::vector<float> values, std::int64_t width, std::int64_t height, const view::Transfer& transfer);
+    /// A colour picture.
+    void setPicture(const QImage& picture);
+    void clear();
+    bool isEmpty() const;
+    const imaging::Volume& volume() const;
+    view::Plane plane() const;
+    bool inPatientSpace() const;
+
+    void setOwnTransfer(std::optional<view::Transfer> transfer); ///< nullopt: the state's
+    view::Transfer transfer() const;
+    void setTransfer(const view::Transfer& transfer);            ///< own or the state's, whichever is shown
+    void setInterpolation(Interpolation interpolation);
+    void setGesture(Qt::MouseButton button, Gesture gesture);
+    Gesture gesture(Qt::MouseButton button) const;
+    void setTitle(const QString& title);                         ///< instead of the plane's name; "Disrupted"
+    void setBadge(const QString& text);                          ///< more for the fidelity text: "decimated 2 x"
+    void setLengthMeaning(view::LengthMeaning meaning);          ///< set by setVolume
+
+    /// Overlays. Labels must have passed view::overlayFit and the person's answer; `note` tells what was done ("resampled").
+    void setLabels(std::shared_ptr<LabelOverlay> labels, const QString& note = {});
+    void setOverlay(std::optional<PictureOverlay> overlay);
+    void setBorder(std::optional<BorderOverlay> border);
+    void setLabelOpacity(double opacity);
+    double labelOpacity() const;
+
+    // where things are
+    view::Viewport viewport() const;
+    view::SliceStack stack() const;
+    std::int64_t slice() const;
+    void scrollTo(std::int64_t slice);
+    Vec3 worldAt(const QPointF& position) const;
+    QPointF positionOf(const Vec3& world) const;
+    QPointF imagePointAt(const QPointF& position) const;
+    QPointF positionOfImagePoint(const QPointF& imagePoint) const;
+    /// What is seen: 0 to 255 as last painted, -1 outside the image or the view. Overlays are not in it.
+    int greyAt(const QPointF& position);
+    view::Probe probeAt(const QPointF& position) const;
+    view::EdgeLetters letters() const;
+    void moveCrosshair(const Vec3& world);
+    void fit();                                                  ///< zoom 1, no pan
+    double scale() const;                                        ///< device pixels per image pixel
+    QString fidelityText() const;                                ///< "VOI LUT · scale 0.62"
+    QImage picture();                                            ///< image with overlays, without annotations, device pixels
+
+Q_SIGNALS:
+    void mousePressed(const QPointF& imagePoint, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
+    void mouseMoved(const QPointF& imagePoint, Qt::MouseButtons buttons, Qt::KeyboardModifiers modifiers);
+    void mouseReleased(const QPointF& imagePoint, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
+    void mouseLeft();
+    void shiftWheel(int steps);
+    void crosshairMoved(const hilum::Vec3& world); ///< by the person, here
+    void probeChanged(const QString& text);
+    void transferChanged();                        ///< by the person, here
+    void maximiseRequested();
+    void menuRequested(const QPoint& globalPosition);
+    void activated();
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+    void mouseDoubleClickEvent(QMouseEvent* event) override;
+    void wheelEvent(QWheelEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    void leaveEvent(QEvent* event) override;
+    bool event(QEvent* event) override;
+
+private:
+    struct State;
+    void show(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space);
+    void render();
+    void drag(const QPointF& position);
+    void zoomAt(const QPointF& position, double factor);
+    void scrollBy(std::int64_t slices);
+    std::unique_ptr<State> m;
+};
+
+} // namespace hilum::widgets

@@ -1,0 +1,278 @@
+#include "widgets/viewer/volume_renderer.h"
+
+#include "core/base/log.h"
+#include "widgets/viewer/render_volume.h"
+
+#include <vtkAutoInit.h>
+#include <vtkCamera.h>
+#include <vtkColorTransferFunction.h>
+#include <vtkFixedPointVolumeRayCastMapper.h>
+#include <vtkGPUVolumeRayCastMapper.h>
+#include <vtkImageData.h>
+#include <vtkMatrix4x4.h>
+#include <vtkNew.h>
+#include <vtkPiecewiseFunction.h>
+#include <vtkPointData.h>
+#include <vtkRenderWindow.h>
+#include <vtkRenderer.h>
+#include <vtkShortArray.h>
+#include <vtkUnsignedCharArray.h>
+#include <vtkVolume.h>
+#include <vtkVolumeProperty.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+VTK_MODULE_INIT(vtkRenderingOpenGL2);
+VTK_MODULE_INIT(vtkRenderingVolumeOpenGL2);
+
+namespace hilum::widgets {
+
+namespace {
+
+struct Stop {
+    double value, opacity, red, green, blue;
+};
+
+/// In HU; Signal in stored units 0..4095. Opacity is per millimetre. Chosen by eye on CT of the thorax.
+std::vector<Stop> stops(RenderPreset preset)
+{
+    switch (preset) {
+    case RenderPreset::Bone:
+        return {{150, 0, 0.45, 0.18, 0.12}, {220, 0.03, 0.7, 0.4, 0.28}, {350, 0.3, 0.93, 0.8, 0.65}, {700, 0.75, 1, 0.95, 0.86}, {1800, 0.9, 1, 1, 1}};
+    case RenderPreset::Lung:
+        return {{-1000, 0, 0, 0, 0}, {-930, 0, 0.2, 0.3, 0.4}, {-800, 0.012, 0.35, 0.5, 0.65}, {-600, 0.05, 0.65, 0.6, 0.6},
+                {-450, 0.02, 0.8, 0.55, 0.5}, {-300, 0, 0.8, 0.5, 0.45}, {3000, 0, 1, 1, 1}};
+    case RenderPreset::Soft:
+        return {{-160, 0, 0.5, 0.25, 0.15}, {-60, 0.015, 0.85, 0.65, 0.45}, {20, 0.05, 0.75, 0.35, 0.28}, {120, 0.2, 0.8, 0.4, 0.33},
+                {250, 0.4, 0.95, 0.8, 0.65}, {900, 0.8, 1, 0.97, 0.9}};
+    default:
+        return {{300, 0, 0, 0, 0}, {700, 0.01, 0.35, 0.33, 0.3}, {1800, 0.08, 0.7, 0.66, 0.6}, {4095, 0.4, 1, 1, 1}};
+    }
+}
+
+/// All of VTK: made, used and ended in the drawing thread.
+class Scene {
+public:
+    Scene()
+    {
+        m_window = vtkSmartPointer<vtkRenderWindow>::New();
+        m_window->SetOffScreenRendering(1);
+        m_window->SetMultiSamples(0);
+        m_window->SetSize(16, 16);
+        m_window->AddRenderer(m_renderer);
+        m_renderer->SetBackground(0x10 / 255.0, 0x10 / 255.0, 0x10 / 255.0);
+        m_renderer->GetActiveCamera()->ParallelProjectionOn();
+        m_window->Render();
+        const char* text = m_window->ReportCapabilities();
+        const std::string capabilities = text ? text : "";
+        m_software = capabilities.find("llvmpipe") != std::string::npos || capabilities.find("softpipe") != std::string::npos || capabilities.find("SWR") != std::string::npos;
+        m_property->ShadeOn();
+        m_property->SetInterpolationTypeToLinear();
+        m_property->SetAmbient(0.25);
+        m_property->SetDiffuse(0.75);
+        m_property->SetSpecular(0.2);
+        m_property->SetSpecularPower(12);
+        m_property->SetScalarOpacityUnitDistance(1);
+        m_volume->SetProperty(m_property);
+        m_renderer->AddVolume(m_volume);
+    }
+
+    bool software() const { return m_software; }
+
+    void take(RenderVolume ready)
+    {
+        m_ready = std::move(ready);
+        const Geometry& g = m_ready.geometry;
+        m_image->Initialize();
+        m_image->SetDimensions(static_cast<int>(g.size[0]), static_cast<int>(g.size[1]), static_cast<int>(g.size[2]));
+        m_image->SetSpacing(g.spacingMm.data());
+        vtkNew<vtkShortArray> array;
+        array->SetArray(m_ready.voxels.data(), static_cast<vtkIdType>(m_ready.voxels.size()), 1);
+        m_image->GetPointData()->SetScalars(array);
+        vtkNew<vtkMatrix4x4> place;
+        for (int r = 0; r < 3; ++r) {
+            for (int c = 0; c < 3; ++c)
+                place->SetElement(r, c, g.direction[static_cast<std::size_t>(r)][static_cast<std::size_t>(c)]);
+            place->SetElement(r, 3, g.originLps[static_cast<std::size_t>(r)]);
+        }
+        m_volume->SetUserMatrix(place);
+        makeMapper();
+        m_finest = std::min({g.spacingMm[0], g.spacingMm[1], g.spacingMm[2]});
+    }
+
+    bool filled() const { return m_mapper != nullptr; }
+
+    QImage draw(const RenderRequest& request)
+    {
+        setPreset(m_ready.scaled ? RenderPreset::Signal : request.preset == RenderPreset::Signal ? RenderPreset::Bone : request.preset);
+        const Geometry& g = m_ready.geometry;
+        const Vec3 centre = g.centreLps() + request.panMm[0] * request.right + request.panMm[1] * request.up;
+        const Vec3 size{static_cast<double>(g.size[0]) * g.spacingMm[0], static_cast<double>(g.size[1]) * g.spacingMm[1], static_cast<double>(g.size[2]) * g.spacingMm[2]};
+        const Vec3 towardsViewer = cross(request.right, request.up);
+        const Vec3 eye = centre + (2 * norm(size)) * towardsViewer;
+        vtkCamera* camera = m_renderer->GetActiveCamera();
+        camera->SetFocalPoint(centre.data());
+        camera->SetPosition(eye.data());
+        camera->SetViewUp(request.up.data());
+        const double aspect = static_cast<double>(request.pixels.width()) / request.pixels.height();
+        const double half = std::max(size[2], std::max(size[0], size[1]) / std::max(aspect, 0.1)) / 2 * 1.08;
+        camera->SetParallelScale(half / request.zoom);
+        const double step = m_finest * (request.draft ? 2.0 : 0.8);
+        if (auto* gpu = vtkGPUVolumeRayCastMapper::SafeDownCast(m_mapper)) {
+            gpu->SetSampleDistance(static_cast<float>(step));
+            gpu->SetImageSampleDistance(request.draft && m_software ? 2.0f : 1.0f);
+        } else if (auto* cpu = vtkFixedPointVolumeRayCastMapper::SafeDownCast(m_mapper)) {
+            cpu->SetSampleDistance(static_cast<float>(step));
+            cpu->SetImageSampleDistance(request.draft ? 2.0f : 1.0f);
+        }
+        const int w = std::max(1, request.pixels.width()), h = std::max(1, request.pixels.height());
+        m_window->SetSize(w, h);
+        m_renderer->ResetCameraClippingRange();
+        m_window->Render();
+        vtkNew<vtkUnsignedCharArray> bytes;
+        m_window->GetRGBACharPixelData(0, 0, w - 1, h - 1, 0, bytes);
+        if (bytes->GetNumberOfValues() != static_cast<vtkIdType>(w) * h * 4)
+            throw std::runtime_error("the graphics driver gave no picture back");
+        QImage picture(w, h, QImage::Format_RGBX8888);
+        for (int y = 0; y < h; ++y) // the first row of OpenGL is the lowest
+            std::memcpy(picture.scanLine(h - 1 - y), bytes->GetPointer(static_cast<vtkIdType>(y) * w * 4), static_cast<std::size_t>(w) * 4);
+        return picture;
+    }
+
+private:
+    void makeMapper()
+    {
+        m_mapper = nullptr;
+        vtkNew<vtkGPUVolumeRayCastMapper> gpu;
+        gpu->SetInputData(m_image);
+        gpu->AutoAdjustSampleDistancesOff();
+        gpu->UseJitteringOn();
+        if (gpu->IsRenderSupported(m_window, m_property)) {
+            m_mapper = gpu;
+        } else {
+            vtkNew<vtkFixedPointVolumeRayCastMapper> cpu;
+            cpu->SetInputData(m_image);
+            cpu->AutoAdjustSampleDistancesOff();
+            m_mapper = cpu;
+        }
+        m_volume->SetMapper(m_mapper);
+    }
+
+    void setPreset(RenderPreset preset)
+    {
+        if (m_preset == preset)
+            return;
+        m_preset = preset;
+        vtkNew<vtkColorTransferFunction> colour;
+        vtkNew<vtkPiecewiseFunction> opacity;
+        for (const Stop& stop : stops(preset)) {
+            colour->AddRGBPoint(stop.value, stop.red, stop.green, stop.blue);
+            opacity->AddPoint(stop.value, stop.opacity);
+        }
+        m_property->SetColor(colour);
+        m_property->SetScalarOpacity(opacity);
+    }
+
+    vtkSmartPointer<vtkRenderWindow> m_window;
+    vtkNew<vtkRenderer> m_renderer;
+    vtkNew<vtkVolume> m_volume;
+    vtkNew<vtkVolumeProperty> m_property;
+    vtkNew<vtkImageData> m_image;
+    vtkSmartPointer<vtkVolumeMapper> m_mapper;
+    RenderVolume m_ready;
+    std::optional<RenderPreset> m_preset;
+    bool m_software = true;
+    double m_finest = 1;
+};
+
+} // namespace
+
+struct VolumeRenderer::State {
+    std::mutex mutex;
+    std::condition_variable wake;
+    std::optional<imaging::Volume> newVolume;     // guarded by mutex
+    std::optional<RenderRequest> wanted;          // guarded by mutex
+    int hardwareLimit = 512, softwareLimit = 192; // guarded by mutex
+    bool ending = false;                          // guarded by mutex
+    std::thread thread;
+};
+
+VolumeRenderer::VolumeRenderer(QObject* parent) : QObject(parent), m(std::make_unique<State>()) {}
+
+VolumeRenderer::~VolumeRenderer()
+{
+    {
+        const std::lock_guard lock(m->mutex);
+        m->ending = true;
+    }
+    m->wake.notify_all();
+    if (m->thread.joinable())
+        m->thread.join();
+}
+
+void VolumeRenderer::setLimits(int hardware, int software)
+{
+    const std::lock_guard lock(m->mutex);
+    m->hardwareLimit = hardware;
+    m->softwareLimit = software;
+}
+
+void VolumeRenderer::setVolume(const imaging::Volume& volume)
+{
+    {
+        const std::lock_guard lock(m->mutex);
+        m->newVolume = volume;
+        m->wanted.reset();
+    }
+    if (!m->thread.joinable())
+        m->thread = std::thread([this] { run(); });
+    m->wake.notify_all();
+}
+
+void VolumeRenderer::request(const RenderRequest& request)
+{
+    {
+        const std::lock_guard lock(m->mutex);
+        m->wanted = request;
+    }
+    m->wake.notify_all();
+}
+
+void VolumeRenderer::run()
+{
+    try {
+        Scene scene;
+        for (;;) {
+            std::unique_lock lock(m->mutex);
+            m->wake.wait(lock, [&] { return m->ending || m->newVolume || (m->wanted && scene.filled()); });
+            if (m->ending)
+                return;
+            if (m->newVolume) {
+                const imaging::Volume volume = *std::exchange(m->newVolume, std::nullopt);
+                const int limit = scene.software() ? m->softwareLimit : m->hardwareLimit;
+                lock.unlock();
+                RenderVolume ready = renderVolume(volume, limit);
+                const auto f = ready.factors;
+                scene.take(std::move(ready));
+                Q_EMIT prepared(f == std::array<std::int64_t, 3>{1, 1, 1} ? QString() : tr("decimated %1 × %2 × %3").arg(f[0]).arg(f[1]).arg(f[2]));
+                continue;
+            }
+            const RenderRequest request = *std::exchange(m->wanted, std::nullopt);
+            lock.unlock();
+            Q_EMIT rendered(scene.draw(request), request.number);
+        }
+    } catch (const std::exception& e) {
+        // the border of the thread: the view shows the sentence, the slices go on
+        log::warning("widgets.viewer", "3-D drawing stopped: {}", e.what());
+        Q_EMIT failed(tr("3-D is not available: %1").arg(QString::fromUtf8(e.what())));
+    }
+}
+
+} // namespace hilum::widgets

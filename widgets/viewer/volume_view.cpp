@@ -1,0 +1,217 @@
+#include "widgets/viewer/volume_view.h"
+
+#include "core/base/geometry.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+#include <QTimer>
+#include <QWheelEvent>
+
+#include <algorithm>
+#include <cmath>
+
+namespace hilum::widgets {
+
+namespace {
+
+constexpr double RadiansPerPixel = 0.008;
+
+/// `v` turned about the unit vector `axis` (Rodrigues).
+Vec3 turned(const Vec3& v, const Vec3& axis, double angle)
+{
+    return std::cos(angle) * v + std::sin(angle) * cross(axis, v) + ((1 - std::cos(angle)) * dot(axis, v)) * axis;
+}
+
+} // namespace
+
+VolumeView::VolumeView(QWidget* parent) : QWidget(parent), m_settle(new QTimer(this))
+{
+    setAttribute(Qt::WA_OpaquePaintEvent);
+    setMinimumSize(80, 60);
+    m_settle->setSingleShot(true);
+    m_settle->setInterval(150);
+    connect(m_settle, &QTimer::timeout, this, [this] { ask(false); });
+}
+
+VolumeView::~VolumeView() = default;
+
+void VolumeView::setVolume(const imaging::Volume& volume)
+{
+    m_volume = volume;
+    m_given = false;
+    m_picture = {};
+    m_badge.clear();
+    resetCamera();
+}
+
+void VolumeView::clear()
+{
+    m_renderer.reset(); // frees its memory
+    m_volume = {};
+    m_given = false;
+    m_picture = {};
+    m_badge.clear();
+    m_trouble.clear();
+    update();
+}
+
+void VolumeView::setPreset(RenderPreset preset)
+{
+    m_request.preset = preset;
+    ask(false);
+}
+
+void VolumeView::resetCamera()
+{
+    m_request.right = {1, 0, 0};
+    m_request.up = {0, 0, 1};
+    m_request.zoom = 1;
+    m_request.panMm = {0, 0};
+    ask(false);
+}
+
+void VolumeView::turn(double aboutUp, double aboutRight)
+{
+    // the patient turns with the mouse, so the camera goes the other way
+    m_request.right = turned(m_request.right, m_request.up, -aboutUp);
+    m_request.up = turned(m_request.up, m_request.right, -aboutRight);
+    m_request.right = normalised(m_request.right - dot(m_request.right, m_request.up) * m_request.up);
+    m_request.up = normalised(m_request.up);
+}
+
+void VolumeView::ask(bool draft)
+{
+    update();
+    if (m_volume.isEmpty() || !isVisible() || !m_trouble.isEmpty())
+        return;
+    if (!m_renderer) {
+        m_renderer = std::make_unique<VolumeRenderer>();
+        connect(m_renderer.get(), &VolumeRenderer::prepared, this, [this](const QString& badge) { m_badge = badge; update(); });
+        connect(m_renderer.get(), &VolumeRenderer::rendered, this, [this](const QImage& picture, quint64 number) {
+            m_picture = picture;
+            m_shown = number;
+            update();
+            Q_EMIT pictureChanged();
+        });
+        connect(m_renderer.get(), &VolumeRenderer::failed, this, [this](const QString& sentence) { m_trouble = sentence; update(); });
+    }
+    if (!m_given) {
+        m_renderer->setVolume(m_volume);
+        m_given = true;
+    }
+    m_request.pixels = (QSizeF(size()) * devicePixelRatioF()).toSize().expandedTo({1, 1});
+    m_request.draft = draft;
+    ++m_request.number;
+    m_renderer->request(m_request);
+    if (draft)
+        m_settle->start();
+}
+
+void VolumeView::showEvent(QShowEvent* event)
+{
+    QWidget::showEvent(event);
+    ask(false);
+}
+
+void VolumeView::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    ask(true);
+}
+
+void VolumeView::paintEvent(QPaintEvent*)
+{
+    QPainter painter(this);
+    painter.fillRect(rect(), QColor(0x10, 0x10, 0x10));
+    if (m_volume.isEmpty())
+        return;
+    painter.setRenderHint(QPainter::SmoothPixmapTransform);
+    if (!m_picture.isNull())
+        painter.drawImage(QRectF(rect()), m_picture);
+    painter.setPen(QColor(225, 225, 225));
+    const QRect inner = rect().adjusted(6, 4, -6, -4);
+    if (m_picture.isNull()) {
+        painter.drawText(inner, Qt::AlignCenter | Qt::TextWordWrap, m_trouble.isEmpty() ? tr("Preparing 3-D …") : m_trouble);
+        return;
+    }
+    painter.drawText(inner, Qt::AlignLeft | Qt::AlignTop, m_badge.isEmpty() ? tr("3-D") : tr("3-D  ·  %1").arg(m_badge));
+    QFont bold = painter.font();
+    bold.setBold(true);
+    painter.setFont(bold);
+    const auto letter = [](const Vec3& v) { return QString::fromStdString(orientationLetters(v)); };
+    painter.drawText(inner, Qt::AlignLeft | Qt::AlignVCenter, letter(-1 * m_request.right));
+    painter.drawText(inner, Qt::AlignRight | Qt::AlignVCenter, letter(m_request.right));
+    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignTop, letter(m_request.up));
+    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignBottom, letter(-1 * m_request.up));
+    // the axes of the patient, those that point away first
+    constexpr double Length = 24;
+    const QPointF centre(inner.left() + 34, inner.bottom() - 34);
+    const Vec3 towards = cross(m_request.right, m_request.up);
+    std::array<std::size_t, 3> order{0, 1, 2};
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return towards[a] < towards[b]; });
+    painter.setRenderHint(QPainter::Antialiasing);
+    const QColor colours[] = {QColor(0xED, 0xD5, 0x4C), QColor(0x6E, 0xB0, 0x4B), QColor(0xF3, 0x4A, 0x33)};
+    for (const std::size_t axis : order) {
+        const QPointF end = centre + Length * QPointF(m_request.right[axis], -m_request.up[axis]);
+        painter.setPen(QPen(colours[axis], 2));
+        painter.drawLine(centre, end);
+        painter.drawText(QRectF(end.x() - 8, end.y() - 8, 16, 16), Qt::AlignCenter, QString(QChar::fromLatin1("LPH"[axis])));
+    }
+}
+
+void VolumeView::mousePressEvent(QMouseEvent* event)
+{
+    Q_EMIT activated();
+    m_button = event->button();
+    if (m_button == Qt::LeftButton && event->modifiers().testFlag(Qt::ShiftModifier))
+        m_button = Qt::MiddleButton;
+    m_pressed = m_last = event->position();
+    m_moved = false;
+}
+
+void VolumeView::mouseMoveEvent(QMouseEvent* event)
+{
+    if (m_button == Qt::NoButton)
+        return;
+    const QPointF step = event->position() - m_last;
+    m_last = event->position();
+    m_moved = m_moved || (m_last - m_pressed).manhattanLength() >= 3;
+    if (!m_moved)
+        return;
+    if (m_button == Qt::LeftButton) {
+        turn(step.x() * RadiansPerPixel, step.y() * RadiansPerPixel);
+    } else if (m_button == Qt::RightButton) {
+        m_request.zoom = std::clamp(m_request.zoom * std::exp(-step.y() * 0.008), 0.2, 30.0);
+    } else if (!m_volume.isEmpty()) {
+        const Geometry& g = m_volume.geometry();
+        double longest = 0;
+        for (std::size_t a = 0; a < 3; ++a)
+            longest = std::max(longest, static_cast<double>(g.size[a]) * g.spacingMm[a]);
+        const double mmPerPixel = longest / m_request.zoom / std::max(1, std::min(width(), height()));
+        m_request.panMm[0] -= step.x() * mmPerPixel;
+        m_request.panMm[1] += step.y() * mmPerPixel;
+    }
+    ask(true);
+}
+
+void VolumeView::mouseReleaseEvent(QMouseEvent* event)
+{
+    if (event->button() == Qt::RightButton && !m_moved)
+        Q_EMIT menuRequested(event->globalPosition().toPoint());
+    m_button = Qt::NoButton;
+}
+
+void VolumeView::mouseDoubleClickEvent(QMouseEvent* event)
+{
+    if (event->button() == Qt::LeftButton)
+        Q_EMIT maximiseRequested();
+}
+
+void VolumeView::wheelEvent(QWheelEvent* event)
+{
+    event->accept();
+    m_request.zoom = std::clamp(m_request.zoom * std::exp(event->angleDelta().y() / 120.0 * 0.15), 0.2, 30.0);
+    ask(true);
+}
+
+} // namespace hilum::widgets
