@@ -20,7 +20,7 @@ struct Command {
     /// `error` line on standard output and the exit code; exceptions are converted. `Status` success is exit code 0.
     std::function<std::function<Status()>(CLI::App& app)> declare;
     /// Whether an error of this command is printed as a JSON line on standard output (jobs and services) or only as a sentence on
-    /// standard error (tools for a person). JSON lines suit everything that `hilum` starts.
+    /// standard error (tools for a person, and `train`, which writes its own). JSON lines suit everything that `hilum` starts.
     bool reportsErrorsAsJson = true;
 };
 

@@ -1,0 +1,219 @@
+#include "core/learning/train/events.h"
+
+#include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
+#include "core/base/process_identity.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace hilum::learning {
+
+namespace {
+
+// written to by the signal handler; one monitor at a time listens
+std::atomic<int> signalPipe = -1;
+
+void onSignal(int)
+{
+    const int saved = errno;
+    if (const int fd = signalPipe.load(); fd >= 0)
+        [[maybe_unused]] const auto written = ::write(fd, "c", 1);
+    errno = saved;
+}
+
+constexpr std::chrono::milliseconds Beat{1000};
+
+} // namespace
+
+Result<std::unique_ptr<EventStream>> EventStream::open(const path& run, Echo echo)
+{
+    const path name = run / "events.jsonl";
+    const int file = ::open(name.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0)
+        return std::unexpected(systemError("open", name.string(), errno));
+    char last = '\n';
+    if (const off_t end = ::lseek(file, 0, SEEK_END); end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n')
+        [[maybe_unused]] const auto written = ::write(file, "\n", 1);
+    return std::unique_ptr<EventStream>(new EventStream(file, name, echo));
+}
+
+EventStream::EventStream(int file, path name, Echo echo) : m_file(file), m_name(std::move(name)), m_echo(echo) {}
+
+EventStream::~EventStream() { ::close(m_file); }
+
+void EventStream::emit(std::string_view kind, Json fields)
+{
+    const std::string line = jsonLine(protocol::message(kind, std::move(fields))) + "\n";
+    const std::scoped_lock lock(m_mutex);
+    const bool wasFine = m_last.has_value();
+    m_last = writeAll(m_file, std::as_bytes(std::span(line)), m_name);
+    if (!m_last && wasFine)
+        std::fprintf(stderr, "%s\n", m_last.error().sentence().c_str());
+    if (m_echo == Echo::StandardOutput && (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0))
+        m_echo = Echo::None; // its reader is gone: events.jsonl goes on
+}
+
+Status EventStream::lastWrite() const
+{
+    const std::scoped_lock lock(m_mutex);
+    return m_last;
+}
+
+Json RunProgress::json() const
+{
+    Json out = {{"phase", phase}, {"step", step}, {"steps", steps}, {"epoch", epoch}, {"images_per_s", imagesPerSecond}};
+    out["seconds_left"] = secondsLeft < 0 ? Json() : Json(secondsLeft);
+    return out;
+}
+
+RunMonitor::RunMonitor(EventStream& events, Listen listen) : m_events(events)
+{
+    if (::pipe2(m_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
+        throw std::runtime_error("no pipe for the monitor of the run");
+    if (listen == Listen::SignalsAndInput) {
+        // reading a terminal from the background would stop the process
+        if (!::isatty(STDIN_FILENO))
+            m_input = STDIN_FILENO;
+        signalPipe = m_pipe[1];
+        struct sigaction action {};
+        action.sa_handler = onSignal;
+        action.sa_flags = SA_RESTART;
+        ::sigaction(SIGTERM, &action, nullptr);
+        ::sigaction(SIGINT, &action, nullptr);
+        m_signals = true;
+    }
+    m_thread = std::thread([this] { work(); });
+}
+
+RunMonitor::~RunMonitor()
+{
+    if (m_signals) {
+        std::signal(SIGTERM, SIG_DFL);
+        std::signal(SIGINT, SIG_DFL);
+        signalPipe = -1;
+    }
+    m_stopping = true;
+    [[maybe_unused]] const auto written = ::write(m_pipe[1], "q", 1);
+    m_thread.join();
+    ::close(m_pipe[0]);
+    ::close(m_pipe[1]);
+}
+
+void RunMonitor::say()
+{
+    Json progress;
+    {
+        const std::scoped_lock lock(m_mutex);
+        progress = m_progress.json();
+    }
+    m_events.emit(protocol::Progress, std::move(progress));
+}
+
+void RunMonitor::enter(const std::string& phase)
+{
+    {
+        const std::scoped_lock lock(m_mutex);
+        if (m_cancelled && m_progress.phase == "saving")
+            return;
+        m_progress.phase = phase;
+    }
+    say();
+}
+
+void RunMonitor::update(std::int64_t step, std::int64_t steps, double epoch, double secondsLeft, double imagesPerSecond)
+{
+    const std::scoped_lock lock(m_mutex);
+    m_progress.step = step;
+    m_progress.steps = steps;
+    m_progress.epoch = epoch;
+    m_progress.secondsLeft = secondsLeft;
+    m_progress.imagesPerSecond = imagesPerSecond;
+}
+
+void RunMonitor::requestCancel() { [[maybe_unused]] const auto written = ::write(m_pipe[1], "c", 1); m_cancelled = true; }
+
+void RunMonitor::readInput()
+{
+    char buffer[4096];
+    const auto count = ::read(m_input, buffer, sizeof buffer);
+    if (count <= 0) {
+        m_input = -1; // closed: only signals can stop the run now
+        return;
+    }
+    for (const Result<Json>& line : m_lines.feed({buffer, static_cast<std::size_t>(count)}))
+        if (line && line->is_object() && line->value("kind", Json()) == protocol::Cancel)
+            [[maybe_unused]] const auto written = ::write(m_pipe[1], "c", 1);
+}
+
+void RunMonitor::work()
+{
+    auto next = std::chrono::steady_clock::now() + Beat;
+    while (!m_stopping) {
+        pollfd wait[2] = {{m_pipe[0], POLLIN, 0}, {m_input, POLLIN, 0}};
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - std::chrono::steady_clock::now()).count();
+        ::poll(wait, m_input >= 0 ? 2 : 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+        if (m_input >= 0 && wait[1].revents != 0)
+            readInput();
+        char word = 0;
+        bool wished = false;
+        while (::read(m_pipe[0], &word, 1) == 1)
+            wished = wished || word == 'c';
+        if (m_stopping)
+            return;
+        if (wished) {
+            {
+                const std::scoped_lock lock(m_mutex);
+                m_progress.phase = "saving";
+            }
+            m_cancelled = true;
+            say();
+        }
+        if (std::chrono::steady_clock::now() >= next) {
+            say();
+            next = std::chrono::steady_clock::now() + Beat;
+        }
+    }
+}
+
+Status writeWorkerFile(const path& run)
+{
+    return writeFileAtomically(run / "worker.json", jsonLine(toJson(thisProcess())) + "\n");
+}
+
+Result<RunLock> RunLock::take(const path& run)
+{
+    const path name = run / ".lock";
+    const int file = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0)
+        return std::unexpected(systemError("open", name.string(), errno));
+    // network file systems without locks must not keep a person from training
+    if (::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        ::close(file);
+        return fail(ErrorCode::Busy, "another worker is at work in {}", run.string());
+    }
+    return RunLock(file);
+}
+
+RunLock::~RunLock()
+{
+    if (m_file >= 0)
+        ::close(m_file);
+}
+
+std::uint64_t residentBytes()
+{
+    const auto text = readTextFile("/proc/self/statm");
+    if (!text)
+        return 0;
+    const auto at = text->find(' ');
+    const auto pages = parseInteger(std::string_view(*text).substr(at + 1, text->find(' ', at + 1) - at - 1));
+    return pages ? static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,109 @@
+#include "core/learning/train/job.h"
+
+#include "core/base/job_protocol.h"
+#include "core/base/options_json.h"
+#include "core/learning/describe.h"
+
+#include <torch/cuda.h>
+
+#include <algorithm>
+
+namespace hilum::learning {
+
+namespace {
+
+bool isDeviceName(const std::string& text)
+{
+    if (text == "auto" || text == "cpu" || text == "cuda")
+        return true;
+    if (!text.starts_with("cuda:") || text.size() > 8)
+        return false;
+    return text.size() > 5 && std::all_of(text.begin() + 5, text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+} // namespace
+
+Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
+{
+    const path file = run / "job.json";
+    HILUM_TRY(const std::string text, readTextFile(file));
+    const auto json = parseJson(text);
+    if (!json || !json->is_object())
+        return fail(ErrorCode::BadData, "{} is no JSON object{}", file.string(), json ? "" : ": " + json.error().message);
+    const auto schema = json->find("schema");
+    const std::string found = schema != json->end() && schema->is_string() ? schema->get<std::string>() : "";
+    if (found != protocol::JobSchema)
+        return fail(ErrorCode::WrongVersion, "{} has schema \"{}\", this program reads \"{}\"", file.string(), found, protocol::JobSchema);
+
+    TrainJob job;
+    std::vector<std::string> faults;
+    const auto words = [&](const char* key, std::string& value) {
+        const auto it = json->find(key);
+        if (it == json->end() || it->is_null())
+            return;
+        if (it->is_string())
+            value = it->get<std::string>();
+        else
+            faults.push_back(std::format("{} = {} is not text", key, jsonLine(*it)));
+    };
+    std::string command = "train";
+    words("id", job.id);
+    words("command", command);
+    words("method", job.method);
+    words("preset", job.preset);
+    words("device", job.device);
+    words("dtype", job.dtype);
+    words("watch_case", job.watchCase);
+    if (command != "train")
+        faults.push_back("command = \"" + command + "\" is not train");
+    if (!isDeviceName(job.device))
+        faults.push_back("device = \"" + job.device + "\" is none of auto, cpu, cuda, cuda:N");
+    if (job.dtype != "auto" && job.dtype != "float32" && job.dtype != "bfloat16")
+        faults.push_back("dtype = \"" + job.dtype + "\" is none of auto, float32, bfloat16");
+    if (const auto it = json->find("threads"); it != json->end() && !it->is_null()) {
+        if (!it->is_number_integer() || it->get<std::int64_t>() < 0 || it->get<std::int64_t>() > 1024)
+            faults.push_back("threads = " + jsonLine(*it) + " is outside [0, 1024]");
+        else
+            job.threads = it->get<std::int64_t>();
+    }
+    if (const auto it = json->find("cache"); it != json->end() && it->is_object() && it->contains("digest") && (*it)["digest"].is_string())
+        job.cacheDigest = (*it)["digest"].get<std::string>();
+    const Json options = json->value("options", Json::object());
+    if (const auto entry = registry.find(job.method); !entry) {
+        faults.push_back(entry.error().message);
+    } else {
+        // the preset's name is a record; the options are complete in a job that hilum wrote
+        if (const auto complete = completeOptions(**entry, job.preset, options))
+            job.options = *complete;
+        else if (complete.error().details.empty())
+            faults.push_back(complete.error().message);
+        else
+            faults.insert(faults.end(), complete.error().details.begin(), complete.error().details.end());
+    }
+    if (!faults.empty()) {
+        Error error{.code = ErrorCode::Options, .message = std::format("{} has {} fault{}", file.string(), faults.size(), faults.size() == 1 ? "" : "s")};
+        error.details = std::move(faults);
+        return std::unexpected(std::move(error));
+    }
+    return job;
+}
+
+Result<Placement> choosePlacement(const std::string& device, const std::string& dtype)
+{
+    if (!isDeviceName(device))
+        return fail(ErrorCode::Usage, "device \"{}\" is none of auto, cpu, cuda, cuda:N", device);
+    Placement placement;
+    const bool available = torch::cuda::is_available();
+    if (device.starts_with("cuda") && !available)
+        return fail(ErrorCode::Device, "{} was asked for and there is no usable NVIDIA GPU here", device);
+    if (device.starts_with("cuda") || (device == "auto" && available)) {
+        placement.device = at::Device(device.contains(':') ? device : "cuda:0");
+        // the type of the count differs between LibTorch 2.11 and 2.14
+        if (const auto count = static_cast<int>(torch::cuda::device_count()); static_cast<int>(placement.device.index()) >= count)
+            return fail(ErrorCode::Device, "{} was asked for and this computer has {} GPU{}", device, count, count == 1 ? "" : "s");
+    }
+    placement.dtype = dtype == "bfloat16" || (dtype == "auto" && placement.device.is_cuda()) ? at::kBFloat16 : at::kFloat;
+    return placement;
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "core/learning/train/events.h"
+#include "core/learning/train/placement.h"
+
+namespace hilum::learning {
+
+/// RUN/job.json, checked and completed.
+struct TrainJob {
+    std::string id, method, preset;
+    Json options = Json::object(); ///< complete
+    std::string cacheDigest;       ///< empty when the job names none
+    std::string device = "auto", dtype = "auto";
+    std::int64_t threads = 0;      ///< 0: one less than the cores, at least one
+    std::string watchCase;         ///< key, or empty
+};
+
+/// Reads and checks a job file. NotFound, WrongVersion; Options with every fault at once: unknown method, unknown, wrong or outside
+/// options, device, dtype and threads that make no sense.
+Result<TrainJob> readJob(const MethodRegistry& registry, const path& run);
+
+/// The placement that a job's words ask for. Device when there is no such device here.
+Result<Placement> choosePlacement(const std::string& device, const std::string& dtype);
+
+struct RunRequest {
+    path run;
+    path cache;
+    enum class Begin { Fresh, Resume } begin = Begin::Fresh;
+    EventStream::Echo echo = EventStream::Echo::StandardOutput;
+    RunMonitor::Listen listen = RunMonitor::Listen::SignalsAndInput;
+    std::string program = "hilum-worker";
+};
+
+/// Runs a job to its end: cache, split, network, training, final model, evaluation, provenance. Every event of the protocol but the
+/// closing `error` is emitted here: see runRecorded.
+/// A fresh start refuses (Usage) a run folder that holds checkpoints. A resume takes device, precision and threads from the checkpoint
+/// where the job says "auto"; Mismatch for a checkpoint of another method or cache.
+/// \return the `result` message's fields
+Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& request);
+
+/// runTraining with every failure, exceptions included, told as the run's closing `error` event. A refusal that does not concern the run
+/// itself (Busy, Usage) goes to standard output only: the record of the other worker stays as it is.
+Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& request);
+
+/// Held-out evaluation of a finished or interrupted run, or of a model file on a cache: OUT/evaluation.json. For a run folder its split.json
+/// counts; for a file the split that its seed makes.
+Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, const path& cache, const path& out, const std::string& device, const std::string& dtype);
+
+} // namespace hilum::learning

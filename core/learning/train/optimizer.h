@@ -1,0 +1,43 @@
+#pragma once
+
+#include "core/learning/method.h"
+#include "core/learning/train/options.h"
+
+namespace hilum::learning {
+
+/// Whether AdamW decays a parameter: not biases and other 1-D tensors, class and mask tokens, positions and tables.
+bool isDecayed(const std::string& name, const at::Tensor& parameter);
+
+/// AdamW (Loshchilov & Hutter 2019, Algorithm 2) over the named parameters of a module, moments in float32 beside the parameters.
+/// One fused pass over parameter, gradient and both moments (ATen's kernel, CPU and CUDA). Parameters without requires_grad are left
+/// out; those without gradient in a step keep value and moments.
+class AdamW {
+public:
+    AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon);
+
+    /// Norm of the gradients (L2, all together), shortened to `clipNorm` when that is above 0. The norm before shortening.
+    /// PerTensor shortens each gradient by itself (HD X-ray MAE's public code). NaN or infinite when a gradient is.
+    double clipGradients(double clipNorm, ClipKind kind);
+
+    /// One update. \param learningRate, weightDecay of this step
+    void step(double learningRate, double weightDecay);
+    void zeroGradients();
+
+    std::int64_t parameterCount() const; ///< numbers that are optimised
+
+    /// "mean.<name>", "square.<name>" and the number of "updates.<name>".
+    TensorMap state() const;
+    /// Mismatch when names or shapes differ; then nothing was changed.
+    Status load(const TensorMap& state);
+
+private:
+    struct Slot {
+        std::string name;
+        at::Tensor parameter, mean, square, updates;
+        bool decayed = false;
+    };
+    std::vector<Slot> m_slots;
+    double m_beta1, m_beta2, m_epsilon;
+};
+
+} // namespace hilum::learning

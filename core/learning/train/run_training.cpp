@@ -1,0 +1,302 @@
+#include "core/learning/train/job.h"
+
+#include "core/base/digest.h"
+#include "core/base/job_protocol.h"
+#include "core/base/options_json.h"
+#include "core/base/provenance.h"
+#include "core/learning/model_file.h"
+#include "core/learning/torch_guard.h"
+#include "core/learning/train/evaluation.h"
+#include "core/learning/train/trainer.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+#include <unistd.h>
+
+namespace hilum::learning {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// The training options among a method's options.
+Result<TrainOptions> trainOptions(const Json& options)
+{
+    TrainOptions out;
+    Json own = Json::object();
+    for (const std::string& key : optionKeys<TrainOptions>())
+        if (const auto it = options.find(key); it != options.end())
+            own[key] = *it;
+    HILUM_TRY_STATUS(fromJson(own, out));
+    return out;
+}
+
+std::int64_t computeThreads(std::int64_t asked)
+{
+    // one core is left for the window and the loader
+    return asked > 0 ? asked : std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) - 1);
+}
+
+Result<Split> makeSplit(const path& run, const ShardReader& cache, const TrainOptions& o)
+{
+    const path file = run / "split.json";
+    if (std::error_code ignored; fs::exists(file, ignored)) {
+        HILUM_TRY(const std::string text, readTextFile(file, 1u << 30));
+        HILUM_TRY(const Json json, parseJson(text));
+        return splitFromJson(json, cache);
+    }
+    const Split split = splitByPatient(cache.cases(), static_cast<std::uint64_t>(o.seed), o.heldOutFraction);
+    HILUM_TRY_STATUS(writeFileAtomically(file, splitJson(split, cache, static_cast<std::uint64_t>(o.seed), o.heldOutFraction).dump(1) + "\n"));
+    return split;
+}
+
+Json deviceRecord(const Placement& placement, std::int64_t threads)
+{
+    return {{"device", placement.deviceName()}, {"dtype", placement.dtypeName()}, {"attention", placement.attention}, {"threads", threads}, {"libtorch", TORCH_VERSION}};
+}
+
+Json provenanceOf(const TrainJob& job, const Json& model, const ShardReader& cache, const Json& device, std::int64_t seed)
+{
+    Provenance p;
+    p.kind = "pre-training";
+    p.method = {{"id", job.method}, {"preset", job.preset}, {"options", job.options}};
+    p.model = {{"weights_sha256", model.value("weights_sha256", "")}, {"step", model.value("step", std::int64_t{0})}, {"run", job.id}, {"licence", model.value("licence", Json())}};
+    p.inputs = Json::array({{{"kind", "cache"}, {"digest", cache.digest()}, {"cases", cache.cases().size()}}, {{"kind", "split"}, {"digest", model.value("split_sha256", "")}}});
+    p.preprocessing = cache.pipeline();
+    p.seed = static_cast<std::uint64_t>(seed);
+    p.device = device;
+    return toJson(p);
+}
+
+/// What a checkpoint was made with against what the job asks: Mismatch for another method or cache, else the options that changed.
+Result<std::vector<std::string>> compareWithCheckpoint(const Checkpoint& checkpoint, const TrainJob& job, const ShardReader& cache)
+{
+    if (const std::string method = checkpoint.model.value("method", ""); method != job.method)
+        return fail(ErrorCode::Mismatch, "the checkpoint of step {} is of method {}, the job asks for {}", checkpoint.step, method, job.method);
+    if (const std::string digest = checkpoint.state.value("cache_digest", ""); digest != cache.digest())
+        return fail(ErrorCode::Mismatch, "the checkpoint of step {} was trained on the cache with digest {}, this one has {}", checkpoint.step, digest.substr(0, 12), cache.digest().substr(0, 12));
+    std::vector<std::string> changed;
+    const Json before = checkpoint.model.value("options", Json::object());
+    for (const auto& [key, value] : job.options.items())
+        if (!before.contains(key) || before[key] != value)
+            changed.push_back(std::format("{} = {} (was {})", key, jsonLine(value), before.contains(key) ? jsonLine(before[key]) : "absent"));
+    return changed;
+}
+
+} // namespace
+
+Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& request)
+{
+    const path& run = request.run;
+    if (std::error_code ignored; !fs::is_directory(run, ignored))
+        return fail(ErrorCode::NotFound, "{} is no run folder", run.string());
+    HILUM_TRY(TrainJob job, readJob(registry, run));
+    HILUM_TRY(const RunLock lock, RunLock::take(run));
+    removeLeftovers(run);
+
+    std::optional<Checkpoint> checkpoint;
+    const auto latest = latestCheckpoint(run);
+    if (request.begin == RunRequest::Begin::Resume && latest) {
+        HILUM_TRY(checkpoint, readCheckpoint(*latest));
+    } else if (request.begin == RunRequest::Begin::Fresh && latest) {
+        return fail(ErrorCode::Usage, "{} holds checkpoints already: --resume goes on from {}, a new run needs a new folder", run.string(), latest->filename().string());
+    }
+    if (checkpoint) {
+        // the same device, precision and threads as before, so that the numbers continue
+        const Json before = checkpoint->state.value("placement", Json::object());
+        if (job.device == "auto")
+            job.device = before.value("device", job.device);
+        if (job.dtype == "auto")
+            job.dtype = before.value("dtype", job.dtype);
+        if (job.threads == 0)
+            job.threads = before.value("threads", job.threads);
+    }
+
+    HILUM_TRY(const TrainOptions o, trainOptions(job.options));
+    HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype));
+    const std::int64_t threads = computeThreads(job.threads);
+    at::set_num_threads(static_cast<int>(threads));
+    HILUM_TRY_STATUS(writeWorkerFile(run));
+    HILUM_TRY(const auto events, EventStream::open(run, request.echo));
+    Json hello = deviceRecord(placement, threads);
+    hello.update({{"protocol", protocol::Version}, {"pid", ::getpid()}, {"version", programVersion(request.program)}, {"job", job.id}, {"method", job.method},
+                  {"resumed_from", checkpoint ? Json(checkpoint->step) : Json()}});
+    events->emit(protocol::Hello, std::move(hello));
+    RunMonitor monitor(*events, request.listen);
+    monitor.update(checkpoint ? checkpoint->step : 0, o.steps, 0, -1, 0);
+    monitor.enter("loading");
+    const auto warn = [&](const char* code, std::string text) { events->emit(protocol::Warning, {{"code", code}, {"text", std::move(text)}}); };
+    if (request.begin == RunRequest::Begin::Resume && !checkpoint)
+        warn("no_checkpoint", "there is no checkpoint to go on from: the run begins at step 0");
+
+    HILUM_TRY(const MethodEntry* const entry, registry.find(job.method));
+    HILUM_TRY(const ShardReader cache, ShardReader::open(request.cache));
+    if (!job.cacheDigest.empty() && job.cacheDigest != cache.digest())
+        return fail(ErrorCode::Mismatch, "the job was made for the cache with digest {}, this one has {}", job.cacheDigest.substr(0, 12), cache.digest().substr(0, 12));
+    if (cache.input() != entry->info.input)
+        return fail(ErrorCode::Mismatch, "method {} works on {} input, the cache holds {}", job.method, entry->info.input, cache.input());
+    if (entry->pipelineFor)
+        if (const Json wanted = entry->pipelineFor(job.options); wanted != cache.pipeline())
+            return fail(ErrorCode::Mismatch, "the cache was prepared as {}, these options need {}", jsonLine(cache.pipeline()), jsonLine(wanted));
+    if (!cache.patientsKnown())
+        warn("patients_unknown", "the cache does not know which images belong to one patient: each image counts as one");
+    HILUM_TRY(const Split split, makeSplit(run, cache, o));
+    if (split.train.empty())
+        return fail(ErrorCode::Empty, "no image is left to train on");
+    if (checkpoint) {
+        HILUM_TRY(const auto changed, compareWithCheckpoint(*checkpoint, job, cache));
+        for (const std::string& text : changed)
+            warn("option_changed", "resumed with another option: " + text);
+    }
+
+    const Rng firstWeights = Rng(static_cast<std::uint64_t>(o.seed)).fork("weights");
+    const auto method = entry->make(job.options, firstWeights);
+    method->trainable().to(placement.device);
+
+    TrainerSetup setup;
+    setup.method = method.get();
+    setup.cache = &cache;
+    setup.split = split;
+    setup.options = o;
+    setup.placement = placement;
+    setup.run = run;
+    setup.events = events.get();
+    setup.monitor = &monitor;
+    if (!job.watchCase.empty()) {
+        setup.watchCase = cache.find(job.watchCase);
+        if (!setup.watchCase)
+            return fail(ErrorCode::NotFound, "the watched case {} is not in the cache", job.watchCase);
+    } else if (!split.heldOut.empty()) {
+        setup.watchCase = split.heldOut.front();
+    }
+    const EncoderExport encoder = method->encoder();
+    HILUM_TRY(const std::string splitText, readTextFile(run / "split.json", 1u << 30));
+    setup.model = {{"method", job.method}, {"preset", job.preset}, {"options", job.options}, {"pipeline", method->inputPipeline()},
+                   {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"steps", o.steps}, {"token_grid", method->tokenGrid()},
+                   {"class_token", method->hasClassToken()}, {"licence", Json()}, {"origin", "trained with hilum"}, {"split_sha256", sha256Hex(splitText)}, {"cache_digest", cache.digest()},
+                   {"run", job.id}, {"made_by", programVersion(request.program)}, {"device", deviceRecord(placement, threads)}};
+    setup.state = {{"method", job.method}, {"cache_digest", cache.digest()}, {"placement", deviceRecord(placement, threads)}};
+    Trainer trainer(setup);
+    if (checkpoint)
+        HILUM_TRY_STATUS(trainer.resume(*checkpoint));
+    HILUM_TRY_STATUS(trainer.checkDisk());
+    checkpoint.reset(); // its tensors are a copy of the weights and moments
+
+    HILUM_TRY(const TrainingOutcome outcome, trainer.run());
+    Json result = {{"step", outcome.step}, {"cancelled", outcome.cancelled}, {"evaluation", Json()}};
+    if (outcome.cancelled) {
+        result["model"] = "checkpoints/" + outcome.checkpoint.filename().string() + "/model.safetensors";
+        events->emit(protocol::Done, result);
+        return result;
+    }
+
+    monitor.enter("saving");
+    Json metadata = setup.model;
+    metadata["step"] = outcome.step;
+    const TensorMap weights = trainer.finalWeights();
+    HILUM_TRY_STATUS(writeModel(run / "model.safetensors", weights, metadata));
+    metadata["weights_sha256"] = weightsDigest(weights);
+    result["model"] = "model.safetensors";
+    result["weights_sha256"] = metadata["weights_sha256"];
+    HILUM_TRY_STATUS(writeFileAtomically(run / "provenance.json", provenanceOf(job, metadata, cache, deviceRecord(placement, threads), o.seed).dump(1) + "\n"));
+
+    if (split.heldOut.empty()) {
+        warn("nothing_held_out", "no patient is held out: there is no evaluation");
+    } else {
+        monitor.enter("evaluating");
+        if (trainer.average())
+            trainer.average()->swapWith(method->trainable());
+        const auto untrained = entry->make(job.options, firstWeights);
+        untrained->trainable().to(placement.device);
+        EvaluationSetup evaluation;
+        evaluation.cache = &cache;
+        evaluation.split = split;
+        evaluation.seed = static_cast<std::uint64_t>(o.seed);
+        evaluation.batch = o.batch;
+        evaluation.placement = placement;
+        evaluation.cancelled = [&] { return monitor.cancelRequested(); };
+        const auto evaluated = evaluateHeldOut(*method, untrained.get(), evaluation);
+        if (!evaluated && evaluated.error().code == ErrorCode::Cancelled) {
+            result["cancelled"] = true;
+        } else if (!evaluated) {
+            return std::unexpected(evaluated.error());
+        } else {
+            Json document = *evaluated;
+            document["step"] = outcome.step;
+            document["weights_sha256"] = metadata["weights_sha256"];
+            HILUM_TRY_STATUS(writeFileAtomically(run / "evaluation.json", document.dump(1) + "\n"));
+            document.erase("cases");
+            result["evaluation"] = std::move(document);
+        }
+    }
+    events->emit(protocol::Done, result);
+    return result;
+}
+
+Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& request)
+{
+    Json result;
+    const Status status = torchGuard("train", [&]() -> Status {
+        HILUM_TRY(result, runTraining(registry, request));
+        return {};
+    });
+    if (status)
+        return result;
+    const Error& error = status.error();
+    const Json line = protocol::errorMessage(error);
+    const bool othersRecord = error.code == ErrorCode::Busy || error.code == ErrorCode::Usage;
+    std::error_code ignored;
+    if (!othersRecord && fs::is_directory(request.run, ignored)) {
+        if (const auto events = EventStream::open(request.run, request.echo)) {
+            (*events)->emit(protocol::Failed, line);
+            return std::unexpected(error);
+        }
+    }
+    if (request.echo == EventStream::Echo::StandardOutput) {
+        std::fputs((jsonLine(line) + "\n").c_str(), stdout);
+        std::fflush(stdout);
+    }
+    return std::unexpected(error);
+}
+
+Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, const path& cachePath, const path& out, const std::string& device, const std::string& dtype)
+{
+    HILUM_TRY(const ModelFile file, openModel(model));
+    HILUM_TRY(const Placement placement, choosePlacement(device, dtype));
+    HILUM_TRY(const ShardReader cache, ShardReader::open(cachePath));
+    HILUM_TRY(const MethodEntry* const entry, registry.find(file.metadata["method"].get<std::string>()));
+    if (cache.input() != entry->info.input)
+        return fail(ErrorCode::Mismatch, "method {} works on {} input, the cache holds {}", entry->info.id, entry->info.input, cache.input());
+    if (const Json wanted = file.metadata.value("pipeline", Json()); wanted != cache.pipeline())
+        return fail(ErrorCode::Mismatch, "the cache was prepared as {}, the model needs {}", jsonLine(cache.pipeline()), jsonLine(wanted));
+    HILUM_TRY(const auto method, loadMethod(registry, file));
+    method->trainable().to(placement.device);
+    const Json& options = file.metadata["options"];
+    HILUM_TRY(const TrainOptions o, trainOptions(options));
+    const auto untrained = entry->make(options, Rng(static_cast<std::uint64_t>(o.seed)).fork("weights"));
+    untrained->trainable().to(placement.device);
+
+    EvaluationSetup setup;
+    setup.cache = &cache;
+    setup.seed = static_cast<std::uint64_t>(o.seed);
+    setup.batch = o.batch;
+    setup.placement = placement;
+    if (std::error_code ignored; fs::is_directory(model, ignored) && fs::exists(model / "split.json", ignored)) {
+        HILUM_TRY(const std::string text, readTextFile(model / "split.json", 1u << 30));
+        HILUM_TRY(const Json json, parseJson(text));
+        HILUM_TRY(setup.split, splitFromJson(json, cache));
+    } else {
+        setup.split = splitByPatient(cache.cases(), setup.seed, o.heldOutFraction);
+    }
+    HILUM_TRY(Json document, evaluateHeldOut(*method, untrained.get(), setup));
+    document["step"] = file.metadata.value("step", Json());
+    document["weights_sha256"] = file.metadata.value("weights_sha256", Json());
+    HILUM_TRY_STATUS(makeFolder(out));
+    HILUM_TRY_STATUS(writeFileAtomically(out / "evaluation.json", document.dump(1) + "\n"));
+    return document;
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,127 @@
+#include "tests/learning/toy_method.h"
+
+#include "core/learning/model_file.h"
+#include "core/learning/train/ema.h"
+#include "core/learning/train/optimizer.h"
+
+#include "tests/support/compare.h"
+
+using namespace hilum;
+using namespace hilum::learning;
+
+namespace {
+
+struct Two : torch::nn::Module {
+    Two()
+    {
+        weight = register_parameter("weight", torch::tensor({{1.0f, -2.0f}, {0.5f, 4.0f}}));
+        bias = register_parameter("bias", torch::tensor({0.25f, -1.0f}));
+        token = register_parameter("mask_token", torch::tensor({{0.1f, 0.2f}}));
+    }
+    at::Tensor weight, bias, token;
+};
+
+/// One number through AdamW (Loshchilov & Hutter 2019, Algorithm 2), in double.
+double adamw(double p, const std::vector<double>& gradients, double lr, double decay, double b1, double b2, double eps)
+{
+    double m = 0, v = 0;
+    for (std::size_t t = 0; t < gradients.size(); ++t) {
+        p *= 1 - lr * decay;
+        m = b1 * m + (1 - b1) * gradients[t];
+        v = b2 * v + (1 - b2) * gradients[t] * gradients[t];
+        const double mHat = m / (1 - std::pow(b1, static_cast<double>(t + 1))), vHat = v / (1 - std::pow(b2, static_cast<double>(t + 1)));
+        p -= lr * mHat / (std::sqrt(vHat) + eps);
+    }
+    return p;
+}
+
+} // namespace
+
+class TestOptimizer : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void followsTheEquations()
+    {
+        Two two;
+        AdamW optimizer(two, 0.9, 0.95, 1e-8);
+        const std::vector<double> gradients{0.3, -0.1, 0.7};
+        for (const double g : gradients) {
+            two.weight.mutable_grad() = at::full_like(two.weight, g);
+            two.bias.mutable_grad() = at::full_like(two.bias, g);
+            two.token.mutable_grad() = at::full_like(two.token, g);
+            optimizer.step(0.01, 0.1);
+        }
+        // float32 against double: three updates of about 0.01
+        QVERIFY(qAbs(two.weight[1][1].item<double>() - adamw(4.0, gradients, 0.01, 0.1, 0.9, 0.95, 1e-8)) < 1e-6);
+        // biases and tokens are not decayed
+        QVERIFY(qAbs(two.bias[1].item<double>() - adamw(-1.0, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
+        QVERIFY(qAbs(two.token[0][1].item<double>() - adamw(0.2, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
+    }
+
+    void clipsAllTogetherOrEach()
+    {
+        for (const ClipKind kind : {ClipKind::Global, ClipKind::PerTensor}) {
+            Two two;
+            AdamW optimizer(two, 0.9, 0.95, 1e-8);
+            two.weight.mutable_grad() = torch::tensor({{3.0f, 0.0f}, {0.0f, 4.0f}}); // norm 5
+            two.bias.mutable_grad() = torch::tensor({0.0f, 12.0f});                  // norm 12, together 13
+            QVERIFY(qAbs(optimizer.clipGradients(6.5, kind) - 13.0) < 1e-6);
+            const double weight = two.weight.grad().norm().item<double>(), bias = two.bias.grad().norm().item<double>();
+            QVERIFY(qAbs(weight - (kind == ClipKind::Global ? 2.5 : 5.0)) < 1e-5);
+            QVERIFY(qAbs(bias - (kind == ClipKind::Global ? 6.0 : 6.5)) < 1e-5);
+        }
+    }
+
+    void stateContinuesBitEqually()
+    {
+        const auto run = [](Two& two, AdamW& optimizer, int from, int to) {
+            for (int i = from; i < to; ++i) {
+                two.weight.mutable_grad() = at::full_like(two.weight, std::sin(i));
+                two.bias.mutable_grad() = at::full_like(two.bias, std::cos(i));
+                optimizer.step(0.01 / (1 + i), 0.1);
+            }
+        };
+        Two whole, part, resumed;
+        AdamW a(whole, 0.9, 0.95, 1e-8), b(part, 0.9, 0.95, 1e-8), c(resumed, 0.9, 0.95, 1e-8);
+        run(whole, a, 0, 7);
+        run(part, b, 0, 3);
+        {
+            const at::NoGradGuard none;
+            for (const auto& [name, tensor] : namedState(part))
+                namedState(resumed).at(name).copy_(tensor);
+        }
+        HILUM_VERIFY_OK(c.load(b.state()));
+        run(resumed, c, 3, 7);
+        QCOMPARE(weightsDigest(namedState(resumed)), weightsDigest(namedState(whole)));
+    }
+
+    void refusesTheStateOfAnotherNetwork()
+    {
+        Two two;
+        AdamW optimizer(two, 0.9, 0.95, 1e-8);
+        TensorMap state = optimizer.state();
+        state["mean.weight"] = at::zeros({3});
+        HILUM_VERIFY_ERROR(optimizer.load(state), ErrorCode::Mismatch);
+    }
+
+    void averageFollowsAndSwapsExactly()
+    {
+        Two two;
+        MovingAverage average(two);
+        {
+            const at::NoGradGuard none;
+            two.bias.add_(1);
+        }
+        average.update(two, 0.9);
+        QVERIFY(qAbs(average.values().at("bias")[0].item<double>() - (0.9 * 0.25 + 0.1 * 1.25)) < 1e-6);
+        QVERIFY(!average.values().at("bias").requires_grad());
+        const std::string before = weightsDigest(namedState(two)), averaged = weightsDigest(average.values());
+        average.swapWith(two);
+        QCOMPARE(weightsDigest(namedState(two)), averaged);
+        average.swapWith(two);
+        QCOMPARE(weightsDigest(namedState(two)), before);
+    }
+};
+
+QTEST_APPLESS_MAIN(TestOptimizer)
+#include "tst_optimizer.moc"
