@@ -325,7 +325,7 @@ Result<DicomHeader> readDicomHeader(const path& file)
     if (status.bad() && status != EC_EndOfStream) {
         const bool ended = stopped >= h.fileSize || status == EC_InvalidStream || status == EC_StreamNotifyClient;
         return refuse(ErrorCode::BadData, ended ? "truncated" : "damaged", "{}: the header {} after {} of {} bytes ({})", file.string(),
-                      ended ? "ends too early, " : "is damaged", grouped(stopped), grouped(h.fileSize), status.text());
+                      ended ? "ends too early," : "is damaged", grouped(stopped), grouped(h.fileSize), status.text());
     }
     if (const std::string set = text(data, DCM_SpecificCharacterSet, -1); !set.empty() && set != "ISO_IR 192" && set != "ISO_IR 6")
         (void)data.convertToUTF8(); // what cannot be converted stays as it is

@@ -3,13 +3,12 @@
 #include "core/base/numbers.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/memory_check.h"
-#include "core/imaging/nifti_header.h"
+#include "core/imaging/nifti_voxels.h"
 #include "core/imaging/picture_check.h"
 
 #include <itkJPEGImageIO.h>
 #include <itkMetaDataObject.h>
 #include <itkMetaImageIO.h>
-#include <itkNiftiImageIO.h>
 #include <itkNrrdImageIO.h>
 #include <itkPNGImageIO.h>
 #include <itkTIFFImageIO.h>
@@ -30,11 +29,6 @@ bool isPicture(const std::string& format) { return format == "png" || format == 
 
 Io::Pointer makeIo(const std::string& format)
 {
-    if (format == "nifti") {
-        auto io = itk::NiftiImageIO::New();
-        io->SetSFORM_Permissive(true); // the geometry is read by nifti_header.h
-        return io.GetPointer();
-    }
     if (format == "nrrd")
         return itk::NrrdImageIO::New().GetPointer();
     if (format == "metaimage")
@@ -48,12 +42,18 @@ Io::Pointer makeIo(const std::string& format)
     return nullptr;
 }
 
-/// ITK's texts begin with file names and line numbers of its own sources.
+/// ITK's texts begin with addresses of its objects, those of NRRD with the whole way of calls: the last sentence says it.
 std::string readable(const itk::ExceptionObject& e)
 {
     std::string text = e.GetDescription();
-    if (const auto at = text.find("): "); text.starts_with("ITK ERROR: ") && at != std::string::npos)
-        text.erase(0, at + 3);
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+        text.pop_back();
+    if (const auto at = text.rfind("[nrrd] "); at != std::string::npos)
+        text.erase(0, at + 7);
+    else if (const auto object = text.find("): "); object != std::string::npos)
+        text.erase(0, object + 3);
+    if (const auto call = text.find(": "); text.starts_with("_nrrd") && call != std::string::npos)
+        text.erase(0, call + 2);
     std::ranges::replace(text, '\n', ' ');
     while (!text.empty() && (text.back() == ' ' || text.back() == '.'))
         text.pop_back();
@@ -114,7 +114,6 @@ struct Opened {
     Io::Pointer io;
     Layout layout;
     FileHeader header;
-    std::optional<NiftiHeader> nifti;
 };
 
 Status givePlace(Opened& o, const path& file, const std::string& format)
@@ -131,29 +130,21 @@ Status givePlace(Opened& o, const path& file, const std::string& format)
     }
     Mat3 axes;
     Vec3 origin{0, 0, 0};
-    if (o.nifti) {
-        axes = o.nifti->axesLps;
-        origin = o.nifti->originLps;
-        if (!o.nifti->hasOrientation)
-            image.notices.push_back({"assumed_orientation", "the header gives no orientation; rows to the right, columns to the front are assumed"});
-    } else {
-        const unsigned n = o.io->GetNumberOfDimensions();
-        for (unsigned c = 0; c < 3; ++c) {
-            Vec3 column{c == 0 ? 1.0 : 0.0, c == 1 ? 1.0 : 0.0, c == 2 ? 1.0 : 0.0};
-            double spacing = 1;
-            if (c < n) {
-                const auto direction = o.io->GetDirection(c);
-                for (unsigned r = 0; r < 3; ++r)
-                    column[r] = r < n && r < direction.size() ? direction[r] : (r == c ? 1.0 : 0.0);
-                spacing = std::abs(o.io->GetSpacing(c));
-                origin[c] = o.io->GetOrigin(c);
-            }
-            axes.setColumn(c, spacing * column);
+    const unsigned n = o.io->GetNumberOfDimensions();
+    for (unsigned c = 0; c < 3; ++c) {
+        Vec3 column{c == 0 ? 1.0 : 0.0, c == 1 ? 1.0 : 0.0, c == 2 ? 1.0 : 0.0};
+        double spacing = 1;
+        if (c < n) {
+            const auto direction = o.io->GetDirection(c);
+            for (unsigned r = 0; r < 3; ++r)
+                column[r] = r < n && r < direction.size() ? direction[r] : (r == c ? 1.0 : 0.0);
+            spacing = std::abs(o.io->GetSpacing(c));
+            origin[c] = o.io->GetOrigin(c);
         }
-        const bool known = format == "metaimage" || o.header.fields.contains("NRRD_space");
-        if (!known)
-            image.notices.push_back({"assumed_orientation", "the header gives no patient space; its axes are taken as left, posterior, superior"});
+        axes.setColumn(c, spacing * column);
     }
+    if (format == "nrrd" && !o.header.fields.contains("NRRD_space"))
+        image.notices.push_back({"assumed_orientation", "the header gives no patient space; its axes are taken as left, posterior, superior"});
     auto geometry = geometryFromAxes(axes, origin, l.size, image.notices);
     if (!geometry)
         return std::unexpected(withContext(std::move(geometry).error(), file.string()));
@@ -165,11 +156,8 @@ Result<Opened> openFile(const path& file, const std::string& format)
 {
     routeLibraryLogs();
     Opened o;
-    if (format == "nifti") {
-        HILUM_TRY(o.nifti, readNiftiHeader(file));
-    } else if (isPicture(format)) {
+    if (isPicture(format))
         HILUM_TRY_STATUS(checkPictureComplete(file, format));
-    }
     o.io = makeIo(format);
     if (!o.io)
         return fail(ErrorCode::Unsupported, "{}: no reader for the format \"{}\"", file.string(), format);
@@ -247,7 +235,6 @@ template <class T> Volume::Voxels same(Opened& o, std::int64_t time)
 
 Volume::Voxels readVoxels(Opened& o, std::int64_t time)
 {
-    const bool whole = !o.nifti || o.nifti->isWholeNumbers();
     switch (o.layout.type) {
     case Component::UCHAR: return same<std::uint8_t>(o, time);
     case Component::CHAR: return narrowest(readAll<std::int8_t>(o), o.layout, time, true);
@@ -259,12 +246,8 @@ Volume::Voxels readVoxels(Opened& o, std::int64_t time)
     case Component::ULONG: return narrowest(readAll<unsigned long>(o), o.layout, time, true);
     case Component::LONGLONG: return narrowest(readAll<long long>(o), o.layout, time, true);
     case Component::ULONGLONG: return narrowest(readAll<unsigned long long>(o), o.layout, time, true);
-    case Component::FLOAT:
-        // ITK scales NIfTI integers into floats: whole slopes give whole numbers back
-        if (o.nifti && whole && o.nifti->datatype != 16)
-            return narrowest(readAll<float>(o), o.layout, time, true);
-        return same<float>(o, time);
-    case Component::DOUBLE: return narrowest(readAll<double>(o), o.layout, time, o.nifti && whole && o.nifti->datatype != 64);
+    case Component::FLOAT: return same<float>(o, time);
+    case Component::DOUBLE: return narrowest(readAll<double>(o), o.layout, time, false);
     default: throw std::runtime_error("values of an unknown type");
     }
 }
@@ -273,12 +256,18 @@ Volume::Voxels readVoxels(Opened& o, std::int64_t time)
 
 Result<FileHeader> readFileHeader(const path& file, const std::string& format)
 {
+    if (format == "nifti") {
+        HILUM_TRY(const NiftiHeader header, readNiftiHeader(file));
+        return niftiFileHeader(header, file);
+    }
     HILUM_TRY(Opened o, openFile(file, format));
     return std::move(o.header);
 }
 
 Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint)
 {
+    if (format == "nifti")
+        return readNiftiVolume(file, timePoint);
     HILUM_TRY(Opened o, openFile(file, format));
     if (timePoint < 0 || timePoint >= o.layout.timePoints)
         return fail(ErrorCode::Usage, "{}: time point {} of {}", file.string(), timePoint, o.layout.timePoints);

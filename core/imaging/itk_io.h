@@ -21,9 +21,6 @@ struct FileHeader {
 Result<FileHeader> readFileHeader(const path& file, const std::string& format);
 Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint);
 
-/// Writes a volume, atomically, in its own scalar type. `format` as above, jpeg excepted; png needs one slice.
-Status writeFileVolume(const Volume& volume, const path& file, const std::string& format);
-
 /// Format by the ending of a name: ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".tif"; empty when it has none of these.
 std::string formatOfName(const path& file);
 

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 
 #include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dcobject.h>
 #include <dcmtk/oflog/appender.h>
 #include <dcmtk/oflog/oflog.h>
 #include <dcmtk/oflog/spi/logevent.h>
@@ -81,6 +82,9 @@ void routeLibraryLogs()
         auto root = dcmtk::log4cplus::Logger::getRoot();
         root.removeAllAppenders();
         root.addAppender(dcmtk::log4cplus::SharedAppenderPtr(new DcmtkAppender));
+
+        // elements that a writer marked as unknown (UN) are read by the dictionary's type
+        dcmEnableUnknownVRConversion.set(OFTrue);
 
         itk::OutputWindow::SetInstance(ItkWindow::make());
         const unsigned cores = std::max(1u, std::thread::hardware_concurrency());

@@ -150,6 +150,7 @@ Result<NiftiHeader> readNiftiHeader(const path& file)
     if (second && bytes.size() < 540)
         return refuse(ErrorCode::BadData, "truncated", "{}: the header ends after {} of 540 bytes", name, bytes.size());
     const Fields f(bytes, swap);
+    h.swapped = swap;
     h.twoFiles = bytes[second ? 5 : 345] == 'i';
     h.dimensions = static_cast<int>(second ? f.at<std::int64_t>(16) : f.at<std::int16_t>(40));
     if (h.dimensions < 1 || h.dimensions > 7)
@@ -191,7 +192,7 @@ Result<NiftiHeader> readNiftiHeader(const path& file)
     if (h.bitsPerVoxel < 1 || claimed == 0)
         return refuse(ErrorCode::BadData, "bad_header", "{}: {} bits for each voxel (data type {})", name, h.bitsPerVoxel, h.datatype);
     HILUM_TRY_STATUS(checkMemory(claimed, std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel), file));
-    path data = file;
+    path& data = h.dataFile = file;
     if (h.twoFiles) {
         data.replace_extension(file.extension() == ".gz" ? path(".img.gz") : path(".img"));
         if (file.extension() == ".gz")

@@ -25,6 +25,9 @@ struct NiftiHeader {
     bool twoFiles = false;           ///< .hdr with a .img beside it
     bool compressed = false;
 
+    bool swapped = false;            ///< the other byte order than this computer's
+    path dataFile;
+
     std::uint64_t dataBytes() const;
     bool isWholeNumbers() const;     ///< integers on disk, and integers after scaling
 };

@@ -69,7 +69,9 @@ Status run(const Arguments& a)
             if (!entry && entry.error().code == ErrorCode::Cancelled)
                 return std::unexpected(entry.error());
             if (!entry) {
-                refused(item.where, entry.error().reason.empty() ? std::string(name(entry.error().code)) : entry.error().reason, entry.error().message, entry.error().code);
+                const Error& e = entry.error();
+                const std::string prefix = item.where.string() + ": "; // the path is given beside the reason
+                refused(item.where, e.reason.empty() ? std::string(name(e.code)) : e.reason, e.message.starts_with(prefix) ? e.message.substr(prefix.size()) : e.message, e.code);
                 continue;
             }
             if (a.explain)
@@ -77,7 +79,8 @@ Status run(const Arguments& a)
             document["items"].push_back(std::move(*entry));
         }
     } else {
-        refused(paths.size() == 1 ? paths.front() : path(), found.error().reason, found.error().message, found.error().code);
+        const std::string prefix = a.paths.front() + ": ", &text = found.error().message;
+        refused(paths.front(), found.error().reason.empty() ? std::string(name(found.error().code)) : found.error().reason, text.starts_with(prefix) ? text.substr(prefix.size()) : text, found.error().code);
     }
     if (a.json) {
         print(document.dump(1, ' ', false, Json::error_handler_t::replace));

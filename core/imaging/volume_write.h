@@ -1,0 +1,20 @@
+#pragma once
+
+#include "core/base/paths.h"
+#include "core/imaging/volume.h"
+
+#include <string>
+
+namespace hilum::imaging {
+
+/// Writes a volume as nifti, nrrd or metaimage (by `format`), whole or not at all, in its own scalar type: whole numbers stay whole numbers. The place goes in
+/// with all digits (NIfTI: single precision, as the format has it). Oblique slices (a tilted gantry) are kept as such; images without patient space get
+/// an identity placement. Compressed unless the name says otherwise (.nii; the other formats always are).
+/// \return Unsupported when the format cannot hold the image (NIfTI: more than 32767 voxels along an axis)
+Status writeVolume(const Volume& volume, const path& file, const std::string& format);
+
+/// One slice as PNG: whole numbers from 0 to 65535 exactly (8 or 16 bits), others as the grey values that a person sees.
+/// \param chain receives how values became grey ("exact" when they did not change)
+Status writePicture(const Volume& volume, std::int64_t slice, const path& file, std::string& chain);
+
+} // namespace hilum::imaging
