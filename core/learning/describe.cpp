@@ -4,6 +4,8 @@
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
 
+#include <stdexcept>
+
 namespace hilum::learning {
 
 namespace {
@@ -41,6 +43,14 @@ Result<Json> completeOptions(const MethodEntry& entry, const std::string& preset
     if (chosen)
         options.update(chosen->options);
     options.update(values);
+    // values that are fine one by one may not fit together: the method says so when it makes its pipeline
+    if (entry.pipelineFor) {
+        try {
+            entry.pipelineFor(options);
+        } catch (const std::invalid_argument& e) {
+            return fail(ErrorCode::Options, "{}", e.what());
+        }
+    }
     return options;
 }
 

@@ -5,7 +5,8 @@
 namespace hilum::learning {
 
 /// Complete options: the schema's defaults, then the preset's values, then `values`. An empty preset means the method's first.
-/// NotFound for an unknown preset (lists the known ones); Options with every fault of `values` at once.
+/// NotFound for an unknown preset (lists the known ones); Options with every fault of `values` at once, or
+/// with those that the method finds in their combination.
 Result<Json> completeOptions(const MethodEntry& entry, const std::string& preset, const Json& values);
 
 /// `hilum.methods/1`: every method with schema, presets, and per preset the complete options and the input pipeline they make.

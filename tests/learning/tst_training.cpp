@@ -165,10 +165,11 @@ private Q_SLOTS:
     void killedAtAnyStepItResumesBitEqually()
     {
         QFETCH(int, step);
-        const Json options = {{"steps", 19}, {"checkpoint_every", 5}, {"slow_seconds", 0.03}, {"accumulation", 2}, {"ema_decay", 0.9}, {"clip_norm", 0.5}, {"loader_threads", 3}, {"prefetch", 4}};
+        Json options = {{"steps", 19}, {"checkpoint_every", 5}, {"accumulation", 2}, {"ema_decay", 0.9}, {"clip_norm", 0.5}, {"loader_threads", 3}, {"prefetch", 4}};
         writeJob(at("whole"), options);
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("whole"), at("cache"))));
 
+        options["slow_seconds"] = 0.03; // time to aim; the numbers are the same
         writeJob(at("killed"), options);
         const Child worker = startWorker(at("killed"), at("cache"), false);
         QVERIFY(waitForStep(at("killed"), step));
@@ -196,10 +197,11 @@ private Q_SLOTS:
     void cancelSavesAndTheRestIsTheSame()
     {
         QFETCH(bool, bySignal);
-        const Json options = {{"steps", 9}, {"checkpoint_every", 100}, {"slow_seconds", 0.3}};
+        Json options = {{"steps", 9}, {"checkpoint_every", 100}};
         writeJob(at("whole"), options);
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("whole"), at("cache"))));
 
+        options["slow_seconds"] = 0.2;
         writeJob(at("cancelled"), options);
         const Child worker = startWorker(at("cancelled"), at("cache"), false);
         QVERIFY(waitForStep(at("cancelled"), 3));
@@ -284,6 +286,21 @@ private Q_SLOTS:
         makeCache(at("small"), {.patients = 10, .imagesPerPatient = 2, .size = 8});
         writeJob(at("fresh"), {{"steps", 2}});
         HILUM_VERIFY_ERROR(runRecorded(toyRegistry(), quiet(at("fresh"), at("small"))), ErrorCode::Mismatch); // another pipeline
+    }
+
+    void killedDuringTheEvaluationItEndsAsUsual()
+    {
+        writeJob(at("run"), {{"steps", 6}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("run"), at("cache"))));
+        const Json evaluation = *parseJson(*readTextFile(at("run") / "evaluation.json"));
+        const std::string digest = digestOf(at("run"));
+        for (const char* file : {"evaluation.json", "model.safetensors", "provenance.json"})
+            std::filesystem::remove(at("run") / file);
+        auto resume = quiet(at("run"), at("cache"));
+        resume.begin = RunRequest::Begin::Resume;
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), resume));
+        QCOMPARE(digestOf(at("run")), digest);
+        QCOMPARE(parseJson(*readTextFile(at("run") / "evaluation.json"))->at("swapped_loss"), evaluation.at("swapped_loss"));
     }
 
     void oneWorkerPerRun()
