@@ -69,6 +69,8 @@ view::Transfer automaticTransfer(const imaging::Volume& volume, const ValueRange
 
 view::Transfer firstTransfer(const imaging::Volume& volume, const ValueRange& range)
 {
+    if (volume.components() > 1)
+        return {{255, 127.5, view::WindowLevel::Shape::LinearExact}, {}, false, "colour as stored"};
     const std::vector<view::Transfer> given = transfersOfFile(volume);
     if (!given.empty())
         return given.front();

@@ -20,7 +20,7 @@ ValueRange valueRange(const imaging::Volume& volume);
 /// What the file asks for, in its order: VOI LUTs, then windows. Inversion for MONOCHROME1 is set in each.
 std::vector<view::Transfer> transfersOfFile(const imaging::Volume& volume);
 
-/// How an image is first shown: the file's first VOI LUT or window, else the 0.5 and 99.5 percentiles for a radiograph or
+/// How an image is first shown: colour as it is, else the file's first VOI LUT or window, else the 0.5 and 99.5 percentiles for a radiograph or
 /// picture, the 1 and 99 percentiles for a volume.
 view::Transfer firstTransfer(const imaging::Volume& volume, const ValueRange& range);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hilum::widgets {
 
@@ -26,7 +27,7 @@ std::pair<double, double> brightRange(const imaging::Volume& volume)
 
 } // namespace
 
-RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t longest)
+RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels)
 {
     const Geometry& from = volume.geometry();
     const std::array<int, 3> axes = closestAxes(from.direction);
@@ -39,11 +40,24 @@ RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t longest)
     std::array<std::int64_t, 3> stride{1, from.size[0], from.size[0] * from.size[1]};
     std::array<std::int64_t, 3> start{}, step{};
     Vec3 firstIndex{0, 0, 0};
+    const auto left = [&](std::size_t world) { return from.size[static_cast<std::size_t>(axes[world])] / out.factors[world]; };
+    while (left(0) * left(1) * left(2) > mostVoxels) {
+        const auto spacing = [&](std::size_t world) {
+            return left(world) < 2 ? std::numeric_limits<double>::infinity() : from.spacingMm[static_cast<std::size_t>(axes[world])] * static_cast<double>(out.factors[world]);
+        };
+        std::size_t finest = 0;
+        for (std::size_t world = 1; world < 3; ++world)
+            if (spacing(world) < spacing(finest) * (1 - 1e-6))
+                finest = world;
+        ++out.factors[finest];
+        for (std::size_t world = 0; world < 3; ++world) // equally fine axes stay so
+            if (world != finest && spacing(world) < spacing(finest) && left(world) > 1)
+                ++out.factors[world];
+    }
     for (std::size_t world = 0; world < 3; ++world) {
         const auto axis = static_cast<std::size_t>(axes[world]);
         const bool flip = from.direction[world][axis] < 0;
-        const std::int64_t factor = (from.size[axis] + longest - 1) / longest;
-        out.factors[world] = factor;
+        const std::int64_t factor = out.factors[world];
         out.geometry.size[world] = std::max<std::int64_t>(1, from.size[axis] / factor);
         out.geometry.spacingMm[world] = from.spacingMm[axis] * static_cast<double>(factor);
         out.geometry.direction.setColumn(world, (flip ? -1.0 : 1.0) * from.direction.column(axis));

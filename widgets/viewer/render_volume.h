@@ -17,7 +17,7 @@ struct RenderVolume {
     bool scaled = false;             ///< false: stored values are the modality values (HU)
 };
 
-/// \param longest  voxels a side at most. Values outside of 16 bits are scaled to 0..4095 between the 0.1 and 99.9 percentiles.
-RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t longest);
+/// Whole factors are raised on the axis with the finest voxels until at most `mostVoxels` are left. Values outside of 16 bits are scaled to 0..4095 between the 0.1 and 99.9 percentiles.
+RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels);
 
 } // namespace hilum::widgets

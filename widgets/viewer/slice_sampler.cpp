@@ -205,8 +205,9 @@ void SliceSampler::draw(const view::Transfer& transfer, QImage& picture) const
         const auto shade = [](int g) { return 0xff000000u | static_cast<QRgb>(g) * 0x010101u; };
         if (s.volume.components() >= 3) {
             const auto n = static_cast<std::size_t>(s.volume.components());
-            const int flip = transfer.inverted ? 255 : 0;
-            rows([&](const T* v) { return qRgb(static_cast<int>(v[0]) ^ flip, static_cast<int>(v[1]) ^ flip, static_cast<int>(v[2]) ^ flip); }, n);
+            const std::vector<std::uint8_t> table = view::greyTable(transfer, 0, 256);
+            const auto channel = [&](T v) { return static_cast<int>(table[static_cast<std::size_t>(std::clamp(static_cast<double>(v), 0.0, 255.0))]); };
+            rows([&](const T* v) { return qRgb(channel(v[0]), channel(v[1]), channel(v[2])); }, n);
             return;
         }
         const auto components = static_cast<std::size_t>(s.volume.components());

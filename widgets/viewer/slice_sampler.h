@@ -45,7 +45,7 @@ public:
     /// The samples of row y as whole numbers: for label maps.
     void labelsOfRow(int y, std::vector<std::int64_t>& values) const;
     /// Draws the samples through `transfer` into `picture` (Format_RGB32, the grid's size); pixels outside keep what they are.
-    /// Colour images are drawn as they are, inverted only.
+    /// Each channel (0..255) of a colour image goes through it by itself.
     void draw(const view::Transfer& transfer, QImage& picture) const;
 
 private:

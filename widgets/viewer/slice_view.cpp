@@ -413,8 +413,7 @@ void SliceView::paintEvent(QPaintEvent*)
     notes.topLeft << (m->title.isEmpty() ? (m->patientSpace ? QString::fromUtf8(view::name(m->plane).data()) : QString()) : m->title);
     if (slices.count > 1)
         notes.topLeft << (m->patientSpace ? tr("slice %1/%2") : tr("frame %1/%2")).arg(slice() + 1).arg(slices.count);
-    if (m->volume.components() == 1)
-        notes.bottomLeft << QString::fromStdString(view::windowText(transfer()));
+    notes.bottomLeft << QString::fromStdString(view::windowText(transfer()));
     notes.bottomLeft << tr("zoom %1 %").arg(100 * m->pose().zoom, 0, 'f', 0);
     notes.topRight << fidelityText();
     notes.active = hasFocus();

@@ -74,8 +74,6 @@ void SliceView::drag(const QPointF& position)
     const QPointF step = position - m->last;
     switch (m->dragging) {
     case Gesture::WindowLevel: {
-        if (m->volume.components() > 1)
-            break; // colours have no window
         view::Transfer t = transfer();
         const bool percent = t.lut != nullptr;
         t.window = view::dragged(t.window, step.x(), step.y(), percent ? 100 : m->range.high - m->range.low,

@@ -1,5 +1,6 @@
 #include "widgets/viewer/viewport_grid.h"
 
+#include <QPalette>
 #include <QResizeEvent>
 
 namespace hilum::widgets {
@@ -32,6 +33,10 @@ ViewportGrid::ViewportGrid(std::shared_ptr<view::ViewerState> state, QWidget* pa
     m_subscriptions.push_back(m_state->layout.observe([this] { arrange(); }));
     m_subscriptions.push_back(m_state->maximised.observe([this] { arrange(); }));
     m_subscriptions.push_back(m_state->active.observe([this] { arrange(); }));
+    QPalette dark = palette();
+    dark.setColor(QPalette::Window, QColor(0x2a, 0x2a, 0x2a)); // the lines between the views
+    setPalette(dark);
+    setAutoFillBackground(true);
     setFocusProxy(m_slices[0]);
     arrange();
 }

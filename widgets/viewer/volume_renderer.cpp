@@ -124,7 +124,7 @@ public:
         const double aspect = static_cast<double>(request.pixels.width()) / request.pixels.height();
         const double half = std::max(size[2], std::max(size[0], size[1]) / std::max(aspect, 0.1)) / 2 * 1.08;
         camera->SetParallelScale(half / request.zoom);
-        const double step = m_finest * (request.draft ? 2.0 : 0.8);
+        const double step = m_finest * (request.draft ? 1.5 : 0.5);
         if (auto* gpu = vtkGPUVolumeRayCastMapper::SafeDownCast(m_mapper)) {
             gpu->SetSampleDistance(static_cast<float>(step));
             gpu->SetImageSampleDistance(request.draft && m_software ? 2.0f : 1.0f);
@@ -153,7 +153,6 @@ private:
         vtkNew<vtkGPUVolumeRayCastMapper> gpu;
         gpu->SetInputData(m_image);
         gpu->AutoAdjustSampleDistancesOff();
-        gpu->UseJitteringOn();
         if (gpu->IsRenderSupported(m_window, m_property)) {
             m_mapper = gpu;
         } else {
@@ -199,8 +198,8 @@ struct VolumeRenderer::State {
     std::condition_variable wake;
     std::optional<imaging::Volume> newVolume;     // guarded by mutex
     std::optional<RenderRequest> wanted;          // guarded by mutex
-    int hardwareLimit = 512, softwareLimit = 192; // guarded by mutex
-    bool ending = false;                          // guarded by mutex
+    std::int64_t hardwareLimit = 512 * 512 * 512, softwareLimit = 200 * 200 * 200; // guarded by mutex
+    bool ending = false;                                                            // guarded by mutex
     std::thread thread;
 };
 
@@ -217,7 +216,7 @@ VolumeRenderer::~VolumeRenderer()
         m->thread.join();
 }
 
-void VolumeRenderer::setLimits(int hardware, int software)
+void VolumeRenderer::setLimits(std::int64_t hardware, std::int64_t software)
 {
     const std::lock_guard lock(m->mutex);
     m->hardwareLimit = hardware;
@@ -256,7 +255,7 @@ void VolumeRenderer::run()
                 return;
             if (m->newVolume) {
                 const imaging::Volume volume = *std::exchange(m->newVolume, std::nullopt);
-                const int limit = scene.software() ? m->softwareLimit : m->hardwareLimit;
+                const std::int64_t limit = scene.software() ? m->softwareLimit : m->hardwareLimit;
                 lock.unlock();
                 RenderVolume ready = renderVolume(volume, limit);
                 const auto f = ready.factors;

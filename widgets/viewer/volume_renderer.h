@@ -33,8 +33,8 @@ public:
     explicit VolumeRenderer(QObject* parent = nullptr);
     ~VolumeRenderer() override; ///< waits for the picture in work
 
-    /// Longest side in voxels: `hardware` with a graphics card, `software` without.
-    void setLimits(int hardware, int software);
+    /// Voxels drawn at most: `hardware` with a graphics card, `software` without.
+    void setLimits(std::int64_t hardware, std::int64_t software);
     void setVolume(const imaging::Volume& volume);
     void request(const RenderRequest& request);
 

@@ -1,0 +1,351 @@
+#include "plugins/panels/read/read_panel.h"
+
+#include "core/services/importer.h"
+#include "core/services/task_runner.h"
+#include "plugins/panels/read/overlay_loader.h"
+#include "widgets/shell/messages.h"
+#include "widgets/style/theme.h"
+
+#include <QFileDialog>
+#include <QKeyEvent>
+#include <QLabel>
+#include <QMenu>
+#include <QTimer>
+#include <QToolBar>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace hilum::panels {
+
+using widgets::Crosshair;
+
+ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
+    : Panel(parent), m_context(context), m_state(std::make_shared<view::ViewerState>()), m_grid(new widgets::ViewportGrid(m_state, this)),
+      m_notice(new QLabel(this)), m_window(new QLabel(this)), m_badge(new QLabel(this)), m_overlayText(new QLabel(this)), m_menu(new QMenu(this)),
+      m_presetMenu(new QMenu(tr("Window"), this)), m_cine(new QTimer(this)), m_overlays(new OverlayLoader(context.services, this))
+{
+    auto* bar = new QToolBar(this);
+    bar->setObjectName(QStringLiteral("readToolBar"));
+    bar->setToolButtonStyle(Qt::ToolButtonTextOnly);
+    m_notice->setObjectName(QStringLiteral("noticeBar"));
+    m_notice->setWordWrap(true);
+    m_notice->setTextInteractionFlags(Qt::TextSelectableByMouse);
+    m_notice->setContentsMargins(8, 4, 8, 4);
+    m_notice->setStyleSheet(QStringLiteral("background: #4a4016; color: #ffe58a;"));
+    m_notice->hide();
+    m_window->setObjectName(QStringLiteral("wlText"));
+    m_badge->setObjectName(QStringLiteral("fidelityBadge"));
+    m_overlayText->setObjectName(QStringLiteral("overlayText"));
+    m_window->setToolTip(tr("Window width and level of what is shown. Drag with the left button: right widens, up brightens."));
+    m_badge->setToolTip(tr("How faithful the picture is: what turned values into grey, screen pixels per image pixel, and what was changed on reading."));
+    auto* words = new QHBoxLayout;
+    words->setContentsMargins(8, 2, 8, 2);
+    words->setSpacing(16);
+    words->addWidget(m_window);
+    words->addWidget(m_badge);
+    words->addStretch(1);
+    words->addWidget(m_overlayText);
+    auto* rows = new QVBoxLayout(this);
+    rows->setContentsMargins(0, 0, 0, 0);
+    rows->setSpacing(0);
+    rows->addWidget(bar);
+    rows->addWidget(m_notice);
+    rows->addWidget(m_grid, 1);
+    rows->addLayout(words);
+    setFocusProxy(m_grid);
+
+    makeActions();
+    makeToolBar(bar);
+    m_cine->setInterval(100);
+    connect(m_cine, &QTimer::timeout, this, [this] {
+        widgets::SliceView* view = m_grid->activeSlice();
+        const std::int64_t count = view->stack().count;
+        view->scrollTo((view->slice() + 1) % std::max<std::int64_t>(count, 1));
+    });
+
+    widgets::Selection* selection = context.services.selection;
+    connect(selection, &widgets::Selection::volumeChanged, this, &ReadPanel::showVolume);
+    connect(selection, &widgets::Selection::seriesChanged, this, [this, selection] {
+        if (selection->series() && selection->volume().isEmpty())
+            preview(selection->series()->id);
+    });
+    connect(selection, &widgets::Selection::openRequested, this, [this](project::RowId row, const QString& workspace) {
+        if (workspace == QLatin1String("read"))
+            preview(row);
+    });
+    connect(selection, &widgets::Selection::crosshairChanged, this, &ReadPanel::crosshairFromWindow);
+    connect(selection, &widgets::Selection::labelMapRequested, m_overlays, &OverlayLoader::loadRow);
+    connect(m_overlays, &OverlayLoader::loaded, this, &ReadPanel::showLabels);
+    connect(m_grid, &widgets::ViewportGrid::probeChanged, selection, &widgets::Selection::setProbe);
+    connect(m_grid, &widgets::ViewportGrid::menuRequested, this, &ReadPanel::openMenu);
+    connect(m_grid, &widgets::ViewportGrid::transferChanged, this, &ReadPanel::updatePresets);
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->installEventFilter(this);
+
+    m_subscriptions.push_back(m_state->crosshair.observe([this] { crosshairToWindow(); }));
+    m_subscriptions.push_back(m_state->transfer.observe([this] { updateWords(); }));
+    m_subscriptions.push_back(m_state->active.observe([this] { updateWords(); }));
+    for (auto& pose : m_state->poses)
+        m_subscriptions.push_back(pose.observe([this] { updateWords(); }));
+    if (!selection->volume().isEmpty())
+        showVolume();
+    updateWords();
+    updatePresets();
+}
+
+ReadPanel::~ReadPanel() = default;
+
+void ReadPanel::workspaceShown() { m_grid->setFocus(); }
+
+void ReadPanel::showVolume()
+{
+    const imaging::Volume volume = m_context.services.selection->volume();
+    m_cine->stop();
+    if (volume.isEmpty()) {
+        if (m_context.services.selection->series())
+            return; // being read: the first look stays
+        m_volume = {};
+        m_grid->clear();
+        m_notice->hide();
+        updateWords();
+        updatePresets();
+        return;
+    }
+    const bool keepWindow = m_isPreview && m_state->userWindow.has_value();
+    const view::Transfer before = m_state->transfer.get();
+    m_isPreview = false;
+    m_previewed = 0;
+    m_volume = volume;
+    m_range = widgets::valueRange(volume);
+    m_fileWindow = 0;
+    // the loader has put the window's crosshair into the centre; the grid does the same
+    m_grid->setVolume(volume, keepWindow ? before : widgets::firstTransfer(volume, m_range));
+
+    QStringList notices;
+    for (const imaging::Notice& notice : volume.header().notices)
+        notices << QString::fromStdString(notice.text);
+    m_notice->setText(notices.join(QStringLiteral("  ·  ")));
+    m_notice->setVisible(!notices.isEmpty());
+    QStringList changes;
+    for (const imaging::Notice& notice : volume.header().notices) {
+        if (notice.code == "missing_slice" || notice.code == "uneven_spacing" || notice.code == "gantry_tilt")
+            changes << tr("regularised");
+        else if (notice.code == "lossy")
+            changes << tr("lossy");
+        else if (notice.code == "assumed_spacing")
+            changes << tr("spacing assumed");
+        else if (notice.code == "assumed_orientation")
+            changes << tr("orientation assumed");
+    }
+    changes.removeDuplicates();
+    m_grid->setBadge(changes.join(QStringLiteral(" · ")));
+    crosshairFromWindow(m_context.services.selection->crosshair());
+    updateWords();
+    updatePresets();
+}
+
+void ReadPanel::preview(project::RowId id)
+{
+    if (id == m_previewed || !m_context.services.library || !m_context.services.runner)
+        return;
+    m_previewed = id;
+    m_context.services.runner->run<imaging::Volume>(
+        this,
+        [library = m_context.services.library, id](const Work& work) -> Result<imaging::Volume> {
+            HILUM_TRY(const auto row, library->series(id));
+            imaging::Item item = services::itemOf(row);
+            constexpr std::size_t WorthIt = 8; // fewer slices are there at once
+            if (item.kind != imaging::ItemKind::Volume || item.files.size() < WorthIt)
+                return fail(ErrorCode::Empty, "no first look is needed");
+            item.files = {item.files[item.files.size() / 2]};
+            item.size[2] = 1;
+            return imaging::readVolume(item, {}, work);
+        },
+        // without a first look the views wait for the volume; its own errors are told by the loader
+        [this, id](Result<imaging::Volume> slice) {
+            if (slice)
+                showPreview(std::move(*slice), id);
+        });
+}
+
+void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
+{
+    const widgets::Selection* selection = m_context.services.selection;
+    const bool arrived = selection->series() && selection->series()->id == row && !selection->volume().isEmpty();
+    if (m_previewed != row || arrived)
+        return;
+    m_isPreview = true;
+    m_volume = slice;
+    m_range = widgets::valueRange(slice);
+    m_grid->setVolume(slice, widgets::firstTransfer(slice, m_range));
+    m_grid->setBadge(tr("first slice, reading the others"));
+    m_notice->hide();
+    updateWords();
+    updatePresets();
+}
+
+// --- crosshair of the window and of the views
+
+void ReadPanel::crosshairFromWindow(const Crosshair& crosshair)
+{
+    widgets::SliceView* first = m_grid->slice(0);
+    if (m_syncing || first->isEmpty() || m_isPreview)
+        return;
+    const bool patient = first->inPatientSpace();
+    if (crosshair.space != (patient ? Crosshair::Space::Patient : Crosshair::Space::Plane))
+        return;
+    m_syncing = true;
+    Vec3 point = crosshair.point;
+    if (!patient)
+        point = first->worldAt(first->positionOfImagePoint({point[0], point[1]}));
+    m_state->crosshair.set({m_state->crosshair.get().space, point});
+    m_syncing = false;
+}
+
+void ReadPanel::crosshairToWindow()
+{
+    widgets::SliceView* first = m_grid->slice(0);
+    if (m_syncing || first->isEmpty() || m_isPreview)
+        return;
+    m_syncing = true;
+    const Vec3 point = m_state->crosshair.get().pointLps;
+    if (first->inPatientSpace()) {
+        m_context.services.selection->setCrosshair({Crosshair::Space::Patient, point});
+    } else {
+        const QPointF pixel = first->imagePointAt(first->positionOf(point));
+        m_context.services.selection->setCrosshair({Crosshair::Space::Plane, {pixel.x(), pixel.y(), 0}});
+    }
+    m_syncing = false;
+    updateWords();
+}
+
+// --- window and words
+
+void ReadPanel::applyPreset(int key)
+{
+    if (m_volume.isEmpty() || key < 0 || key > 9 || !m_presets[static_cast<std::size_t>(key)]->isEnabled())
+        return;
+    const view::WindowPreset& preset = view::windowPresets()[static_cast<std::size_t>(key)];
+    view::Transfer t = widgets::automaticTransfer(m_volume, m_range);
+    switch (preset.kind) {
+    case view::PresetKind::Auto: break;
+    case view::PresetKind::FromFile: {
+        const std::vector<view::Transfer> given = widgets::transfersOfFile(m_volume);
+        const view::Transfer now = m_state->transfer.get();
+        const auto shown = std::find_if(given.begin(), given.end(), [&](const view::Transfer& g) { return g.window == now.window && g.source == now.source; });
+        m_fileWindow = shown == given.end() ? 0 : (static_cast<std::size_t>(shown - given.begin()) + 1) % given.size();
+        t = given[m_fileWindow];
+        break;
+    }
+    case view::PresetKind::User:
+        t.window = *m_state->userWindow;
+        t.source = tr("by hand").toStdString();
+        break;
+    default:
+        t.window = {preset.width, preset.centre, view::WindowLevel::Shape::Linear};
+        t.source = preset.name;
+    }
+    m_state->transfer.set(t);
+}
+
+void ReadPanel::updatePresets()
+{
+    view::PresetContext context;
+    if (!m_volume.isEmpty())
+        context = widgets::presetContext(m_volume);
+    context.userHasWindow = m_state->userWindow.has_value();
+    for (const view::WindowPreset& preset : view::windowPresets()) {
+        QAction* action = m_presets[static_cast<std::size_t>(preset.key)];
+        const QString why = m_volume.isEmpty() ? tr("No image is open.") : QString::fromStdString(view::whyUnavailable(preset, context));
+        action->setEnabled(why.isEmpty());
+        const QString tip = action->statusTip();
+        action->setToolTip(why.isEmpty() ? tr("%1  [%2]").arg(tip).arg(preset.key) : why);
+    }
+}
+
+void ReadPanel::updateWords()
+{
+    const widgets::SliceView* view = m_grid->activeSlice();
+    m_window->setText(m_volume.isEmpty() ? QString() : QString::fromStdString(view::windowText(m_state->transfer.get())));
+    m_badge->setText(view->fidelityText());
+}
+
+void ReadPanel::changePose(const std::function<void(view::Pose&)>& change)
+{
+    m_state->poses[m_grid->activeSlice()->slot()].modify(change);
+}
+
+// --- overlays
+
+void ReadPanel::showLabels(const imaging::LabelMap& labels, const QString& name)
+{
+    if (m_volume.isEmpty() || m_isPreview) {
+        m_context.services.messages->note(tr("Open the image that %1 belongs to first").arg(name));
+        return;
+    }
+    const std::optional<Placed> placed = placeLabels(m_volume, labels, name, this, *m_context.services.messages);
+    if (!placed)
+        return;
+    m_grid->setLabels(placed->overlay, placed->note);
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->setLabelOpacity(m_opacity);
+    m_overlayText->setText(placed->note.isEmpty() ? name : tr("%1 (%2)").arg(name, placed->note));
+    updateWords();
+}
+
+void ReadPanel::changeOpacity(double by)
+{
+    m_opacity = std::clamp(m_opacity + by, 0.0, 1.0);
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->setLabelOpacity(m_opacity);
+    m_context.services.messages->note(tr("Overlay opacity %1 %").arg(100 * m_opacity, 0, 'f', 0));
+}
+
+void ReadPanel::chooseOverlay()
+{
+    const QString file = QFileDialog::getOpenFileName(this, tr("Overlay a segmentation"), {}, tr("Label maps (*.dcm *.nii *.nii.gz *.nrrd *.mha *.mhd);;All files (*)"));
+    if (!file.isEmpty())
+        m_overlays->loadFile(file);
+}
+
+// --- keys, menu, cine
+
+bool ReadPanel::eventFilter(QObject* watched, QEvent* event)
+{
+    // Space is held, not pressed: the views hand it on, and no button gets it
+    if (event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease) {
+        auto* key = static_cast<QKeyEvent*>(event);
+        if (key->key() == Qt::Key_Space && !(key->modifiers() & (Qt::ControlModifier | Qt::AltModifier))) {
+            if (!key->isAutoRepeat())
+                m_state->overlaysHidden.set(event->type() == QEvent::KeyPress);
+            return true;
+        }
+    }
+    if (event->type() == QEvent::FocusOut)
+        m_state->overlaysHidden.set(false); // the release will go elsewhere
+    return Panel::eventFilter(watched, event);
+}
+
+void ReadPanel::keyPressEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyPressEvent(event); }
+void ReadPanel::keyReleaseEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyReleaseEvent(event); }
+
+void ReadPanel::cine(bool on)
+{
+    if (on && m_grid->activeSlice()->stack().count > 1)
+        m_cine->start();
+    else
+        m_cine->stop();
+}
+
+void ReadPanel::openMenu(const QPoint& globalPosition) { m_menu->popup(globalPosition); }
+
+void ReadPanel::setTool(widgets::Gesture tool)
+{
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->setGesture(Qt::LeftButton, tool);
+    for (QAction* action : m_tools)
+        action->setChecked(action->data().toInt() == static_cast<int>(tool));
+}
+
+} // namespace hilum::panels

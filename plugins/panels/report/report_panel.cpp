@@ -1,0 +1,165 @@
+#include "plugins/panels/report/report_panel.h"
+
+#include "core/imaging/read.h"
+#include "core/services/importer.h"
+#include "core/services/task_runner.h"
+#include "widgets/shell/selection.h"
+#include "widgets/style/theme.h"
+
+#include <QLabel>
+#include <QTextBrowser>
+#include <QTextCursor>
+#include <QVBoxLayout>
+
+namespace hilum::panels {
+
+namespace {
+
+/// A report found for a study: nothing when it has none.
+struct Found {
+    bool any = false;
+    Json report;
+    std::string source;
+    std::size_t others = 0;
+};
+
+QString textOf(const Json& object, const char* key)
+{
+    const auto found = object.find(key);
+    return found != object.end() && found->is_string() ? QString::fromStdString(found->get<std::string>()) : QString();
+}
+
+} // namespace
+
+ReportPanel::ReportPanel(const widgets::PanelContext& context, QWidget* parent)
+    : Panel(parent), m_context(context), m_heading(new QLabel(this)), m_text(new QTextBrowser(this))
+{
+    m_heading->setObjectName(QStringLiteral("reportHeading"));
+    m_heading->setWordWrap(true);
+    m_heading->setFont(widgets::theme::smallFont());
+    m_text->setObjectName(QStringLiteral("reportText"));
+    m_text->setOpenLinks(false);
+    m_text->setFrameShape(QFrame::NoFrame);
+    auto* rows = new QVBoxLayout(this);
+    rows->setContentsMargins(8, 8, 8, 8);
+    rows->addWidget(m_heading);
+    rows->addWidget(m_text, 1);
+    widgets::Selection* selection = context.services.selection;
+    connect(selection, &widgets::Selection::seriesChanged, this, &ReportPanel::follow);
+    connect(selection, &widgets::Selection::reportRequested, this, &ReportPanel::read);
+    showNone(tr("No image is open."));
+    follow();
+}
+
+ReportPanel::~ReportPanel() = default;
+
+void ReportPanel::showNone(const QString& sentence)
+{
+    m_heading->setText(sentence);
+    m_text->clear();
+}
+
+void ReportPanel::showReport(const Json& report, const QString& source)
+{
+    QStringList heading{source};
+    if (const QString date = textOf(report, "date"); !date.isEmpty())
+        heading << date;
+    if (report.contains("verified") && report["verified"].is_boolean())
+        heading << (report["verified"].get<bool>() ? tr("verified") : tr("not verified"));
+    heading.removeAll(QString());
+    m_heading->setText(heading.join(QStringLiteral(" · ")));
+    m_text->clear();
+    QTextCursor cursor(m_text->document());
+    QTextCharFormat plain, title, section;
+    title.setFont(widgets::theme::headingFont());
+    section.setFontWeight(QFont::Bold);
+    QTextBlockFormat block, spaced;
+    spaced.setTopMargin(10);
+    bool first = true;
+    const auto add = [&](const QString& text, const QTextCharFormat& how, const QTextBlockFormat& gap) {
+        if (text.isEmpty())
+            return;
+        if (first) {
+            cursor.setBlockFormat(gap);
+            cursor.setCharFormat(how);
+            first = false;
+        } else {
+            cursor.insertBlock(gap, how);
+        }
+        cursor.insertText(text, how); // plain text: nothing in a report is markup
+    };
+    add(textOf(report, "title"), title, block);
+    if (const auto sections = report.find("sections"); sections != report.end() && sections->is_array())
+        for (const Json& part : *sections) {
+            add(textOf(part, "title"), section, spaced);
+            add(textOf(part, "text").trimmed(), plain, block);
+        }
+    m_text->moveCursor(QTextCursor::Start);
+}
+
+void ReportPanel::read(const project::SeriesRow& row)
+{
+    const quint64 number = ++m_request;
+    m_context.services.runner->run<Json>(
+        this, [row](const Work&) { return imaging::readReport(services::itemOf(row)); },
+        [this, number, row](Result<Json> report) {
+            if (number != m_request)
+                return;
+            if (report)
+                showReport(*report, QString::fromStdString(row.description));
+            else
+                showNone(QString::fromStdString(report.error().sentence()));
+        });
+}
+
+void ReportPanel::follow()
+{
+    const auto& series = m_context.services.selection->series();
+    if (!series || !m_context.services.library) {
+        m_study = 0;
+        ++m_request;
+        return showNone(tr("No image is open."));
+    }
+    if (series->study == m_study)
+        return; // another series of the study: the report stays
+    m_study = series->study;
+    const quint64 number = ++m_request;
+    m_context.services.runner->run<Found>(
+        this,
+        [library = m_context.services.library, study = m_study](const Work& work) -> Result<Found> {
+            Found found;
+            constexpr std::int64_t Page = 2000;
+            for (std::int64_t offset = 0; !work.cancelled(); offset += Page) {
+                HILUM_TRY(const auto rows, library->list({.search = {}, .limit = Page, .offset = offset}));
+                for (const project::SeriesRow& row : rows) {
+                    if (row.study != study || row.kind != "report")
+                        continue;
+                    if (found.any) {
+                        ++found.others;
+                        continue;
+                    }
+                    HILUM_TRY(const auto complete, library->series(row.id));
+                    HILUM_TRY(found.report, imaging::readReport(services::itemOf(complete)));
+                    found.any = true;
+                    found.source = row.description;
+                }
+                if (static_cast<std::int64_t>(rows.size()) < Page)
+                    break;
+            }
+            return found;
+        },
+        [this, number](Result<Found> found) {
+            if (number != m_request)
+                return;
+            if (!found)
+                return showNone(QString::fromStdString(found.error().sentence()));
+            if (!found->any)
+                return showNone(tr("No report in this study."));
+            QString source = QString::fromStdString(found->source);
+            if (found->others > 0)
+                source += tr(" (%n more in this study)", nullptr, static_cast<int>(found->others));
+            showReport(found->report, source);
+        });
+}
+
+} // namespace hilum::panels

@@ -1,0 +1,171 @@
+#include "tests/support/compare.h"
+#include "tests/widgets/letter_phantom.h"
+#include "widgets/viewer/render_volume.h"
+#include "widgets/viewer/viewport_grid.h"
+#include "widgets/viewer/vtk_volume.h"
+
+#include <QSignalSpy>
+
+#include <vtkImageData.h>
+
+#include <cmath>
+
+using namespace hilum;
+using namespace hilum::widgets;
+
+class TestVolumeView : public QObject {
+    Q_OBJECT
+    const tests::LetterPhantom m_phantom;
+
+    /// Centre of mass of bright pixels, relative to the picture's size.
+    static QPointF brightCentre(const QImage& picture, int above)
+    {
+        double x = 0, y = 0, n = 0;
+        for (int j = 0; j < picture.height(); ++j)
+            for (int i = 0; i < picture.width(); ++i)
+                if (qGray(picture.pixel(i, j)) > above) {
+                    x += i + 0.5;
+                    y += j + 0.5;
+                    ++n;
+                }
+        return n == 0 ? QPointF(-1, -1) : QPointF(x / n / picture.width(), y / n / picture.height());
+    }
+
+private Q_SLOTS:
+    void vtkSharesTheVoxelsAndKeepsThemAlive()
+    {
+        for (const Geometry& g : tests::all48()) {
+            vtkSmartPointer<vtkImageData> image;
+            const void* voxels = nullptr;
+            {
+                const imaging::Volume volume = m_phantom.volume(g);
+                voxels = volume.visit([](auto v) { return static_cast<const void*>(v.data()); });
+                image = toVtk(volume);
+            }
+            QCOMPARE(static_cast<const void*>(image->GetScalarPointer()), voxels); // no copy
+            for (const Index3& index : {Index3{0, 0, 0}, Index3{3, 5, 2}, Index3{g.size[0] - 1, g.size[1] - 1, g.size[2] - 1}}) {
+                const int ijk[3] = {static_cast<int>(index[0]), static_cast<int>(index[1]), static_cast<int>(index[2])};
+                double place[3];
+                image->TransformIndexToPhysicalPoint(ijk, place);
+                const Vec3 expected = g.indexToWorld({double(ijk[0]), double(ijk[1]), double(ijk[2])});
+                QVERIFY(norm(Vec3{place[0], place[1], place[2]} - expected) < 1e-9);
+                // the volume is gone, its voxels are not
+                QCOMPARE(image->GetScalarComponentAsDouble(ijk[0], ijk[1], ijk[2], 0), double(m_phantom.at(expected)));
+            }
+        }
+    }
+
+    void renderVolumeStandsUprightInAll48Orientations()
+    {
+        for (const Geometry& g : tests::all48()) {
+            const RenderVolume ready = renderVolume(m_phantom.volume(g), 1 << 30);
+            QVERIFY((ready.factors == std::array<std::int64_t, 3>{1, 1, 1}));
+            QVERIFY((ready.geometry.size == Index3{30, 32, 25}));
+            QVERIFY(orthonormalError(ready.geometry.direction) < 1e-12 && determinant(ready.geometry.direction) > 0.99);
+            std::size_t n = 0;
+            for (std::int64_t k = 0; k < 25; ++k)
+                for (std::int64_t j = 0; j < 32; ++j)
+                    for (std::int64_t i = 0; i < 30; ++i)
+                        QCOMPARE(ready.voxels[n++], m_phantom.at(ready.geometry.indexToWorld({double(i), double(j), double(k)})));
+        }
+    }
+
+    void decimationKeepsThePlace()
+    {
+        // a linear function averages to itself at the centre of the block
+        for (const Geometry& g : {tests::all48()[0], tests::all48()[29], tests::all48()[47]}) {
+            imaging::ImageHeader header;
+            header.geometry = g;
+            header.unit = imaging::Unit::Hu;
+            std::vector<float> voxels;
+            for (std::int64_t k = 0; k < g.size[2]; ++k)
+                for (std::int64_t j = 0; j < g.size[1]; ++j)
+                    for (std::int64_t i = 0; i < g.size[0]; ++i) {
+                        const Vec3 p = g.indexToWorld({double(i), double(j), double(k)});
+                        voxels.push_back(static_cast<float>(10 * p[0] - 7 * p[1] + 3 * p[2]));
+                    }
+            const RenderVolume ready = renderVolume(imaging::Volume(header, voxels), 4000);
+            QVERIFY(ready.geometry.voxelCount() <= 4000);
+            QVERIFY(ready.factors[0] >= 2);
+            for (const Index3& at : {Index3{0, 0, 0}, Index3{3, 2, 4}}) {
+                const Vec3 p = ready.geometry.indexToWorld({double(at[0]), double(at[1]), double(at[2])});
+                const auto n = static_cast<std::size_t>((at[2] * ready.geometry.size[1] + at[1]) * ready.geometry.size[0] + at[0]);
+                QVERIFY(std::abs(ready.voxels[n] - (10 * p[0] - 7 * p[1] + 3 * p[2])) <= 0.51); // rounded to 16 bits
+            }
+        }
+    }
+
+    void letterIsOnTheRightAndReadableIn3d()
+    {
+        for (const std::size_t which : {0u, 13u, 47u}) {
+            VolumeView view;
+            view.resize(220, 200);
+            view.setPreset(RenderPreset::Bone);
+            view.setVolume(m_phantom.volume(tests::all48()[which]));
+            view.show();
+            QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+            const QImage picture = view.picture();
+            QCOMPARE(picture.size(), view.size());
+            const QPointF front = brightCentre(picture, 110);
+            QVERIFY2(front.x() > 0.5, "nothing bright, or on the wrong side");
+            // from the back the letter lies on the left
+            view.turn(3.14159265358979, 0);
+            view.setPreset(RenderPreset::Bone);
+            QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+            const QPointF back = brightCentre(view.picture(), 110);
+            QVERIFY(back.x() > 0 && std::abs(front.x() + back.x() - 1) < 0.15);
+            QVERIFY(norm(view.right() - Vec3{-1, 0, 0}) < 1e-6);
+        }
+    }
+
+    void gridShowsVolumesInFourViewsAndFlatImagesInOne()
+    {
+        auto state = std::make_shared<view::ViewerState>();
+        ViewportGrid grid(state);
+        grid.resize(400, 300);
+        const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
+        grid.setVolume(volume, {{400, 40}, {}, false, {}});
+        grid.show();
+        QVERIFY(!grid.isFlat());
+        const auto visible = [&] {
+            return QList<bool>{grid.slice(0)->isVisible(), grid.slice(1)->isVisible(), grid.slice(2)->isVisible(), grid.volumeView()->isVisible()};
+        };
+        QCOMPARE(visible(), (QList<bool>{true, true, true, true}));
+        // axial · sagittal / coronal · 3-D
+        QVERIFY(grid.slice(0)->x() < grid.slice(1)->x() && grid.slice(0)->y() == grid.slice(1)->y());
+        QVERIFY(grid.slice(2)->y() > grid.slice(0)->y() && grid.volumeView()->x() == grid.slice(1)->x());
+        QTest::mouseDClick(grid.slice(2), Qt::LeftButton, {}, {20, 20});
+        QCOMPARE(visible(), (QList<bool>{false, false, true, false}));
+        QCOMPARE(grid.slice(2)->size(), grid.size());
+        QTest::mouseDClick(grid.slice(2), Qt::LeftButton, {}, {20, 20});
+        QCOMPARE(visible(), (QList<bool>{true, true, true, true}));
+        state->layout.set(view::Layout::OneByTwo);
+        QCOMPARE(visible().count(true), 2);
+        state->layout.set(view::Layout::Single);
+        QCOMPARE(visible().count(true), 1);
+
+        imaging::ImageHeader header;
+        header.geometry.size = {64, 48, 1};
+        header.hasPatientSpace = false;
+        grid.setVolume(imaging::Volume(header, std::vector<std::uint8_t>(64 * 48, 7)), {{255, 127.5}, {}, false, {}});
+        QVERIFY(grid.isFlat());
+        QCOMPARE(visible(), (QList<bool>{true, false, false, false}));
+        QCOMPARE(grid.slice(0)->plane(), view::Plane::Image);
+        grid.clear();
+        QVERIFY(grid.slice(0)->isEmpty());
+    }
+
+    void viewCanGoWhileItDraws()
+    {
+        for (int i = 0; i < 3; ++i) {
+            auto view = std::make_unique<VolumeView>();
+            view->resize(100, 100);
+            view->setVolume(m_phantom.volume(tests::all48()[0]));
+            view->show();
+            QTest::qWait(i * 30);
+        }
+    }
+};
+
+QTEST_MAIN(TestVolumeView)
+#include "tst_volume_view.moc"
