@@ -1,0 +1,206 @@
+#include "core/imaging/dicom_write.h"
+
+#include "core/base/guard.h"
+#include "core/imaging/dicom_put.h"
+
+#include <cmath>
+
+namespace hilum::imaging {
+
+using namespace detail;
+
+namespace {
+
+// 16-bit pixels of one slice, signed or not, as they are stored.
+template <class T> bool fits(std::span<const T> values, double low, double high)
+{
+    for (T v : values)
+        if (static_cast<double>(v) < low || static_cast<double>(v) > high)
+            return false;
+    return true;
+}
+
+void putPixels(DcmItem& item, std::int64_t columns, std::int64_t rows, int bits, bool isSigned, const char* photometric, const std::vector<std::uint16_t>& pixels)
+{
+    putShort(item, DCM_SamplesPerPixel, 1);
+    put(item, DCM_PhotometricInterpretation, photometric);
+    putShort(item, DCM_Rows, static_cast<std::uint16_t>(rows));
+    putShort(item, DCM_Columns, static_cast<std::uint16_t>(columns));
+    putShort(item, DCM_BitsAllocated, 16);
+    putShort(item, DCM_BitsStored, static_cast<std::uint16_t>(bits));
+    putShort(item, DCM_HighBit, static_cast<std::uint16_t>(bits - 1));
+    putShort(item, DCM_PixelRepresentation, isSigned ? 1 : 0);
+    if (item.putAndInsertUint16Array(DCM_PixelData, pixels.data(), pixels.size()).bad())
+        throw std::runtime_error("the pixels were not taken");
+}
+
+Status checkPicture(const Volume& image)
+{
+    const Index3& n = image.geometry().size;
+    if (image.isEmpty() || image.components() != 1)
+        return fail(ErrorCode::Unsupported, "only images with one value per pixel can be written here, not {}", image.isEmpty() ? 0 : image.components());
+    if (n[0] > 65535 || n[1] > 65535)
+        return fail(ErrorCode::TooLarge, "{} x {} pixels are more than DICOM's 65535 a side", n[0], n[1]);
+    if (std::holds_alternative<std::vector<float>>(image.voxels()))
+        return fail(ErrorCode::Unsupported, "float values cannot be written as DICOM pixels without loss");
+    return {};
+}
+
+} // namespace
+
+Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work)
+{
+    return guard("writing a series", [&]() -> Result<std::vector<DicomReference>> {
+        HILUM_TRY_STATUS(checkPicture(volume));
+        const ImageHeader& h = volume.header();
+        const Geometry& g = h.geometry;
+        HILUM_TRY_STATUS(checkGeometry(g));
+        const bool ct = h.modality == "CT";
+        if (!ct && h.modality != "MR")
+            return fail(ErrorCode::Unsupported, "modality {} cannot be written as slices, only CT and MR", h.modality);
+        if (!h.hasPatientSpace)
+            return fail(ErrorCode::Mismatch, "an image without patient space is no {} series", h.modality);
+        const bool isSigned = volume.visit([](auto v) { return !fits(v, 0, 65535); });
+        if (isSigned && !volume.visit([](auto v) { return fits(v, -32768, 32767); }))
+            return fail(ErrorCode::Unsupported, "the values do not fit into 16 bits");
+        HILUM_TRY_STATUS(makeFolder(folder));
+        const char* sopClass = ct ? UID_CTImageStorage : UID_MRImageStorage;
+        const Vec3 row = g.direction.column(0), column = g.direction.column(1);
+        const Vec3 normal = cross(row, column);
+        const double thickness = std::abs(dot(g.spacingMm[2] * g.direction.column(2), normal));
+        std::vector<DicomReference> written;
+        const auto slice = static_cast<std::size_t>(g.size[0] * g.size[1]);
+        for (std::int64_t k = 0; k < g.size[2]; ++k) {
+            if (work.cancelled())
+                return fail(ErrorCode::Cancelled, "stopped while writing a series");
+            DcmFileFormat format;
+            DcmDataset& d = *format.getDataset();
+            const std::string uid = uidFromText(std::format("{} slice {}", series.seriesUid, k));
+            putCommon(d, study, series, sopClass, uid, h.modality.c_str());
+            put(d, DCM_BodyPartExamined, series.bodyPart);
+            put(d, DCM_PatientPosition, "HFS");
+            put(d, DCM_InstanceNumber, std::to_string(k + 1));
+            put(d, DCM_AcquisitionNumber, "1");
+            const Vec3 at = h.irregular ? h.sliceOriginsLps[static_cast<std::size_t>(k)] : g.indexToWorld({0, 0, static_cast<double>(k)});
+            put(d, DCM_ImagePositionPatient, decimals({at[0], at[1], at[2]}));
+            put(d, DCM_ImageOrientationPatient, decimals({row[0], row[1], row[2], column[0], column[1], column[2]}));
+            put(d, DCM_PixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
+            put(d, DCM_SliceThickness, decimal(thickness));
+            if (ct) {
+                put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\AXIAL");
+                put(d, DCM_KVP, "120");
+                put(d, DCM_RescaleIntercept, "0");
+                put(d, DCM_RescaleSlope, "1");
+                put(d, DCM_RescaleType, "HU");
+            } else {
+                put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\OTHER");
+                put(d, DCM_ScanningSequence, "RM");
+                put(d, DCM_SequenceVariant, "NONE");
+                put(d, DCM_ScanOptions, "");
+                put(d, DCM_MRAcquisitionType, "3D");
+                put(d, DCM_EchoTime, "");
+                put(d, DCM_RepetitionTime, "");
+                put(d, DCM_EchoTrainLength, "");
+            }
+            putWindows(d, h.windows);
+            std::vector<std::uint16_t> pixels(slice);
+            volume.visit([&](auto v) {
+                for (std::size_t i = 0; i < slice; ++i)
+                    pixels[i] = static_cast<std::uint16_t>(v[static_cast<std::size_t>(k) * slice + i]);
+            });
+            putPixels(d, g.size[0], g.size[1], 16, isSigned, "MONOCHROME2", pixels);
+            const path file = folder / std::format("IM{:04}.dcm", k + 1);
+            HILUM_TRY_STATUS(saveDicom(format, file));
+            written.push_back({sopClass, uid, series.seriesUid, study.studyUid, file});
+            work.progress(k + 1, g.size[2], "writing slices");
+        }
+        return written;
+    });
+}
+
+Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& study, const DicomSeriesInfo& series, const path& file, const RadiographWriteOptions& options)
+{
+    return guard("writing a radiograph", [&]() -> Result<DicomReference> {
+        HILUM_TRY_STATUS(checkPicture(film));
+        const Geometry& g = film.geometry();
+        if (g.size[2] != 1)
+            return fail(ErrorCode::Mismatch, "a radiograph has one slice, not {}", g.size[2]);
+        if (!film.visit([](auto v) { return fits(v, 0, 65535); }))
+            return fail(ErrorCode::Unsupported, "the values of a radiograph must lie in 0 to 65535");
+        double high = 0;
+        film.visit([&](auto v) { for (auto x : v) high = std::max(high, static_cast<double>(x)); });
+        int bits = 12;
+        while (high >= static_cast<double>(1 << bits))
+            ++bits;
+        const int top = (1 << bits) - 1;
+        const char* sopClass = options.forProcessing ? UID_DigitalXRayImageStorageForProcessing : UID_DigitalXRayImageStorageForPresentation;
+        DcmFileFormat format;
+        DcmDataset& d = *format.getDataset();
+        const std::string uid = uidFromText(std::format("{} film {}", series.seriesUid, options.viewPosition));
+        putCommon(d, study, series, sopClass, uid, "DX");
+        put(d, DCM_PresentationIntentType, options.forProcessing ? "FOR PROCESSING" : "FOR PRESENTATION");
+        put(d, DCM_InstanceNumber, "1");
+        put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\");
+        put(d, DCM_AcquisitionDate, study.date);
+        put(d, DCM_AcquisitionTime, study.time);
+        put(d, DCM_BodyPartExamined, series.bodyPart);
+        put(d, DCM_ImageLaterality, "U");
+        putCode(d, DCM_AnatomicRegionSequence, "51185008", "SCT", "Chest");
+        const auto& letters = film.header().patientOrientation;
+        put(d, DCM_PatientOrientation, letters[0].empty() ? "L\\F" : letters[0] + "\\" + letters[1]);
+        put(d, DCM_ViewPosition, options.viewPosition);
+        DcmItem* view = nullptr;
+        const bool ap = options.viewPosition == "AP", pa = options.viewPosition == "PA";
+        if (pa || ap) {
+            putCode(d, DCM_ViewCodeSequence, pa ? "399348003" : "399173006", "SCT", pa ? "postero-anterior" : "antero-posterior");
+            if (d.findAndGetSequenceItem(DCM_ViewCodeSequence, view).good() && view)
+                view->insertEmptyElement(DCM_ViewModifierCodeSequence);
+        }
+        put(d, DCM_PositionerType, "NONE");
+        put(d, DCM_DetectorType, "DIRECT");
+        put(d, DCM_ImagerPixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
+        put(d, DCM_PixelIntensityRelationship, "LOG");
+        // LOG: the value rises with the exposure (sign 1) or falls; white is little exposure in what MONOCHROME2 stores here
+        if (d.putAndInsertSint16(DCM_PixelIntensityRelationshipSign, options.monochrome1 ? 1 : -1).bad())
+            throw std::runtime_error("PixelIntensityRelationshipSign");
+        put(d, DCM_RescaleIntercept, "0");
+        put(d, DCM_RescaleSlope, "1");
+        put(d, DCM_RescaleType, "US");
+        put(d, DCM_PresentationLUTShape, options.monochrome1 ? "INVERSE" : "IDENTITY");
+        put(d, DCM_LossyImageCompression, "00");
+        put(d, DCM_BurnedInAnnotation, "NO");
+        put(d, DCM_AcquisitionDeviceProcessingDescription, "made by projecting a made-up CT");
+        d.insertEmptyElement(DCM_AcquisitionContextSequence);
+        if (options.voiLut) {
+            const VoiLut& lut = *options.voiLut;
+            DcmItem* item = nullptr;
+            if (d.findOrCreateSequenceItem(DCM_VOILUTSequence, item, -2).bad())
+                throw std::runtime_error("VOILUTSequence");
+            const std::uint16_t descriptor[3] = {static_cast<std::uint16_t>(lut.table.size() == 65536 ? 0 : lut.table.size()), static_cast<std::uint16_t>(lut.firstValue), static_cast<std::uint16_t>(lut.bits)};
+            item->insert(new DcmUnsignedShort(DcmTag(DCM_LUTDescriptor, EVR_US)), true);
+            item->putAndInsertUint16Array(DcmTag(DCM_LUTDescriptor, EVR_US), descriptor, 3);
+            put(*item, DCM_LUTExplanation, lut.name);
+            item->putAndInsertUint16Array(DcmTag(DCM_LUTData, EVR_OW), lut.table.data(), lut.table.size());
+        } else if (!options.forProcessing) {
+            auto windows = film.header().windows;
+            if (windows.empty())
+                windows = {{.centre = (top + 1) / 2.0, .width = top + 1.0, .name = "Standard", .shape = Window::Shape::Linear}};
+            if (options.monochrome1)
+                for (Window& w : windows)
+                    w.centre = top + 1 - w.centre; // the linear function takes C - 0.5 as its middle (PS3.3 C.11.2.1.2)
+            putWindows(d, windows);
+        }
+        std::vector<std::uint16_t> pixels;
+        pixels.reserve(static_cast<std::size_t>(g.voxelCount()));
+        film.visit([&](auto v) {
+            for (auto x : v)
+                pixels.push_back(static_cast<std::uint16_t>(options.monochrome1 ? top - static_cast<int>(x) : static_cast<int>(x)));
+        });
+        putPixels(d, g.size[0], g.size[1], bits, false, options.monochrome1 ? "MONOCHROME1" : "MONOCHROME2", pixels);
+        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
+        HILUM_TRY_STATUS(saveDicom(format, file));
+        return DicomReference{sopClass, uid, series.seriesUid, study.studyUid, file};
+    });
+}
+
+} // namespace hilum::imaging
