@@ -94,6 +94,9 @@ public:
     /// so the caller asks for the layers' softmax matrices one by one. Grid shape of the tokens without class token.
     /// Methods without transformer return an empty vector.
     virtual std::vector<at::Tensor> attentionLayers(const TensorMap& /*item*/) { return {}; } // each [heads, tokens, tokens]
+    /// Gradient of half the squared length of one output token (before the final normalisation) with respect to the matrices of
+    /// attentionLayers: what gradient-weighted rollout needs. \param query token index, class token counted.
+    virtual std::vector<at::Tensor> attentionGradients(const TensorMap& /*item*/, std::int64_t /*query*/) { return {}; }
     virtual std::vector<std::int64_t> tokenGrid() const { return {}; }
     virtual bool hasClassToken() const { return false; }
 

@@ -50,6 +50,11 @@ MaskedAutoencoder::MaskedAutoencoder(const MaskedAutoencoderSizes& sizes, const 
 
 at::Tensor MaskedAutoencoder::encode(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps) const
 {
+    return m_norm->forward(encodeTokens(image, keep, taps));
+}
+
+at::Tensor MaskedAutoencoder::encodeTokens(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps) const
+{
     const std::int64_t side = m_sizes.imageSize;
     TORCH_CHECK(image.dim() == 4 && image.size(1) == m_sizes.channels && image.size(2) == side && image.size(3) == side, "images of shape ",
         image.sizes(), " where [B, ", m_sizes.channels, ", ", side, ", ", side, "] is expected");
@@ -59,7 +64,7 @@ at::Tensor MaskedAutoencoder::encode(const at::Tensor& image, const at::Tensor& 
         positions = takeTokens(positions, keep);
     const at::Tensor tokens = m_patchEmbed->forward(image, keep) + positions;              // [B, K, D]
     const at::Tensor first = (m_classToken + m_positions.slice(1, 0, 1)).expand({batch, -1, -1}); // [B, 1, D]
-    return m_norm->forward(m_blocks->forward(at::cat({first, tokens}, 1), taps));
+    return m_blocks->forward(at::cat({first, tokens}, 1), taps);
 }
 
 at::Tensor MaskedAutoencoder::decode(const at::Tensor& latent, const TokenMask& mask) const

@@ -38,6 +38,9 @@ public:
     /// \param taps receives the attention of each block [B, heads, 1 + K, 1 + K] \return [B, 1 + K, D]
     at::Tensor encode(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps = nullptr) const;
 
+    /// The same before the final normalisation.
+    at::Tensor encodeTokens(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps = nullptr) const;
+
     /// Predicted pixels of every patch. \param latent [B, 1 + K, D] \return [B, N, p * p * C], in the type of the products
     at::Tensor decode(const at::Tensor& latent, const TokenMask& mask) const;
 

@@ -3,8 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/learning/describe.h"
-
-#include <torch/cuda.h>
+#include "core/learning/device.h"
 
 #include <algorithm>
 
@@ -92,17 +91,11 @@ Result<Placement> choosePlacement(const std::string& device, const std::string& 
 {
     if (!isDeviceName(device))
         return fail(ErrorCode::Usage, "device \"{}\" is none of auto, cpu, cuda, cuda:N", device);
+    HILUM_TRY(const ComputeChoice choice, chooseCompute(device, dtype));
     Placement placement;
-    const bool available = torch::cuda::is_available();
-    if (device.starts_with("cuda") && !available)
-        return fail(ErrorCode::Device, "{} was asked for and there is no usable NVIDIA GPU here", device);
-    if (device.starts_with("cuda") || (device == "auto" && available)) {
-        placement.device = at::Device(device.contains(':') ? device : "cuda:0");
-        // the type of the count differs between LibTorch 2.11 and 2.14
-        if (const auto count = static_cast<int>(torch::cuda::device_count()); static_cast<int>(placement.device.index()) >= count)
-            return fail(ErrorCode::Device, "{} was asked for and this computer has {} GPU{}", device, count, count == 1 ? "" : "s");
-    }
-    placement.dtype = dtype == "bfloat16" || (dtype == "auto" && placement.device.is_cuda()) ? at::kBFloat16 : at::kFloat;
+    placement.device = choice.device;
+    placement.dtype = choice.dtype;
+    placement.attention = std::string(name(choice.attention));
     return placement;
 }
 

@@ -1,0 +1,55 @@
+#include "app/worker/commands/commands.h"
+#include "app/worker/step_bench.h"
+#include "core/base/numbers.h"
+
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+
+namespace hilum::worker {
+
+Command benchCommand()
+{
+    struct Arguments {
+        BenchRequest request;
+        std::string options = "{}", device = "auto", dtype = "auto", attention = "auto";
+        int threads = 0;
+        bool json = false, noProducts = false;
+    };
+    return {"bench", "Times whole training steps on made-up input: how long a job will take here.", [](CLI::App& app) -> std::function<Status()> {
+        auto a = std::make_shared<Arguments>();
+        app.add_option("--method", a->request.method, "Method")->required();
+        app.add_option("--preset", a->request.preset, "Preset; the method's first when left out");
+        app.add_option("--options", a->options, "JSON object of option values that differ from the preset");
+        app.add_option("--batch", a->request.batch, "Images a step; the preset's when left out")->check(CLI::Range(1, 65536));
+        app.add_option("--steps", a->request.steps, "Timed steps, after two to warm up")->check(CLI::Range(1, 100000))->capture_default_str();
+        app.add_option("--dtype", a->dtype, "auto, float32 or bfloat16")->capture_default_str();
+        app.add_option("--attention", a->attention, "auto, plain or fused")->capture_default_str();
+        app.add_option("--device", a->device, "auto, cpu or cuda:N")->capture_default_str();
+        app.add_option("--threads", a->threads, "Compute threads; 0 takes all")->check(CLI::Range(0, 1024));
+        app.add_flag("--no-products", a->noProducts, "Leaves out the matrix products alone");
+        app.add_flag("--json", a->json, "One JSON document on standard output");
+        return [a]() -> Status {
+            learning::keepFreedMemory();
+            if (a->threads > 0)
+                at::set_num_threads(a->threads);
+            HILUM_TRY(a->request.options, parseJson(a->options));
+            a->request.products = !a->noProducts;
+            HILUM_TRY(const learning::ComputeChoice compute, learning::chooseCompute(a->device, a->dtype, a->attention));
+            learning::MethodRegistry registry;
+            learning::registerBuiltinMethods(registry);
+            HILUM_TRY(const Json out, benchSteps(registry, a->request, compute));
+            const std::string text = a->json ? out.dump(1)
+                                             : std::format("{} {}: {} images/s at batch {} ({}, {}, {} attention, {} threads, {})", a->request.method, a->request.preset,
+                                                   fixed(out.at("images_per_s"), 2), out.at("batch").get<std::int64_t>(), out.at("device").get<std::string>(),
+                                                   out.at("dtype").get<std::string>(), out.at("attention").get<std::string>(), out.at("threads").get<int>(),
+                                                   byteSize(out.at("memory_bytes").get<std::uint64_t>()));
+            std::fputs((text + "\n").c_str(), stdout);
+            return {};
+        };
+    }, /*reportsErrorsAsJson=*/false};
+}
+
+} // namespace hilum::worker

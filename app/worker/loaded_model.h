@@ -1,0 +1,49 @@
+#pragma once
+
+#include "core/base/paths.h"
+#include "core/learning/device.h"
+#include "core/learning/method.h"
+
+#include <optional>
+
+namespace hilum::worker {
+
+/// A model that answers: weights on a device, and what is kept of the image whose attention was prepared.
+///
+/// Requests are the fields of the serving protocol (resources/docs/dev/worker_protocol.md); tensors travel as safetensors files.
+class LoadedModel {
+public:
+    /// \param fields `model` (a file, a run or a checkpoint folder), or `method`, `preset`, `options`, `seed` for untrained weights.
+    /// Usage when neither or both are there; the errors of model files.
+    static Result<LoadedModel> load(const learning::MethodRegistry& registry, const Json& fields, const learning::ComputeChoice& compute);
+
+    /// Method, options, pipeline, token grid, layers, heads, licence, weights digest, step: the answer of `load`.
+    const Json& metadata() const { return m_metadata; }
+
+    /// `request` file, `seed`, overrides of method options, `out` file. \return {"out", "numbers", "provenance"}
+    Result<Json> reconstruct(const Json& fields);
+    /// `request` file. Keeps every layer's matrices. \return {"layers", "heads", "tokens", "grid", "bytes"}
+    Result<Json> prepareAttention(const Json& fields);
+    /// `kind_of`, `layer`, `head`, `query`, `out` file. \return {"out", "numbers", "provenance"}; Usage when nothing was prepared.
+    Result<Json> attention(const Json& fields);
+
+private:
+    struct Prepared {
+        learning::TensorMap item;
+        std::vector<at::Tensor> layers; ///< [heads, T, T]
+        std::vector<at::Tensor> means;  ///< [1, T, T] float32, the heads' mean: what rollout reads
+        Json input;                     ///< digest of the image
+    };
+    Json provenance(const std::string& kind, std::uint64_t seed, const Json& request, const Json& input) const;
+
+    std::unique_ptr<learning::PretrainingMethod> m_method;
+    Json m_schema; // of the method's options
+    Json m_metadata;
+    Json m_device;
+    std::optional<Prepared> m_prepared;
+};
+
+/// The arrays of a request file. Mismatch when there is no `image`.
+Result<learning::TensorMap> readRequest(const path& file);
+
+} // namespace hilum::worker

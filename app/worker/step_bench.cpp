@@ -1,0 +1,105 @@
+#include "app/worker/step_bench.h"
+
+#include "core/learning/data/loader.h"
+#include "core/learning/describe.h"
+#include "core/learning/products.h"
+#include "core/learning/train/optimizer.h"
+#include "core/learning/train/placement.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace hilum::worker {
+
+using namespace hilum::learning;
+
+namespace {
+
+/// A made-up case as a cache would hold it: noise, and a region in the middle.
+TensorMap madeUpCase(const Json& pipeline, Rng rng)
+{
+    const std::int64_t h = pipeline.at("size").at(0), w = pipeline.at("size").at(1);
+    at::Tensor image = at::empty({1, h, w}, at::kUInt16);
+    auto* values = image.mutable_data_ptr<std::uint16_t>();
+    for (std::int64_t i = 0; i < h * w; ++i)
+        values[i] = static_cast<std::uint16_t>(rng.bits());
+    at::Tensor region = at::zeros({h, w}, at::kByte);
+    region.slice(0, h / 4, 3 * h / 4).slice(1, w / 8, 3 * w / 4).fill_(1);
+    return {{"image", image}, {"region", region}};
+}
+
+void wait(const at::Tensor& loss)
+{
+    (void)loss.item<double>();
+}
+
+} // namespace
+
+Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& request, const ComputeChoice& compute)
+{
+    HILUM_TRY(const MethodEntry* entry, registry.find(request.method));
+    HILUM_TRY(const Json options, completeOptions(*entry, request.preset, request.options));
+    if (entry->info.input != "radiograph")
+        return fail(ErrorCode::Unsupported, "no made-up input for method {} ({}) yet", request.method, entry->info.input);
+    const auto method = entry->make(options, Rng(0).fork("initialisation"));
+    method->trainable().to(compute.device);
+    method->trainable().train();
+    const std::int64_t batch = request.batch > 0 ? request.batch : options.value("batch", std::int64_t{1});
+
+    const auto maker = method->viewMaker();
+    std::vector<TensorMap> cases;
+    for (std::int64_t b = 0; b < batch; ++b)
+        cases.push_back(maker->makePlainView(madeUpCase(method->inputPipeline(), Rng(1).fork(static_cast<std::uint64_t>(b)))));
+    const TensorMap views = toDevice(stackViews(cases), compute.device);
+    Placement placement;
+    placement.device = compute.device;
+    placement.dtype = compute.dtype;
+    AdamW optimizer(method->trainable(), options.value("beta1", 0.9), options.value("beta2", 0.95), options.value("epsilon", 1e-8));
+    const double clip = options.value("clip_norm", 0.0), rate = 1e-5, decay = options.value("weight_decay", 0.05);
+    const ClipKind clipKind = options.value("clip_kind", "") == "per-tensor" ? ClipKind::PerTensor : ClipKind::Global;
+
+    const auto gradients = [&](std::int64_t step) {
+        StepOutput out;
+        {
+            const PrecisionScope precision(placement);
+            out = method->step(views, Rng(2).fork(static_cast<std::uint64_t>(step)));
+        }
+        out.loss.backward();
+        return out.loss;
+    };
+    std::vector<double> seconds;
+    std::vector<double> losses;
+    for (std::int64_t step = 0; step < request.steps + 2; ++step) {
+        const auto start = std::chrono::steady_clock::now();
+        const at::Tensor loss = gradients(step);
+        if (clip > 0)
+            optimizer.clipGradients(clip, clipKind);
+        optimizer.step(rate, decay);
+        optimizer.zeroGradients();
+        wait(loss);
+        losses.push_back(loss.item<double>());
+        if (step >= 2)
+            seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    const MemoryReport memory = memoryReport(compute.device);
+    std::vector<double> sorted = seconds;
+    std::sort(sorted.begin(), sorted.end());
+    const double median = sorted[sorted.size() / 2];
+    Json out = {{"schema", "hilum.bench/1"}, {"method", request.method}, {"preset", request.preset}, {"batch", batch}, {"device", compute.device.str()},
+        {"dtype", placement.dtypeName()}, {"attention", std::string(name(compute.attention))}, {"threads", at::get_num_threads()},
+        {"images_per_s", static_cast<double>(batch) / median}, {"best_images_per_s", static_cast<double>(batch) / sorted.front()}, {"seconds_all", seconds},
+        {"memory_bytes", memory.peakBytes()}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()},
+        {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"measurement", compute.measurement}};
+    if (request.products) {
+        const ProductRecord record = ProductRecord::of([&] { wait(gradients(0)); });
+        optimizer.zeroGradients();
+        out["products_images_per_s"] = static_cast<double>(batch) / record.seconds(compute.device);
+        out["products_gflop"] = record.operations() * 1e-9;
+    }
+    return out;
+}
+
+} // namespace hilum::worker

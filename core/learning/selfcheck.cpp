@@ -1,0 +1,121 @@
+#include "core/learning/selfcheck.h"
+
+#include "core/learning/losses/masked_error.h"
+#include "core/learning/nn/init.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+#include <format>
+#include <functional>
+
+namespace hilum::learning {
+
+namespace {
+
+at::Tensor drawn(at::IntArrayRef shape, std::uint64_t seed)
+{
+    at::Tensor t = at::empty(shape, at::kFloat);
+    fillNormal_(t, 1, Rng(seed));
+    return t.to(at::kDouble);
+}
+
+/// Largest difference between gradient and central differences over some elements, relative to the largest gradient.
+double gradientError(const at::Tensor& start, const std::function<at::Tensor(const at::Tensor&)>& f)
+{
+    at::Tensor x = start.clone().requires_grad_(true);
+    {
+        const at::AutoGradMode on(true);
+        f(x).backward();
+    }
+    const at::NoGradGuard noGradient;
+    const at::Tensor gradient = x.grad().flatten();
+    constexpr double Step = 1e-5; // error of h^2 and rounding of 1e-16 / h: about 1e-10
+    double worst = 0;
+    for (std::int64_t i = 0; i < start.numel(); i += 7) {
+        at::Tensor step = at::zeros({start.numel()}, at::kDouble);
+        step[i].fill_(Step);
+        const at::Tensor shaped = step.reshape(start.sizes());
+        const double numeric = (f(start + shaped) - f(start - shaped)).item<double>() / (2 * Step);
+        worst = std::max(worst, std::abs(numeric - gradient[i].item<double>()));
+    }
+    return worst / std::max(1e-12, gradient.abs().max().item<double>());
+}
+
+CheckLine gradientLine(const std::string& name, double error, double limit)
+{
+    CheckLine line{.name = name, .state = error < limit ? CheckState::Ok : CheckState::Broken,
+        .text = std::format("largest relative difference {:.1e} (limit {:.0e})", error, limit), .advice = {}, .numbers = {{"error", error}, {"limit", limit}}};
+    if (line.state == CheckState::Broken)
+        line.advice = "do not train here: this LibTorch computes wrong gradients on this processor; reinstall it, or use another version";
+    return line;
+}
+
+} // namespace
+
+Json toJson(const CheckLine& line)
+{
+    static constexpr std::array<const char*, 3> Words{"ok", "slow", "broken"};
+    return {{"name", line.name}, {"state", Words[static_cast<std::size_t>(line.state)]}, {"text", line.text}, {"advice", line.advice}, {"numbers", line.numbers}};
+}
+
+std::vector<CheckLine> checkSpeed(at::Device device)
+{
+    const ComputeMeasurement m = measureCompute(device);
+    std::vector<CheckLine> lines;
+    lines.push_back({.name = "device", .state = CheckState::Ok, .text = std::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, m.threads),
+        .advice = {}, .numbers = {{"device", device.str()}, {"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", m.threads}}});
+    CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = std::format("{:.0f} GFLOP/s", m.float32Gflops), .advice = {},
+        .numbers = {{"gflops", m.float32Gflops}}};
+    if (device.is_cpu() && m.slowBlas()) {
+        products.state = CheckState::Slow;
+        products.text += std::format(", {:.1f} a thread: this is the reference BLAS", m.float32Gflops / m.threads);
+        products.advice = "install libopenblas0-openmp: training will be a hundred times faster";
+    }
+    lines.push_back(products);
+    lines.push_back({.name = "matrix products, bfloat16", .state = CheckState::Ok,
+        .text = std::format("{:.0f} GFLOP/s: {}", m.bfloat16Gflops, m.bfloat16Pays() ? "training uses bfloat16" : "no gain here, training uses float32"), .advice = {},
+        .numbers = {{"gflops", m.bfloat16Gflops}, {"pays", m.bfloat16Pays()}}});
+    for (const auto& [type, word, plain, fused] : {std::tuple{at::kFloat, "float32", m.float32PlainMs, m.float32FusedMs}, {at::kBFloat16, "bfloat16", m.bfloat16PlainMs, m.bfloat16FusedMs}})
+        lines.push_back({.name = std::format("attention, {}", word), .state = CheckState::Ok,
+            .text = std::format("{} is used: forward and backward {:.2f} ms plain, {:.2f} ms fused", name(m.attention(type)), plain, fused), .advice = {},
+            .numbers = {{"path", std::string(name(m.attention(type)))}, {"plain_ms", plain}, {"fused_ms", fused}}});
+    return lines;
+}
+
+std::vector<CheckLine> checkGradients(at::Device device)
+{
+    std::vector<CheckLine> lines;
+    const at::Tensor target = drawn({2, 5, 12}, 1), hidden = (drawn({2, 5}, 2) > 0).to(at::kDouble);
+    lines.push_back(gradientLine("gradient of the masked error", gradientError(drawn({2, 5, 12}, 3), [&](const at::Tensor& x) { return maskedMean(patchError(x, target), hidden); }), 1e-7));
+
+    TransformerBlock block(16, 4, 2, Rng(4));
+    block.to(at::kDouble);
+    const at::Tensor weights = drawn({2, 6, 16}, 5);
+    const AttentionPath before = attentionPath(at::kCPU, at::kDouble);
+    for (const AttentionPath path : {AttentionPath::Plain, AttentionPath::Fused}) {
+        setAttentionPath(at::kCPU, at::kDouble, path);
+        lines.push_back(gradientLine(std::format("gradient of a transformer block, {} attention", name(path)),
+            gradientError(drawn({2, 6, 16}, 6), [&](const at::Tensor& x) { return (block.forward(x) * weights).sum(); }), 1e-6));
+    }
+    setAttentionPath(at::kCPU, at::kDouble, before);
+
+    if (!device.is_cpu()) {
+        const auto run = [&](at::Device where) {
+            const at::AutoGradMode on(true);
+            TransformerBlock one(64, 4, 4, Rng(7));
+            one.to(where);
+            at::Tensor x = drawn({2, 33, 64}, 8).to(where, at::kFloat).requires_grad_(true);
+            one.forward(x).square().mean().backward();
+            return x.grad().cpu();
+        };
+        const at::Tensor reference = run(at::kCPU), other = run(device);
+        const double error = ((reference - other).square().sum() / reference.square().sum()).sqrt().item<double>();
+        lines.push_back(gradientLine(std::format("{} against the CPU, float32", device.str()), error, 2e-3)); // TensorFloat-32 keeps 10 bits
+    }
+    return lines;
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,149 @@
+#include "plugins/methods/hdxray-mae/hdxray_mae_method.h"
+
+#include "core/learning/losses/masked_error.h"
+
+#include <torch/torch.h>
+
+#include <QTest>
+
+using namespace hilum;
+using namespace hilum::learning;
+
+namespace {
+
+HdxrayMaeOptions toy()
+{
+    HdxrayMaeOptions o;
+    o.image.network = {.imageSize = 64, .channels = 1, .strides = {2, 2, 1}, .tokeniserWidth = 24, .width = 96, .depth = 2, .heads = 4, .decoderWidth = 64, .decoderDepth = 1,
+        .decoderHeads = 4}; // 16 x 16 tokens of 4 pixels
+    return o;
+}
+
+TensorMap storedCase(int number)
+{
+    const at::Tensor x = at::arange(64, at::kFloat) / 63, y = x.unsqueeze(1);
+    const at::Tensor grey = 0.5 + 0.4 * at::sin(x * (3 + number) + y * (5 - number));
+    at::Tensor region = at::zeros({64, 64}, at::kByte);
+    region.slice(0, 16, 48).slice(1, 8 + number, 56).fill_(1);
+    return {{"image", (grey * 65535).round().to(at::kInt).to(at::kUInt16).unsqueeze(0)}, {"region", region}};
+}
+
+TensorMap batchOf(const HdxrayMaeMethod& method, int cases)
+{
+    const auto views = method.viewMaker();
+    std::vector<at::Tensor> images, inside;
+    for (int i = 0; i < cases; ++i) {
+        const TensorMap v = views->makePlainView(storedCase(i));
+        images.push_back(v.at("image"));
+        inside.push_back(v.at("inside"));
+    }
+    return {{"image", at::stack(images)}, {"inside", at::stack(inside)}};
+}
+
+} // namespace
+
+class TestHdxrayMae : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void learnsFourImages()
+    {
+        HdxrayMaeOptions options = toy();
+        options.image.network.strides = {4, 2, 1}; // 64 tokens
+        HdxrayMaeMethod method(options, Rng(1));
+        const TensorMap batch = batchOf(method, 4);
+        torch::optim::AdamW optimiser(method.trainable().parameters(), torch::optim::AdamWOptions(2e-3));
+        double first = 0, last = 0;
+        for (int step = 0; step < 200 && (step == 0 || last >= 0.5 * first); ++step) {
+            const StepOutput out = method.step(batch, Rng(7).fork(static_cast<std::uint64_t>(step)));
+            optimiser.zero_grad();
+            out.loss.backward();
+            optimiser.step();
+            last = out.loss.item<double>();
+            if (step == 0)
+                first = last;
+        }
+        qInfo("loss %.4f -> %.4f", first, last);
+        QVERIFY2(last < 0.5 * first, "four images are not learnt");
+    }
+
+    void countsInsideAndOutside()
+    {
+        HdxrayMaeMethod method(toy(), Rng(1));
+        const auto shown = method.reconstruct(storedCase(0), {{"seed", 3}, {"region_source", "as-released"}});
+        const Json& n = shown.numbers;
+        QCOMPARE(n.at("tokens_inside").get<int>(), 80);
+        QCOMPARE(n.at("tokens_outside").get<int>(), 176);
+        QCOMPARE(n.at("hidden_inside_tokens").get<int>(), 76);
+        QCOMPARE(n.at("hidden_outside_tokens").get<int>(), 150);
+        QCOMPARE(n.at("hidden_inside").get<double>(), 76.0 / 80);
+        QCOMPARE(n.at("hidden_fraction").get<double>(), 226.0 / 256);
+        const double loss = (76 * n.at("loss_inside").get<double>() + 150 * n.at("loss_outside").get<double>()) / 226;
+        QVERIFY(std::abs(loss - n.at("loss").get<double>()) < 1e-6);
+        QVERIFY(at::equal(shown.arrays.at("region").reshape({-1}).to(at::kBool), publishedRectangle({16, 16})));
+        const auto other = method.reconstruct(storedCase(0), {{"seed", 4}, {"region_source", "as-released"}});
+        QVERIFY(!at::equal(other.arrays.at("mask"), shown.arrays.at("mask")));
+    }
+
+    void regionComesFromTheCase()
+    {
+        HdxrayMaeMethod method(toy(), Rng(1));
+        const auto shown = method.reconstruct(storedCase(0), {{"mask_ratio_inside", 0.5}, {"mask_ratio_outside", 0.25}});
+        QCOMPARE(shown.numbers.at("tokens_inside").get<int>(), 8 * 12);
+        QCOMPARE(shown.numbers.at("hidden_inside_tokens").get<int>(), 48);
+        QCOMPARE(shown.numbers.at("hidden_outside_tokens").get<int>(), 40);
+        TensorMap bare = storedCase(0);
+        bare.erase("region");
+        QVERIFY_THROWS_EXCEPTION(c10::Error, method.reconstruct(bare, Json::object()));
+        QCOMPARE(method.inputPipeline().at("region").get<std::string>(), std::string("lung-contour"));
+    }
+
+    void cropMovesRegionWithImage()
+    {
+        HdxrayMaeOptions options = toy();
+        options.image.cropScaleMin = 1;
+        options.image.flipProbability = 1;
+        const HdxrayMaeMethod method(options, Rng(1));
+        const TensorMap plain = method.viewMaker()->makePlainView(storedCase(2)), flipped = method.viewMaker()->makeViews(storedCase(2), Rng(1));
+        QVERIFY(at::equal(flipped.at("image"), plain.at("image").flip(-1)));
+        // the region's left edge lies within a token: only whole tokens mirror exactly
+        const at::Tensor labels = storedCase(2).at("region").flip(-1).contiguous();
+        QVERIFY(at::equal(flipped.at("inside"), regionTokens(labels.unsqueeze(0), {16, 16})[0]));
+    }
+
+    void secondPassAndFrozenBiasesAreOptions()
+    {
+        HdxrayMaeOptions options = toy();
+        options.uniformPass = true;
+        options.freezeBiases = true;
+        HdxrayMaeMethod method(options, Rng(1)), plain(toy(), Rng(1));
+        const TensorMap batch = batchOf(method, 2);
+        const StepOutput both = method.step(batch, Rng(1)), one = plain.step(batch, Rng(1));
+        QVERIFY(std::abs(both.loss.item<double>() - one.loss.item<double>() - both.metrics.at("loss_uniform")) < 1e-5);
+        both.loss.backward();
+        for (const auto& p : method.trainable().named_parameters())
+            QVERIFY2(p.value().requires_grad() == (p.value().dim() > 1), p.key().c_str());
+    }
+
+    void presetsBuild()
+    {
+        MethodRegistry registry;
+        registerHdxrayMae(registry);
+        const auto entry = registry.find("hdxray-mae");
+        QVERIFY(entry.has_value());
+        Json tiny = Json::object();
+        for (const Json& field : (*entry)->info.schema)
+            tiny[field.at("key").get<std::string>()] = field.at("default");
+        auto method = (*entry)->make(tiny, Rng(0));
+        QCOMPARE(method->tokenGrid(), (std::vector<std::int64_t>{16, 16}));
+        QCOMPARE(method->inputPipeline(), (*entry)->pipelineFor(tiny));
+        for (const auto& preset : (*entry)->info.presets) {
+            Json options = tiny;
+            options.update(preset.options);
+            const Json pipeline = (*entry)->pipelineFor(options); // checks the options together
+            QCOMPARE(pipeline.at("size").at(0), options.at("image_size"));
+        }
+    }
+};
+
+QTEST_APPLESS_MAIN(TestHdxrayMae)
+#include "tst_hdxray_mae.moc"

@@ -1,0 +1,185 @@
+#include "plugins/methods/mae/mae_method.h"
+
+#include "core/base/options_json.h"
+#include "core/learning/losses/masked_error.h"
+#include "core/learning/method_options.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/torch.h>
+
+#include <QTest>
+
+using namespace hilum;
+using namespace hilum::learning;
+
+namespace {
+
+/// Width 96, 2 blocks, 64-pixel images: the toy of property 19.
+MaeOptions toy(bool normalisedTarget)
+{
+    MaeOptions o;
+    o.image.network = {.imageSize = 64, .channels = 1, .strides = {8}, .tokeniserWidth = 96, .width = 96, .depth = 2, .heads = 4, .decoderWidth = 64, .decoderDepth = 1,
+        .decoderHeads = 4};
+    o.image.normalisedTarget = normalisedTarget;
+    return o;
+}
+
+/// Four smooth pictures with an edge each, as stored in a cache.
+TensorMap storedCase(int number)
+{
+    const at::Tensor x = at::arange(64, at::kFloat) / 63, y = x.unsqueeze(1);
+    at::Tensor grey = 0.5 + 0.4 * at::sin(x * (3 + number) + y * (5 - number));
+    grey.slice(0, 10 * number, 10 * number + 16).slice(1, 8, 40) *= 0.3;
+    return {{"image", (grey * 65535).round().to(at::kInt).to(at::kUInt16).unsqueeze(0)}};
+}
+
+} // namespace
+
+class TestMae : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void learnsFourImages()
+    {
+        MaeMethod method(toy(false), Rng(1));
+        const auto views = method.viewMaker();
+        std::vector<at::Tensor> images;
+        for (int i = 0; i < 4; ++i)
+            images.push_back(views->makePlainView(storedCase(i)).at("image"));
+        const TensorMap batch{{"image", at::stack(images)}};
+        const auto run = [&](MaeMethod& m) {
+            torch::optim::AdamW optimiser(m.trainable().parameters(), torch::optim::AdamWOptions(2e-3));
+            double first = 0, last = 0;
+            for (int step = 0; step < 200 && (step == 0 || last >= 0.5 * first); ++step) {
+                const StepOutput out = m.step(batch, Rng(7).fork(static_cast<std::uint64_t>(step)));
+                optimiser.zero_grad();
+                out.loss.backward();
+                optimiser.step();
+                last = out.loss.item<double>();
+                if (step == 0)
+                    first = last;
+            }
+            return std::pair{first, last};
+        };
+        const auto [first, last] = run(method);
+        qInfo("loss %.4f -> %.4f", first, last);
+        QVERIFY2(last < 0.5 * first, "four images are not learnt");
+    }
+
+    void sameSeedSameSteps()
+    {
+        MaeMethod a(toy(true), Rng(3)), b(toy(true), Rng(3));
+        const TensorMap batch{{"image", a.viewMaker()->makePlainView(storedCase(2)).at("image").unsqueeze(0)}};
+        QVERIFY(at::equal(a.step(batch, Rng(1)).loss, b.step(batch, Rng(1)).loss));
+        QVERIFY(!at::equal(a.step(batch, Rng(1)).loss, a.step(batch, Rng(2)).loss));
+        QCOMPARE(a.step(batch, Rng(1)).metrics.at("hidden_fraction"), 0.75);
+    }
+
+    void bfloat16LossStaysNearFloat32()
+    {
+        MaeMethod method(toy(true), Rng(3));
+        const TensorMap batch{{"image", method.viewMaker()->makePlainView(storedCase(1)).at("image").unsqueeze(0)}};
+        const double exact = method.step(batch, Rng(1)).loss.item<double>();
+        at::autocast::set_autocast_enabled(at::kCPU, true);
+        at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+        const StepOutput half = method.step(batch, Rng(1));
+        at::autocast::clear_cache();
+        at::autocast::set_autocast_enabled(at::kCPU, false);
+        half.loss.backward();
+        QVERIFY(std::abs(half.loss.item<double>() / exact - 1) < 0.02); // 8 bits of mantissa
+        for (const auto& p : method.trainable().named_parameters())
+            QVERIFY2(p.value().grad().defined() && p.value().grad().scalar_type() == at::kFloat && p.value().grad().isfinite().all().item<bool>(), p.key().c_str());
+    }
+
+    void viewsDependOnTheirStreamAlone()
+    {
+        const MaeMethod method(toy(false), Rng(1));
+        const auto views = method.viewMaker();
+        const at::Tensor a = views->makeViews(storedCase(0), Rng(5).fork(1)).at("image");
+        QVERIFY(at::equal(a, views->makeViews(storedCase(0), Rng(5).fork(1)).at("image")));
+        QVERIFY(!at::equal(a, views->makeViews(storedCase(0), Rng(5).fork(2)).at("image")));
+        QCOMPARE(a.sizes().vec(), (std::vector<std::int64_t>{1, 64, 64}));
+        QVERIFY(a.min().item<double>() >= -1 && a.max().item<double>() <= 1);
+    }
+
+    void reconstructionIsUnnormalised()
+    {
+        MaeMethod method(toy(true), Rng(1));
+        // a network that predicts 0 in the normalised space shows each patch's mean
+        const torch::NoGradGuard none;
+        for (auto& p : method.trainable().named_parameters())
+            if (p.key().starts_with("decoder_pred"))
+                p.value().zero_();
+        const auto shown = method.reconstruct(storedCase(3), {{"seed", 4}});
+        const at::Tensor input = shown.arrays.at("input"), means = patchify(input.unsqueeze(0), 8).mean(-1, true).expand({-1, -1, 64});
+        QVERIFY((shown.arrays.at("reconstruction").unsqueeze(0) - unpatchify(means.contiguous(), 8, 1, {8, 8})).abs().max().item<double>() < 1e-5);
+        QVERIFY((input - storedCase(3).at("image").to(at::kFloat) / 65535).abs().max().item<double>() < 1e-6);
+        // mean squared normalised value of a patch of 64 pixels: 63/64 of the unbiased variance 1
+        QVERIFY(std::abs(shown.numbers.at("loss").get<double>() - 63.0 / 64) < 0.01);
+        QCOMPARE(shown.numbers.at("hidden_fraction").get<double>(), 0.75);
+    }
+
+    void givenMaskAndRatioAreHonoured()
+    {
+        MaeMethod method(toy(false), Rng(1));
+        TensorMap item = storedCase(0);
+        QCOMPARE(method.reconstruct(item, {{"mask_ratio", 0.5}}).numbers.at("hidden_tokens").get<int>(), 32);
+        item["mask"] = at::zeros({8, 8}, at::kByte);
+        item["mask"][2][5] = 1;
+        const auto shown = method.reconstruct(item, Json::object());
+        QVERIFY(at::equal(shown.arrays.at("mask"), item["mask"]));
+        const at::Tensor changed = (shown.arrays.at("corrupted") - shown.arrays.at("input")).abs()[0] > 1e-6;
+        QVERIFY(changed.slice(0, 16, 24).slice(1, 40, 48).any().item<bool>());
+        at::Tensor elsewhere = changed.clone();
+        elsewhere.slice(0, 16, 24).slice(1, 40, 48).fill_(false);
+        QVERIFY(!elsewhere.any().item<bool>());
+        // the number is the mean squared error of that patch, in the space of training ((x - 0.5) / 0.5)
+        const at::Tensor error = shown.arrays.at("error")[0].slice(0, 16, 24).slice(1, 40, 48);
+        QVERIFY(std::abs(shown.numbers.at("loss").get<double>() - 4 * error.square().mean().item<double>()) < 1e-5);
+        QVERIFY(std::abs(shown.arrays.at("patch_loss")[2][5].item<double>() - shown.numbers.at("loss").get<double>()) < 1e-6);
+        // the same mask on the pixel grid
+        item["mask"] = item["mask"].repeat_interleave(8, 0).repeat_interleave(8, 1);
+        QVERIFY(at::equal(method.reconstruct(item, Json::object()).arrays.at("mask"), shown.arrays.at("mask")));
+    }
+
+    void evaluationPredictsWhatTrainingDoes()
+    {
+        MaeMethod method(toy(true), Rng(1));
+        const torch::NoGradGuard none;
+        const TensorMap batch{{"image", method.viewMaker()->makePlainView(storedCase(1)).at("image").unsqueeze(0)}};
+        const auto target = method.maskedTarget(batch, Rng(2).fork("mask"));
+        const double loss = maskedMean(patchError(method.predictMasked(batch, target.mask), target.target), target.mask).item<double>();
+        QVERIFY(std::abs(loss - method.step(batch, Rng(2)).loss.item<double>()) < 1e-5);
+    }
+
+    void attentionRowsSumToOne()
+    {
+        MaeMethod method(toy(false), Rng(1));
+        const auto layers = method.attentionLayers(storedCase(0));
+        QCOMPARE(layers.size(), std::size_t(2));
+        QCOMPARE(layers[0].sizes().vec(), (std::vector<std::int64_t>{4, 65, 65}));
+        for (const at::Tensor& l : layers)
+            QVERIFY((l.sum(-1) - 1).abs().max().item<double>() < 1e-5);
+        const auto gradients = method.attentionGradients(storedCase(0), 12);
+        QCOMPARE(gradients.size(), std::size_t(2));
+        QVERIFY(gradients[0].abs().max().item<double>() > 0);
+        // in the last layer only the query's own row matters
+        at::Tensor others = gradients[1].clone();
+        others.select(1, 12).zero_();
+        QCOMPARE(others.abs().max().item<double>(), 0.0);
+    }
+
+    void wrongOptionsAreAllNamed()
+    {
+        const Json wrong = {{"image_size", 100}, {"width", 90}, {"pixel_mean", {0.1, 0.2}}};
+        try {
+            checkedOptions<MaeOptions>(wrong);
+            QFAIL("accepted");
+        } catch (const std::invalid_argument& e) {
+            for (const char* word : {"image_size = 100", "width = 90", "pixel_mean"})
+                QVERIFY2(std::string(e.what()).find(word) != std::string::npos, e.what());
+        }
+    }
+};
+
+QTEST_APPLESS_MAIN(TestMae)
+#include "tst_mae.moc"
