@@ -302,8 +302,8 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
     std::map<std::string, std::vector<Group>> series; // by everything but orientation
     std::vector<std::string> order;
     for (const Header& h : headers) {
-        // the same object twice (a copy in another folder) is read once
-        if (!h->sopInstance.empty() && !seen.insert(h->sopInstance).second)
+        // the same object twice (a copy in another folder) is read once; a damaged copy must not hide the good one
+        if (!h->sopInstance.empty() && seen.contains(h->sopInstance))
             continue;
         const ItemKind kind = kindOfClass(h->sopClass);
         if (h->pixels == PixelKind::None) {
@@ -311,6 +311,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
                 result.refused.push_back({h->file, "no_pixels", std::format("the file holds no pixel data (its {} bytes end with the header)", grouped(h->fileSize)), ErrorCode::BadData});
                 continue;
             }
+            seen.insert(h->sopInstance);
             Item item;
             describe(item, *h);
             item.kind = kind;
@@ -322,6 +323,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
         }
         if (!holdsItsPixels(*h, result))
             continue;
+        seen.insert(h->sopInstance);
         if (kind == ItemKind::Segmentation) {
             addSegmentation(h, result);
             continue;
