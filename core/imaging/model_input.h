@@ -5,6 +5,7 @@
 #include "core/imaging/chest_region.h"
 #include "core/imaging/volume.h"
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -24,11 +25,25 @@ struct ModelInput {
     std::string chain;                      ///< grey value chain, for the badge
 };
 
-/// Applies a radiograph pipeline to one slice. Area averaging when shrinking, bilinear when enlarging.
+/// A radiograph pipeline, checked.
+struct RadiographPipeline {
+    std::int64_t width = 0, height = 0;
+    enum class Resize { Stretch, Pad } resize = Resize::Stretch;
+    enum class Region { LungContour, MaskFile, Polygon, Rectangle, None } region = Region::None;
+};
+/// Options with every fault at once: kind, size, channels, resize, grey and region as in cache_format.md.
+Result<RadiographPipeline> radiographPipeline(const Json& pipeline);
+
+/// Applies a radiograph pipeline to one slice. With `stretch` the image fills the model's grid; with `pad` one scale serves both axes,
+/// the image lies in the middle and 0 around it. Regions are taken from the nearest pixel. Area averaging when shrinking, bilinear when enlarging.
 /// \param givenRegion replaces the computed region (mask file or polygon), on the image's own grid.
 Result<ModelInput> modelInput(const Volume& image, const Json& pipeline, std::int64_t slice = 0, const ChestRegion* givenRegion = nullptr);
 
-/// Writes the request file of the serving protocol: `image` U16 [1,H,W], `region` U8 [H,W] when there is one, and `mask` U8 on the token grid when given.
+/// The same for grey values that are there already.
+Result<ModelInput> modelInput(const GreyImage& grey, const Json& pipeline, const ChestRegion* givenRegion = nullptr);
+
+/// Writes the request file of the serving protocol: `image` U16 [1,H,W], `region` U8 [H,W] when there is one, and `mask` U8 [rows, columns]
+/// of the token grid `maskGrid` when given (1 = hidden).
 Status writeRequest(const ModelInput& input, const path& file, const std::vector<std::uint8_t>* mask = nullptr, std::array<std::int64_t, 2> maskGrid = {0, 0});
 
 } // namespace hilum::imaging
