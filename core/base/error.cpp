@@ -81,7 +81,7 @@ Error systemError(std::string_view doing, std::string_view path, int errnoValue)
     switch (errnoValue) {
     case ENOENT: case ENOTDIR: code = ErrorCode::NotFound; break;
     case EACCES: case EPERM: case EROFS: code = ErrorCode::AccessDenied; break;
-    case ENOSPC: case EDQUOT: code = ErrorCode::NoSpace; break;
+    case ENOSPC: case EDQUOT: case EFBIG: code = ErrorCode::NoSpace; break;
     case ENOMEM: code = ErrorCode::OutOfMemory; break;
     default: break;
     }

@@ -20,12 +20,16 @@ public:
     const path& folder() const override { return m_folder; }
     bool readOnly() const override { return m_database->readOnly(); }
 
-    Status addSeries(const std::vector<NewSeries>& series) override
+    Status addSeries(const std::vector<NewSeries>& series, std::vector<RowId>* added) override
     {
-        return m_database->write([&](SQLite::Database& db) {
+        std::vector<RowId> rows;
+        HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
             for (const NewSeries& one : series)
-                store::putSeries(db, one);
-        });
+                rows.push_back(store::putSeries(db, one));
+        }));
+        if (added)
+            added->insert(added->end(), rows.begin(), rows.end());
+        return {};
     }
 
     Status addProblems(const std::vector<ProblemRow>& problems) override

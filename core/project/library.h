@@ -62,7 +62,8 @@ public:
     virtual const path& folder() const = 0;
     virtual bool readOnly() const = 0;
 
-    virtual Status addSeries(const std::vector<NewSeries>& series) = 0; ///< same series UID or same file again: updated, not doubled
+    /// Same series UID or same file again: updated, not doubled. `added` receives the rows in the order of `series`.
+    virtual Status addSeries(const std::vector<NewSeries>& series, std::vector<RowId>* added = nullptr) = 0;
     virtual Status addProblems(const std::vector<ProblemRow>& problems) = 0;
     virtual Status clearProblems() = 0;
     virtual Result<std::vector<SeriesRow>> list(const ListRequest& request = {}) const = 0;
