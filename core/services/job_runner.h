@@ -7,7 +7,11 @@
 #include <QObject>
 #include <QString>
 
+#include <chrono>
+#include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace hilum::services {
 
@@ -42,6 +46,14 @@ struct JobRequest {
     path run;               ///< empty: in the user's data folder
 };
 
+/// How long a worker is waited for.
+struct Patience {
+    std::chrono::milliseconds silent{60000};  ///< without an event until it counts as silent
+    std::chrono::milliseconds stop{30000};    ///< from the request to stop, or its last sign of saving, to SIGKILL
+    std::chrono::milliseconds leave{10000};   ///< from its last word to SIGKILL
+    std::chrono::milliseconds look{200};      ///< between looks at processes and files
+};
+
 /// Starts, watches, cancels and resumes workers; at most one trains at a time, the others wait. Workers are separate sessions that
 /// outlive this process: they are found again through run/worker.json and their events.jsonl is tailed.
 class JobRunner : public QObject {
@@ -57,9 +69,12 @@ public:
     Status adopt(const path& run);                         ///< a run folder made elsewhere
     std::vector<JobStatus> jobs() const;
     std::optional<JobStatus> job(const std::string& id) const;
+    /// Forgets an ended job; its run folder stays.
+    Status forget(const std::string& id);
     /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
     Result<std::vector<Json>> events(const std::string& id) const;
     static Status writeJobFile(const JobRequest& request, const std::string& id, const path& run);
+    void setPatience(const Patience& patience);
 
 Q_SIGNALS:
     void jobChanged(const QString& id);

@@ -6,6 +6,7 @@
 
 #include <QObject>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -38,6 +39,8 @@ public:
     path newFile(const std::string& suffix);
     bool busy() const;
     std::int64_t pid() const;
+    void setIdleTime(std::chrono::milliseconds idle); ///< five minutes unless said otherwise
+    void stop();                                      ///< ends the process; open requests get Cancelled
 
 Q_SIGNALS:
     void modelReady(const hilum::Json& metadata);

@@ -4,12 +4,16 @@
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 
+#include <string>
+#include <vector>
+
 namespace hilum::services {
 
 struct PrepareRequest {
     std::vector<path> data;  ///< folders, files, or one CSV with a `filename` column
     std::string method;      ///< for the record
     Json pipeline;           ///< the input pipeline of the method and its options (describe's "pipeline")
+    std::int64_t shardBytes = 64 << 20; ///< aim; what is in memory at a time, and what a kill loses at most
     path out;                ///< cache folder; empty: in the user's cache, named by digest of request and files
 };
 
@@ -19,12 +23,15 @@ struct PreparedCache {
     std::int64_t cases = 0, patients = 0;
     bool patientsKnown = false;
     bool reused = false;
-    std::vector<Json> refused;
+    std::vector<Json> refused; ///< {"file","code","reason"} with the file's path; of a reused cache {"file" (keyed hash),"reason" (code)}
     std::vector<std::string> warnings;
 };
 
 /// Images -> cache (resources/docs/dev/cache_format.md), streaming, resumable. A metadata CSV in the folder with a `filename` column
-/// names the images, its `patientid` or `patient_id` the patients; DICOM names its own patients.
+/// names the images, its `patientid` or `patient_id` the patients; DICOM names its own patients. Images that cannot be used are listed and
+/// left out. The same request on unchanged files finds its cache again (`reused`); one that was stopped or killed goes on after its
+/// last whole shard. Region source `mask-file` takes masks from the table's column `mask`, or the one that the pipeline's `mask_column` names.
+/// Empty when no image is left, NoSpace before a byte is written when the disk is too small, Cancelled, Busy when another prepares there.
 Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work);
 
 /// Opens a cache: WrongVersion when another version made it, BadData when shards are missing or of a wrong size.

@@ -269,6 +269,19 @@ Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, c
     return options;
 }
 
+Result<Json> methodPipeline(const std::string& id, const Json& options)
+{
+    HILUM_TRY(const Json entry, methodEntry(id));
+    for (const Json& preset : entry.value("presets", Json::array()))
+        if (preset.contains("pipeline") && preset.contains("complete_options") && preset["complete_options"] == options)
+            return preset["pipeline"];
+    HILUM_TRY(const std::string text, workerOutput({"describe", "--method", id, "--options", jsonLine(options)}));
+    const auto described = parseJson(text);
+    if (!described || !described->is_object() || !described->contains("pipeline"))
+        return fail(ErrorCode::Protocol, "the worker does not say how method {} prepares its images", id);
+    return (*described)["pipeline"];
+}
+
 Result<Json> runWorker(const std::vector<std::string>& arguments, const std::function<void(const Json&)>& line, const std::function<bool()>& cancelled)
 {
     JsonLineReader reader;

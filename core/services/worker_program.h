@@ -20,6 +20,9 @@ Result<Json> methodEntry(const std::string& id);
 /// Complete options of a method: defaults, then preset, then settings (key=value). All faults at once.
 Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, const std::vector<std::string>& settings);
 
+/// The input pipeline that complete options of a method make: what `prepare` needs.
+Result<Json> methodPipeline(const std::string& id, const Json& options);
+
 /// What a process that ended without a last word leaves behind.
 struct ProcessEnd {
     bool known = true;        ///< false when its exit status could not be seen (it was not our child)

@@ -73,6 +73,16 @@ private Q_SLOTS:
         QCOMPARE((*options)["mask_ratio"].get<double>(), 0.5);
     }
 
+    void pipelineOfOptions()
+    {
+        const auto preset = methodPipeline("good", *methodOptions(entry(), "tiny", {}));
+        HILUM_VERIFY_OK(preset);
+        QCOMPARE((*preset)["size"], (Json{16, 16}));
+        const auto other = methodPipeline("good", *methodOptions(entry(), "tiny", {"steps=21"}));
+        HILUM_VERIFY_OK(other);
+        QCOMPARE((*other)["made_from"]["steps"].get<int>(), 21);
+    }
+
     void namesEveryWrongOptionAtOnce()
     {
         const auto options = methodOptions(entry(), "huge", {"steps=5000", "mask_ratio=often", "msk_ratio=1"});

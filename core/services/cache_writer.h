@@ -1,0 +1,40 @@
+#pragma once
+
+#include "core/services/image_list.h"
+#include "core/services/prepare.h"
+
+#include <string>
+#include <vector>
+
+namespace hilum::services {
+
+/// What one prepared image contributes to the index; `refusal` set when it could not be used.
+struct CaseRecord {
+    Json entry;    ///< {"key","patient","prefix","source_digest","notices",...} without "shard"
+    Json refusal;  ///< null, or {"file","code","reason"} with the file's path
+};
+
+/// The plan of a cache: which images, in which shards, under which names.
+struct CachePlan {
+    path folder;
+    std::string request;      ///< digest of pipeline and files: the same for the same work
+    std::string key;          ///< of keyed hashes
+    Json pipeline;
+    std::string method;
+    std::vector<ListedImage> images;
+    std::int64_t width = 0, height = 0;
+    bool hasRegion = false;
+    std::int64_t shardBytes = 64 << 20;
+
+    std::int64_t casesPerShard() const;
+    std::int64_t shardCount() const;
+    std::uintmax_t bytesNeeded() const;
+    path shardFile(std::int64_t shard) const;
+    std::string caseKey(const ListedImage& image) const;
+    std::string patientKey(const ListedImage& image) const;
+};
+
+/// Prepares the images of one shard in parallel and writes it, or finds it whole from an earlier attempt.
+Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t shard, const Work& work);
+
+} // namespace hilum::services

@@ -1,0 +1,32 @@
+#include "core/services/folder_lock.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace hilum::services {
+
+Result<FolderLock> FolderLock::take(const path& folder)
+{
+    const path file = folder / FileName;
+    const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return std::unexpected(systemError("write", file.string(), errno));
+    // where a share has no locks, the folder is taken as free: shards are written atomically and are the same whoever makes them
+    if (::flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        ::close(fd);
+        return fail(ErrorCode::Busy, "another program is writing {}", folder.string());
+    }
+    return FolderLock(fd, file);
+}
+
+FolderLock::~FolderLock()
+{
+    if (m_fd < 0)
+        return;
+    ::unlink(m_file.c_str());
+    ::close(m_fd);
+}
+
+} // namespace hilum::services

@@ -1,0 +1,185 @@
+#include "core/services/image_list.h"
+
+#include "core/services/csv_table.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+
+namespace hilum::services {
+
+namespace {
+
+bool hasEnding(const path& file, std::string_view ending)
+{
+    std::string extension = file.extension().string();
+    std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return extension == ending;
+}
+
+/// The table of a folder: the one CSV with a column `filename`, "metadata.csv" when there are several.
+Result<std::optional<path>> tableIn(const path& folder)
+{
+    std::vector<path> tables;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+        if (entry.is_regular_file() && hasEnding(entry.path(), ".csv"))
+            if (const auto table = readCsv(entry.path()); table && table->column("filename") >= 0)
+                tables.push_back(entry.path());
+    if (error)
+        return std::unexpected(systemError("read the folder", folder.string(), error.value()));
+    if (tables.empty())
+        return std::nullopt;
+    if (tables.size() == 1)
+        return tables.front();
+    std::ranges::sort(tables);
+    std::string names;
+    for (const path& table : tables) {
+        if (table.filename() == "metadata.csv")
+            return table;
+        names += (names.empty() ? "" : ", ") + table.filename().string();
+    }
+    return fail(ErrorCode::Options, "{} holds several tables with a filename column ({}): name the one that is meant", folder.string(), names);
+}
+
+/// Finds the files of a table: beside it, in `images` beside it, else anywhere below it where the name is there once.
+class FileFinder {
+public:
+    explicit FileFinder(path folder) : m_folder(std::move(folder)) {}
+    Result<path> find(const std::string& name)
+    {
+        std::error_code none; // what cannot be asked for is not there
+        for (const path& candidate : {m_folder / name, m_folder / "images" / name})
+            if (std::filesystem::is_regular_file(candidate, none))
+                return candidate;
+        if (!m_listed) {
+            m_listed = true;
+            for (std::filesystem::recursive_directory_iterator it(m_folder, std::filesystem::directory_options::skip_permission_denied, none), end; it != end; it.increment(none))
+                if (it->is_regular_file(none))
+                    m_files.emplace(it->path().filename().string(), it->path());
+        }
+        const auto [begin, end] = m_files.equal_range(path(name).filename().string());
+        const auto count = std::distance(begin, end);
+        if (count == 0)
+            return refuse(ErrorCode::NotFound, "missing", "the table names it, but it is not there");
+        if (count > 1)
+            return refuse(ErrorCode::BadData, "ambiguous", "the table names it, and {} files below the folder are called so", count);
+        return begin->second;
+    }
+
+private:
+    path m_folder;
+    bool m_listed = false;
+    std::multimap<std::string, path> m_files;
+};
+
+struct Named {
+    std::string patient;
+    path mask;
+};
+
+/// The radiographs' own files of a table, with what it says about them.
+Result<std::map<path, Named>> filesOf(const path& tableFile, const std::string& maskColumn, ImageList& out)
+{
+    HILUM_TRY(const CsvTable table, readCsv(tableFile));
+    const int fileColumn = table.column("filename");
+    if (fileColumn < 0)
+        return fail(ErrorCode::BadData, "{} has no column \"filename\"", tableFile.string());
+    int patientColumn = table.column("patientid");
+    if (patientColumn < 0)
+        patientColumn = table.column("patient_id");
+    const int masks = maskColumn.empty() ? -1 : table.column(maskColumn);
+    if (!maskColumn.empty() && masks < 0)
+        return fail(ErrorCode::Options, "{} has no column \"{}\" for the masks", tableFile.string(), maskColumn);
+    FileFinder finder(tableFile.parent_path());
+    std::map<path, Named> files;
+    for (std::size_t r = 0; r < table.rows.size(); ++r) {
+        const std::string& name = table.at(r, fileColumn);
+        if (name.empty())
+            continue;
+        const auto file = finder.find(name);
+        if (!file) {
+            out.refused.push_back({.file = tableFile.parent_path() / name, .code = file.error().reason, .reason = file.error().message, .error = file.error().code});
+            continue;
+        }
+        Named named{.patient = patientColumn < 0 ? std::string() : table.at(r, patientColumn), .mask = {}};
+        if (masks >= 0 && !table.at(r, masks).empty())
+            named.mask = finder.find(table.at(r, masks)).value_or(path());
+        if (const auto [known, fresh] = files.emplace(*file, named); !fresh && known->second.patient != named.patient)
+            return fail(ErrorCode::BadData, "{} names {} twice, for different patients", tableFile.string(), name);
+    }
+    return files;
+}
+
+path clean(const path& p)
+{
+    const path full = std::filesystem::absolute(p).lexically_normal();
+    return full.has_filename() ? full : full.parent_path();
+}
+
+} // namespace
+
+Result<ImageList> listImages(const std::vector<path>& data, const std::string& maskColumn, const Work& work)
+{
+    ImageList out;
+    std::set<std::string> names;
+    std::set<path> taken; // a file that is given twice counts once
+    bool anyTable = false;
+    for (std::size_t n = 0; n < data.size(); ++n) {
+        const path given = clean(data[n]);
+        std::error_code none; // reported as not there
+        const bool isFolder = std::filesystem::is_directory(given, none);
+        if (!isFolder && !std::filesystem::exists(given, none))
+            return fail(ErrorCode::NotFound, "{} is not there", given.string());
+        std::optional<path> table;
+        if (isFolder) {
+            HILUM_TRY(table, tableIn(given));
+        } else if (hasEnding(given, ".csv")) {
+            table = given;
+        }
+        const path base = isFolder ? given : given.parent_path();
+        std::map<path, Named> named;
+        std::vector<path> toScan{given};
+        if (table) {
+            anyTable = true;
+            HILUM_TRY(named, filesOf(*table, maskColumn, out));
+            toScan.clear();
+            for (const auto& [file, what] : named)
+                toScan.push_back(file);
+        }
+        if (toScan.empty())
+            continue;
+        HILUM_TRY(imaging::ScanResult found, imaging::scan(toScan, work));
+        for (imaging::Refusal& refusal : found.refused)
+            if (table || !isFolder || refusal.code != "not_an_image") // a README among images is no problem
+                out.refused.push_back(std::move(refusal));
+        for (imaging::Item& item : found.items) {
+            if (item.files.empty() || !taken.insert(item.files.front()).second)
+                continue;
+            ListedImage image;
+            image.name = item.files.front().lexically_relative(base).string();
+            if (!names.insert(image.name).second) {
+                image.name = std::to_string(n) + "/" + image.name; // the same name in another data folder
+                names.insert(image.name);
+            }
+            if (const auto it = named.find(item.files.front()); it != named.end()) {
+                image.patient = it->second.patient;
+                image.mask = it->second.mask;
+            }
+            if (image.patient.empty())
+                image.patient = item.patientId;
+            image.item = std::move(item);
+            out.images.push_back(std::move(image));
+        }
+    }
+    std::ranges::sort(out.images, {}, &ListedImage::name);
+    const auto unknown = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty(); });
+    if (unknown > 0)
+        out.warnings.push_back(std::format("the patients of {} of {} images are not known{}: each of these counts as a patient of its own, so that images of one person may "
+                                           "be in training and in the held-out part",
+                                           unknown, out.images.size(), anyTable ? " (no patientid or patient_id)" : " (no table with filename and patientid)"));
+    return out;
+}
+
+} // namespace hilum::services

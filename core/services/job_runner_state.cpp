@@ -1,0 +1,236 @@
+#include "core/services/job_runner_state.h"
+
+#include "core/base/job_protocol.h"
+#include "core/base/log.h"
+#include "core/services/cache_places.h"
+
+#include <algorithm>
+#include <csignal>
+
+namespace hilum::services {
+
+namespace {
+
+constexpr std::uintmax_t ReplayBytes = 256u << 10;   // of events, enough to know where a run stands
+constexpr std::chrono::seconds StepRecordInterval{5}; // steps in the database are for the list only
+
+constexpr std::pair<JobState, std::string_view> Names[] = {
+    {JobState::Queued, "queued"}, {JobState::Running, "running"}, {JobState::Cancelling, "cancelling"}, {JobState::Cancelled, "cancelled"},
+    {JobState::Done, "done"},     {JobState::Failed, "failed"},   {JobState::Lost, "lost"},
+};
+
+} // namespace
+
+JobState jobStateFrom(std::string_view text)
+{
+    for (const auto& [state, word] : Names)
+        if (word == text)
+            return state;
+    return JobState::Lost;
+}
+
+std::string_view name(JobState state)
+{
+    return std::ranges::find(Names, state, &std::pair<JobState, std::string_view>::first)->second;
+}
+
+void JobRunner::State::record(Job& job)
+{
+    job.recorded = Clock::now();
+    if (!library || library->readOnly())
+        return;
+    const JobStatus& s = job.status;
+    project::Library::JobRow row{.id = s.id, .run = s.run, .method = s.method, .preset = s.preset, .title = s.title, .state = std::string(name(s.state)),
+                                 .createdUtc = s.createdUtc, .message = s.message, .step = s.step, .steps = s.steps};
+    writer.start([db = library, row = std::move(row)] {
+        if (const auto put = db->putJob(row); !put)
+            log::warning("services.jobs", "job {} cannot be recorded: {}", row.id, name(put.error().code));
+    });
+}
+
+/// Starts the worker of a job whose turn it is.
+Status JobRunner::State::launch(Job& job)
+{
+    HILUM_TRY(const std::string text, readTextFile(job.status.run / "job.json"));
+    HILUM_TRY(const Json file, parseJson(text));
+    HILUM_TRY(const path cache, findCache(file.value("cache", Json::object())));
+    std::vector<std::string> arguments{"train", "--run", job.status.run.string(), "--cache", cache.string()};
+    if (job.resume)
+        arguments.push_back("--resume");
+    std::error_code ignored; // an earlier attempt's, if any
+    std::filesystem::remove(job.status.run / "worker.json", ignored);
+    job.tail.read(); // what is there belongs to earlier attempts
+    HILUM_TRY(auto process, WorkerProcess::start(arguments, job.status.run));
+    job.process.emplace(std::move(process));
+    job.lastWord.reset();
+    job.killed = false;
+    job.lastEvent = Clock::now();
+    JobStatus& s = job.status;
+    s.pid = job.process->pid();
+    s.state = JobState::Running;
+    s.phase = "starting";
+    s.message.clear();
+    s.silent = s.resumable = false;
+    s.secondsLeft = -1;
+    watch(job);
+    log::info("services.jobs", "job {} started as process {}", s.id, s.pid);
+    return {};
+}
+
+void JobRunner::State::watch(const Job& job)
+{
+    const QString file = QString::fromStdString((job.status.run / "events.jsonl").string());
+    const QString folder = QString::fromStdString(job.status.run.string());
+    watcher.addPath(std::filesystem::exists(job.status.run / "events.jsonl") ? file : folder);
+    timer.start(patience.look);
+}
+
+void JobRunner::State::readEvents(Job& job)
+{
+    bool any = false;
+    for (const Json& event : job.tail.read()) {
+        any = true;
+        if (auto word = applyEvent(job.status, event)) {
+            job.lastWord = std::move(word);
+            job.wordSince = Clock::now();
+        }
+        if (job.status.state == JobState::Cancelling && event.value("kind", "") == protocol::Progress && job.status.phase == "saving")
+            job.stopSince = Clock::now(); // it is at work on our request
+        Q_EMIT runner->eventArrived(QString::fromStdString(job.status.id), event);
+    }
+    if (!any)
+        return;
+    job.lastEvent = Clock::now();
+    job.status.silent = false;
+    if (Clock::now() - job.recorded > StepRecordInterval)
+        record(job);
+    Q_EMIT runner->jobChanged(QString::fromStdString(job.status.id));
+}
+
+void JobRunner::State::look(Job& job)
+{
+    // first the process, then its words: so none of its last ones is missed
+    const bool ended = job.process->hasEnded();
+    readEvents(job);
+    const auto now = Clock::now();
+    if (ended) {
+        finish(job);
+        return;
+    }
+    if (job.status.state == JobState::Cancelling && now - job.stopSince > patience.stop) {
+        job.killed = true;
+        job.process->kill();
+    }
+    if (job.lastWord && now - job.wordSince > patience.leave)
+        job.process->kill();
+    if (const bool silent = now - job.lastEvent > patience.silent; silent != job.status.silent) {
+        job.status.silent = silent;
+        changed(job);
+    }
+}
+
+void JobRunner::State::finish(Job& job)
+{
+    JobStatus& s = job.status;
+    s.lastCheckpoint = std::max(s.lastCheckpoint, latestCheckpoint(s.run));
+    const ProcessEnd end = job.process ? job.process->end() : ProcessEnd{.known = false};
+    // a worker that was asked to stop before it could listen
+    const bool stoppedEarly = s.state == JobState::Cancelling && end.signalled && end.number == SIGTERM;
+    const std::string saved = s.lastCheckpoint < 0 ? "no checkpoint was saved" : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
+    if (job.lastWord && job.lastWord->result && !job.lastWord->cancelled) {
+        s.state = JobState::Done;
+        s.message.clear();
+    } else if (job.lastWord && job.lastWord->cancelled) {
+        s.state = JobState::Cancelled;
+        s.message = s.lastCheckpoint >= 0 ? std::format("Stopped at step {}, checkpoint saved", s.step) : std::format("Stopped at step {}, {}", s.step, saved);
+    } else if (job.lastWord) {
+        s.state = JobState::Failed;
+        s.message = job.lastWord->message;
+    } else if (job.killed) {
+        s.state = JobState::Cancelled;
+        s.message = std::format("Killed at step {}; {}", s.step, saved);
+    } else if (stoppedEarly) {
+        s.state = JobState::Cancelled;
+        s.message = std::format("Stopped at step {}; {}", s.step, saved);
+    } else {
+        s.state = JobState::Lost;
+        s.message = std::format("Interrupted at step {}: {}; {}", s.step, lostWorker(end).sentence(), saved);
+    }
+    s.resumable = s.state != JobState::Done && s.lastCheckpoint >= 0;
+    s.pid = 0;
+    s.phase.clear();
+    s.silent = false;
+    s.secondsLeft = -1;
+    job.process.reset();
+    watcher.removePath(QString::fromStdString((s.run / "events.jsonl").string()));
+    watcher.removePath(QString::fromStdString(s.run.string()));
+    log::info("services.jobs", "job {} is {} at step {}", s.id, name(s.state), s.step);
+    changed(job);
+}
+
+void JobRunner::State::lookAtAll()
+{
+    // receivers of signals may start and forget jobs
+    std::vector<std::string> watched;
+    for (const Job& job : jobs)
+        if (job.process)
+            watched.push_back(job.status.id);
+    for (const std::string& id : watched)
+        if (Job* job = find(id); job && job->process)
+            look(*job);
+    pump();
+    if (std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); }))
+        timer.stop();
+}
+
+void JobRunner::State::pump()
+{
+    while (std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
+        const auto next = std::ranges::find(jobs, JobState::Queued, [](const Job& job) { return job.status.state; });
+        if (next == jobs.end())
+            return;
+        if (const auto launched = launch(*next); !launched) {
+            next->status.state = JobState::Failed;
+            next->status.message = launched.error().sentence();
+            next->status.resumable = latestCheckpoint(next->status.run) >= 0;
+        }
+        changed(*next);
+    }
+}
+
+/// Fills the status of a job from its run folder.
+void JobRunner::State::load(Job& job)
+{
+    job.tail.startNearEnd(ReplayBytes);
+    for (const Json& event : job.tail.read())
+        if (auto word = applyEvent(job.status, event))
+            job.lastWord = std::move(word);
+        else if (event.value("kind", "") == protocol::Hello)
+            job.lastWord.reset(); // a resumed run has spoken its earlier last word already
+    job.status.lastCheckpoint = std::max(job.status.lastCheckpoint, latestCheckpoint(job.status.run));
+    job.status.phase.clear();
+    job.status.secondsLeft = -1;
+}
+
+/// Decides what became of a job that an earlier program left as running.
+void JobRunner::State::takeOver(Job& job)
+{
+    const auto identity = WorkerProcess::identityIn(job.status.run);
+    if (identity && isAlive(*identity) != Alive::No) {
+        job.process.emplace(WorkerProcess::adopt(*identity, job.status.run));
+        job.status.pid = job.process->pid();
+        if (job.status.state != JobState::Cancelling)
+            job.status.state = JobState::Running;
+        job.stopSince = job.lastEvent = job.wordSince = Clock::now();
+        watch(job);
+        changed(job);
+        return;
+    }
+    if (identity)
+        job.process.emplace(WorkerProcess::adopt(*identity, job.status.run));
+    if (job.process)
+        job.process->hasEnded();
+    finish(job);
+}
+
+} // namespace hilum::services

@@ -1,0 +1,346 @@
+#include "core/services/model_server.h"
+
+#include "core/base/job_protocol.h"
+#include "core/base/log.h"
+#include "core/services/task_runner.h"
+#include "core/services/worker_program.h"
+
+#include <QProcess>
+#include <QTimer>
+
+#include <algorithm>
+#include <csignal>
+#include <deque>
+#include <optional>
+#include <sys/prctl.h>
+
+namespace hilum::services {
+
+namespace {
+
+constexpr std::chrono::minutes IdleTime{5};
+constexpr std::int64_t KeptFiles = 256;     // newest files of requests and answers; older ones are removed
+constexpr std::size_t KeptErrorBytes = 16384;
+
+struct Waiting {
+    std::string kind;
+    Json fields;
+    Relay receiver;
+    ModelServer::Done done;
+
+    void answer(Result<Json> result) const
+    {
+        receiver.post([done = done, result = std::move(result)]() mutable {
+            if (done)
+                done(std::move(result));
+        });
+    }
+};
+
+std::unexpected<Error> replaced() { return fail(ErrorCode::Cancelled, "a newer request took its place"); }
+
+} // namespace
+
+struct ModelServer::State {
+    ModelServer* server;
+    ModelChoice choice;
+    bool chosen = false;           // setModel was called
+    Json loaded;                   // metadata; null until the worker has loaded `choice`
+    bool loading = false;          // the message in flight is our own load
+    std::unique_ptr<QProcess> process;
+    JsonLineReader reader;
+    std::string errors;            // end of standard error
+    std::int64_t nextId = 1;
+    std::int64_t inFlightId = 0;   // 0: nothing is in flight
+    std::optional<Waiting> inFlight;
+    std::deque<Waiting> waiting;   // at most one of each kind
+    std::int64_t killsBefore = -1;
+    std::chrono::milliseconds idleTime = IdleTime;
+    QTimer idle;
+    bool wasBusy = false;
+    std::optional<TemporaryFolder> folder;
+    std::int64_t files = 0;
+
+    bool busy() const { return inFlightId != 0 || !waiting.empty(); }
+    void tellBusy();
+    Status start();
+    void send(const std::string& kind, Json fields);
+    void sendLoad();
+    void next();
+    void read();
+    void onAnswer(const Json& message);
+    void onEnd();
+    void failAll(const Error& error);
+    void drop();
+};
+
+void ModelServer::State::tellBusy()
+{
+    if (busy() == wasBusy)
+        return;
+    wasBusy = !wasBusy;
+    if (wasBusy)
+        idle.stop();
+    else if (process)
+        idle.start(idleTime);
+    Q_EMIT server->busyChanged(wasBusy);
+}
+
+Status ModelServer::State::start()
+{
+    HILUM_TRY(const path program, workerProgram());
+    process = std::make_unique<QProcess>();
+    reader = JsonLineReader();
+    errors.clear();
+    loaded = nullptr;
+    killsBefore = outOfMemoryKills();
+    process->setProgram(QString::fromStdString(program.string()));
+    process->setArguments({"serve"});
+    process->setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGTERM); }); // no window, no use for it
+    QObject::connect(process.get(), &QProcess::readyReadStandardOutput, server, [this] { read(); });
+    QObject::connect(process.get(), &QProcess::readyReadStandardError, server, [this] {
+        errors += process->readAllStandardError().toStdString();
+        if (errors.size() > 2 * KeptErrorBytes)
+            errors.erase(0, errors.size() - KeptErrorBytes);
+    });
+    // queued: the process object is let go there
+    QObject::connect(process.get(), &QProcess::finished, server, [this] { onEnd(); }, Qt::QueuedConnection);
+    QObject::connect(process.get(), &QProcess::errorOccurred, server, [this](QProcess::ProcessError error) {
+        if (error == QProcess::FailedToStart)
+            onEnd();
+    }, Qt::QueuedConnection);
+    process->start();
+    return {};
+}
+
+void ModelServer::State::send(const std::string& kind, Json fields)
+{
+    inFlightId = nextId++;
+    fields["id"] = inFlightId;
+    process->write(QByteArray::fromStdString(jsonLine(protocol::message(kind, std::move(fields))) + "\n"));
+}
+
+void ModelServer::State::sendLoad()
+{
+    Json fields = Json::object();
+    if (const path& model = choice.checkpoint.empty() ? choice.model : choice.checkpoint; !model.empty())
+        fields["model"] = model.string();
+    else
+        fields = {{"method", choice.method}, {"preset", choice.preset}, {"options", choice.options}, {"seed", choice.seed}};
+    loading = true;
+    send(protocol::Load, std::move(fields));
+}
+
+/// Sends what is due when nothing is in flight.
+void ModelServer::State::next()
+{
+    if (inFlightId == 0 && (!waiting.empty() || (chosen && loaded.is_null() && process))) {
+        if (!process)
+            if (const auto started = start(); !started) {
+                failAll(started.error());
+                return;
+            }
+        if (chosen && loaded.is_null()) {
+            sendLoad();
+        } else if (!waiting.empty()) {
+            inFlight = std::move(waiting.front());
+            waiting.pop_front();
+            send(inFlight->kind, inFlight->fields);
+        }
+    }
+    tellBusy();
+}
+
+void ModelServer::State::read()
+{
+    for (const auto& line : reader.feed(process->readAllStandardOutput().toStdString())) {
+        const auto kind = line ? protocol::kindOf(*line) : Result<std::string>(std::unexpected(line.error()));
+        if (!kind)
+            log::warning("services.model", "the serving worker said something that cannot be understood");
+        else if ((*kind == protocol::Done || *kind == protocol::Failed) && line->value("id", Json()) == inFlightId)
+            onAnswer(*line);
+    }
+}
+
+void ModelServer::State::onAnswer(const Json& message)
+{
+    const Result<Json> answer = message["kind"] == protocol::Done ? Result<Json>(message) : Result<Json>(std::unexpected(protocol::errorFrom(message)));
+    inFlightId = 0;
+    if (loading) {
+        loading = false;
+        if (!answer) {
+            failAll(answer.error());
+            return;
+        }
+        loaded = answer->value("model", Json::object());
+        next(); // at work again before receivers ask for more
+        Q_EMIT server->modelReady(loaded);
+        return;
+    }
+    const Waiting done = *std::exchange(inFlight, std::nullopt);
+    next();
+    done.answer(answer);
+}
+
+/// The process is gone: everything open fails with what is known.
+void ModelServer::State::onEnd()
+{
+    if (!process || process->state() != QProcess::NotRunning)
+        return;
+    const std::unique_ptr<QProcess> ended = std::move(process);
+    idle.stop();
+    loaded = nullptr;
+    loading = false;
+    if (ended->error() == QProcess::FailedToStart) {
+        failAll({.code = ErrorCode::NotFound, .message = std::format("cannot start {}: {}", ended->program().toStdString(), ended->errorString().toStdString())});
+        return;
+    }
+    errors += ended->readAllStandardError().toStdString();
+    const bool signalled = ended->exitStatus() == QProcess::CrashExit;
+    if (!busy() && !signalled)
+        return; // it was idle and left
+    ProcessEnd end{.signalled = signalled, .number = ended->exitCode(), .lastWords = lastWords(errors)};
+    end.outOfMemory = signalled && end.number == SIGKILL && killsBefore >= 0 && outOfMemoryKills() > killsBefore;
+    failAll(lostWorker(end));
+}
+
+void ModelServer::State::failAll(const Error& error)
+{
+    std::deque<Waiting> open = std::exchange(waiting, {});
+    if (inFlight)
+        open.push_front(*std::exchange(inFlight, std::nullopt));
+    inFlightId = 0;
+    loading = false;
+    tellBusy();
+    for (const Waiting& one : open)
+        one.answer(std::unexpected(error));
+    if (error.code != ErrorCode::Cancelled)
+        Q_EMIT server->failed(QString::fromStdString(error.sentence()));
+}
+
+/// Ends the process without a word to anyone.
+void ModelServer::State::drop()
+{
+    idle.stop();
+    loaded = nullptr;
+    if (!process)
+        return;
+    process->disconnect(server);
+    process->closeWriteChannel();
+    process->terminate();
+    // a process object must not go before its process; it is waited for in the background
+    QProcess* leaving = process.release();
+    leaving->setParent(nullptr);
+    QObject::connect(leaving, &QProcess::finished, leaving, &QObject::deleteLater);
+    QTimer::singleShot(5000, leaving, [leaving] { leaving->kill(); });
+    if (leaving->state() == QProcess::NotRunning)
+        leaving->deleteLater();
+}
+
+ModelServer::ModelServer(QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
+{
+    m_state->server = this;
+    m_state->idle.setSingleShot(true);
+    connect(&m_state->idle, &QTimer::timeout, this, [this] {
+        log::info("services.model", "the serving worker was idle and is ended");
+        m_state->drop();
+    });
+}
+
+ModelServer::~ModelServer()
+{
+    State& s = *m_state;
+    if (!s.process)
+        return;
+    s.process->disconnect(this);
+    s.process->closeWriteChannel();
+    s.process->terminate();
+    if (!s.process->waitForFinished(1000)) {
+        s.process->kill();
+        s.process->waitForFinished(1000);
+    }
+}
+
+void ModelServer::setModel(const ModelChoice& choice)
+{
+    State& s = *m_state;
+    if (s.chosen && choice == s.choice && (!s.loaded.is_null() || s.loading))
+        return;
+    s.choice = choice;
+    s.chosen = true;
+    s.loaded = nullptr;
+    // answers of the former model are of no use
+    for (const Waiting& one : std::exchange(s.waiting, {}))
+        one.answer(replaced());
+    if (s.loading || s.inFlight) {
+        // what is in flight belongs to the former model: begin anew rather than wait for it
+        if (s.inFlight)
+            std::exchange(s.inFlight, std::nullopt)->answer(replaced());
+        s.loading = false;
+        s.inFlightId = 0;
+        s.drop();
+    }
+    if (!s.process)
+        if (const auto started = s.start(); !started) {
+            s.failAll(started.error());
+            return;
+        }
+    s.next();
+}
+
+const Json& ModelServer::model() const { return m_state->loaded; }
+
+void ModelServer::request(const std::string& kind, Json fields, QObject* receiver, Done done)
+{
+    State& s = *m_state;
+    Waiting fresh{kind, std::move(fields), Relay(receiver), std::move(done)};
+    if (!s.chosen) {
+        fresh.answer(fail(ErrorCode::Usage, "no model is chosen"));
+        return;
+    }
+    if (const auto older = std::ranges::find(s.waiting, kind, &Waiting::kind); older != s.waiting.end()) {
+        older->answer(replaced());
+        s.waiting.erase(older);
+    }
+    s.waiting.push_back(std::move(fresh));
+    s.next();
+}
+
+path ModelServer::newFile(const std::string& suffix)
+{
+    State& s = *m_state;
+    if (!s.folder) {
+        auto made = TemporaryFolder::make("hilum-model");
+        if (!made) {
+            log::error("services.model", "no folder for requests: {}", made.error().sentence());
+            return {};
+        }
+        s.folder.emplace(*std::move(made));
+    }
+    const auto name = [&](std::int64_t n) { return s.folder->where() / std::to_string(n); };
+    if (std::error_code ignored; s.files >= KeptFiles) // of any suffix: each number has a folder of its own
+        std::filesystem::remove_all(name(s.files - KeptFiles), ignored);
+    const path home = name(s.files++);
+    if (const auto folder = makeFolder(home); !folder)
+        log::error("services.model", "no folder for requests: {}", folder.error().sentence());
+    return home / ("file" + suffix);
+}
+
+bool ModelServer::busy() const { return m_state->busy(); }
+
+std::int64_t ModelServer::pid() const { return m_state->process ? m_state->process->processId() : 0; }
+
+void ModelServer::setIdleTime(std::chrono::milliseconds idle)
+{
+    m_state->idleTime = idle;
+    if (m_state->idle.isActive())
+        m_state->idle.start(idle);
+}
+
+void ModelServer::stop()
+{
+    m_state->drop();
+    m_state->failAll({.code = ErrorCode::Cancelled, .message = "the serving worker was ended"});
+}
+
+} // namespace hilum::services

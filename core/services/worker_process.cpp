@@ -1,0 +1,142 @@
+#include "core/services/worker_process.h"
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace hilum::services {
+
+namespace {
+
+std::string endOf(const path& file, std::streamoff bytes)
+{
+    std::ifstream in(file, std::ios::binary);
+    in.seekg(0, std::ios::end);
+    const std::streamoff size = in.tellg();
+    if (size <= 0)
+        return {};
+    in.seekg(std::max<std::streamoff>(0, size - bytes));
+    return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+/// posix_spawn's two objects, released together.
+struct SpawnSettings {
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    SpawnSettings()
+    {
+        ::posix_spawn_file_actions_init(&actions);
+        ::posix_spawnattr_init(&attributes);
+    }
+    ~SpawnSettings()
+    {
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+    SpawnSettings(const SpawnSettings&) = delete;
+    SpawnSettings& operator=(const SpawnSettings&) = delete;
+};
+
+} // namespace
+
+Result<WorkerProcess> WorkerProcess::start(const std::vector<std::string>& arguments, const path& run)
+{
+    HILUM_TRY(const path program, workerProgram());
+    const std::string logFile = (run / "worker.log").string();
+    SpawnSettings settings;
+    ::posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addopen(&settings.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    ::posix_spawn_file_actions_addopen(&settings.actions, STDERR_FILENO, logFile.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    ::posix_spawn_file_actions_addclosefrom_np(&settings.actions, 3);
+    sigset_t none, all;
+    ::sigemptyset(&none);
+    ::sigfillset(&all);
+    ::posix_spawnattr_setsigmask(&settings.attributes, &none);
+    ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
+    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    std::vector<std::string> words{program.string()};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words)
+        argv.push_back(word.data());
+    argv.push_back(nullptr);
+
+    WorkerProcess process;
+    process.m_killsBefore = outOfMemoryKills();
+    pid_t pid = 0;
+    if (const int error = ::posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes, argv.data(), environ); error != 0)
+        return std::unexpected(systemError("start", program.string(), error));
+    process.m_identity = thisProcess();
+    process.m_identity.pid = pid;
+    process.m_identity.startedTicks = startedTicks(pid).value_or(0);
+    process.m_run = run;
+    process.m_child = true;
+    return process;
+}
+
+WorkerProcess WorkerProcess::adopt(ProcessIdentity identity, const path& run)
+{
+    WorkerProcess process;
+    process.m_identity = std::move(identity);
+    process.m_run = run;
+    process.m_killsBefore = outOfMemoryKills();
+    return process;
+}
+
+Result<ProcessIdentity> WorkerProcess::identityIn(const path& run)
+{
+    HILUM_TRY(const std::string text, readTextFile(run / "worker.json", 65536));
+    HILUM_TRY(const Json json, parseJson(text));
+    return processFromJson(json);
+}
+
+bool WorkerProcess::hasEnded()
+{
+    if (m_ended)
+        return true;
+    if (m_child) {
+        int status = 0;
+        const pid_t seen = ::waitpid(static_cast<pid_t>(m_identity.pid), &status, WNOHANG);
+        if (seen == 0 || (seen < 0 && errno == EINTR))
+            return false;
+        m_end.known = seen > 0;
+        if (seen > 0) {
+            m_end.signalled = WIFSIGNALED(status);
+            m_end.number = m_end.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+        }
+    } else {
+        if (isAlive(m_identity) != Alive::No)
+            return false;
+        m_end.known = false;
+    }
+    m_ended = true;
+    const bool killed = !m_end.known || (m_end.signalled && m_end.number == SIGKILL);
+    m_end.outOfMemory = killed && m_killsBefore >= 0 && outOfMemoryKills() > m_killsBefore;
+    m_end.lastWords = lastWords(endOf(m_run / "worker.log", 8192));
+    return true;
+}
+
+ProcessEnd WorkerProcess::end() const
+{
+    return m_end;
+}
+
+void WorkerProcess::terminate()
+{
+    if (!hasEnded() && isAlive(m_identity) == Alive::Yes)
+        ::kill(static_cast<pid_t>(m_identity.pid), SIGTERM);
+}
+
+void WorkerProcess::kill()
+{
+    if (hasEnded() || isAlive(m_identity) != Alive::Yes)
+        return;
+    const auto pid = static_cast<pid_t>(m_identity.pid);
+    ::kill(::getpgid(pid) == pid ? -pid : pid, SIGKILL);
+}
+
+} // namespace hilum::services

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "core/base/process_identity.h"
+#include "core/services/worker_program.h"
+
+namespace hilum::services {
+
+/// A training worker: a session of its own that outlives this program, so that it must be watched rather than owned.
+class WorkerProcess {
+public:
+    /// Starts the worker (which lowers its own priority); no file or signal setting of this program is handed to it. Standard error is appended to RUN/worker.log;
+    /// standard output goes nowhere, because RUN/events.jsonl is the record.
+    static Result<WorkerProcess> start(const std::vector<std::string>& arguments, const path& run);
+    /// One that an earlier program started.
+    static WorkerProcess adopt(ProcessIdentity identity, const path& run);
+    /// Who works in a run folder according to its worker.json.
+    static Result<ProcessIdentity> identityIn(const path& run);
+
+    /// Looks whether it has ended; never waits.
+    bool hasEnded();
+    ProcessEnd end() const; ///< after hasEnded()
+    std::int64_t pid() const { return m_identity.pid; }
+    void terminate(); ///< polite: SIGTERM
+    void kill();      ///< SIGKILL, to all of its session
+
+private:
+    ProcessIdentity m_identity;
+    path m_run;
+    bool m_child = false; // of this very process: its exit status can be seen
+    bool m_ended = false;
+    ProcessEnd m_end;
+    std::int64_t m_killsBefore = -1;
+};
+
+} // namespace hilum::services

@@ -1,0 +1,194 @@
+#include "core/base/process_identity.h"
+#include "core/services/model_server.h"
+#include "tests/support/compare.h"
+#include "tests/support/fake_worker.h"
+
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::services;
+
+class TestModelServer : public QObject {
+    Q_OBJECT
+    hilum::tests::TestHome m_home;
+
+    struct Answers {
+        std::vector<std::pair<int, Result<Json>>> all;
+        ModelServer::Done slot(int number)
+        {
+            return [this, number](Result<Json> r) { all.emplace_back(number, std::move(r)); };
+        }
+    };
+    static ModelChoice untrained(const char* method = "good") { return {.method = method, .preset = "tiny", .seed = 5}; }
+
+private Q_SLOTS:
+    void loadsAndAnswers()
+    {
+        ModelServer server;
+        Json metadata;
+        connect(&server, &ModelServer::modelReady, this, [&](const Json& m) { metadata = m; });
+        QVERIFY(server.model().is_null());
+        server.setModel(untrained());
+        QVERIFY(server.busy());
+        QTRY_VERIFY(!metadata.is_null());
+        QCOMPARE(metadata["method"].get<std::string>(), std::string("good"));
+        QCOMPARE(server.model(), metadata);
+        Answers answers;
+        server.request("reconstruct", {{"seed", 7}}, this, answers.slot(1));
+        QVERIFY2(answers.all.empty(), "answers come through the event loop");
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_OK(answers.all[0].second);
+        QCOMPARE((*answers.all[0].second)["echo"]["seed"].get<int>(), 7);
+        QVERIFY(!server.busy());
+    }
+
+    void ofOneKindTheNewestWins()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        server.request("wait", {{"milliseconds", 200}}, this, answers.slot(0));
+        QTRY_VERIFY(!server.model().is_null());
+        for (int i = 1; i <= 3; ++i)
+            server.request("reconstruct", {{"number", i}}, this, answers.slot(i));
+        server.request("attention", {{"number", 4}}, this, answers.slot(4));
+        QTRY_COMPARE(answers.all.size(), std::size_t(5));
+        for (const auto& [number, result] : answers.all)
+            if (number == 1 || number == 2)
+                HILUM_VERIFY_ERROR(result, ErrorCode::Cancelled);
+            else
+                HILUM_VERIFY_OK(result);
+        QCOMPARE(answers.all.back().first, 4);
+    }
+
+    void crashFailsTheRequestAndTheNextStartsAgain()
+    {
+        ModelServer server;
+        QString sentence;
+        connect(&server, &ModelServer::failed, this, [&](const QString& s) { sentence = s; });
+        server.setModel(untrained());
+        Answers answers;
+        server.request("crash", Json::object(), this, answers.slot(1));
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::WorkerLost);
+        QVERIFY2(sentence.contains("signal 6"), qPrintable(sentence));
+        QCOMPARE(server.pid(), std::int64_t(0));
+        QVERIFY(!server.busy());
+        server.request("reconstruct", Json::object(), this, answers.slot(2));
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        HILUM_VERIFY_OK(answers.all[1].second);
+        QVERIFY(!server.model().is_null());
+    }
+
+    void garbageIsPassedOver()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        server.request("garbage", Json::object(), this, answers.slot(1));
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_OK(answers.all[0].second);
+    }
+
+    void refusedModelIsSaid()
+    {
+        ModelServer server;
+        QString sentence;
+        connect(&server, &ModelServer::failed, this, [&](const QString& s) { sentence = s; });
+        server.setModel(untrained("missing"));
+        Answers answers;
+        server.request("reconstruct", Json::object(), this, answers.slot(1));
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::NotFound);
+        QCOMPARE(sentence, QString("no method is called missing"));
+        server.setModel(untrained());
+        QTRY_VERIFY(!server.model().is_null());
+    }
+
+    void anotherModelReplacesTheOne()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        server.request("wait", {{"milliseconds", 10000}}, this, answers.slot(1));
+        QTRY_VERIFY(!server.model().is_null());
+        QTest::qWait(50); // it is at work now
+        server.setModel(untrained("slow"));
+        server.request("reconstruct", Json::object(), this, answers.slot(2));
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        HILUM_VERIFY_OK(answers.all[1].second);
+        QCOMPARE(server.model()["method"].get<std::string>(), std::string("slow"));
+    }
+
+    void idleProcessEndsAndComesBack()
+    {
+        ModelServer server;
+        server.setIdleTime(std::chrono::milliseconds(100));
+        server.setModel(untrained());
+        QTRY_VERIFY(!server.model().is_null());
+        const auto pid = server.pid();
+        QVERIFY(pid > 0);
+        QTRY_COMPARE(server.pid(), std::int64_t(0));
+        QTRY_VERIFY(!startedTicks(pid));
+        QString sentence;
+        connect(&server, &ModelServer::failed, this, [&](const QString& s) { sentence = s; });
+        Answers answers;
+        server.request("reconstruct", Json::object(), this, answers.slot(1));
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_OK(answers.all[0].second);
+        QVERIFY(sentence.isEmpty());
+    }
+
+    void goneReceiversAreNotCalled()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        auto receiver = std::make_unique<QObject>();
+        bool called = false;
+        server.request("wait", {{"milliseconds", 50}}, receiver.get(), [&](Result<Json>) { called = true; });
+        receiver.reset();
+        QTRY_VERIFY(!server.busy());
+        QTest::qWait(20);
+        QVERIFY(!called);
+    }
+
+    void endsWithItsOwner()
+    {
+        std::int64_t pid = 0;
+        {
+            ModelServer server;
+            server.setModel(untrained());
+            QTRY_VERIFY(!server.model().is_null());
+            pid = server.pid();
+        }
+        QVERIFY(!startedTicks(pid));
+    }
+
+    void missingWorkerIsSaid()
+    {
+        const QByteArray worker = qgetenv("HILUM_WORKER");
+        qputenv("HILUM_WORKER", "/nowhere/worker");
+        ModelServer server;
+        QString sentence;
+        connect(&server, &ModelServer::failed, this, [&](const QString& s) { sentence = s; });
+        server.setModel(untrained());
+        qputenv("HILUM_WORKER", worker);
+        QTRY_VERIFY(sentence.contains("/nowhere/worker"));
+    }
+
+    void filesAreFreshAndDoNotPileUp()
+    {
+        ModelServer server;
+        const path first = server.newFile(".safetensors");
+        std::ofstream(first) << "x";
+        QVERIFY(std::filesystem::exists(first));
+        QVERIFY(first != server.newFile(".safetensors"));
+        for (int i = 0; i < 300; ++i)
+            (void)server.newFile(".safetensors");
+        QVERIFY(!std::filesystem::exists(first));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestModelServer)
+#include "tst_model_server.moc"
