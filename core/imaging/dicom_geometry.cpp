@@ -45,7 +45,7 @@ std::vector<Level> levelsOf(const std::vector<SlicePose>& poses, const Vec3& nor
 double median(std::vector<double> values)
 {
     std::ranges::sort(values);
-    return values[values.size() / 2];
+    return values[(values.size() - 1) / 2]; // the lower one: the usual distance, not the gap, of three slices with one missing
 }
 
 /// Are the levels evenly spaced: every gap near the median, or every level near the straight line (rounded positions)?

@@ -53,7 +53,7 @@ Plan planOf(const ImageHeader& h)
     for (std::size_t n = 1; n < p.along.size(); ++n)
         gaps.push_back(p.along[n] - p.along[n - 1]);
     std::ranges::sort(gaps);
-    const double step = gaps[gaps.size() / 2];
+    const double step = gaps[(gaps.size() - 1) / 2];
     Geometry& g = p.target;
     g = h.geometry;
     g.direction.setColumn(2, p.normal);

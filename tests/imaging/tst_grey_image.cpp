@@ -1,0 +1,117 @@
+#include "core/imaging/grey_image.h"
+#include "tests/support/compare.h"
+
+#include <cmath>
+
+using namespace hilum;
+using namespace hilum::imaging;
+
+namespace {
+
+Volume picture(std::vector<std::int16_t> values, ImageHeader h = {})
+{
+    h.geometry.size = {static_cast<std::int64_t>(values.size()), 1, 1};
+    h.hasPatientSpace = false;
+    return Volume(std::move(h), std::move(values));
+}
+
+ImageHeader withWindow(Window w)
+{
+    ImageHeader h;
+    h.windows = {std::move(w)};
+    return h;
+}
+
+} // namespace
+
+class GreyImages : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void windowFollowsTheStandard_data()
+    {
+        QTest::addColumn<int>("shape");
+        QTest::addColumn<double>("x");
+        QTest::addColumn<double>("grey");
+        // PS3.3 C.11.2.1.2: centre 40, width 400: x <= c - 0.5 - (w-1)/2 is black, x > c - 0.5 + (w-1)/2 is white
+        QTest::newRow("linear black") << 0 << -160.0 << 0.0;
+        QTest::newRow("linear white") << 0 << 239.0 << 1.0;
+        QTest::newRow("linear middle") << 0 << 39.5 << 0.5;
+        QTest::newRow("exact black") << 1 << -160.0 << 0.0;
+        QTest::newRow("exact middle") << 1 << 40.0 << 0.5;
+        QTest::newRow("exact quarter") << 1 << -60.0 << 0.25;
+        QTest::newRow("sigmoid middle") << 2 << 40.0 << 0.5;
+        QTest::newRow("sigmoid") << 2 << 140.0 << 1 / (1 + std::exp(-1.0));
+    }
+    void windowFollowsTheStandard()
+    {
+        QFETCH(int, shape);
+        QFETCH(double, x);
+        QFETCH(double, grey);
+        ImageHeader h = withWindow({40, 400, "", Window::Shape(shape)});
+        h.geometry.size = {1, 1, 1};
+        const auto image = greyImage(Volume(h, std::vector<float>{static_cast<float>(x)}));
+        HILUM_VERIFY_OK(image);
+        QVERIFY2(std::abs(image->values[0] - grey) < 1e-6, std::to_string(image->values[0]).c_str());
+    }
+
+    void monochrome1IsInvertedAfterTheWindow()
+    {
+        ImageHeader h = withWindow({50, 100, "", Window::Shape::LinearExact});
+        h.photometric = "MONOCHROME1";
+        const auto image = greyImage(picture({0, 25, 100, 500}, h));
+        HILUM_VERIFY_OK(image);
+        const float expected[] = {1, 0.75f, 0, 0};
+        for (std::size_t n = 0; n < 4; ++n)
+            QCOMPARE(image->values[n], expected[n]);
+    }
+
+    void voiLutComesBeforeWindows()
+    {
+        ImageHeader h = withWindow({50, 100, "", Window::Shape::LinearExact});
+        h.voiLuts = {{10, 8, {0, 51, 255}, "test"}};
+        const auto image = greyImage(picture({-5, 10, 11, 12, 99}, h));
+        HILUM_VERIFY_OK(image);
+        const float expected[] = {0, 0, 0.2f, 1, 1};
+        for (std::size_t n = 0; n < 5; ++n)
+            QCOMPARE(image->values[n], expected[n]);
+        QCOMPARE(image->chain, std::string("VOI LUT"));
+        const auto windowed = greyImage(picture({50}, h), 0, 0); // asked for by number
+        HILUM_VERIFY_OK(windowed);
+        QCOMPARE(windowed->values[0], 0.5f);
+        QCOMPARE(windowed->chain, std::string("W 100 L 50"));
+        HILUM_VERIFY_ERROR(greyImage(picture({50}, h), 0, 1), ErrorCode::Usage);
+        HILUM_VERIFY_ERROR(greyImage(picture({50}, h), 1), ErrorCode::Usage);
+    }
+
+    void percentilesLeavePaddingOut()
+    {
+        std::vector<std::int16_t> values(1001);
+        for (int n = 0; n <= 1000; ++n)
+            values[static_cast<std::size_t>(n)] = static_cast<std::int16_t>(n);
+        for (int n = 0; n < 5; ++n)
+            values.push_back(-2000);
+        ImageHeader h;
+        h.paddingValue = -2000;
+        h.photometric = "MONOCHROME1";
+        const auto image = greyImage(picture(values, h));
+        HILUM_VERIFY_OK(image);
+        QCOMPARE(image->values[0], 1.f);
+        QCOMPARE(image->values[1000], 0.f);
+        QVERIFY(std::abs(image->values[500] - 0.5f) < 1e-6);
+        QCOMPARE(image->values[1003], 0.f); // padding is black, also when values are inverted
+    }
+
+    void colourBecomesLuma()
+    {
+        ImageHeader h;
+        h.geometry.size = {2, 1, 1};
+        const auto image = greyImage(Volume(h, std::vector<std::uint8_t>{255, 0, 0, 255, 255, 255}, 3));
+        HILUM_VERIFY_OK(image);
+        QVERIFY(std::abs(image->values[0] - 0.299f) < 1e-6);
+        QVERIFY(std::abs(image->values[1] - 1) < 1e-6);
+    }
+};
+
+QTEST_APPLESS_MAIN(GreyImages)
+#include "tst_grey_image.moc"
