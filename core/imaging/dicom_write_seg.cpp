@@ -175,6 +175,7 @@ Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& 
         if (named.description.size() > 64)
             named.description = series.description.substr(0, 64);
         putCommon(d, study, named, UID_SegmentationStorage, uid, "SEG");
+        putShort(d, DCM_HighBit, 0); // DCMTK 3.7.0 writes 1 for one stored bit
         put(d, DCM_ImageComments, ResearchNotice);
         HILUM_TRY_STATUS(makeFolder(file.parent_path()));
         HILUM_TRY_STATUS(saveDicom(format, file));
