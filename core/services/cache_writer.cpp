@@ -107,7 +107,7 @@ path CachePlan::shardFile(std::int64_t shard) const
 
 std::string CachePlan::caseKey(const ListedImage& image) const
 {
-    return keyedHash(key, "image:" + image.name);
+    return keyedHash(key, image.name);
 }
 
 std::string CachePlan::patientKey(const ListedImage& image) const

@@ -134,7 +134,7 @@ Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vecto
                   {"shards", Json::array()}, {"cases", Json::array()}, {"refused", Json::array()}, {"made_by", {{"program", "hilum"}, {"version", programVersion()["version"]}}}};
     std::int64_t unknown = 0, noChest = 0;
     for (const imaging::Refusal& refusal : list.refused) {
-        index["refused"].push_back({{"file", keyedHash(plan.key, "image:" + refusal.file.string())}, {"reason", refusal.code}});
+        index["refused"].push_back({{"file", keyedHash(plan.key, refusal.file.string())}, {"reason", refusal.code}});
         out.refused.push_back({{"file", refusal.file.string()}, {"code", refusal.code}, {"reason", refusal.reason}});
     }
     for (std::size_t s = 0; s < shards.size(); ++s) {
