@@ -1,0 +1,103 @@
+#include "app/hilum/commands/command.h"
+#include "app/hilum/training.h"
+#include "core/base/job_protocol.h"
+#include "core/base/options_json.h"
+#include "core/services/worker_program.h"
+
+namespace hilum::commands {
+
+namespace {
+
+struct Arguments {
+    std::string job, method, preset, out, device = "auto", dtype = "auto", watch;
+    std::vector<std::string> data, settings;
+    std::int64_t threads = 0;
+    bool resume = false, json = false;
+};
+
+/// A job file made earlier, run again (elsewhere): its options are complete, its cache is found by name unless --data is given.
+Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
+{
+    HILUM_TRY(const std::string text, readTextFile(a.job));
+    HILUM_TRY(const Json job, parseJson(text));
+    if (job.value("schema", "") != protocol::JobSchema)
+        return fail(ErrorCode::WrongVersion, "{} is no job file of this program (schema \"{}\")", a.job, job.value("schema", ""));
+    HILUM_TRY(const app::MethodChoice method, app::chooseMethod(job.value("method", ""), job.value("preset", ""), {}));
+    services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title, .options = job.value("options", Json::object()), .cache = {},
+                                 .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = job.value("threads", std::int64_t{0}),
+                                 .watchCase = job.value("watch_case", Json()).is_string() ? job["watch_case"].get<std::string>() : "", .run = a.out};
+    HILUM_TRY(const Json entry, services::methodEntry(method.id));
+    HILUM_TRY_STATUS(checkAgainstSchema(request.options, entry.value("schema", Json::array())));
+    if (!a.data.empty()) {
+        HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
+        request.cache = cache.folder;
+    } else {
+        const Json cache = job.value("cache", Json::object());
+        HILUM_TRY(const path caches, cacheFolder());
+        request.cache = cache.contains("path") ? path(cache.value("path", "")) : caches / "caches" / path(cache.value("name", "")).filename();
+        if (!std::filesystem::exists(request.cache / "index.json"))
+            return fail(ErrorCode::NotFound, "the cache \"{}\" of this job is not here any more; name the images with --data", cache.value("name", ""));
+    }
+    return request;
+}
+
+} // namespace
+
+Run declareTrain(CLI::App& verb)
+{
+    verb.description("pre-trains a model in a worker process; cancel with Ctrl+C, go on with --resume");
+    auto a = std::make_shared<Arguments>();
+    auto* job = verb.add_option("--job", a->job, "job file to run");
+    auto* method = verb.add_option("--method", a->method, "method; `hilum methods` lists them")->excludes(job);
+    verb.add_option("--preset", a->preset, "preset of the method");
+    verb.add_option("--data", a->data, "a prepared cache, or folders, files or a CSV of images");
+    verb.add_option("--out", a->out, "run folder")->required();
+    verb.add_option("--set", a->settings, "key=value of the method or the training loop")->excludes(job);
+    verb.add_option("--device", a->device, "auto, cpu or cuda:N");
+    verb.add_option("--dtype", a->dtype, "auto, float32 or bfloat16");
+    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one");
+    verb.add_option("--watch", a->watch, "key of a case whose reconstruction is kept while training");
+    verb.add_flag("--resume", a->resume, "go on from the last checkpoint of --out");
+    verb.add_flag("--json", a->json, "one JSON document at the end");
+    (void)method;
+    return [a]() -> Status {
+        const Work work = consoleWork();
+        services::JobRequest request;
+        request.run = a->out;
+        const bool exists = std::filesystem::exists(path(a->out) / "job.json");
+        if (a->resume) {
+            if (!exists)
+                return fail(ErrorCode::NotFound, "{} holds no job.json: there is nothing to resume", a->out);
+        } else {
+            if (exists)
+                return fail(ErrorCode::Usage, "{} holds a run already; go on with --resume or choose another folder", a->out);
+            if (!a->job.empty()) {
+                HILUM_TRY(request, fromJobFile(*a, work));
+            } else {
+                if (a->method.empty() || a->data.empty())
+                    return fail(ErrorCode::Usage, "train needs --method and --data, or --job");
+                HILUM_TRY(const app::MethodChoice choice, app::chooseMethod(a->method, a->preset, a->settings));
+                HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, choice, {}, work));
+                request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device,
+                           .dtype = a->dtype, .threads = a->threads, .watchCase = a->watch, .run = a->out};
+            }
+        }
+        HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume));
+        const path evaluation = path(a->out) / "evaluation.json";
+        if (a->json) {
+            Json out = {{"schema", "hilum.train/1"}, {"state", services::name(status.state)}, {"step", status.step}, {"steps", status.steps}};
+            if (const auto text = readTextFile(evaluation); text && status.state == services::JobState::Done)
+                if (const auto parsed = parseJson(*text))
+                    out["evaluation"] = *parsed;
+            print(out.dump(2));
+        } else if (status.state == services::JobState::Cancelled) {
+            print(status.message);
+        } else {
+            HILUM_TRY(const std::string text, app::evaluationText(evaluation));
+            print(std::format("done after {} steps: {}\n{}", status.step, (path(a->out) / "model.safetensors").string(), text));
+        }
+        return {};
+    };
+}
+
+} // namespace hilum::commands

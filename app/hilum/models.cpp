@@ -1,0 +1,238 @@
+#include "app/hilum/models.h"
+
+#include "app/hilum/training.h"
+#include "core/base/digest.h"
+#include "core/base/job_protocol.h"
+#include "core/base/options_json.h"
+#include "core/base/provenance.h"
+#include "core/base/tensor_file.h"
+#include "core/imaging/read.h"
+#include "core/services/result_pictures.h"
+#include "core/services/worker_program.h"
+
+#include <cmath>
+
+namespace hilum::app {
+
+namespace {
+
+/// The model as `hilum reproduce` finds it again: by digest, and by place relative to the record, or by what makes untrained weights.
+Json modelRecord(const Inference& inference, const Json& answered, const path& out)
+{
+    Json record = {{"weights_sha256", answered.value("weights_sha256", Json())}};
+    if (inference.model.model.empty()) {
+        record.update({{"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")}, {"options", inference.metadata.value("options", Json::object())},
+                       {"seed", inference.model.seed}});
+    } else {
+        record["path"] = std::filesystem::absolute(inference.model.model).lexically_proximate(std::filesystem::absolute(out)).generic_string();
+    }
+    return record;
+}
+
+} // namespace
+
+Result<path> modelFile(const path& model)
+{
+    if (!std::filesystem::exists(model))
+        return fail(ErrorCode::NotFound, "{} is not there", model.string());
+    if (!std::filesystem::is_directory(model))
+        return model;
+    if (std::filesystem::exists(model / "model.safetensors"))
+        return model / "model.safetensors";
+    if (const auto latest = readTextFile(model / "checkpoints" / "latest", 4096)) {
+        std::string folder = *latest;
+        while (!folder.empty() && (folder.back() == '\n' || folder.back() == ' '))
+            folder.pop_back();
+        const path file = model / "checkpoints" / path(folder).filename() / "model.safetensors";
+        if (std::filesystem::exists(file))
+            return file;
+    }
+    return fail(ErrorCode::NotFound, "{} holds no model.safetensors and no checkpoint", model.string());
+}
+
+Result<Json> modelMetadata(const path& model)
+{
+    HILUM_TRY(const path file, modelFile(model));
+    HILUM_TRY(const TensorFile weights, TensorFile::open(file));
+    auto metadata = weights.metadataJson("hilum");
+    if (!metadata)
+        return fail(ErrorCode::Mismatch, "{} is no model of this program: {}", file.string(), metadata.error().message);
+    if (metadata->value("schema", "") != protocol::ModelSchema)
+        return fail(ErrorCode::WrongVersion, "{} has the schema \"{}\", this program reads {}", file.string(), metadata->value("schema", ""), protocol::ModelSchema);
+    return metadata;
+}
+
+Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work)
+{
+    Inference out;
+    out.model = model;
+    if (!model.model.empty()) {
+        HILUM_TRY(out.metadata, modelMetadata(model.model));
+        out.workerArguments = {"--model", std::filesystem::absolute(model.model).string()};
+    } else {
+        if (model.method.empty())
+            return fail(ErrorCode::Usage, "name the weights with --model, or a method with --method for untrained ones");
+        HILUM_TRY(const MethodChoice method, chooseMethod(model.method, model.preset, model.settings));
+        out.metadata = {{"method", method.id}, {"preset", method.preset}, {"options", method.options}, {"pipeline", method.pipeline}, {"untrained", true}};
+        out.workerArguments = {"--method", method.id, "--preset", method.preset, "--options", jsonLine(method.options), "--initial-seed", std::to_string(model.seed)};
+    }
+    const Json pipeline = out.metadata.value("pipeline", Json::object());
+    HILUM_TRY(out.image, imaging::readVolume(image, {.spacing = imaging::SpacingPolicy::Regularise}, work));
+    if (pipeline.value("kind", "") == "radiograph" && out.image.geometry().size[2] > 1)
+        return fail(ErrorCode::Mismatch, "{} has {} slices, and {} works on radiographs: choose a single image", image.string(), out.image.geometry().size[2],
+                    out.metadata.value("method", ""));
+    HILUM_TRY(out.input, imaging::modelInput(out.image, pipeline));
+    if (const Json grid = out.metadata.value("token_grid", Json()); grid.is_array() && grid.size() == 2)
+        out.grid = {grid[0].get<std::int64_t>(), grid[1].get<std::int64_t>()};
+    out.imageDigest = sha256Hex(out.image.visit([](auto values) { return std::as_bytes(values); }));
+    return out;
+}
+
+Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference)
+{
+    const auto [rows, columns] = inference.grid;
+    if (rows < 1 || columns < 1)
+        return fail(ErrorCode::Unsupported, "this model tells no token grid, so a mask cannot be placed");
+    services::Plane plane;
+    if (file.extension() == ".safetensors") {
+        HILUM_TRY(const TensorFile tensors, TensorFile::open(file));
+        HILUM_TRY(plane, services::planeOf(tensors, "mask"));
+    } else {
+        HILUM_TRY(const imaging::Volume volume, imaging::readVolume(file));
+        const Index3& size = volume.geometry().size;
+        if (size[2] != 1)
+            return fail(ErrorCode::Mismatch, "the mask {} has {} slices where an image has one", file.string(), size[2]);
+        plane = {.width = size[0], .height = size[1], .values = {}};
+        for (std::int64_t y = 0; y < size[1]; ++y)
+            for (std::int64_t x = 0; x < size[0]; ++x)
+                plane.values.push_back(volume.at(x, y, 0) != 0 ? 1.0f : 0.0f);
+    }
+    std::vector<std::uint8_t> mask(static_cast<std::size_t>(rows * columns));
+    if (plane.width == columns && plane.height == rows) {
+        for (std::size_t i = 0; i < mask.size(); ++i)
+            mask[i] = plane.values[i] != 0;
+        return mask;
+    }
+    const Index3& size = inference.image.geometry().size;
+    if (plane.width != size[0] || plane.height != size[1])
+        return fail(ErrorCode::Mismatch, "the mask {} has {} x {} pixels; it must have the token grid's {} x {} or the image's {} x {}", file.string(), plane.width, plane.height,
+                    columns, rows, size[0], size[1]);
+    // each token votes with the image pixels under its model pixels
+    const auto& input = inference.input;
+    for (std::int64_t r = 0; r < rows; ++r)
+        for (std::int64_t c = 0; c < columns; ++c) {
+            std::int64_t hidden = 0, all = 0;
+            for (std::int64_t y = r * input.height / rows; y < (r + 1) * input.height / rows; ++y)
+                for (std::int64_t x = c * input.width / columns; x < (c + 1) * input.width / columns; ++x) {
+                    const auto [px, py] = input.toImage(static_cast<double>(x), static_cast<double>(y));
+                    const auto ix = std::lround(px), iy = std::lround(py);
+                    ++all;
+                    if (ix >= 0 && iy >= 0 && ix < size[0] && iy < size[1])
+                        hidden += plane.values[static_cast<std::size_t>(iy * size[0] + ix)] != 0;
+                }
+            mask[static_cast<std::size_t>(r * columns + c)] = 2 * hidden >= all && all > 0;
+        }
+    return mask;
+}
+
+std::string arraysDigest(const TensorFile& file)
+{
+    Sha256 sha;
+    for (const auto& [name, view] : file.tensors()) { // a map: sorted by name
+        sha.update(name);
+        sha.update(hilum::name(view.type));
+        std::string shape;
+        for (const std::int64_t n : view.shape)
+            shape += (shape.empty() ? "" : " x ") + std::to_string(n);
+        sha.update(shape.empty() ? "a single number" : shape);
+        sha.update(view.bytes);
+    }
+    return sha.finishHex();
+}
+
+std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out)
+{
+    std::vector<std::string> arguments{"infer", kind, "--request", request.string(), "--out", out.string()};
+    Json overrides = Json::object();
+    for (const auto& [key, value] : fields.items()) {
+        if (key == "seed")
+            arguments.insert(arguments.end(), {"--seed", jsonLine(value)});
+        else if (key == "kind_of")
+            arguments.insert(arguments.end(), {"--kind", value.get<std::string>()});
+        else if (key == "layer" || key == "head" || key == "query") {
+            if (value.is_number_integer() && value.get<std::int64_t>() >= 0)
+                arguments.insert(arguments.end(), {"--" + key, jsonLine(value)});
+        } else
+            overrides[key] = value;
+    }
+    if (!overrides.empty())
+        arguments.insert(arguments.end(), {"--set", jsonLine(overrides)});
+    return arguments;
+}
+
+Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work)
+{
+    HILUM_TRY_STATUS(makeFolder(out));
+    HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
+    const path request = scratch.where() / "request.safetensors";
+    HILUM_TRY_STATUS(imaging::writeRequest(inference.input, request, mask, inference.grid));
+    std::vector<std::string> arguments = inferArguments(kind, fields, request, scratch.where());
+    arguments.insert(arguments.end(), inference.workerArguments.begin(), inference.workerArguments.end());
+    HILUM_TRY(const Json answer, services::runWorker(arguments, {}, [&] { return work.cancelled(); }));
+
+    const path made = scratch.where() / "tensors.safetensors";
+    HILUM_TRY(const TensorFile tensors, TensorFile::open(made));
+    Json files = Json::array();
+    for (const auto& [from, name] : {std::pair{made, "tensors.safetensors"}, {request, "request.safetensors"}}) {
+        HILUM_TRY(const std::string bytes, readTextFile(from, std::uintmax_t{1} << 34));
+        HILUM_TRY_STATUS(writeFileAtomically(out / name, bytes));
+        files.push_back(name);
+    }
+    const auto save = [&](const char* name, const services::Picture& picture) -> Status {
+        HILUM_TRY(const std::string png, services::encodePng(picture));
+        files.push_back(name);
+        return writeFileAtomically(out / name, png);
+    };
+    if (kind == protocol::Reconstruct) {
+        HILUM_TRY(const services::Plane hidden, services::planeOf(tensors, "mask"));
+        HILUM_TRY(const services::Plane input, services::planeOf(tensors, "input"));
+        HILUM_TRY(const services::Plane reconstruction, services::planeOf(tensors, "reconstruction"));
+        HILUM_TRY(const services::Plane error, services::planeOf(tensors, "error"));
+        HILUM_TRY_STATUS(save("input.png", services::greyPicture(input)));
+        HILUM_TRY_STATUS(save("corrupted.png", services::greyPicture(input, &hidden)));
+        HILUM_TRY_STATUS(save("reconstruction.png", services::greyPicture(reconstruction)));
+        HILUM_TRY_STATUS(save("error.png", services::errorPicture(error)));
+        HILUM_TRY(const services::Picture all, services::reconstructionPicture(tensors));
+        HILUM_TRY_STATUS(save("montage.png", all));
+    } else {
+        HILUM_TRY(const TensorFile asked, TensorFile::open(request));
+        HILUM_TRY(const services::Picture picture, services::attentionPicture(asked, tensors));
+        HILUM_TRY_STATUS(save("attention.png", picture));
+    }
+    files.push_back("result.json");
+
+    const Json numbers = answer.value("numbers", Json::object()), model = answer.value("model", Json::object());
+    Provenance provenance;
+    provenance.kind = kind == protocol::Reconstruct ? "reconstruction" : "attention";
+    provenance.method = {{"id", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")}, {"options", inference.metadata.value("options", Json::object())}};
+    provenance.model = {{"weights_sha256", model.value("weights_sha256", Json())}, {"step", model.value("step", Json())}, {"licence", model.value("licence", Json())},
+                        {"untrained", inference.metadata.value("untrained", false)}};
+    provenance.inputs = {{{"digest", inference.imageDigest}, {"kind", "modality values"}}};
+    provenance.preprocessing = {{"pipeline", inference.metadata.value("pipeline", Json::object())}, {"grey_chain", inference.input.chain},
+                                {"region_method", inference.input.regionMethod}, {"region_confidence", inference.input.regionConfidence}};
+    provenance.seed = fields.value("seed", std::uint64_t{0});
+    provenance.device = {{"name", answer.value("device", Json())}, {"dtype", answer.value("dtype", model.value("dtype", Json()))}};
+    Json result = {{"schema", protocol::ResultSchema}, {"kind", provenance.kind}, {"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")},
+                   {"request", "request.safetensors"}, {"request_fields", fields}, {"arrays_sha256", arraysDigest(tensors)}, {"model", modelRecord(inference, model, out)},
+                   {"numbers", numbers}, {"seconds", answer.value("seconds", Json())},
+                   {"grid", {{"width", inference.input.width}, {"height", inference.input.height}, {"scale_to_image", inference.input.scale}, {"offset_in_image", inference.input.offset},
+                             {"tokens", inference.grid}}},
+                   {"files", files}, {"provenance", toJson(provenance)}};
+    for (const auto& [key, value] : numbers.items()) // loss, hidden_fraction and so on stand at the top, as scripts read them
+        if (!result.contains(key))
+            result[key] = value;
+    HILUM_TRY_STATUS(writeFileAtomically(out / "result.json", result.dump(2) + "\n"));
+    return result;
+}
+
+} // namespace hilum::app

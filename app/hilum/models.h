@@ -1,0 +1,55 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+#include "core/base/progress.h"
+#include "core/base/tensor_file.h"
+#include "core/imaging/model_input.h"
+#include "core/imaging/volume.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What the verbs `reconstruct` and `attention` share: a model, an image as that model sees it, and the answer on disk.
+namespace hilum::app {
+
+/// Metadata ("hilum.model/1") of a model file, run folder or checkpoint folder, read without the worker.
+Result<Json> modelMetadata(const path& model);
+/// The file that holds the weights: the path itself, RUN/model.safetensors, or the latest checkpoint of a run that has not ended.
+Result<path> modelFile(const path& model);
+
+/// Which weights: a file or run, or a method and preset with untrained weights.
+struct ModelArguments {
+    std::string model, method, preset;
+    std::vector<std::string> settings; ///< overrides of options for this request
+    std::uint64_t seed = 0;
+};
+
+/// An image prepared for a model, with the worker's arguments that name both.
+struct Inference {
+    ModelArguments model;
+    Json metadata;              ///< of the model; for untrained weights method, preset, options, pipeline
+    imaging::Volume image;
+    imaging::ModelInput input;
+    std::array<std::int64_t, 2> grid{0, 0}; ///< tokens: rows, columns
+    std::vector<std::string> workerArguments;
+    std::string imageDigest;    ///< of the modality values
+};
+Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work);
+
+/// A mask file on the token grid: an image or label map, or a `mask` array of a safetensors file, on the token grid or on the image
+/// grid (a token is hidden when at least half of it is non-zero).
+Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference);
+
+/// SHA-256 over the arrays of a file: names, types, shapes, bytes in the order of names. The same as in the Lab's figures.
+std::string arraysDigest(const TensorFile& file);
+
+/// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
+std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
+
+/// Sends the request and completes OUT/result.json: schema, numbers, geometry of the model's grid in the image, provenance, files.
+/// OUT/tensors.safetensors comes from the worker. \param fields what is asked besides the image.
+Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work);
+
+} // namespace hilum::app

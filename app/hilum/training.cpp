@@ -1,0 +1,139 @@
+#include "app/hilum/training.h"
+
+#include "app/hilum/commands/command.h"
+#include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
+#include "core/services/worker_program.h"
+
+#include <QCoreApplication>
+#include <QTimer>
+
+#include <cstdio>
+#include <optional>
+#include <unistd.h>
+
+namespace hilum::app {
+
+Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings)
+{
+    HILUM_TRY(const Json entry, services::methodEntry(id));
+    MethodChoice choice{.id = id, .preset = preset, .title = entry.value("title", id), .options = {}, .pipeline = {}};
+    if (choice.preset.empty())
+        choice.preset = entry.at("presets").at(0).value("id", "");
+    HILUM_TRY(const Json options, services::methodOptions(entry, choice.preset, settings));
+    HILUM_TRY(const std::string text, services::workerOutput({"describe", "--method", id, "--preset", choice.preset, "--options", jsonLine(options)}));
+    HILUM_TRY(const Json described, parseJson(text));
+    choice.options = described.at("options");
+    choice.pipeline = described.at("pipeline");
+    return choice;
+}
+
+Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work)
+{
+    if (data.size() == 1 && std::filesystem::exists(data.front() / "index.json")) {
+        HILUM_TRY(services::PreparedCache cache, services::openCache(data.front()));
+        HILUM_TRY(const std::string text, readTextFile(data.front() / "index.json", std::uintmax_t{1} << 30));
+        HILUM_TRY(const Json index, parseJson(text));
+        if (index.value("pipeline", Json::object()) != method.pipeline)
+            return fail(ErrorCode::Mismatch, "{} was prepared with another input pipeline ({}) than {} {} needs ({}); prepare the data again", data.front().string(),
+                        jsonLine(index.value("pipeline", Json::object())), method.id, method.preset, jsonLine(method.pipeline));
+        return cache;
+    }
+    HILUM_TRY(services::PreparedCache cache, services::prepare({.data = data, .method = method.id, .pipeline = method.pipeline, .out = out}, work));
+    for (const std::string& warning : cache.warnings)
+        std::fputs(("hilum: " + warning + "\n").c_str(), stderr);
+    for (const Json& refused : cache.refused)
+        std::fputs(std::format("hilum: left out: {}\n", refused.value("reason", "")).c_str(), stderr);
+    std::fputs(std::format("{} {} images of {} patients{}\n", cache.reused ? "found" : "prepared", grouped(cache.cases), grouped(cache.patients),
+                           cache.reused ? " in the cache" : "").c_str(), stderr);
+    return cache;
+}
+
+Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume)
+{
+    services::JobRunner runner(nullptr);
+    std::string id;
+    if (resume) {
+        HILUM_TRY_STATUS(runner.adopt(request.run));
+        if (runner.jobs().empty())
+            return fail(ErrorCode::NotFound, "{} is no run folder", request.run.string());
+        id = runner.jobs().front().id;
+        HILUM_TRY_STATUS(runner.resume(id));
+    } else {
+        HILUM_TRY(id, runner.start(request));
+    }
+
+    const bool terminal = ::isatty(2) != 0;
+    RateLimit limit(std::chrono::milliseconds(terminal ? 200 : 5000));
+    const Work console = commands::consoleWork();
+    bool asked = false;
+    QEventLoop loop;
+    const auto ended = [&]() -> std::optional<services::JobStatus> {
+        const auto status = runner.job(id);
+        using enum services::JobState;
+        if (status && status->state != Queued && status->state != Running && status->state != Cancelling)
+            return status;
+        return std::nullopt;
+    };
+    const auto show = [&] {
+        const auto s = runner.job(id);
+        if (!s || !limit.due())
+            return;
+        const std::string text = std::format("{} step {} of {}, loss {:.4f}, {:.1f} images/s, {} left", s->phase, s->step, s->steps, s->loss, s->imagesPerSecond,
+                                             s->secondsLeft < 0 ? "unknown" : duration(s->secondsLeft));
+        std::fputs((terminal ? "\r\x1b[K" + text : text + "\n").c_str(), stderr);
+    };
+    QObject::connect(&runner, &services::JobRunner::jobChanged, &loop, [&] {
+        show();
+        if (ended())
+            loop.quit();
+    });
+    QObject::connect(&runner, &services::JobRunner::eventArrived, &loop, [&](const QString&, const Json& event) {
+        if (event.value("kind", "") == "warning")
+            std::fputs(std::format("hilum: {}\n", event.value("text", "")).c_str(), stderr);
+    });
+    QTimer timer;
+    QObject::connect(&timer, &QTimer::timeout, &loop, [&] {
+        if (console.cancelled() && !asked) {
+            asked = true;
+            std::fputs("\nhilum: stopping; the worker writes a checkpoint\n", stderr);
+            if (const auto cancelled = runner.cancel(id); !cancelled)
+                std::fputs(("hilum: " + cancelled.error().sentence() + "\n").c_str(), stderr);
+        }
+        if (ended())
+            loop.quit();
+    });
+    timer.start(100);
+    loop.exec();
+    if (terminal)
+        std::fputs("\r\x1b[K", stderr);
+    const services::JobStatus status = *ended();
+    if (status.state == services::JobState::Done || status.state == services::JobState::Cancelled)
+        return status;
+    // the worker's own error, with its number, is the last event; a lost worker has none
+    if (const auto events = runner.events(id); events && !events->empty() && events->back().value("kind", "") == "error")
+        return std::unexpected(protocol::errorFrom(events->back()));
+    return fail(ErrorCode::WorkerLost, "{}", status.message);
+}
+
+Result<std::string> evaluationText(const path& file)
+{
+    HILUM_TRY(const std::string content, readTextFile(file));
+    HILUM_TRY(const Json e, parseJson(content));
+    std::string text = std::format("held out {} patients, trained on {}\n", e.value("held_out_patients", 0), e.value("train_patients", 0));
+    const auto line = [&](const char* key, const char* words) {
+        if (const auto it = e.find(key); it != e.end() && it->is_number())
+            text += std::format("  {:<46} {:.4f}\n", words, it->get<double>());
+    };
+    line("held_out_loss", "loss on hidden patches of held-out patients");
+    line("untrained_loss", "the same network untrained");
+    line("mean_picture_loss", "guessing the training images' mean picture");
+    line("visible_mean_loss", "guessing the visible patches' mean");
+    line("swapped_loss", "with visible patches of another patient");
+    const double own = e.value("held_out_loss", 0.0), guess = std::min(e.value("mean_picture_loss", 0.0), e.value("visible_mean_loss", 0.0));
+    if (own > 0 && guess > 0)
+        text += std::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, e.value("swapped_loss", 0.0) / own);
+    return text;
+}
+
+} // namespace hilum::app

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/base/progress.h"
+#include "core/services/job_runner.h"
+#include "core/services/prepare.h"
+
+#include <string>
+#include <vector>
+
+/// What the verbs `prepare`, `train`, `evaluate` and `demo` share.
+namespace hilum::app {
+
+/// A method with complete, checked options and the input pipeline that they make.
+struct MethodChoice {
+    std::string id, preset, title;
+    Json options, pipeline;
+};
+/// \param settings "key=value" texts; all faults at once. An empty preset is the method's first.
+Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings);
+
+/// `data` when it is a prepared cache that fits, else images prepared into the user's cache. Warnings go to standard error.
+Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work);
+
+/// Starts or resumes a job and follows it to its end; the terminal shows progress, an interrupt asks it to stop with a checkpoint.
+Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume);
+
+/// RUN/evaluation.json as lines for a person.
+Result<std::string> evaluationText(const path& evaluationFile);
+
+} // namespace hilum::app

@@ -1,0 +1,50 @@
+#include "core/services/result_pictures.h"
+#include "tests/support/compare.h"
+
+#include <cmath>
+
+using namespace hilum;
+using namespace hilum::services;
+
+class TestResultPictures : public QObject {
+    Q_OBJECT
+
+    static void writeAnswer(const path& file)
+    {
+        std::vector<float> input(8 * 8, 0.5f), reconstruction(8 * 8, 0.25f), error(8 * 8);
+        for (std::size_t i = 0; i < error.size(); ++i)
+            error[i] = reconstruction[i] - input[i];
+        error[0] = 0;
+        const std::vector<std::uint8_t> mask{1, 0, 0, 1};
+        TensorFileWriter writer;
+        writer.add<float>("input", {1, 8, 8}, input);
+        writer.add<float>("reconstruction", {1, 8, 8}, reconstruction);
+        writer.add<float>("error", {1, 8, 8}, error);
+        writer.add<std::uint8_t>("mask", {2, 2}, mask);
+        QVERIFY(writer.write(file).has_value());
+    }
+
+private Q_SLOTS:
+    void fourPanelsShowWhatTheyName()
+    {
+        const auto folder = TemporaryFolder::make();
+        writeAnswer(folder->where() / "a.safetensors");
+        const auto answer = TensorFile::open(folder->where() / "a.safetensors");
+        HILUM_VERIFY_OK(answer);
+        const auto picture = reconstructionPicture(*answer);
+        HILUM_VERIFY_OK(picture);
+        QCOMPARE(picture->width, std::int64_t{4 * 8 + 3 * 4});
+        QCOMPARE(picture->height, std::int64_t{8});
+        const auto red = [&](std::int64_t x, std::int64_t y) { return int(picture->rgb[static_cast<std::size_t>((y * picture->width + x) * 3)]); };
+        const auto blue = [&](std::int64_t x, std::int64_t y) { return int(picture->rgb[static_cast<std::size_t>((y * picture->width + x) * 3 + 2)]); };
+        QCOMPARE(red(1, 1), 128);              // original
+        QCOMPARE(red(12 + 1, 1), 64);          // hidden: half as bright
+        QCOMPARE(red(12 + 6, 1), 128);         // visible
+        QCOMPARE(red(24 + 1, 1), 64);          // reconstruction
+        QVERIFY(blue(36 + 3, 3) > red(36 + 3, 3)); // too dark is blue
+        QVERIFY(std::abs(red(36, 0) - blue(36, 0)) < 3); // no error is grey
+    }
+};
+
+QTEST_APPLESS_MAIN(TestResultPictures)
+#include "tst_result_pictures.moc"
