@@ -167,5 +167,5 @@ hilum_prepare_place() {
   if [ $shadowed = 1 ]; then
     local i; for i in "${!b[@]}"; do [ "${b[$i]}" != --ro-bind ] || [ "${b[$((i + 2))]}" != /usr ] || b[i]=--bind; done
   fi
-  hilum_enter=("${b[@]}" --chdir "$PWD" --setenv HILUM_INSIDE 1 --setenv LC_ALL "${LC_ALL:-C.UTF-8}" --)
+  hilum_enter=("${b[@]}" --chdir "$PWD" --setenv HILUM_INSIDE 1 --setenv CMAKE_GENERATOR "${CMAKE_GENERATOR:-Ninja}" --setenv LC_ALL "${LC_ALL:-C.UTF-8}" --)
 }

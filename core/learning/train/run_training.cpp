@@ -36,8 +36,9 @@ Result<TrainOptions> trainOptions(const Json& options)
 
 std::int64_t computeThreads(std::int64_t asked)
 {
-    // one core is left for the window and the loader
-    return asked > 0 ? asked : std::max<std::int64_t>(1, static_cast<std::int64_t>(std::thread::hardware_concurrency()) - 1);
+    // one core is left for the window and the loader, where there are more than two
+    const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    return asked > 0 ? asked : std::max<std::int64_t>(1, std::min(cores, std::max<std::int64_t>(2, cores - 1)));
 }
 
 Result<Split> makeSplit(const path& run, const ShardReader& cache, const TrainOptions& o)
@@ -116,9 +117,10 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     }
 
     HILUM_TRY(const TrainOptions o, trainOptions(job.options));
-    HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype));
+    // before the choice of device and type: what is measured for it depends on the threads
     const std::int64_t threads = computeThreads(job.threads);
     at::set_num_threads(static_cast<int>(threads));
+    HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype));
     HILUM_TRY_STATUS(writeWorkerFile(run));
     HILUM_TRY(const auto events, EventStream::open(run, request.echo));
     Json hello = deviceRecord(placement, threads);
