@@ -1,0 +1,35 @@
+#include "app/hilum/commands/command.h"
+#include "core/imaging/demo_data.h"
+
+#include <memory>
+
+namespace hilum::commands {
+
+Run declareDemoData(CLI::App& verb)
+{
+    verb.description("makes the fixtures of the acceptance journeys, or demo studies of made-up people");
+    struct Arguments {
+        std::string folder, preset = "small";
+        std::uint64_t seed = 1;
+        int studies = 0;
+    };
+    auto a = std::make_shared<Arguments>();
+    verb.add_option("DIR", a->folder, "where to; made when missing")->required();
+    verb.add_option("--seed", a->seed, "same seed, same files");
+    verb.add_option("--studies", a->studies, "makes that many studies (CT, radiograph, labels, report) instead of the fixtures")->check(CLI::Range(1, 1000));
+    verb.add_option("--preset", a->preset, "size of the studies: tiny, small or full")->check(CLI::IsMember({"tiny", "small", "full"}));
+    return [=]() -> Status {
+        using imaging::ThoraxPreset;
+        const Work work = consoleWork();
+        if (a->studies == 0) {
+            HILUM_TRY_STATUS(imaging::writeFixtures(a->folder, a->seed, work));
+        } else {
+            const ThoraxPreset preset = a->preset == "tiny" ? ThoraxPreset::Tiny : a->preset == "small" ? ThoraxPreset::Small : ThoraxPreset::Full;
+            HILUM_TRY_STATUS(imaging::writeDemoStudies(a->folder, a->seed, a->studies, preset, work));
+        }
+        print(a->folder);
+        return {};
+    };
+}
+
+} // namespace hilum::commands

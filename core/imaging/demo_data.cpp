@@ -1,0 +1,60 @@
+#include "core/imaging/demo_data.h"
+
+#include "core/imaging/dicom_write.h"
+
+#include <format>
+
+namespace hilum::imaging {
+
+namespace {
+
+Work quiet(const Work& work) { return Work{.progress = {}, .stop = work.stop}; }
+
+} // namespace
+
+Status writeThoraxStudy(const ThoraxPhantom& t, std::uint64_t seed, int number, const path& folder, const Work& work)
+{
+    const std::string root = std::format("thorax {} {} {}", seed, number, t.person.id);
+    DicomStudy study{.patientId = t.person.id, .patientName = t.person.name, .patientSex = t.person.sex, .ageYears = t.person.ageYears,
+                     .studyUid = uidFromText(root), .studyId = std::to_string(number), .accession = std::format("DEMO{:04}", number),
+                     .description = "Chest, made-up person", .date = std::format("202601{:02}", 1 + number % 28), .time = std::format("{:02}3000", 8 + number % 10),
+                     .referringPhysician = ""};
+    const auto series = [&](const char* name, int n, std::string description) {
+        return DicomSeriesInfo{.seriesUid = uidFromText(root + " " + name), .number = n, .description = std::move(description), .frameOfReferenceUid = uidFromText(root + " frame")};
+    };
+    HILUM_TRY(const auto slices, writeSliceSeries(t.ct, study, series("ct", 2, "Chest CT"), folder / "ct", quiet(work)));
+    auto film = series("dx", 1, "Chest PA");
+    film.frameOfReferenceUid.clear();
+    HILUM_TRY(const auto radiograph, writeRadiograph(t.film, study, film, folder / "dx" / "film.dcm"));
+    HILUM_TRY(const auto segmentation, writeSegmentation(t.labels, study, series("seg", 3, "Organs and lesions"), slices, folder / "seg" / "labels.dcm"));
+    std::vector<DicomReportSection> sections;
+    for (const auto& sentence : t.report.sentences) {
+        if (sections.empty() || sections.back().title != sentence.section)
+            sections.push_back({sentence.section, {}});
+        sections.back().sentences.push_back(sentence.text);
+    }
+    auto report = series("sr", 4, "Report");
+    report.frameOfReferenceUid.clear();
+    HILUM_TRY(const auto structured, writeStructuredReport(sections, study, report, {radiograph, slices.front()}, folder / "sr" / "report.dcm"));
+    return {};
+}
+
+Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work)
+{
+    if (count < 1 || count > 1000)
+        return fail(ErrorCode::Options, "count = {} is outside [1, 1000]", count);
+    for (int n = 0; n < count; ++n) {
+        work.progress(n, count, "making studies");
+        ThoraxOptions options{.seed = seed + static_cast<std::uint64_t>(n), .preset = preset, .findings = std::nullopt, .visit = 0};
+        if (n == 0)
+            options.findings.emplace();
+        else if (n <= 5)
+            options.findings = {static_cast<FindingKind>(n - 1)};
+        HILUM_TRY(const ThoraxPhantom thorax, makeThorax(options, quiet(work)));
+        HILUM_TRY_STATUS(writeThoraxStudy(thorax, options.seed, n + 1, folder / std::format("person-{}", n + 1), work));
+    }
+    work.progress(count, count, "making studies");
+    return {};
+}
+
+} // namespace hilum::imaging

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/base/paths.h"
+#include "core/base/progress.h"
+#include "core/imaging/thorax_phantom.h"
+
+#include <cstdint>
+
+/// Studies and fixtures that are made on the spot: nothing of a real person, all answers known.
+namespace hilum::imaging {
+
+/// Made-up people as DICOM studies: `folder`/person-N/{ct,dx,seg,sr}/..., one patient and one study each. Person N has the seed
+/// `seed` + N - 1; the first is normal, the next have one finding each in the order of FindingKind, later ones what their seed draws.
+/// Written atomically file by file; Cancelled leaves whole files only.
+Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work = {});
+
+/// Writes one person's study. \param number  stands in the accession number and the study's time
+Status writeThoraxStudy(const ThoraxPhantom& thorax, std::uint64_t seed, int number, const path& folder, const Work& work = {});
+
+/// The fixtures of the acceptance journeys: `cxr/` (20 DICOM radiographs, of which 5 MONOCHROME1, one truncated, one with a VOI LUT,
+/// and 44 PNG), `ct/` (60 slices of a CT with one missing slice and 8 degrees of gantry tilt, seven ellipsoid organs and a letter L
+/// on the patient's left), `ct_ai_ok.nii.gz`, `ct_ai_flipped.nii.gz` and `facts.json` with the true answers.
+Status writeFixtures(const path& folder, std::uint64_t seed, const Work& work = {});
+
+} // namespace hilum::imaging

@@ -1,0 +1,141 @@
+#include "core/base/jsonl.h"
+#include "core/imaging/demo_data.h"
+#include "core/imaging/read.h"
+#include "tests/support/compare.h"
+
+#include <QProcess>
+#include <QStandardPaths>
+
+#include <cmath>
+#include <optional>
+#include <set>
+
+using namespace hilum;
+using namespace hilum::imaging;
+
+class TestDemoData : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void studiesAreWhole();
+    void fixturesAreWhatTheySay();
+};
+
+void TestDemoData::studiesAreWhole()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    HILUM_VERIFY_OK(writeDemoStudies(folder->where(), 5, 2, ThoraxPreset::Tiny));
+    const auto found = scan({folder->where()});
+    HILUM_VERIFY_OK(found);
+    QCOMPARE(found->refused.size(), std::size_t{0});
+    QCOMPARE(found->items.size(), std::size_t{8});
+    std::set<std::string> studies, patients, kinds;
+    for (const Item& item : found->items) {
+        studies.insert(item.studyUid), patients.insert(item.patientId);
+        kinds.insert(item.modality);
+    }
+    QCOMPARE(studies.size(), std::size_t{2});
+    QCOMPARE(patients.size(), std::size_t{2});
+    QVERIFY(kinds == (std::set<std::string>{"CT", "DX", "SEG", "SR"}));
+    // labels lie on the CT they were made with
+    for (const Item& item : found->items)
+        if (item.kind == ItemKind::Segmentation) {
+            const auto map = readLabelMap(item);
+            HILUM_VERIFY_OK(map);
+            QVERIFY(map->labels.size() >= 12);
+            for (const Item& other : found->items)
+                if (other.kind == ItemKind::Volume && other.studyUid == item.studyUid) {
+                    const auto ct = readVolume(other);
+                    HILUM_VERIFY_OK(ct);
+                    const Vec3 at = ct->geometry().worldToIndex(map->volume.geometry().originLps);
+                    for (double v : at)
+                        QVERIFY(std::abs(v - std::round(v)) < 1e-3);
+                }
+        }
+    const QString validator = QStandardPaths::findExecutable("dciodvfy");
+    if (validator.isEmpty())
+        QSKIP("dciodvfy is not installed");
+    for (const Item& item : found->items) {
+        QProcess process;
+        process.setProcessChannelMode(QProcess::MergedChannels);
+        process.start(validator, {QString::fromStdString(item.files.front().string())});
+        QVERIFY(process.waitForFinished(60000));
+        const QString said = QString::fromUtf8(process.readAll());
+        QVERIFY2(!said.contains("Error"), qPrintable(said));
+    }
+}
+
+void TestDemoData::fixturesAreWhatTheySay()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    const path& where = folder->where();
+    HILUM_VERIFY_OK(writeFixtures(where, 1));
+    const auto text = readTextFile(where / "facts.json");
+    HILUM_VERIFY_OK(text);
+    const auto facts = parseJson(*text);
+    HILUM_VERIFY_OK(facts);
+
+    const auto films = scan({where / "cxr"});
+    HILUM_VERIFY_OK(films);
+    QCOMPARE(films->items.size() + films->refused.size(), std::size_t{64});
+    QCOMPARE(films->refused.size(), std::size_t{1});
+    QCOMPARE(films->refused[0].file.filename().string(), std::string("cxr20.dcm"));
+    int inverted = 0, luts = 0, pictures = 0;
+    std::set<std::string> patients;
+    for (const Item& item : films->items) {
+        if (item.format == "png") {
+            ++pictures;
+            continue;
+        }
+        patients.insert(item.patientId);
+        const auto film = readVolume(item);
+        HILUM_VERIFY_OK(film);
+        inverted += film->header().photometric == "MONOCHROME1";
+        luts += !film->header().voiLuts.empty();
+    }
+    QCOMPARE(pictures, 44);
+    QCOMPARE(inverted, 5);
+    QCOMPARE(luts, 1);
+
+    const auto ct = scan({where / "ct"});
+    HILUM_VERIFY_OK(ct);
+    QCOMPARE(ct->items.size(), std::size_t{1});
+    QCOMPARE(ct->items[0].files.size(), std::size_t{60});
+    const auto acquired = readVolume(ct->items[0]);
+    HILUM_VERIFY_OK(acquired);
+    std::set<std::string> codes;
+    for (const Notice& n : acquired->header().notices)
+        codes.insert(n.code);
+    QVERIFY2(codes.contains("missing_slice") && codes.contains("gantry_tilt"), "the notices of the reader");
+    // put upright and even, the burnt letter lies on the patient's left and the liver on the right
+    const auto regular = readVolume(ct->items[0], {.spacing = SpacingPolicy::Regularise, .timePoint = 0});
+    HILUM_VERIFY_OK(regular);
+    const auto valueAt = [&](const Json& lps) {
+        const Vec3 p = regular->geometry().worldToIndex({lps[0].get<double>(), lps[1].get<double>(), lps[2].get<double>()});
+        return regular->at(std::llround(p[0]), std::llround(p[1]), std::llround(p[2]));
+    };
+    QVERIFY(valueAt(Json{98, -20, 24}) > 1000); // the stem
+    QVERIFY(valueAt(Json{-98, -20, 24}) < 200);
+    for (const Json& organ : (*facts)["ct"]["organs"])
+        QVERIFY2(std::abs(valueAt(organ["centre_lps"]) - organ["hu"].get<double>()) < 12, organ.dump().c_str());
+
+    std::optional<Geometry> placed;
+    for (const char* name : {"ct_ai_ok.nii.gz", "ct_ai_flipped.nii.gz"}) {
+        const auto labels = readVolume(where / name);
+        HILUM_VERIFY_OK(labels);
+        std::array<double, 8> voxels{};
+        labels->visit([&](auto v) {
+            for (auto x : v)
+                voxels[static_cast<std::size_t>(x)] += 1;
+        });
+        for (const Json& organ : (*facts)["ct"]["organs"]) // 1 x 1 x 3 mm voxels
+            QVERIFY(std::abs(voxels[organ["label"].get<std::size_t>()] * 3 / 1000 - organ["volume_ml"].get<double>()) < organ["voxel_layer_ml"].get<double>());
+        if (placed)
+            QVERIFY(!sameGrid(*placed, labels->geometry()));
+        placed = labels->geometry();
+    }
+}
+
+QTEST_APPLESS_MAIN(TestDemoData)
+#include "tst_demo_data.moc"
