@@ -1,6 +1,7 @@
 #include "app/hilum/commands/command.h"
 #include "core/base/digest.h"
 #include "core/base/provenance.h"
+#include "core/imaging/dicom_write.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/read.h"
 #include "core/imaging/regularise.h"
@@ -15,7 +16,7 @@ namespace hilum::commands {
 namespace {
 
 struct Arguments {
-    std::string in, out, series, spacing;
+    std::string in, out, series, spacing, modality;
     std::int64_t time = -1, slice = -1;
 };
 
@@ -84,10 +85,19 @@ Result<Json> record(const Arguments& a, const imaging::Item& item, const imaging
             seen.push_back(n.text);
             repairs.push_back({{"code", n.code}, {"text", n.text}});
         }
-    HILUM_TRY(std::string digest, sha256File(a.out));
+    Json outputs = Json::array();
+    std::vector<path> written{a.out};
+    if (std::filesystem::is_directory(a.out)) {
+        written.assign(std::filesystem::directory_iterator(a.out), {});
+        std::ranges::sort(written);
+    }
+    for (const path& f : written) {
+        HILUM_TRY(std::string digest, sha256File(f));
+        outputs.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
+    }
     Json out{{"schema", "hilum.convert/1"}, {"program", programVersion()}, {"created_utc", utcNow()},
              {"source", {{"path", a.in}, {"format", item.format}, {"series_uid", item.seriesUid.empty() ? Json(nullptr) : Json(item.seriesUid)}, {"files", std::move(files)}}},
-             {"output", {{"file", path(a.out).filename().string()}, {"sha256", std::move(digest)}}},
+             {"output", {{"path", path(a.out).filename().string()}, {"files", std::move(outputs)}}},
              {"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}, {"size", h.geometry.size},
              {"spacing_mm", h.geometry.spacingMm}, {"scalar", volume.scalarName()}, {"unit", imaging::name(h.unit)}, {"repairs", std::move(repairs)},
              {"notice", "Research use only, not for diagnosis"}};
@@ -108,12 +118,64 @@ Result<Json> record(const Arguments& a, const imaging::Item& item, const imaging
     return out;
 }
 
+/// Study and series of a DICOM output: those of the input where it is DICOM, a new series either way.
+imaging::DicomStudy studyOf(const imaging::Item& item)
+{
+    imaging::DicomStudy s;
+    s.patientId = item.patientId.empty() ? "unknown" : item.patientId;
+    s.patientName = item.patientName.empty() ? "Unknown" : item.patientName;
+    s.patientSex = item.patientSex;
+    s.studyUid = item.studyUid.empty() ? imaging::freshUid() : item.studyUid;
+    s.date = item.studyDate;
+    s.description = item.studyDescription;
+    s.accession = item.accession;
+    return s;
+}
+
+/// Slices into a new folder that appears when all are written; a radiograph into one file.
+Status writeDicom(const Arguments& a, const imaging::Item& item, imaging::Volume volume, const Work& work)
+{
+    imaging::ImageHeader h = volume.header();
+    imaging::DicomSeriesInfo series;
+    series.seriesUid = imaging::freshUid();
+    series.description = item.seriesDescription;
+    series.bodyPart = item.bodyPart;
+    series.frameOfReferenceUid = h.frameOfReferenceUid.empty() ? imaging::freshUid() : h.frameOfReferenceUid;
+    const path out = a.out;
+    if (item.kind == imaging::ItemKind::Segmentation) {
+        HILUM_TRY(const imaging::LabelMap map, imaging::readLabelMap(item, work));
+        return imaging::writeSegmentation(map, studyOf(item), series, {}, out).transform([](const auto&) {});
+    }
+    if (!h.hasPatientSpace)
+        return imaging::writeRadiograph(volume, studyOf(item), series, out).transform([](const auto&) {});
+    if (!a.modality.empty())
+        h.modality = a.modality;
+    if (h.modality.empty())
+        return fail(ErrorCode::Usage, "{} does not say what made it; add --modality CT or --modality MR", a.in);
+    if (std::filesystem::exists(out))
+        return fail(ErrorCode::Usage, "{} exists; slices are written into a new folder", a.out);
+    const path part = path(a.out + ".part");
+    std::filesystem::remove_all(part);
+    HILUM_TRY_STATUS(makeFolder(part));
+    const auto written = imaging::writeSliceSeries(volume.withHeader(std::move(h)), studyOf(item), series, part, work);
+    if (!written) {
+        std::filesystem::remove_all(part);
+        return std::unexpected(written.error());
+    }
+    std::error_code ec;
+    std::filesystem::rename(part, out, ec);
+    if (ec)
+        return std::unexpected(systemError("cannot rename", part.string(), ec.value()));
+    return {};
+}
+
 Status run(const Arguments& a)
 {
     const Work work = consoleWork();
-    const std::string format = imaging::formatOfName(a.out);
+    const bool toDicom = path(a.out).extension() == ".dcm" || !path(a.out).has_extension();
+    const std::string format = toDicom ? "dicom" : imaging::formatOfName(a.out);
     if (format.empty() || format == "jpeg" || format == "tiff")
-        return fail(ErrorCode::Usage, "{}: the output's name must end with .nii, .nii.gz, .nrrd, .mha or .png", a.out);
+        return fail(ErrorCode::Usage, "{}: the output's name must end with .nii, .nii.gz, .nrrd, .mha, .png or .dcm, or be a new folder for DICOM slices", a.out);
     if (path(a.out).extension() == ".hdr" || path(a.out).extension() == ".nhdr" || path(a.out).extension() == ".mhd")
         return fail(ErrorCode::Usage, "{}: only formats of one file are written: .nii, .nii.gz, .nrrd, .mha, .png", a.out);
     HILUM_TRY(const imaging::Item item, choose(a, work));
@@ -124,6 +186,8 @@ Status run(const Arguments& a)
         if (slices > 1 && a.slice < 0)
             return fail(ErrorCode::Usage, "{} has {} slices and a PNG file holds one; choose --slice 0 to --slice {}", a.in, slices, slices - 1);
         HILUM_TRY_STATUS(imaging::writePicture(volume, std::max<std::int64_t>(0, a.slice), a.out, chain));
+    } else if (toDicom) {
+        HILUM_TRY_STATUS(writeDicom(a, item, volume, work));
     } else {
         HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
     }
@@ -138,13 +202,14 @@ Status run(const Arguments& a)
 
 Run declareConvert(CLI::App& verb)
 {
-    verb.description("Reads an image or a series and writes it as NIfTI, NRRD, MetaImage or PNG, with OUT.json beside it");
+    verb.description("Reads an image or a series and writes it as NIfTI, NRRD, MetaImage, PNG or DICOM, with OUT.json beside it");
     auto a = std::make_shared<Arguments>();
     verb.add_option("in", a->in, "file or folder")->required();
-    verb.add_option("out", a->out, "file to write; its ending gives the format")->required();
+    verb.add_option("out", a->out, "file to write, its ending gives the format; or a new folder for DICOM slices")->required();
     verb.add_option("--series", a->series, "series UID (or file name) where there are several");
     verb.add_option("--time", a->time, "time point, from 0")->check(CLI::NonNegativeNumber);
     verb.add_option("--slice", a->slice, "slice for PNG, from 0")->check(CLI::NonNegativeNumber);
+    verb.add_option("--modality", a->modality, "for DICOM slices out of files that do not say it")->check(CLI::IsMember({"CT", "MR"}));
     verb.add_option("--spacing", a->spacing, "uneven or tilted slices: kept, or resampled to a regular grid")->check(CLI::IsMember({"as-acquired", "regular"}));
     return [a] { return run(*a); };
 }
