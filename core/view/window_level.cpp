@@ -34,7 +34,8 @@ double throughLut(const ValueLut& lut, double v)
 
 std::string figures(double v)
 {
-    if (std::abs(v - std::round(v)) < 1e-6 * std::max(1.0, std::abs(v)) && std::abs(v) < 1e9)
+    const double size = std::abs(v);
+    if (std::abs(v - std::round(v)) < 1e-6 * std::max(1.0, size) || (size >= 100 && size < 1e9))
         return std::format("{:.0f}", std::round(v) + 0.0);
     return std::format("{:.3g}", v);
 }

@@ -67,6 +67,7 @@ private Q_SLOTS:
     {
         QCOMPARE(windowText({.window = {1500, -600}, .lut = {}, .source = {}}), std::string("W 1500 L -600"));
         QCOMPARE(windowText({.window = {0.123456, -0.5}, .lut = {}, .source = {}}), std::string("W 0.123 L -0.5"));
+        QCOMPARE(windowText({.window = {12061, 6012.4}, .lut = {}, .source = {}}), std::string("W 12061 L 6012"));
     }
 
     void presetsAreThoseOfTheKeys()

@@ -1,10 +1,6 @@
 #include "widgets/viewer/slice_view.h"
 
-#include "core/view/scale_bar.h"
-#include "widgets/viewer/slice_annotations.h"
 #include "widgets/viewer/slice_view_state.h"
-
-#include <QPainter>
 
 #include <algorithm>
 #include <cmath>
@@ -75,7 +71,7 @@ void SliceView::setState(std::shared_ptr<view::ViewerState> state, std::size_t s
 const std::shared_ptr<view::ViewerState>& SliceView::state() const { return m->viewer; }
 std::size_t SliceView::slot() const { return m->slot; }
 
-void SliceView::show(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space)
+void SliceView::place(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space)
 {
     m->volume = volume;
     m->geometry = geometry;
@@ -97,9 +93,9 @@ void SliceView::setVolume(const imaging::Volume& volume, view::Plane plane, cons
     const imaging::ImageHeader& header = volume.header();
     const bool flat = plane == view::Plane::Image || !header.hasPatientSpace;
     if (flat)
-        show(volume, planeGeometry(volume), view::Plane::Image, space.empty() ? view::planeSpace(header.seriesUid, "this image") : space);
+        place(volume, planeGeometry(volume), view::Plane::Image, space.empty() ? view::planeSpace(header.seriesUid, "this image") : space);
     else
-        show(volume, volume.geometry(), plane, space.empty() ? view::patientSpace(header.frameOfReferenceUid, header.seriesUid) : space);
+        place(volume, volume.geometry(), plane, space.empty() ? view::patientSpace(header.frameOfReferenceUid, header.seriesUid) : space);
 }
 
 void SliceView::setImage(std::vector<float> values, std::int64_t width, std::int64_t height, const view::Transfer& transfer)
@@ -111,7 +107,7 @@ void SliceView::setImage(std::vector<float> values, std::int64_t width, std::int
     const std::string space = m->space.empty() ? view::planeSpace({}, "this image") : m->space;
     m->ownTransfer = transfer;
     const imaging::Volume volume(std::move(header), std::move(values));
-    show(volume, planeGeometry(volume), view::Plane::Image, space);
+    place(volume, planeGeometry(volume), view::Plane::Image, space);
 }
 
 void SliceView::setImage(const imaging::GreyImage& image)
@@ -132,7 +128,7 @@ void SliceView::setPicture(const QImage& picture)
     header.spacingMeaning = imaging::SpacingMeaning::Unknown;
     m->ownTransfer = view::Transfer{{255, 127.5, view::WindowLevel::Shape::LinearExact}, {}, false, "colour"};
     const imaging::Volume volume(std::move(header), std::move(bytes), 3);
-    show(volume, planeGeometry(volume), view::Plane::Image, m->space.empty() ? view::planeSpace({}, "this image") : m->space);
+    place(volume, planeGeometry(volume), view::Plane::Image, m->space.empty() ? view::planeSpace({}, "this image") : m->space);
 }
 
 void SliceView::clear()
@@ -339,91 +335,6 @@ view::Probe SliceView::probeAt(const QPointF& position) const
         if (const std::string label = m->labels->nameAt(world); !label.empty())
             probe.notes.push_back(label);
     return probe;
-}
-
-// --- painting
-
-void SliceView::render()
-{
-    if (isEmpty())
-        return;
-    const PixelGrid grid = pixelGrid(viewport(), devicePixelRatioF());
-    if (m->base.size() != QSize(grid.width, grid.height)) {
-        m->base = QImage(grid.width, grid.height, QImage::Format_RGB32);
-        m->baseValid = false;
-    }
-    if (!m->baseValid || !(grid == m->drawn)) {
-        m->sampler->sample(grid, m->interpolation);
-        m->base.fill(Background);
-        m->sampler->draw(transfer(), m->base);
-        m->drawn = grid;
-        m->baseValid = true;
-        m->shownValid = false;
-    }
-    if (m->shownValid)
-        return;
-    const bool overlays = !m->viewer->overlaysHidden.get() && (m->labels || m->overlay || m->border);
-    m->shown = m->base; // shared until an overlay is drawn
-    if (overlays) {
-        if (m->overlay)
-            drawPicture(*m->overlay, grid, m->spacing(), m->shown);
-        if (m->labels)
-            m->labels->draw(grid, m->labelOpacity, m->shown);
-        if (m->border)
-            drawBorder(*m->border, grid, m->spacing(), m->shown);
-    }
-    m->shownValid = true;
-}
-
-int SliceView::greyAt(const QPointF& position)
-{
-    render();
-    const int x = static_cast<int>(std::floor(position.x() * devicePixelRatioF())), y = static_cast<int>(std::floor(position.y() * devicePixelRatioF()));
-    if (isEmpty() || x < 0 || y < 0 || x >= m->base.width() || y >= m->base.height())
-        return -1;
-    const auto [first, last] = m->sampler->insideRow(y);
-    return x >= first && x < last ? qGray(m->base.pixel(x, y)) : -1;
-}
-
-QImage SliceView::picture()
-{
-    render();
-    return m->shown;
-}
-
-void SliceView::paintEvent(QPaintEvent*)
-{
-    QPainter painter(this);
-    painter.fillRect(rect(), QColor(Background));
-    if (isEmpty())
-        return;
-    render();
-    painter.drawImage(QRectF(rect()), m->shown);
-    SliceAnnotations notes;
-    notes.port = viewport();
-    notes.plane = m->plane;
-    notes.letters = letters();
-    notes.mirrored = !view::isRadiological(notes.port.frame, m->plane);
-    notes.meaning = m->meaning;
-    if (m->sharesCrosshair() && m->viewer->crosshairVisible.get())
-        notes.crosshair = m->viewer->crosshair.get().pointLps;
-    notes.planeFrame = m->standard;
-    notes.cornersVisible = m->viewer->annotationsVisible.get();
-    const view::SliceStack slices = stack();
-    notes.topLeft << (m->title.isEmpty() ? (m->patientSpace ? QString::fromUtf8(view::name(m->plane).data()) : QString()) : m->title);
-    if (slices.count > 1)
-        notes.topLeft << (m->patientSpace ? tr("slice %1/%2") : tr("frame %1/%2")).arg(slice() + 1).arg(slices.count);
-    notes.bottomLeft << QString::fromStdString(view::windowText(transfer()));
-    notes.bottomLeft << tr("zoom %1 %").arg(100 * m->pose().zoom, 0, 'f', 0);
-    notes.topRight << fidelityText();
-    notes.active = hasFocus();
-    paintAnnotations(painter, rect(), notes);
-}
-
-void SliceView::resizeEvent(QResizeEvent* event)
-{
-    QWidget::resizeEvent(event);
-    update();
 }
 
 } // namespace hilum::widgets

@@ -127,7 +127,7 @@ protected:
 
 private:
     struct State;
-    void show(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space);
+    void place(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space);
     void render();
     void drag(const QPointF& position);
     void zoomAt(const QPointF& position, double factor);

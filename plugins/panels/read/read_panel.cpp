@@ -4,7 +4,7 @@
 #include "core/services/task_runner.h"
 #include "plugins/panels/read/overlay_loader.h"
 #include "widgets/shell/messages.h"
-#include "widgets/style/theme.h"
+#include "widgets/tasks/task_center.h"
 
 #include <QFileDialog>
 #include <QKeyEvent>
@@ -80,6 +80,8 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     connect(m_grid, &widgets::ViewportGrid::probeChanged, selection, &widgets::Selection::setProbe);
     connect(m_grid, &widgets::ViewportGrid::menuRequested, this, &ReadPanel::openMenu);
     connect(m_grid, &widgets::ViewportGrid::transferChanged, this, &ReadPanel::updatePresets);
+    if (context.services.tasks)
+        connect(context.services.tasks, &widgets::TaskCenter::changed, this, [this] { QTimer::singleShot(0, this, [this] { endPreview(); }); });
     for (std::size_t n = 0; n < 3; ++n)
         m_grid->slice(n)->installEventFilter(this);
 
@@ -118,9 +120,11 @@ void ReadPanel::showVolume()
     m_previewed = 0;
     m_volume = volume;
     m_range = widgets::valueRange(volume);
+    m_overlayText->clear();
     m_fileWindow = 0;
-    // the loader has put the window's crosshair into the centre; the grid does the same
+    m_syncing = true; // the window's crosshair stays where it is
     m_grid->setVolume(volume, keepWindow ? before : widgets::firstTransfer(volume, m_range));
+    m_syncing = false;
 
     QStringList notices;
     for (const imaging::Notice& notice : volume.header().notices)
@@ -176,6 +180,7 @@ void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
     if (m_previewed != row || arrived)
         return;
     m_isPreview = true;
+    m_overlayText->clear();
     m_volume = slice;
     m_range = widgets::valueRange(slice);
     m_grid->setVolume(slice, widgets::firstTransfer(slice, m_range));
@@ -183,6 +188,23 @@ void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
     m_notice->hide();
     updateWords();
     updatePresets();
+}
+
+void ReadPanel::endPreview()
+{
+    if (!m_isPreview || !m_context.services.tasks->running().isEmpty())
+        return;
+    // nothing is being read any more and the volume has not come: it failed or was stopped, so show what is open
+    m_isPreview = false;
+    m_previewed = 0;
+    if (m_context.services.selection->volume().isEmpty()) {
+        m_volume = {};
+        m_grid->clear();
+        updateWords();
+        updatePresets();
+    } else {
+        showVolume();
+    }
 }
 
 // --- crosshair of the window and of the views

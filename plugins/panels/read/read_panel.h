@@ -51,6 +51,7 @@ private:
     void showVolume();
     void preview(project::RowId row);
     void showPreview(imaging::Volume slice, project::RowId row);
+    void endPreview(); ///< when the reading failed or was stopped
     void crosshairFromWindow(const widgets::Crosshair& crosshair);
     void crosshairToWindow();
     void updateWords();

@@ -25,6 +25,8 @@ struct Found {
 
 QString textOf(const Json& object, const char* key)
 {
+    if (!object.is_object())
+        return {};
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? QString::fromStdString(found->get<std::string>()) : QString();
 }
@@ -64,7 +66,7 @@ void ReportPanel::showReport(const Json& report, const QString& source)
     QStringList heading{source};
     if (const QString date = textOf(report, "date"); !date.isEmpty())
         heading << date;
-    if (report.contains("verified") && report["verified"].is_boolean())
+    if (report.is_object() && report.contains("verified") && report["verified"].is_boolean())
         heading << (report["verified"].get<bool>() ? tr("verified") : tr("not verified"));
     heading.removeAll(QString());
     m_heading->setText(heading.join(QStringLiteral(" · ")));
@@ -89,8 +91,8 @@ void ReportPanel::showReport(const Json& report, const QString& source)
         cursor.insertText(text, how); // plain text: nothing in a report is markup
     };
     add(textOf(report, "title"), title, block);
-    if (const auto sections = report.find("sections"); sections != report.end() && sections->is_array())
-        for (const Json& part : *sections) {
+    if (report.is_object() && report.contains("sections") && report["sections"].is_array())
+        for (const Json& part : report["sections"]) {
             add(textOf(part, "title"), section, spaced);
             add(textOf(part, "text").trimmed(), plain, block);
         }
