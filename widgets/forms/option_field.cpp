@@ -89,9 +89,9 @@ void OptionField::build()
 
     auto* unit = new QLabel(text(m_entry, "unit"), this);
     unit->setVisible(!unit->text().isEmpty());
-    unit->setProperty("role", "dim");
+    unit->setProperty("role", "secondary");
     m_source = new QLabel(text(m_entry, "source"), this);
-    m_source->setProperty("role", "dim");
+    m_source->setProperty("role", "secondary");
     m_source->setFixedWidth(fontMetrics().averageCharWidth() * 15);
     m_source->setText(fontMetrics().elidedText(m_source->text(), Qt::ElideRight, m_source->width()));
     m_source->setToolTip(tr("Where the standard value comes from: %1").arg(text(m_entry, "source")));
@@ -105,7 +105,7 @@ void OptionField::build()
     connect(m_reset, &QToolButton::clicked, this, &OptionField::reset);
     m_fault = new QLabel(this);
     m_fault->setObjectName(QStringLiteral("fault_") + name);
-    m_fault->setProperty("role", "fault");
+    m_fault->setProperty("role", "bad");
     m_fault->setWordWrap(true);
     m_fault->hide();
 

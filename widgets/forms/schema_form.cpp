@@ -17,7 +17,7 @@ SchemaForm::SchemaForm(QWidget* parent) : QWidget(parent)
     m_column->setContentsMargins(0, 0, 0, 0);
     m_faults = new QLabel(this);
     m_faults->setObjectName(QStringLiteral("formFaults"));
-    m_faults->setProperty("role", "fault");
+    m_faults->setProperty("role", "bad");
     m_faults->setWordWrap(true);
     m_faults->hide();
     m_column->addWidget(m_faults);
@@ -85,7 +85,6 @@ void SchemaForm::addGroups(QVBoxLayout* to, const std::vector<OptionField*>& fie
     for (const std::string& group : groups) {
         if (!group.empty()) {
             auto* heading = new QLabel(QString::fromStdString(group), to->parentWidget());
-            heading->setProperty("role", "heading");
             QFont font = heading->font();
             font.setBold(true);
             heading->setFont(font);

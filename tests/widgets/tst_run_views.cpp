@@ -1,0 +1,144 @@
+#include "widgets/jobs/job_table_model.h"
+#include "widgets/jobs/preview_strip.h"
+#include "widgets/jobs/run_curves.h"
+
+#include "core/base/paths.h"
+#include "core/base/tensor_file.h"
+#include "tests/support/compare.h"
+#include "widgets/plot/plot_view.h"
+
+#include <QAbstractItemModelTester>
+#include <QLabel>
+#include <QSignalSpy>
+#include <QSlider>
+#include <QTest>
+
+using namespace hilum;
+using namespace hilum::widgets;
+using services::JobState;
+using services::JobStatus;
+
+namespace {
+
+Json metric(int step, double loss)
+{
+    return {{"kind", "metric"}, {"step", step}, {"loss", loss}, {"lr", 1e-3}, {"grad_norm", 2.0}, {"images_per_s", 12.5}, {"loss_inside", 2 * loss}, {"memory_bytes", 1000000}, {"device", "cpu"}};
+}
+
+Status writePreview(const path& file, float grey)
+{
+    const std::vector<float> picture(64, grey);
+    const std::vector<std::uint8_t> mask{1, 0, 0, 1};
+    TensorFileWriter writer;
+    for (const char* name : {"input", "corrupted", "reconstruction", "error"})
+        writer.add<float>(name, {1, 8, 8}, picture);
+    writer.add<std::uint8_t>("mask", {2, 2}, mask);
+    return writer.write(file);
+}
+
+} // namespace
+
+class TestRunViews : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void curvesComeFromEvents()
+    {
+        RunCurves curves;
+        for (int i = 1; i <= 30; ++i)
+            curves.addEvent(metric(i, 1.0 / i));
+        curves.addEvent({{"kind", "checkpoint"}, {"step", 30}, {"held_out_loss", 0.25}, {"bytes", 5}});
+        curves.addEvent({{"kind", "progress"}, {"step", 31}, {"loss", 9.0}}); // not a metric
+        curves.addEvent({{"kind", "metric"}, {"loss", 9.0}});                 // without a step
+        curves.addEvent(Json::array());
+        const PlotView* loss = curves.loss();
+        QCOMPARE(loss->objectName(), QStringLiteral("lossCurve"));
+        QCOMPARE(loss->property("pointCount").toInt(), 30);
+        QCOMPARE(curves.lastStep(), 30);
+        QCOMPARE(loss->curveCount(), 3); // loss, its term, held out
+        QStringList titles;
+        for (int i = 0; i < loss->curveCount(); ++i)
+            titles << loss->curveTitle(i);
+        QVERIFY(titles.contains(QStringLiteral("held-out loss")) && titles.contains(QStringLiteral("loss inside")));
+        QCOMPARE(curves.findChild<PlotView*>(QStringLiteral("speedCurve"))->data(0).points().back().y, 12.5);
+        curves.addEvent(metric(21, 7)); // resumed at the checkpoint of step 20
+        QCOMPARE(loss->property("pointCount").toInt(), 21);
+        curves.clear();
+        QCOMPARE(curves.lastStep(), -1);
+    }
+    void tableSaysWhatAPersonReads_data()
+    {
+        QTest::addColumn<int>("state");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("running") << int(JobState::Running) << QStringLiteral("Running");
+        QTest::newRow("stopping") << int(JobState::Cancelling) << QStringLiteral("Stopping…");
+        QTest::newRow("stopped") << int(JobState::Cancelled) << QStringLiteral("Stopped at step 20, checkpoint saved");
+        QTest::newRow("interrupted") << int(JobState::Lost) << QStringLiteral("Interrupted, checkpoint of step 15 is there");
+        QTest::newRow("done") << int(JobState::Done) << QStringLiteral("Done");
+    }
+    void tableSaysWhatAPersonReads()
+    {
+        QFETCH(int, state);
+        QFETCH(QString, text);
+        JobTableModel model;
+        const QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        JobStatus job;
+        job.id = "a";
+        job.state = static_cast<JobState>(state);
+        job.step = 20;
+        job.steps = 40;
+        job.lastCheckpoint = 15;
+        job.pid = 4711;
+        model.setJobs({job});
+        QCOMPARE(model.index(0, JobTableModel::State).data().toString(), text);
+        QCOMPARE(model.index(0, JobTableModel::Step).data().toString(), QStringLiteral("20 of 40"));
+        const bool alive = job.state == JobState::Running || job.state == JobState::Cancelling;
+        QCOMPARE(model.index(0, JobTableModel::Pid).data().toString(), alive ? QStringLiteral("4711") : QString());
+    }
+    void newJobsComeFirstAndRowsStay()
+    {
+        JobTableModel model;
+        JobStatus a, b;
+        a.id = "a";
+        a.createdUtc = "2026-01-01T00:00:00Z";
+        b.id = "b";
+        b.createdUtc = "2026-01-02T00:00:00Z";
+        model.setJobs({a, b});
+        QCOMPARE(model.rowOf("b"), 0);
+        QSignalSpy reset(&model, &QAbstractItemModel::modelReset);
+        a.step = 5;
+        a.steps = 10;
+        model.setJobs({b, a});
+        QCOMPARE(reset.count(), 0); // the same jobs: the selection of a view stays
+        QCOMPARE(model.index(1, JobTableModel::Step).data().toString(), QStringLiteral("5 of 10"));
+    }
+    void previewsFollowTheNewestStep()
+    {
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        services::TaskRunner runner;
+        PreviewStrip strip(&runner);
+        strip.resize(600, 250);
+        strip.show();
+        strip.setRun(folder->where());
+        for (const int step : {0, 10, 20}) {
+            const path name = path("previews") / ("step-" + std::to_string(step)) / "case.safetensors";
+            HILUM_VERIFY_OK(makeFolder((folder->where() / name).parent_path()));
+            HILUM_VERIFY_OK(writePreview(folder->where() / name, static_cast<float>(step) / 20));
+            strip.addEvent({{"kind", "preview"}, {"step", step}, {"case", "case"}, {"file", name.string()}, {"numbers", {{"loss", 0.5}}}});
+        }
+        strip.addEvent({{"kind", "preview"}, {"step", 30}, {"file", "../../elsewhere.safetensors"}}); // outside of the run
+        QCOMPARE(strip.property("previewCount").toInt(), 3);
+        QTRY_COMPARE(strip.shownStep(), 20);
+        QCOMPARE(strip.findChild<QLabel*>(QStringLiteral("previewText"))->text(), QStringLiteral("step 20 · loss 0.5"));
+        strip.findChild<QSlider*>(QStringLiteral("previewSlider"))->setValue(0);
+        QTRY_COMPARE(strip.shownStep(), 0);
+        const QImage black = strip.grab().toImage();
+        QVERIFY(black.pixelColor(100, 110).lightness() < 20);
+        strip.findChild<QSlider*>(QStringLiteral("previewSlider"))->setValue(2);
+        QTRY_COMPARE(strip.shownStep(), 20);
+        QVERIFY(strip.grab().toImage().pixelColor(100, 110).lightness() > 230); // the white one of step 20
+    }
+};
+
+QTEST_MAIN(TestRunViews)
+#include "tst_run_views.moc"

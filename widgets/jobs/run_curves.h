@@ -1,0 +1,35 @@
+#pragma once
+
+#include "core/base/jsonl.h"
+
+#include <QWidget>
+
+#include <map>
+#include <string>
+
+namespace hilum::widgets {
+
+class PlotView;
+
+/// The curves of a run from its events: loss with its terms and the held-out loss, learning rate, gradient norm, speed.
+/// Object names: `lossCurve`, `rateCurve`, `gradientCurve`, `speedCurve`.
+class RunCurves : public QWidget {
+    Q_OBJECT
+public:
+    explicit RunCurves(QWidget* parent = nullptr);
+    void clear();
+    /// `metric` and `checkpoint` events; others are ignored.
+    void addEvent(const Json& event);
+    /// The last step of the loss curve; -1 when there is none.
+    std::int64_t lastStep() const;
+    PlotView* loss() const { return m_loss; }
+
+private:
+    PlotView* plot(const char* name, const QString& title, const QString& unit);
+    void point(PlotView* plot, const std::string& key, double step, double value, bool dots);
+
+    PlotView *m_loss, *m_rate, *m_gradient, *m_speed;
+    std::map<std::pair<PlotView*, std::string>, int> m_curves;
+};
+
+} // namespace hilum::widgets
