@@ -1,0 +1,498 @@
+#include "plugins/panels/jobs/job_form.h"
+
+#include "core/base/digest.h"
+#include "core/base/numbers.h"
+#include "core/services/prepare.h"
+#include "core/services/task_runner.h"
+#include "core/services/worker_program.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/selection.h"
+#include "widgets/shell/settings.h"
+#include "widgets/tasks/task_center.h"
+
+#include <QComboBox>
+#include <QFileDialog>
+#include <QFormLayout>
+#include <QLabel>
+#include <QProgressBar>
+#include <QPushButton>
+#include <QScrollArea>
+#include <QStyle>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace hilum::jobs {
+
+namespace {
+
+constexpr std::int64_t MeasuredByItselfSide = 512; // pixels; larger networks take minutes and gigabytes to measure: on request only
+
+QString text(const Json& object, const char* key)
+{
+    return object.contains(key) && object[key].is_string() ? QString::fromStdString(object[key].get<std::string>()) : QString();
+}
+
+/// What the worker of this method needs of the images under these options.
+Result<Json> pipelineOf(const std::string& method, const std::string& preset, const Json& options)
+{
+    HILUM_TRY(const std::string said, services::workerOutput({"describe", "--method", method, "--preset", preset, "--options", jsonLine(options)}));
+    HILUM_TRY(const Json one, parseJson(said));
+    if (!one.contains("pipeline") || !one["pipeline"].is_object())
+        return fail(ErrorCode::Protocol, "the worker names no input pipeline for {}", method);
+    return one["pipeline"];
+}
+
+struct Prepared {
+    services::PreparedCache cache;
+    std::string watchKey;
+    bool watchMissing = false;
+};
+
+/// The case of a cache that was made from this file, by the file's digest; empty when it is not among them.
+Result<std::string> caseOf(const path& cache, const std::vector<path>& files)
+{
+    if (files.size() != 1)
+        return std::string();
+    HILUM_TRY(const std::string digest, sha256File(files.front()));
+    HILUM_TRY(const std::string index, readTextFile(cache / "index.json"));
+    HILUM_TRY(const Json json, parseJson(index));
+    for (const Json& one : json.value("cases", Json::array()))
+        if (one.value("source_digest", "") == digest)
+            return one.value("key", "");
+    return std::string();
+}
+
+using Files = std::shared_ptr<std::vector<path>>;
+
+/// All files of the radiographs of a library that are there.
+Result<Files> radiographsOf(const project::Library& library, const Work& work)
+{
+    auto files = std::make_shared<std::vector<path>>();
+    constexpr std::int64_t Page = 500;
+    for (std::int64_t offset = 0;; offset += Page) {
+        HILUM_TRY(const auto rows, library.list({.search = {}, .limit = Page, .offset = offset}));
+        for (const project::SeriesRow& row : rows) {
+            if (work.cancelled())
+                return fail(ErrorCode::Cancelled, "stopped");
+            if (row.kind != "image" || row.missing)
+                continue;
+            HILUM_TRY(const project::SeriesRow full, library.series(row.id));
+            files->insert(files->end(), full.files.begin(), full.files.end());
+        }
+        if (static_cast<std::int64_t>(rows.size()) < Page)
+            return files;
+    }
+}
+
+Result<std::string> firstCase(const path& cache)
+{
+    HILUM_TRY(const std::string index, readTextFile(cache / "index.json"));
+    HILUM_TRY(const Json json, parseJson(index));
+    const Json cases = json.value("cases", Json::array());
+    if (cases.empty())
+        return fail(ErrorCode::Empty, "{} holds no image", cache.filename().string());
+    return cases.front().value("key", "");
+}
+
+} // namespace
+
+JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidget(parent), m_context(context)
+{
+    build();
+    if (auto* tasks = context.services.tasks)
+        connect(tasks, &widgets::TaskCenter::changed, this, [this, tasks] {
+            for (const auto& task : tasks->running())
+                if (m_preparing && task.number == m_task && task.total > 0) {
+                    m_progress->setRange(0, static_cast<int>(task.total));
+                    m_progress->setValue(static_cast<int>(task.done));
+                }
+        });
+    m_estimateTimer.setSingleShot(true);
+    m_estimateTimer.setInterval(600);
+    connect(&m_estimateTimer, &QTimer::timeout, this, [this] {
+        const auto values = m_form->values();
+        const bool small = values && values->value("image_size", std::int64_t{0}) <= MeasuredByItselfSide;
+        // a training job beside it would falsify the measurement
+        const auto jobs = m_context.services.jobs ? m_context.services.jobs->jobs() : std::vector<services::JobStatus>{};
+        const bool idle = std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
+        if (small && idle)
+            estimate();
+    });
+}
+
+void JobForm::build()
+{
+    auto* body = new QWidget;
+    auto* column = new QVBoxLayout(body);
+    column->setContentsMargins(12, 8, 12, 8);
+    auto* heading = new QLabel(tr("New job"));
+    heading->setProperty("role", "heading");
+    column->addWidget(heading);
+    auto* form = new QFormLayout;
+    form->setLabelAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
+    const auto combo = [&](const char* name, const QString& label, const QString& tip) {
+        auto* box = new QComboBox;
+        box->setObjectName(QLatin1String(name));
+        box->setToolTip(tip);
+        box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
+        box->setMinimumContentsLength(14);
+        form->addRow(label, box);
+        return box;
+    };
+    m_dataCombo = combo("jobData", tr("Images"), tr("What the model learns from"));
+    m_dataCombo->addItem(tr("Choose…"));
+    m_dataCombo->addItem(tr("Folder…"), QStringLiteral("folder"));
+    m_dataCombo->addItem(tr("Table of images (CSV)…"), QStringLiteral("csv"));
+    m_dataCombo->addItem(tr("Prepared cache…"), QStringLiteral("cache"));
+    m_dataCombo->addItem(tr("All radiographs of the library"), QStringLiteral("library"));
+    connect(m_dataCombo, &QComboBox::activated, this, &JobForm::chooseData);
+    m_dataNote = new QLabel;
+    m_dataNote->setObjectName(QStringLiteral("jobDataNote"));
+    m_dataNote->setProperty("role", "secondary");
+    m_dataNote->setWordWrap(true);
+    form->addRow(m_dataNote);
+    m_methodCombo = combo("jobMethod", tr("Method"), tr("Pre-training method"));
+    m_presetCombo = combo("jobPreset", tr("Preset"), tr("Size of the network and of the training"));
+    m_watchCombo = combo("jobWatch", tr("Watch case"), tr("The image whose reconstruction is shown while the model learns"));
+    m_watchCombo->addItem(tr("First image"), Watch::First);
+    m_watchCombo->addItem(tr("Current image"), Watch::Current);
+    m_watchCombo->addItem(tr("None"), Watch::None);
+    m_deviceCombo = combo("jobDevice", tr("Device"), tr("Where the worker computes"));
+    m_deviceCombo->addItem(tr("Automatic"), QStringLiteral("auto"));
+    m_deviceCombo->addItem(tr("CPU"), QStringLiteral("cpu"));
+    m_deviceCombo->addItem(tr("First GPU"), QStringLiteral("cuda:0"));
+    connect(m_methodCombo, &QComboBox::currentIndexChanged, this, &JobForm::chooseMethod);
+    connect(m_presetCombo, &QComboBox::currentIndexChanged, this, &JobForm::choosePreset);
+    column->addLayout(form);
+    m_summary = new QLabel;
+    m_summary->setProperty("role", "secondary");
+    m_summary->setWordWrap(true);
+    column->addWidget(m_summary);
+    m_form = new widgets::SchemaForm;
+    m_form->setObjectName(QStringLiteral("jobOptions"));
+    connect(m_form, &widgets::SchemaForm::valuesChanged, this, &JobForm::estimateSoon);
+    column->addWidget(m_form);
+    column->addStretch(1);
+    auto* scroll = new QScrollArea;
+    scroll->setWidget(body);
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(scroll, 1);
+    auto* foot = new QVBoxLayout;
+    foot->setContentsMargins(12, 4, 12, 10);
+    const auto label = [&](const char* name) {
+        auto* l = new QLabel;
+        l->setObjectName(QLatin1String(name));
+        l->setWordWrap(true);
+        l->setProperty("role", "secondary");
+        foot->addWidget(l);
+        return l;
+    };
+    m_estimate = label("jobEstimate");
+    m_said = label("jobSaid");
+    m_said->hide();
+    m_progress = new QProgressBar;
+    m_progress->setTextVisible(false);
+    m_progress->hide();
+    foot->addWidget(m_progress);
+    auto* buttons = new QHBoxLayout;
+    const auto button = [&](const char* name, const QString& title, const QString& tip) {
+        auto* b = new QPushButton(title);
+        b->setObjectName(QLatin1String(name));
+        b->setToolTip(tip);
+        buttons->addWidget(b);
+        return b;
+    };
+    m_measure = button("jobMeasure", tr("Measure"), tr("Runs two training steps on made-up images to learn how long this job takes on this computer"));
+    buttons->addStretch(1);
+    m_stop = button("jobPrepareCancel", tr("Cancel"), tr("Stops preparing the images; what is finished is kept"));
+    m_stop->hide();
+    m_start = button("jobStart", tr("Start"), tr("Prepares the images and starts the worker; the window stays free"));
+    m_start->setDefault(true);
+    foot->addLayout(buttons);
+    outer->addLayout(foot);
+    connect(m_measure, &QPushButton::clicked, this, &JobForm::estimate);
+    connect(m_start, &QPushButton::clicked, this, &JobForm::start);
+    connect(m_stop, &QPushButton::clicked, this, &JobForm::cancelPreparing);
+    setMinimumWidth(380);
+    showData();
+}
+
+void JobForm::askMethods()
+{
+    if (m_asked)
+        return;
+    m_asked = true;
+    m_summary->setText(tr("Asking the worker for its methods…"));
+    m_context.services.runner->run<Json>(
+        this, [](const Work&) { return services::describeMethods(); },
+        [this](Result<Json> described) {
+            if (!described) {
+                m_asked = false;
+                m_summary->setText(QString::fromStdString(described.error().sentence()));
+                return;
+            }
+            applyMethods(*described);
+        });
+}
+
+void JobForm::applyMethods(const Json& described)
+{
+    m_methods = described.value("methods", Json::array());
+    {
+        const QSignalBlocker quiet(m_methodCombo);
+        m_methodCombo->clear();
+        for (const Json& entry : m_methods) {
+            m_methodCombo->addItem(text(entry, "title"), text(entry, "id"));
+            m_methodCombo->setItemData(m_methodCombo->count() - 1, text(entry, "summary"), Qt::ToolTipRole);
+        }
+        m_methodCombo->setCurrentIndex(std::max(0, m_methodCombo->findData(QStringLiteral("hdxray-mae"))));
+    }
+    chooseMethod();
+    applyProposal();
+}
+
+const Json* JobForm::method() const
+{
+    for (const Json& entry : m_methods)
+        if (text(entry, "id") == m_methodCombo->currentData().toString())
+            return &entry;
+    return nullptr;
+}
+
+const Json* JobForm::preset() const
+{
+    const Json* entry = method();
+    if (entry && entry->contains("presets"))
+        for (const Json& one : (*entry)["presets"])
+            if (text(one, "id") == m_presetCombo->currentData().toString())
+                return &one;
+    return nullptr;
+}
+
+void JobForm::chooseMethod()
+{
+    const Json* entry = method();
+    if (!entry)
+        return;
+    m_form->setSchema(entry->value("schema", Json::array()));
+    {
+        const QSignalBlocker quiet(m_presetCombo);
+        m_presetCombo->clear();
+        for (const Json& one : entry->value("presets", Json::array())) {
+            m_presetCombo->addItem(text(one, "title").isEmpty() ? text(one, "id") : text(one, "title"), text(one, "id"));
+            m_presetCombo->setItemData(m_presetCombo->count() - 1, text(one, "summary"), Qt::ToolTipRole);
+        }
+    }
+    choosePreset();
+}
+
+void JobForm::choosePreset()
+{
+    const Json* entry = method();
+    const Json* one = preset();
+    m_form->setStandard(one ? one->value("options", Json::object()) : Json::object());
+    QString summary = entry ? text(*entry, "summary") : QString();
+    if (one && !text(*one, "summary").isEmpty())
+        summary += QStringLiteral("\n") + text(*one, "summary");
+    m_summary->setText(summary);
+    estimateSoon();
+}
+
+void JobForm::chooseData(int index)
+{
+    const QString how = m_dataCombo->itemData(index).toString();
+    const QString before = m_context.services.settings ? m_context.services.settings->value(QStringLiteral("jobs/folder")).toString() : QString();
+    QString name;
+    if (how == QStringLiteral("folder"))
+        name = QFileDialog::getExistingDirectory(this, tr("Folder of images"), before);
+    else if (how == QStringLiteral("cache"))
+        name = QFileDialog::getExistingDirectory(this, tr("Prepared cache"), before);
+    else if (how == QStringLiteral("csv"))
+        name = QFileDialog::getOpenFileName(this, tr("Table with a column \"filename\""), before, tr("Tables (*.csv)"));
+    if (!name.isEmpty()) {
+        if (m_context.services.settings)
+            m_context.services.settings->setValue(QStringLiteral("jobs/folder"), name);
+        setData({path(name.toStdString())});
+        return;
+    }
+    if (how == QStringLiteral("library") && m_context.services.library) {
+        m_context.services.runner->run<Files>(
+            this, [library = m_context.services.library](const Work& work) { return radiographsOf(*library, work); },
+            [this](const Result<Files>& files) {
+                if (!files)
+                    say(QString::fromStdString(files.error().sentence()), "bad");
+                else
+                    setData(*files.value());
+            });
+    }
+    showData();
+}
+
+void JobForm::setData(std::vector<path> images)
+{
+    m_data = std::move(images);
+    std::error_code ec;
+    m_dataIsCache = m_data.size() == 1 && std::filesystem::is_regular_file(m_data.front() / "index.json", ec);
+    say({}, "secondary");
+    showData();
+}
+
+void JobForm::showData()
+{
+    QString note;
+    if (m_data.empty())
+        note = tr("Choose the images to learn from: a folder, a table, the library, or a cache that was prepared before");
+    else if (m_dataIsCache)
+        note = tr("Prepared cache %1").arg(QString::fromStdString(m_data.front().filename().string()));
+    else if (m_data.size() == 1)
+        note = QString::fromStdString(m_data.front().string());
+    else
+        note = tr("%1 files of the library").arg(m_data.size());
+    m_dataNote->setText(note);
+    const QSignalBlocker quiet(m_dataCombo);
+    m_dataCombo->setItemText(0, m_data.empty() ? tr("Choose…") : m_data.size() == 1 ? QString::fromStdString(m_data.front().filename().string()) : tr("%1 files").arg(m_data.size()));
+    m_dataCombo->setCurrentIndex(0);
+}
+
+void JobForm::propose(const Json& proposal)
+{
+    m_proposal = proposal;
+    if (!m_methods.empty())
+        applyProposal();
+    else
+        askMethods();
+}
+
+void JobForm::applyProposal()
+{
+    if (!m_proposal)
+        return;
+    const Json proposal = *std::exchange(m_proposal, std::nullopt);
+    if (const int at = m_methodCombo->findData(text(proposal, "method")); at >= 0)
+        m_methodCombo->setCurrentIndex(at);
+    if (const int at = m_presetCombo->findData(text(proposal, "preset")); at >= 0)
+        m_presetCombo->setCurrentIndex(at);
+    if (proposal.contains("options"))
+        for (const std::string& fault : m_form->setValues(proposal["options"]))
+            say(QString::fromStdString(fault), "warning");
+    if (proposal.contains("watch") && proposal["watch"].is_number_integer())
+        m_watchCombo->setCurrentIndex(m_watchCombo->findData(Watch::Current));
+    std::vector<path> files;
+    if (m_context.services.library && proposal.contains("series"))
+        for (const Json& id : proposal["series"])
+            if (const auto row = m_context.services.library->series(id.get<project::RowId>()))
+                files.insert(files.end(), row->files.begin(), row->files.end());
+    if (!files.empty())
+        setData(std::move(files));
+}
+
+void JobForm::say(const QString& sentence, const char* role)
+{
+    m_said->setText(sentence);
+    m_said->setProperty("role", role);
+    m_said->setVisible(!sentence.isEmpty());
+    m_said->style()->unpolish(m_said);
+    m_said->style()->polish(m_said);
+}
+
+void JobForm::setPreparing(bool on, const QString& what)
+{
+    m_preparing = on;
+    m_start->setEnabled(!on);
+    m_stop->setVisible(on);
+    m_progress->setVisible(on);
+    m_progress->setRange(0, 0);
+    if (on)
+        say(what, "secondary");
+}
+
+void JobForm::cancelPreparing()
+{
+    if (m_context.services.tasks)
+        m_context.services.tasks->cancel(m_task);
+    say(tr("Stopping…"), "secondary");
+}
+
+void JobForm::start()
+{
+    const Json* entry = method();
+    auto options = m_form->values();
+    if (!entry || !options) {
+        say(entry ? tr("%1 Correct what is marked.").arg(QString::fromStdString(options.error().sentence())) : tr("There is no method: the worker did not answer"), "bad");
+        return;
+    }
+    if (m_data.empty()) {
+        say(tr("Choose the images to learn from first"), "bad");
+        return;
+    }
+    services::JobRequest request;
+    request.method = text(*entry, "id").toStdString();
+    request.preset = m_presetCombo->currentData().toString().toStdString();
+    request.title = (text(*entry, "title") + QStringLiteral(" ") + m_presetCombo->currentText()).toStdString();
+    request.options = *options;
+    request.device = m_deviceCombo->currentData().toString().toStdString();
+    Watch watch{static_cast<Watch::Kind>(m_watchCombo->currentData().toInt()), {}};
+    if (const auto* selection = m_context.services.selection; watch.kind == Watch::Current && selection && selection->series()) {
+        watch.files = selection->series()->files;
+        if (watch.files.empty())
+            watch.files = {selection->series()->where};
+    }
+    setPreparing(true, m_dataIsCache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
+    const auto work = [given = m_data, isCache = m_dataIsCache, request, watch](const Work& w) -> Result<Prepared> {
+        Prepared out;
+        if (isCache) {
+            HILUM_TRY(out.cache, services::openCache(given.front()));
+        } else {
+            HILUM_TRY(const Json pipeline, pipelineOf(request.method, request.preset, request.options));
+            HILUM_TRY(out.cache, services::prepare({.data = given, .method = request.method, .pipeline = pipeline, .out = {}}, w));
+        }
+        if (watch.kind == Watch::Current) {
+            HILUM_TRY(out.watchKey, caseOf(out.cache.folder, watch.files));
+            out.watchMissing = out.watchKey.empty();
+        }
+        if (watch.kind == Watch::First || out.watchMissing) {
+            HILUM_TRY(out.watchKey, firstCase(out.cache.folder));
+        }
+        return out;
+    };
+    m_task = m_context.services.tasks->run<Prepared>(tr("Preparing images for %1").arg(QString::fromStdString(request.title)), this, work, [this, request](Result<Prepared> result) {
+        setPreparing(false, {});
+        if (!result) {
+            say(result.error().code == ErrorCode::Cancelled ? tr("Stopped; what was prepared is kept and the next start goes on from there")
+                                                            : QString::fromStdString(result.error().sentence()),
+                result.error().code == ErrorCode::Cancelled ? "secondary" : "bad");
+            return;
+        }
+        QStringList notes{tr("%1 images of %2 patients").arg(result->cache.cases).arg(result->cache.patients)};
+        if (!result->cache.patientsKnown)
+            notes.back() = tr("%1 images, patients unknown: each image counts as one").arg(result->cache.cases);
+        if (!result->cache.refused.empty())
+            notes << tr("%1 files left out").arg(result->cache.refused.size());
+        if (result->watchMissing)
+            notes << tr("the current image is not among them, the first one is watched instead");
+        say(notes.join(QStringLiteral("; ")), result->watchMissing ? "warning" : "secondary");
+        prepared(result->cache.folder, result->watchKey, request);
+    });
+}
+
+void JobForm::prepared(const path& cache, const std::string& watchKey, services::JobRequest request)
+{
+    request.cache = cache;
+    request.watchCase = watchKey;
+    const auto id = m_context.services.jobs->start(request);
+    if (!id) {
+        m_form->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
+        say(QString::fromStdString(id.error().sentence()), "bad");
+        return;
+    }
+    Q_EMIT started(QString::fromStdString(*id));
+}
+
+} // namespace hilum::jobs

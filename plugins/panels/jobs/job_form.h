@@ -1,0 +1,73 @@
+#pragma once
+
+#include "core/services/job_runner.h"
+#include "widgets/forms/schema_form.h"
+#include "widgets/shell/panel.h"
+
+#include <QTimer>
+#include <QWidget>
+
+#include <optional>
+
+class QComboBox;
+class QLabel;
+class QProgressBar;
+class QPushButton;
+
+namespace hilum::jobs {
+
+/// Asks for a pre-training job and starts it: images, method and preset, options, watch case, device. Preparing the images runs
+/// first, with progress and cancel. Object names: `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobStart`.
+class JobForm : public QWidget {
+    Q_OBJECT
+public:
+    explicit JobForm(const widgets::PanelContext& context, QWidget* parent = nullptr);
+
+    void askMethods(); ///< once; the form is empty until they are there
+    /// {"method", "preset", "options", "series": [row ids], "watch": row id or null}; absent keys leave the form as it is.
+    void propose(const Json& proposal);
+    void setData(std::vector<path> data); ///< folders, files or one prepared cache
+    bool busy() const { return m_preparing; }
+
+Q_SIGNALS:
+    void started(const QString& id);
+
+private:
+    struct Watch {
+        enum Kind { None, First, Current } kind = First;
+        std::vector<path> files; ///< of the current image
+    };
+    void build();
+    void applyMethods(const Json& described);
+    void chooseMethod();
+    void choosePreset();
+    void chooseData(int index);
+    void showData();
+    void applyProposal();
+    void start();
+    void cancelPreparing();
+    void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
+    void setPreparing(bool on, const QString& what);
+    void estimateSoon();
+    void estimate();
+    void say(const QString& text, const char* role);
+    const Json* method() const;
+    const Json* preset() const;
+
+    widgets::PanelContext m_context;
+    Json m_methods = Json::array();
+    std::optional<Json> m_proposal; // waits for the methods
+    bool m_asked = false, m_preparing = false, m_measuring = false;
+    int m_task = 0;
+    std::vector<path> m_data;
+    bool m_dataIsCache = false;
+    Json m_measured = Json::object(); // "method preset batch device" -> answer of the worker's bench
+    QTimer m_estimateTimer;
+    QComboBox *m_dataCombo, *m_methodCombo, *m_presetCombo, *m_watchCombo, *m_deviceCombo;
+    QLabel *m_dataNote, *m_summary, *m_estimate, *m_said;
+    QPushButton *m_start, *m_measure, *m_stop;
+    QProgressBar* m_progress;
+    widgets::SchemaForm* m_form;
+};
+
+} // namespace hilum::jobs

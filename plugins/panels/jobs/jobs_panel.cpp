@@ -1,0 +1,265 @@
+#include "plugins/panels/jobs/jobs_panel.h"
+
+#include "core/services/task_runner.h"
+#include "widgets/shell/actions.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/selection.h"
+
+#include <QHeaderView>
+#include <QLabel>
+#include <QMenu>
+#include <QPushButton>
+#include <QSplitter>
+#include <QTableView>
+#include <QVBoxLayout>
+
+#include <fstream>
+
+namespace hilum::jobs {
+
+using services::JobState;
+using services::JobStatus;
+
+namespace {
+
+/// The record of a run, tolerant of garbage lines; a run without one has no events.
+Result<std::vector<Json>> readEvents(const path& file)
+{
+    std::vector<Json> out;
+    std::ifstream in(file, std::ios::binary);
+    JsonLineReader reader;
+    std::string chunk(1 << 16, '\0');
+    while (in) {
+        in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+        for (auto& line : reader.feed(std::string_view(chunk.data(), static_cast<std::size_t>(in.gcount()))))
+            if (line)
+                out.push_back(*std::move(line));
+    }
+    return out;
+}
+
+} // namespace
+
+JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Panel(parent), m_context(context)
+{
+    m_form = new JobForm(context);
+    m_curves = new widgets::RunCurves;
+    m_preview = new widgets::PreviewStrip(context.services.runner);
+    m_preview->setObjectName(QStringLiteral("watchPreview"));
+
+    auto* lower = new QSplitter(Qt::Horizontal);
+    lower->addWidget(m_curves);
+    lower->addWidget(m_preview);
+    lower->setStretchFactor(0, 3);
+    lower->setStretchFactor(1, 2);
+    lower->setSizes({600, 420});
+    auto* detail = new QWidget;
+    auto* detailColumn = new QVBoxLayout(detail);
+    detailColumn->setContentsMargins(8, 4, 8, 8);
+    m_title = new QLabel(tr("No job is chosen"));
+    m_title->setObjectName(QStringLiteral("jobTitle"));
+    detailColumn->addWidget(m_title);
+    detailColumn->addWidget(lower, 1);
+
+    auto* right = new QSplitter(Qt::Vertical);
+    right->addWidget(queuePart());
+    right->addWidget(detail);
+    right->setStretchFactor(1, 1);
+    right->setSizes({200, 520});
+    auto* split = new QSplitter(Qt::Horizontal);
+    split->addWidget(m_form);
+    split->addWidget(right);
+    split->setStretchFactor(1, 1);
+    split->setSizes({400, 1000});
+    split->setChildrenCollapsible(false);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(split);
+
+    connect(m_form, &JobForm::started, this, [this](const QString& id) {
+        updateTable();
+        showJob(id.toStdString());
+    });
+    if (auto* runner = context.services.jobs) {
+        connect(runner, &services::JobRunner::jobChanged, this, &JobsPanel::updateTable);
+        connect(runner, &services::JobRunner::eventArrived, this, &JobsPanel::eventArrived);
+    }
+    if (auto* selection = context.services.selection) {
+        connect(selection, &widgets::Selection::jobRequested, this, [this](const QString& id) { showJob(id.toStdString()); });
+        connect(selection, &widgets::Selection::jobProposed, m_form, &JobForm::propose);
+    }
+    updateTable();
+}
+
+QWidget* JobsPanel::queuePart()
+{
+    auto* part = new QWidget;
+    auto* column = new QVBoxLayout(part);
+    column->setContentsMargins(8, 8, 8, 4);
+    m_table = new QTableView;
+    m_table->setObjectName(QStringLiteral("jobTable"));
+    m_table->setModel(&m_model);
+    m_table->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_table->setSelectionMode(QAbstractItemView::SingleSelection);
+    m_table->setShowGrid(false);
+    m_table->verticalHeader()->hide();
+    m_table->verticalHeader()->setDefaultSectionSize(26);
+    auto* header = m_table->horizontalHeader();
+    header->setSectionResizeMode(QHeaderView::ResizeToContents);
+    header->setSectionResizeMode(widgets::JobTableModel::State, QHeaderView::Stretch);
+    header->setHighlightSections(false);
+    m_table->setContextMenuPolicy(Qt::CustomContextMenu);
+    column->addWidget(m_table, 1);
+    auto* row = new QHBoxLayout;
+    m_state = new QLabel;
+    m_state->setObjectName(QStringLiteral("jobState"));
+    m_state->setProperty("role", "secondary");
+    row->addWidget(m_state, 1);
+    const auto button = [&](const char* name, const QString& text, const QString& tip, void (JobsPanel::*work)()) {
+        auto* b = new QPushButton(text);
+        b->setObjectName(QLatin1String(name));
+        b->setToolTip(tip);
+        connect(b, &QPushButton::clicked, this, work);
+        row->addWidget(b);
+        return b;
+    };
+    m_cancel = button("jobCancel", tr("Cancel"), tr("Stops the job after a checkpoint; it can be resumed"), &JobsPanel::cancel);
+    m_resume = button("jobResume", tr("Resume"), tr("Goes on from the last checkpoint as if it had never stopped"), &JobsPanel::resume);
+    m_lab = button("jobOpenInLab", tr("Open in Lab"), tr("Shows what the model of this job's last checkpoint hides and fills in"), &JobsPanel::openInLab);
+    column->addLayout(row);
+
+    connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& now) {
+        if (now.isValid())
+            showJob(m_model.job(now.row()).id);
+    });
+    connect(m_table, &QTableView::customContextMenuRequested, this, [this](const QPoint& at) {
+        if (!m_table->indexAt(at).isValid())
+            return;
+        QMenu menu(this);
+        const std::pair<QPushButton*, void (JobsPanel::*)()> items[] = {{m_cancel, &JobsPanel::cancel}, {m_resume, &JobsPanel::resume}, {m_lab, &JobsPanel::openInLab}};
+        for (const auto& [b, work] : items) {
+            QAction* item = menu.addAction(b->text());
+            item->setEnabled(b->isEnabled());
+            connect(item, &QAction::triggered, this, work);
+        }
+        menu.exec(m_table->viewport()->mapToGlobal(at));
+    });
+    return part;
+}
+
+void JobsPanel::workspaceShown()
+{
+    m_form->askMethods();
+    updateTable();
+}
+
+QString JobsPanel::aboutToClose()
+{
+    return m_form->busy() ? tr("Images are being prepared for a job. What is finished is kept, and the next start goes on from there.") : QString();
+}
+
+void JobsPanel::updateTable()
+{
+    if (!m_context.services.jobs)
+        return;
+    m_model.setJobs(m_context.services.jobs->jobs());
+    if (const int row = m_model.rowOf(m_current); row >= 0 && m_table->currentIndex().row() != row)
+        m_table->selectRow(row);
+    else if (m_current.empty() && m_model.rowCount() > 0)
+        m_table->selectRow(0);
+    updateButtons();
+}
+
+void JobsPanel::updateButtons()
+{
+    const int row = m_model.rowOf(m_current);
+    const JobStatus job = row >= 0 ? m_model.job(row) : JobStatus{};
+    const bool there = row >= 0;
+    m_cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
+    m_resume->setEnabled(there && job.resumable && job.state != JobState::Running && job.state != JobState::Cancelling && job.state != JobState::Queued);
+    m_lab->setEnabled(there && (job.lastCheckpoint >= 0 || job.state == JobState::Done));
+    m_state->setText(there ? widgets::stateText(job) : QString());
+    m_title->setText(there ? tr("%1 · %2").arg(m_model.index(row, widgets::JobTableModel::Title).data().toString(), QString::fromStdString(job.createdUtc)) : tr("No job is chosen"));
+}
+
+void JobsPanel::showJob(const std::string& id)
+{
+    if (id == m_current)
+        return;
+    m_current = id;
+    m_curves->clear();
+    m_later.clear();
+    const auto job = m_context.services.jobs ? m_context.services.jobs->job(id) : std::nullopt;
+    m_preview->setRun(job ? job->run : path());
+    if (const int row = m_model.rowOf(id); row >= 0 && m_table->currentIndex().row() != row)
+        m_table->selectRow(row);
+    updateButtons();
+    if (!job)
+        return;
+    // a long run's record has millions of lines
+    m_loadingEvents = true;
+    m_context.services.runner->run<std::vector<Json>>(
+        this, [file = job->run / "events.jsonl"](const Work&) { return readEvents(file); },
+        [this, id](Result<std::vector<Json>> events) {
+            if (id != m_current)
+                return;
+            m_loadingEvents = false;
+            if (events)
+                for (const Json& event : *events) {
+                    m_curves->addEvent(event);
+                    m_preview->addEvent(event);
+                }
+            // what came meanwhile may already stand in the record
+            const std::int64_t last = m_curves->lastStep();
+            for (const Json& event : std::exchange(m_later, {}))
+                if (event.value("step", Json()).is_number_integer() && event["step"].get<std::int64_t>() > last) {
+                    m_curves->addEvent(event);
+                    m_preview->addEvent(event);
+                }
+        });
+}
+
+void JobsPanel::eventArrived(const QString& id, const Json& event)
+{
+    const std::string job = id.toStdString();
+    if (event.value("kind", Json()) == "hello" && m_context.services.selection) {
+        const auto text = [&](const char* key) { return event.contains(key) && event[key].is_string() ? QString::fromStdString(event[key].get<std::string>()) : QString(); };
+        m_context.services.selection->setDevice(QStringList{text("device"), text("dtype")}.join(QStringLiteral(", ")));
+    }
+    if (job != m_current)
+        return;
+    if (m_loadingEvents) {
+        m_later.push_back(event);
+        return;
+    }
+    m_curves->addEvent(event);
+    m_preview->addEvent(event);
+}
+
+void JobsPanel::done(const Status& status, const QString& doing)
+{
+    if (!status && m_context.services.messages)
+        m_context.services.messages->error(status.error(), doing);
+    updateTable();
+}
+
+void JobsPanel::cancel()
+{
+    done(m_context.services.jobs->cancel(m_current), tr("Cancelling the job"));
+}
+
+void JobsPanel::resume()
+{
+    done(m_context.services.jobs->resume(m_current), tr("Resuming the job"));
+}
+
+void JobsPanel::openInLab()
+{
+    const auto job = m_context.services.jobs->job(m_current);
+    if (!job || !m_context.services.selection)
+        return;
+    // a run folder stands for its finished model, else its latest checkpoint
+    m_context.services.selection->openModelInLab({.model = job->run});
+}
+
+} // namespace hilum::jobs

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "plugins/panels/jobs/job_form.h"
+#include "widgets/jobs/job_table_model.h"
+#include "widgets/jobs/preview_strip.h"
+#include "widgets/jobs/run_curves.h"
+#include "widgets/shell/panel.h"
+
+class QLabel;
+class QTableView;
+
+namespace hilum::jobs {
+
+/// The Jobs workspace: a form for a new job, the queue, and the curves and pictures of the job that is chosen.
+class JobsPanel : public widgets::Panel {
+    Q_OBJECT
+public:
+    explicit JobsPanel(const widgets::PanelContext& context, QWidget* parent = nullptr);
+    void workspaceShown() override;
+    QString aboutToClose() override;
+    std::string currentJob() const { return m_current; }
+    void showJob(const std::string& id);
+
+private:
+    QWidget* queuePart();
+    void updateTable();
+    void updateButtons();
+    void eventArrived(const QString& id, const Json& event);
+    void cancel();
+    void resume();
+    void openInLab();
+    void done(const Status& status, const QString& doing);
+
+    widgets::PanelContext m_context;
+    widgets::JobTableModel m_model;
+    std::string m_current;
+    bool m_loadingEvents = false;
+    std::vector<Json> m_later; // events that came while the record was read
+    JobForm* m_form;
+    QTableView* m_table;
+    QLabel *m_state, *m_title;
+    widgets::RunCurves* m_curves;
+    widgets::PreviewStrip* m_preview;
+    QPushButton *m_cancel, *m_resume, *m_lab;
+};
+
+} // namespace hilum::jobs
