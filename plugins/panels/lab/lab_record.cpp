@@ -1,0 +1,199 @@
+// The Lab's records: provenance dialog, exported figures. The rest of LabPanel is in lab_panel.cpp.
+#include "plugins/panels/lab/lab_panel.h"
+
+#include "core/base/digest.h"
+#include "core/base/options_json.h"
+#include "widgets/shell/messages.h"
+
+#include <QApplication>
+#include <QBuffer>
+#include <QClipboard>
+#include <QDialog>
+#include <QDialogButtonBox>
+#include <QFileDialog>
+#include <QFontDatabase>
+#include <QFormLayout>
+#include <QLabel>
+#include <QPainter>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+namespace hilum::lab {
+
+namespace {
+
+/// SHA-256 of the files of a series, of several in their order; empty when it has none.
+Result<std::string> digestOf(const std::vector<path>& files)
+{
+    if (files.size() == 1)
+        return sha256File(files.front());
+    Sha256 all;
+    for (const path& file : files) {
+        HILUM_TRY(const std::string one, sha256File(file));
+        all.update(one);
+    }
+    return files.empty() ? std::string() : all.finishHex();
+}
+
+std::vector<path> sourceFiles(const widgets::Services& services)
+{
+    if (!services.selection || !services.selection->series())
+        return {};
+    const auto& row = *services.selection->series();
+    if (!row.files.empty())
+        return row.files;
+    std::error_code ec;
+    return std::filesystem::is_regular_file(row.where, ec) ? std::vector<path>{row.where} : std::vector<path>{};
+}
+
+} // namespace
+
+void LabPanel::showProvenance()
+{
+    if (m_session->reconstruction().isEmpty())
+        return;
+    m_context.services.runner->run<std::string>(
+        this, [files = sourceFiles(m_context.services)](const Work&) { return digestOf(files); },
+        [this](Result<std::string> digest) {
+            if (!digest) {
+                report(digest.error(), tr("Reading the image file for its digest"));
+                return;
+            }
+            const Json record = toJson(m_session->provenance(*digest));
+            QDialog dialog(this);
+            dialog.setObjectName(QStringLiteral("provenanceDialog"));
+            dialog.setWindowTitle(tr("Provenance of this reconstruction"));
+            dialog.resize(640, 560);
+            auto* column = new QVBoxLayout(&dialog);
+            auto* form = new QFormLayout;
+            const auto row = [&](const QString& name, const Json& value) {
+                const QString text = value.is_string() ? QString::fromStdString(value.get<std::string>()) : value.is_null() ? tr("none") : QString::fromStdString(jsonLine(value));
+                auto* label = new QLabel(text);
+                label->setTextInteractionFlags(Qt::TextSelectableByMouse);
+                label->setWordWrap(true);
+                form->addRow(name, label);
+            };
+            const Json model = record.value("model", Json::object());
+            row(tr("Weights"), model.value("weights_sha256", Json()));
+            row(tr("Step"), model.value("untrained", false) ? Json("untrained") : model.value("step", Json()));
+            row(tr("Method"), record.value("method", Json::object()).value("id", Json()));
+            row(tr("Seed"), record.value("seed", Json()));
+            for (const Json& input : record.value("inputs", Json::array()))
+                row(QString::fromStdString(input.value("kind", "")), input.value("digest", Json()));
+            row(tr("Device"), record.value("device", Json::object()).value("name", Json()));
+            column->addLayout(form);
+            auto* text = new QPlainTextEdit(QString::fromStdString(record.dump(2)));
+            text->setObjectName(QStringLiteral("provenanceText"));
+            text->setReadOnly(true);
+            text->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
+            column->addWidget(text, 1);
+            auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
+            auto* copy = buttons->addButton(tr("Copy"), QDialogButtonBox::ActionRole);
+            connect(copy, &QPushButton::clicked, text, [text] { QApplication::clipboard()->setText(text->toPlainText()); });
+            connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
+            column->addWidget(buttons);
+            dialog.exec();
+        });
+}
+
+void LabPanel::askAndExport()
+{
+    if (m_session->reconstruction().isEmpty()) {
+        if (m_context.services.messages)
+            m_context.services.messages->note(tr("There is no reconstruction to export"));
+        return;
+    }
+    QString name = QFileDialog::getSaveFileName(this, tr("Export figure"), QStringLiteral("figure.png"), tr("PNG (*.png)"));
+    if (name.isEmpty())
+        return;
+    if (!name.endsWith(QStringLiteral(".png"), Qt::CaseInsensitive))
+        name += QStringLiteral(".png");
+    exportFigure(name.toStdString());
+}
+
+QImage LabPanel::figurePicture() const
+{
+    // each view at the same size, whatever the window's; four in a row
+    constexpr int Side = 512, Caption = 34, Foot = 44, Gap = 6;
+    QImage image(4 * Side + 3 * Gap, Side + Caption + Foot, QImage::Format_RGB32);
+    image.fill(QColor(0x1f, 0x1f, 0x1f));
+    QPainter painter(&image);
+    QFont font = this->font();
+    font.setPixelSize(17);
+    for (int i = 0; i < 4; ++i) {
+        PatchView copy;
+        copy.setContent(view(i)->content());
+        copy.setGrid(m_session->grid());
+        copy.setMask(&m_session->mask());
+        copy.setBorder(regionBorder(*m_session));
+        copy.setPose({});
+        copy.setPalette(palette());
+        copy.setFont(font);
+        copy.resize(Side, Side + 22); // the view's own caption takes 22
+        copy.render(&painter, QPoint(i * (Side + Gap), Caption - 22));
+    }
+    painter.setPen(QColor(0xe4, 0xe4, 0xe4));
+    painter.setFont(font);
+    painter.drawText(QRect(10, Caption + Side + 2, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, m_stats->text());
+    painter.setPen(QColor(0xa6, 0xa6, 0xa6));
+    font.setPixelSize(14);
+    painter.setFont(font);
+    painter.drawText(QRect(10, Caption + Side + 22, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, tr("Hilum · research use only, not for diagnosis"));
+    return image;
+}
+
+void LabPanel::exportFigure(const path& png)
+{
+    QByteArray bytes;
+    QBuffer buffer(&bytes);
+    buffer.open(QIODevice::WriteOnly);
+    figurePicture().save(&buffer, "PNG");
+
+    const view::Reconstruction& r = m_session->reconstruction();
+    const services::ModelChoice& choice = m_session->choice();
+    const path& weights = choice.checkpoint.empty() ? choice.model : choice.checkpoint;
+    path stem = png;
+    stem.replace_extension();
+    Json figure = {{"schema", "hilum.figure/1"}, {"kind", "reconstruction"},
+                   {"picture", png.filename().string()}, {"picture_sha256", sha256Hex(std::as_bytes(std::span(bytes.constData(), static_cast<std::size_t>(bytes.size()))))},
+                   {"request", stem.filename().string() + ".safetensors"}, {"request_fields", m_session->requestFields()},
+                   {"arrays_sha256", r.digest}, {"mask_sha256", sha256Hex(std::as_bytes(std::span(r.mask)))}, {"mask_grid", {r.rows, r.columns}},
+                   {"numbers", m_session->numbers()}, {"shown", Json::array()}};
+    for (int i = 0; i < 4; ++i)
+        figure["shown"].push_back(title(shownIn(i)).toStdString());
+    figure["model"] = {{"weights_sha256", m_session->metadata().value("weights_sha256", Json())}};
+    if (weights.empty()) {
+        figure["model"]["method"] = choice.method;
+        figure["model"]["preset"] = choice.preset;
+        figure["model"]["options"] = choice.options;
+        figure["model"]["seed"] = choice.seed;
+    } else {
+        figure["model"]["path"] = std::filesystem::proximate(weights, png.parent_path().empty() ? path(".") : png.parent_path()).string();
+    }
+    const path request = path(stem.string() + ".safetensors"), record = path(stem.string() + ".json");
+    const Status written = m_session->writeRequestFile(request);
+    if (!written) {
+        report(written.error(), tr("Exporting the figure"));
+        return;
+    }
+    m_context.services.runner->run<bool>(
+        this,
+        [png, record, figure, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
+            HILUM_TRY(const std::string digest, digestOf(files));
+            if (!digest.empty())
+                provenance.inputs.insert(provenance.inputs.begin(), {{"digest", digest}, {"kind", "image file"}});
+            figure["provenance"] = toJson(provenance);
+            HILUM_TRY_STATUS(writeFileAtomically(png, picture));
+            HILUM_TRY_STATUS(writeFileAtomically(record, figure.dump(2) + "\n"));
+            return true;
+        },
+        [this, record](Result<bool> done) {
+            if (!done)
+                report(done.error(), tr("Exporting the figure"));
+            else if (m_context.services.messages)
+                m_context.services.messages->note(tr("Figure written with its record %1").arg(QString::fromStdString(record.filename().string())));
+        });
+}
+
+} // namespace hilum::lab
