@@ -89,6 +89,8 @@ void LabSession::setModel(const services::ModelChoice& choice)
     m_attentionReady = false;
     Q_EMIT statusChanged(tr("Loading the model…"));
     m_server->setModel(choice);
+    if (!m_server->model().is_null()) // it was loaded already: the server says nothing again
+        loaded(m_server->model());
 }
 
 void LabSession::loaded(const Json& metadata)
@@ -337,7 +339,8 @@ void LabSession::ask()
 void LabSession::answered(std::uint64_t image, Result<Json> answer, bool painted)
 {
     if (!answer) {
-        if (answer.error().code != ErrorCode::Cancelled)
+        // the loss of the worker is told once, by the server
+        if (answer.error().code != ErrorCode::Cancelled && answer.error().code != ErrorCode::WorkerLost)
             Q_EMIT failed(answer.error(), tr("Reconstructing"));
         return;
     }
@@ -382,6 +385,7 @@ void LabSession::show(view::Reconstruction arrays, bool painted)
         return; // a painted mask that was given up in the meantime: the drawn one follows
     }
     m_reconstruction = std::move(arrays);
+    m_shownPainted = painted;
     Q_EMIT maskChanged();
     Q_EMIT reconstructionChanged();
 }
@@ -590,7 +594,8 @@ Status LabSession::writeRequestFile(const path& file) const
 {
     if (!m_input || m_reconstruction.isEmpty())
         return fail(ErrorCode::Empty, "there is no reconstruction to record");
-    return imaging::writeRequest(*m_input, file, &m_reconstruction.mask, {m_reconstruction.rows, m_reconstruction.columns});
+    // a drawn mask is drawn again from the seed: the order of the tokens, and with it the last bit, is then the same
+    return imaging::writeRequest(*m_input, file, m_shownPainted ? &m_reconstruction.mask : nullptr, {m_reconstruction.rows, m_reconstruction.columns});
 }
 
 } // namespace hilum::lab

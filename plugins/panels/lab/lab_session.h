@@ -87,7 +87,7 @@ public:
     Json requestFields() const;
     /// Record of the last reconstruction. `sourceDigest` is the image file's, when known.
     Provenance provenance(const std::string& sourceDigest) const;
-    Status writeRequestFile(const path& file) const; ///< image, region and the mask that the last reconstruction used
+    Status writeRequestFile(const path& file) const; ///< image, region, and the mask when it was painted
 
 Q_SIGNALS:
     void modelChanged();
@@ -125,6 +125,7 @@ private:
     bool m_painted = false; // the mask is sent with the request instead of being drawn by the worker
     std::string m_paintedOn; // method and pipeline of the loaded model
     view::Reconstruction m_reconstruction;
+    bool m_shownPainted = false; // the mask of m_reconstruction was painted, not drawn from the seed
     Json m_numbers, m_device;
     QTimer m_throttle;
     bool m_writing = false, m_again = false;

@@ -25,10 +25,10 @@ Json description()
     Json source = field("region_source", "string", "paper-idea");
     source["choices"] = {{{"key", "paper-idea"}, {"label", "Lung contour"}}, {{"key", "as-released"}, {"label", "Rectangle"}}};
     const Json pipeline = {{"kind", "radiograph"}, {"size", {Side, Side}}, {"channels", 1}, {"resize", "stretch"}, {"grey", "voi"}, {"region", "lung-contour"}, {"mean", 0.5}, {"std", 0.5}};
-    const Json presets = {{{"id", "tiny"}, {"title", "Tiny"}, {"options", Json::object()}, {"pipeline", pipeline}}};
+    const Json tiny = {{"id", "tiny"}, {"title", "Tiny"}, {"options", Json::object()}, {"pipeline", pipeline}};
     const Json schema = Json::array({source, field("mask_ratio_inside", "number", 0.95), field("mask_ratio_outside", "number", 0.85)});
-    return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()},
-            {"methods", {{{"id", "hdxray-mae"}, {"title", "HD X-ray MAE"}, {"input", "radiograph"}, {"schema", schema}, {"presets", presets}}}}};
+    const Json method = {{"id", "hdxray-mae"}, {"title", "HD X-ray MAE"}, {"input", "radiograph"}, {"schema", schema}, {"presets", Json::array({tiny})}};
+    return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", Json::array({method})}};
 }
 
 Json metadata()
