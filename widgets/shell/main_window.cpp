@@ -298,7 +298,7 @@ void MainWindow::reportPanelProblems(std::size_t from)
         return;
     Error error{.code = problems[from].code, .message = std::format("{} panel(s) were left out; the window goes on without them", problems.size() - from)};
     for (std::size_t i = from; i < problems.size(); ++i)
-        error.details.push_back(problems[i].message);
+        error.details.push_back(problems[i].sentence());
     m_services.messages->error(error, tr("Loading a panel"));
 }
 

@@ -1,0 +1,356 @@
+#include "plugins/panels/studies/studies_panel.h"
+
+#include "core/base/numbers.h"
+#include "core/services/task_runner.h"
+#include "plugins/panels/studies/problems_dialog.h"
+#include "plugins/panels/studies/series_details.h"
+#include "widgets/models/series_text.h"
+#include "widgets/shell/actions.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/selection.h"
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+#include "widgets/tasks/study_import.h"
+
+#include <QFileDialog>
+#include <QHBoxLayout>
+#include <QHeaderView>
+#include <QLabel>
+#include <QLineEdit>
+#include <QMenu>
+#include <QMessageBox>
+#include <QPushButton>
+#include <QStackedLayout>
+#include <QToolButton>
+#include <QTreeView>
+
+#include <algorithm>
+
+namespace hilum::panels {
+
+using namespace widgets;
+
+namespace {
+
+constexpr int ExpandAllUpTo = 400; // series: more are shown closed
+
+/// The part of two paths that differs: of /old/a/b and /new/a/b that is /old and /new, so that the neighbours are found again too.
+std::pair<path, path> differingParts(path from, path to)
+{
+    while (from.has_filename() && from.filename() == to.filename() && from.has_parent_path() && to.has_parent_path() && from.parent_path() != from
+           && to.parent_path() != to) {
+        from = from.parent_path();
+        to = to.parent_path();
+    }
+    return {from, to};
+}
+
+} // namespace
+
+StudiesPanel::StudiesPanel(const PanelContext& context)
+    : m_services(context.services)
+    , m_model(new SeriesModel(context.services.library, context.services.runner, this))
+    , m_tree(new QTreeView(this))
+    , m_details(new SeriesDetails(this))
+{
+    context.actions->add({.id = QStringLiteral("actionSearch"), .text = tr("Search"), .tip = tr("Types into the search field"),
+                          .shortcut = QKeySequence(Qt::CTRL | Qt::Key_F), .context = context.workspace, .icon = QStringLiteral("search")},
+                         this, [this] {
+                             m_search->setFocus(Qt::ShortcutFocusReason);
+                             m_search->selectAll();
+                         });
+    context.actions->add({.id = QStringLiteral("actionRemoveSeries"), .text = tr("Remove from library"),
+                          .tip = tr("Forgets the chosen rows; their files are not touched"), .shortcut = QKeySequence(Qt::Key_Delete),
+                          .context = context.workspace, .icon = QStringLiteral("remove")},
+                         this, [this] { removeSelected(); });
+    makeTree();
+    auto* list = new QWidget(this);
+    m_pages = new QStackedLayout(list);
+    m_pages->addWidget(m_tree);
+    m_pages->addWidget(makeEmptyPage(context.actions));
+    auto* row = new QHBoxLayout;
+    row->setSpacing(0);
+    row->addWidget(list, 1);
+    row->addWidget(m_details);
+    auto* column = new QVBoxLayout(this);
+    column->setContentsMargins(0, 0, 0, 0);
+    column->setSpacing(0);
+    column->addWidget(makeToolBar(context.actions));
+    column->addLayout(row, 1);
+    setFocusProxy(m_tree);
+
+    connect(m_model, &SeriesModel::loaded, this, &StudiesPanel::modelLoaded);
+    connect(m_model, &SeriesModel::failed, this, [this](const Error& error) { m_services.messages->error(error, tr("Listing the library")); });
+    connect(m_details, &SeriesDetails::openRequested, this, &StudiesPanel::openCurrent);
+    connect(m_details, &SeriesDetails::explanationRequested, this, [this] {
+        if (const auto* chosen = m_model->row(m_tree->currentIndex()))
+            m_services.selection->showExplanation(chosen->id);
+    });
+    connect(m_details, &SeriesDetails::relinkRequested, this, [this] {
+        if (const auto* chosen = m_model->row(m_tree->currentIndex()))
+            relink(*chosen);
+    });
+    connect(m_services.imports, &StudyImport::libraryChanged, m_model, &SeriesModel::reload);
+    connect(m_services.imports, &StudyImport::libraryChanged, this, &StudiesPanel::refreshProblems);
+    m_model->reload();
+    refreshProblems();
+}
+
+void StudiesPanel::makeTree()
+{
+    m_tree->setObjectName(QStringLiteral("studyTree"));
+    m_tree->setAccessibleName(tr("Library of studies"));
+    m_tree->setModel(m_model);
+    m_tree->setUniformRowHeights(true); // without it every row of a large library would be measured
+    m_tree->setIconSize(QSize(SeriesModel::ThumbnailSize, SeriesModel::ThumbnailSize));
+    m_tree->setSelectionMode(QAbstractItemView::ExtendedSelection);
+    m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
+    m_tree->setExpandsOnDoubleClick(false);
+    m_tree->setIndentation(22);
+    m_tree->setTextElideMode(Qt::ElideMiddle);
+    m_tree->header()->setStretchLastSection(true);
+    m_tree->header()->setSectionResizeMode(SeriesModel::Name, QHeaderView::Interactive);
+    const int widths[] = {520, 90, 150, 110};
+    for (int column = 0; column < int(std::size(widths)); ++column)
+        m_tree->setColumnWidth(column, widths[column]);
+    connect(m_tree, &QTreeView::doubleClicked, this, [this](const QModelIndex& index) {
+        if (m_model->row(index))
+            openCurrent(QStringLiteral("read"));
+        else
+            m_tree->setExpanded(index.siblingAtColumn(0), !m_tree->isExpanded(index.siblingAtColumn(0)));
+    });
+    connect(m_tree, &QTreeView::customContextMenuRequested, this, &StudiesPanel::contextMenu);
+    connect(m_tree->selectionModel(), &QItemSelectionModel::currentChanged, this, &StudiesPanel::currentChanged);
+    connect(m_model, &SeriesModel::dataChanged, this, [this](const QModelIndex& from) {
+        if (from.siblingAtColumn(0) == m_tree->currentIndex().siblingAtColumn(0))
+            currentChanged();
+    });
+    connect(m_model, &SeriesModel::modelReset, this, &StudiesPanel::currentChanged);
+}
+
+QWidget* StudiesPanel::makeToolBar(Actions* actions)
+{
+    auto* bar = new QFrame(this);
+    bar->setObjectName(QStringLiteral("studiesToolBar"));
+    bar->setStyleSheet(QStringLiteral("#studiesToolBar { border: none; border-bottom: 1px solid %1; }").arg(theme::css(theme::Role::Line)));
+    auto* row = new QHBoxLayout(bar);
+    row->setContentsMargins(12, 8, 12, 8);
+    row->setSpacing(theme::Space);
+    const auto button = [&](const char* action, const QString& name, const QString& words) {
+        QAction* does = actions->find(QString::fromLatin1(action));
+        auto* made = new QPushButton(words, bar);
+        made->setObjectName(name);
+        if (does) {
+            made->setIcon(does->icon());
+            made->setToolTip(does->toolTip());
+            connect(made, &QPushButton::clicked, does, &QAction::trigger);
+        }
+        row->addWidget(made);
+    };
+    button("actionImportFolder", QStringLiteral("importFolderButton"), tr("Import folder"));
+    button("actionImportFiles", QStringLiteral("importFilesButton"), tr("Import files"));
+    m_search = new QLineEdit(bar);
+    m_search->setObjectName(QStringLiteral("searchEdit"));
+    m_search->setPlaceholderText(tr("Search name, ID, description, modality, date"));
+    m_search->setClearButtonEnabled(true);
+    m_search->addAction(icon(QStringLiteral("search")), QLineEdit::LeadingPosition);
+    m_search->setMinimumHeight(30);
+    m_search->setMaximumWidth(520);
+    connect(m_search, &QLineEdit::textChanged, m_model, &SeriesModel::setSearch);
+    m_count = new QLabel(bar);
+    m_count->setObjectName(QStringLiteral("seriesCount"));
+    m_count->setProperty("role", "secondary");
+    m_problems = new QToolButton(bar);
+    m_problems->setObjectName(QStringLiteral("problemsBadge"));
+    m_problems->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
+    m_problems->setIcon(icon(QStringLiteral("warning")));
+    m_problems->setStyleSheet(QStringLiteral("color: %1;").arg(theme::css(theme::Role::Warning)));
+    m_problems->hide();
+    connect(m_problems, &QToolButton::clicked, this, &StudiesPanel::showProblems);
+    row->addSpacing(theme::Space);
+    row->addWidget(m_search, 1);
+    row->addStretch(0);
+    row->addWidget(m_problems);
+    row->addWidget(m_count);
+    return bar;
+}
+
+QWidget* StudiesPanel::makeEmptyPage(Actions* actions)
+{
+    auto* page = new QWidget(this);
+    m_emptyText = new QLabel(page);
+    m_emptyText->setObjectName(QStringLiteral("emptyText"));
+    m_emptyText->setAlignment(Qt::AlignCenter);
+    m_emptyText->setProperty("role", "secondary");
+    auto* picture = new QLabel(page);
+    picture->setPixmap(icon(QStringLiteral("import-folder")).pixmap(56));
+    picture->setAlignment(Qt::AlignCenter);
+    auto* button = new QPushButton(tr("Import folder..."), page);
+    button->setObjectName(QStringLiteral("emptyImportButton"));
+    if (QAction* does = actions->find(QStringLiteral("actionImportFolder")))
+        connect(button, &QPushButton::clicked, does, &QAction::trigger);
+    auto* column = new QVBoxLayout(page);
+    column->addStretch(2);
+    column->addWidget(picture);
+    column->addSpacing(6);
+    column->addWidget(m_emptyText);
+    column->addSpacing(10);
+    column->addWidget(button, 0, Qt::AlignHCenter);
+    column->addStretch(3);
+    return page;
+}
+
+void StudiesPanel::workspaceShown()
+{
+    if (!std::exchange(m_first, false))
+        return;
+    // folders may have been moved or unmounted since the last time
+    m_services.runner->run<std::int64_t>(
+        this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
+        [this](Result<std::int64_t> missing) {
+            if (missing && *missing > 0)
+                m_model->reload();
+        });
+}
+
+void StudiesPanel::modelLoaded()
+{
+    const int count = m_model->seriesCount();
+    const bool searching = !m_search->text().trimmed().isEmpty();
+    m_tree->setProperty("seriesCount", count);
+    m_tree->setProperty("loading", m_model->loading());
+    m_tree->setAccessibleDescription(tr("%n series", nullptr, count));
+    m_count->setText(searching ? tr("%1 found").arg(QString::fromStdString(grouped(count))) : tr("%1 series").arg(QString::fromStdString(grouped(count))));
+    if (count <= ExpandAllUpTo)
+        m_tree->expandAll();
+    m_emptyText->setText(searching ? tr("Nothing in the library matches.") : tr("No studies yet.\nDrop files or folders anywhere on the window, or import a folder."));
+    m_pages->setCurrentIndex(count == 0 ? 1 : 0);
+}
+
+void StudiesPanel::refreshProblems()
+{
+    m_services.runner->run<std::vector<project::ProblemRow>>(
+        this, [library = m_services.library](const Work&) { return library->problems(); },
+        [this](Result<std::vector<project::ProblemRow>> problems) {
+            const int count = problems ? int(problems->size()) : 0;
+            m_problems->setText(QString::number(count));
+            m_problems->setToolTip(tr("%n file(s) could not be read: click for the list", nullptr, count));
+            m_problems->setVisible(count > 0);
+        });
+}
+
+void StudiesPanel::showProblems()
+{
+    m_services.runner->run<std::vector<project::ProblemRow>>(
+        this, [library = m_services.library](const Work&) { return library->problems(); },
+        [this](Result<std::vector<project::ProblemRow>> problems) {
+            if (!problems) {
+                m_services.messages->error(problems.error(), tr("Listing the problems"));
+                return;
+            }
+            auto* dialog = new ProblemsDialog(*problems, this);
+            dialog->setAttribute(Qt::WA_DeleteOnClose);
+            connect(dialog, &ProblemsDialog::clearRequested, this, [this] {
+                if (const Status cleared = m_services.library->clearProblems(); !cleared)
+                    m_services.messages->error(cleared.error(), tr("Clearing the list"));
+                refreshProblems();
+            });
+            dialog->open();
+        });
+}
+
+void StudiesPanel::currentChanged()
+{
+    const QModelIndex index = m_tree->currentIndex();
+    m_details->show(m_model->row(index), m_model->data(index.siblingAtColumn(0), Qt::DecorationRole).value<QPixmap>());
+}
+
+void StudiesPanel::openCurrent(const QString& workspace)
+{
+    const auto* row = m_model->row(m_tree->currentIndex());
+    if (!row)
+        return;
+    if (workspace == QLatin1String("lab"))
+        m_services.selection->openInLab(row->id);
+    else
+        m_services.selection->openInRead(row->id);
+}
+
+std::vector<project::RowId> StudiesPanel::selectedSeries() const
+{
+    std::vector<project::RowId> ids;
+    for (const QModelIndex& index : m_tree->selectionModel()->selectedRows())
+        for (const project::RowId id : m_model->seriesBelow(index))
+            if (std::ranges::find(ids, id) == ids.end())
+                ids.push_back(id);
+    return ids;
+}
+
+void StudiesPanel::contextMenu(const QPoint& point)
+{
+    const QModelIndex index = m_tree->indexAt(point);
+    if (!index.isValid())
+        return;
+    if (!m_tree->selectionModel()->isSelected(index))
+        m_tree->setCurrentIndex(index);
+    const auto* row = m_model->row(index);
+    QMenu menu(this);
+    menu.setObjectName(QStringLiteral("studyMenu"));
+    if (row) {
+        QAction* read = menu.addAction(icon(QStringLiteral("read")), tr("Open in Read"));
+        QAction* lab = menu.addAction(icon(QStringLiteral("lab")), tr("Open in Lab"));
+        read->setEnabled(!row->missing);
+        lab->setEnabled(!row->missing && series_text::isPicture(*row));
+        connect(read, &QAction::triggered, this, [this] { openCurrent(QStringLiteral("read")); });
+        connect(lab, &QAction::triggered, this, [this] { openCurrent(QStringLiteral("lab")); });
+        menu.addSeparator();
+        connect(menu.addAction(icon(QStringLiteral("info")), tr("How was this loaded?")), &QAction::triggered, this,
+                [this, id = row->id] { m_services.selection->showExplanation(id); });
+        if (row->missing)
+            connect(menu.addAction(icon(QStringLiteral("relink")), tr("Relink...")), &QAction::triggered, this, [this, copy = *row] { relink(copy); });
+        menu.addSeparator();
+    }
+    connect(menu.addAction(icon(QStringLiteral("remove")), tr("Remove from library")), &QAction::triggered, this, &StudiesPanel::removeSelected);
+    menu.exec(m_tree->viewport()->mapToGlobal(point));
+}
+
+void StudiesPanel::removeSelected()
+{
+    const auto ids = selectedSeries();
+    if (ids.empty())
+        return;
+    QMessageBox ask(QMessageBox::Question, tr("Remove from library"), tr("Remove %n series from the library?", nullptr, int(ids.size())), QMessageBox::Cancel, this);
+    ask.setObjectName(QStringLiteral("removeQuestion"));
+    ask.setInformativeText(tr("The files stay where they are."));
+    QPushButton* remove = ask.addButton(tr("Remove"), QMessageBox::AcceptRole);
+    remove->setObjectName(QStringLiteral("removeConfirm"));
+    ask.exec();
+    if (ask.clickedButton() != remove)
+        return;
+    if (const Status removed = m_services.library->remove(ids); !removed)
+        m_services.messages->error(removed.error(), tr("Removing from the library"));
+    m_services.imports->notifyChanged();
+}
+
+void StudiesPanel::relink(const project::SeriesRow& row)
+{
+    const bool isFile = row.format != "dicom";
+    const path old = isFile ? row.where.parent_path() : row.where;
+    const QString chosen = QFileDialog::getExistingDirectory(this, tr("Where is \"%1\" now?").arg(QString::fromStdString(old.filename().string())));
+    if (chosen.isEmpty())
+        return;
+    const auto [from, to] = differingParts(old, path(chosen.toStdString()));
+    m_services.runner->run<std::int64_t>(
+        this, [library = m_services.library, from, to](const Work&) { return library->relink(from, to); },
+        [this](Result<std::int64_t> found) {
+            if (!found)
+                m_services.messages->error(found.error(), tr("Relinking"));
+            else if (*found == 0)
+                m_services.messages->note(tr("None of the missing files are there"));
+            else
+                m_services.messages->note(tr("%n series found again", nullptr, int(*found)));
+            m_services.imports->notifyChanged();
+        });
+}
+
+} // namespace hilum::panels

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "widgets/models/series_model.h"
+#include "widgets/shell/panel.h"
+
+class QLabel;
+class QLineEdit;
+class QPushButton;
+class QStackedLayout;
+class QToolButton;
+class QTreeView;
+
+namespace hilum::panels {
+
+class SeriesDetails;
+
+/// The library of studies: import, search, look, open.
+class StudiesPanel : public widgets::Panel {
+    Q_OBJECT
+public:
+    explicit StudiesPanel(const widgets::PanelContext& context);
+    void workspaceShown() override;
+
+private:
+    void makeTree();
+    QWidget* makeToolBar(widgets::Actions* actions);
+    QWidget* makeEmptyPage(widgets::Actions* actions);
+    void modelLoaded();
+    void refreshProblems();
+    void showProblems();
+    void currentChanged();
+    void openCurrent(const QString& workspace);
+    void contextMenu(const QPoint& point);
+    void removeSelected();
+    void relink(const project::SeriesRow& row);
+    std::vector<project::RowId> selectedSeries() const;
+
+    widgets::Services m_services;
+    widgets::SeriesModel* m_model;
+    QTreeView* m_tree;
+    QLineEdit* m_search = nullptr;
+    QToolButton* m_problems = nullptr;
+    QLabel* m_count = nullptr;
+    QLabel* m_emptyText = nullptr;
+    SeriesDetails* m_details;
+    QStackedLayout* m_pages = nullptr;
+    bool m_first = true;
+};
+
+} // namespace hilum::panels

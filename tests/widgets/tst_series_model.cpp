@@ -1,0 +1,126 @@
+#include "core/services/task_runner.h"
+#include "tests/support/fake_library.h"
+#include "widgets/models/series_model.h"
+#include "widgets/models/series_text.h"
+
+#include <QAbstractItemModelTester>
+#include <QElapsedTimer>
+#include <QSignalSpy>
+#include <QTest>
+#include <QTreeView>
+
+using namespace hilum;
+using namespace hilum::widgets;
+
+class TestSeriesModel : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void groupsByPatientAndStudy()
+    {
+        tests::FakeLibrary library;
+        library.fill(8, 2);
+        library.rows.push_back({.id = 100, .kind = "image", .format = "png", .where = "/pictures/cxr/a.png"});
+        library.rows.push_back({.id = 101, .kind = "image", .format = "png", .where = "/pictures/cxr/b.png"});
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        load(model);
+        QCOMPARE(model.rowCount(), 3); // two patients, one folder, the folder last
+        const QModelIndex patient = model.index(0, 0), folder = model.index(2, 0);
+        QCOMPARE(patient.data().toString(), QString("Name00000, Given   P00000"));
+        QCOMPARE(model.rowCount(patient), 2); // two studies of two series
+        QCOMPARE(model.rowCount(model.index(0, 0, patient)), 2);
+        // the newest study first
+        QVERIFY(model.index(0, SeriesModel::Date, patient).data().toString() > model.index(1, SeriesModel::Date, patient).data().toString());
+        QCOMPARE(folder.data().toString(), QString("cxr"));
+        QCOMPARE(model.index(1, 0, folder).data().toString(), QString("b.png"));
+        QCOMPARE(model.index(0, 0, folder).data(SeriesModel::RowIdRole).toLongLong(), 100);
+        QCOMPARE(model.seriesBelow(patient).size(), 4u);
+    }
+
+    void mergesWhatChanged()
+    {
+        tests::FakeLibrary library;
+        library.fill(6, 3);
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        load(model);
+        const QPersistentModelIndex kept = model.indexOf(2);
+        library.rows[1].missing = true;
+        library.rows.push_back({.id = 50, .kind = "volume", .format = "dicom", .patientName = "Aaa", .patientId = "A", .studyUid = "9", .where = "/x"});
+        std::erase_if(library.rows, [](const auto& row) { return row.id == 1 || row.id == 4; }); // the whole of patient 0
+        load(model);
+        QVERIFY(kept.isValid()); // not rebuilt: what was chosen stays chosen
+        QCOMPARE(kept.data(SeriesModel::MissingRole).toBool(), true);
+        QCOMPARE(QModelIndex(kept).siblingAtColumn(SeriesModel::Notes).data().toString(), QString("missing"));
+        QCOMPARE(model.rowCount(), 3);
+        QCOMPARE(model.index(0, 0).data().toString(), QString("Aaa   A"));
+        QVERIFY(!model.indexOf(1).isValid());
+        QCOMPARE(model.seriesCount(), 5);
+    }
+
+    void searchesAsOneTypes()
+    {
+        tests::FakeLibrary library;
+        library.fill(40, 10);
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        load(model);
+        QSignalSpy loaded(&model, &SeriesModel::loaded);
+        const int calls = library.listCalls;
+        for (const char* typed : {"N", "Na", "Name00003"})
+            model.setSearch(typed);
+        QVERIFY(loaded.wait(10000));
+        QCOMPARE(model.rowCount(), 1);
+        QCOMPARE(model.seriesCount(), 4);
+        QCOMPARE(library.listCalls, calls + 1); // once, not for every letter
+        model.setSearch("nobody");
+        QVERIFY(loaded.wait(10000));
+        QCOMPARE(model.rowCount(), 0);
+    }
+
+    void aHundredThousandRowsComeInPages()
+    {
+        tests::FakeLibrary library;
+        library.fill(100000, 20000);
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        QTreeView view;
+        view.setUniformRowHeights(true);
+        view.setModel(&model);
+        view.show();
+        QSignalSpy loaded(&model, &SeriesModel::loaded);
+        model.reload();
+        int turns = 0;
+        while (loaded.isEmpty() && turns < 200000) {
+            QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 10);
+            ++turns;
+        }
+        QCOMPARE(model.seriesCount(), 100000);
+        QCOMPARE(model.rowCount(), 20000);
+        QVERIFY(library.listCalls >= 200); // pages: the event loop ran between them
+        QVERIFY(turns >= 200);
+    }
+
+    void writesNamesAndDates()
+    {
+        QCOMPARE(series_text::personName("Doe^Jane^M^Dr"), QString("Doe, Jane M Dr"));
+        QCOMPARE(series_text::personName("Yamada^Tarou=\u5c71\u7530"), QString("Yamada, Tarou"));
+        QCOMPARE(series_text::personName(""), QString());
+        QCOMPARE(series_text::date("20240131"), QString("2024-01-31"));
+        QCOMPARE(series_text::date("2024"), QString("2024"));
+    }
+
+private:
+    static void load(SeriesModel& model)
+    {
+        QSignalSpy loaded(&model, &SeriesModel::loaded);
+        model.reload();
+        QVERIFY(loaded.wait(10000));
+    }
+};
+
+QTEST_MAIN(TestSeriesModel)
+#include "tst_series_model.moc"
