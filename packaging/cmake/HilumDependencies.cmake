@@ -25,7 +25,7 @@ if(HILUM_BUILD_IMAGING)
     list(APPEND HILUM_FEATURES "imaging (ITK ${ITK_VERSION}, DCMTK ${DCMTK_VERSION})")
 endif()
 if(HILUM_BUILD_GUI)
-    find_package(Qt6 6.6 REQUIRED COMPONENTS Core Gui Widgets OpenGLWidgets PrintSupport)
+    find_package(Qt6 6.6 REQUIRED COMPONENTS Core Gui Widgets OpenGLWidgets PrintSupport Test)
     find_package(VTK 9.4 REQUIRED COMPONENTS CommonCore CommonDataModel CommonExecutionModel CommonTransforms FiltersCore FiltersGeneral
         FiltersSources GUISupportQt ImagingCore ImagingColor InteractionStyle InteractionWidgets RenderingCore RenderingOpenGL2
         RenderingVolumeOpenGL2 RenderingVolume RenderingFreeType RenderingAnnotation RenderingImage)

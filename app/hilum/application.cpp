@@ -1,0 +1,223 @@
+#include "app/hilum/application.h"
+
+#include "app/hilum/test_driver.h"
+#include "core/base/log.h"
+#include "core/base/version.h"
+#include "core/imaging/read.h"
+#include "core/project/library.h"
+#include "core/services/importer.h"
+#include "core/services/job_runner.h"
+#include "core/services/model_server.h"
+#include "core/services/qt_log.h"
+#include "core/services/single_instance.h"
+#include "core/services/task_runner.h"
+#include "widgets/shell/log_adapters.h"
+#include "widgets/shell/main_window.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/panel_host.h"
+#include "widgets/shell/selection.h"
+#include "widgets/shell/settings.h"
+#include "widgets/style/theme.h"
+#include "widgets/tasks/series_loader.h"
+#include "widgets/tasks/study_import.h"
+#include "widgets/tasks/task_center.h"
+
+#include <QApplication>
+#include <QSurfaceFormat>
+#include <QVTKOpenGLNativeWidget.h>
+
+#include <cstdio>
+#include <optional>
+
+namespace hilum::app {
+
+namespace {
+
+using namespace widgets;
+
+struct Options {
+    std::vector<path> paths;
+    path library, script, out;
+    std::map<std::string, std::string> variables;
+};
+
+Result<Options> readOptions(const QStringList& arguments)
+{
+    Options options;
+    for (qsizetype i = 1; i < arguments.size(); ++i) {
+        const std::string word = arguments[i].toStdString();
+        const auto value = [&]() -> Result<std::string> {
+            if (++i >= arguments.size())
+                return fail(ErrorCode::Usage, "{} wants a value", word);
+            return arguments[i].toStdString();
+        };
+        if (word == "--library") {
+            HILUM_TRY(options.library, value());
+        } else if (word == "--test") {
+            HILUM_TRY(options.script, value());
+        } else if (word == "--out") {
+            HILUM_TRY(options.out, value());
+        } else if (word == "--set") {
+            HILUM_TRY(const std::string pair, value());
+            const std::size_t equals = pair.find('=');
+            if (equals == 0 || equals == std::string::npos)
+                return fail(ErrorCode::Usage, "--set wants NAME=VALUE, not \"{}\"", pair);
+            options.variables[pair.substr(0, equals)] = pair.substr(equals + 1);
+        } else if (word.starts_with("-")) {
+            return fail(ErrorCode::Usage, "{} is no option of the window; see hilum --help", word);
+        } else {
+            std::error_code error;
+            path one = std::filesystem::absolute(word, error);
+            if (error || !std::filesystem::exists(one, error))
+                return fail(ErrorCode::NotFound, "\"{}\" is no command and no file or folder; see hilum --help", word);
+            options.paths.push_back(std::move(one));
+        }
+    }
+    return options;
+}
+
+Result<path> libraryFolder(const Options& options, const Settings& settings)
+{
+    if (!options.library.empty())
+        return std::filesystem::absolute(options.library);
+    if (const QString chosen = settings.value(QStringLiteral("library/folder")).toString(); !chosen.isEmpty())
+        return path(chosen.toStdString());
+    return dataFolder();
+}
+
+/// Uneven slices are made regular in the window; a badge says so.
+Result<imaging::Volume> readRow(const project::SeriesRow& row, const Work& work)
+{
+    return imaging::readVolume(services::itemOf(row), {.spacing = imaging::SpacingPolicy::Regularise}, work);
+}
+
+int report(const Error& error)
+{
+    std::fputs(("hilum: " + error.sentence() + "\n").c_str(), stderr);
+    return static_cast<int>(error.code);
+}
+
+/// After an import that the command line asked for: the first picture among its paths.
+void openFirst(const Services& services, const hilum::services::ImportSummary& summary)
+{
+    for (const project::RowId id : summary.added) {
+        const auto row = services.library->series(id);
+        if (row && (row->kind == "volume" || row->kind == "image" || row->kind == "image-sequence")) {
+            services.selection->openInRead(id);
+            return;
+        }
+    }
+}
+
+} // namespace
+
+int runWindow(int argc, char** argv)
+{
+    // before the application: views share their textures, and get the depth and alpha that VTK needs
+    QSurfaceFormat::setDefaultFormat(QVTKOpenGLNativeWidget::defaultFormat());
+    QCoreApplication::setAttribute(Qt::AA_ShareOpenGLContexts);
+    QApplication application(argc, argv);
+    QCoreApplication::setApplicationName(QStringLiteral("hilum"));
+    QGuiApplication::setDesktopFileName(QStringLiteral("hilum"));
+    services::installQtLog();
+    adaptVtkLog();
+    const auto options = readOptions(QCoreApplication::arguments());
+    if (!options)
+        return report(options.error());
+    std::optional<Script> script;
+    if (!options->script.empty()) {
+        auto read = Script::read(options->script);
+        if (!read)
+            return report(read.error());
+        script = *std::move(read);
+        script->variables = options->variables;
+        script->out = options->out.empty() ? std::filesystem::current_path() : std::filesystem::absolute(options->out);
+    }
+
+    Settings settings;
+    const auto folder = libraryFolder(*options, settings);
+    if (!folder)
+        return report(folder.error());
+    auto library = project::Library::open(*folder);
+    if (!library && library.error().code == ErrorCode::Busy && !script) {
+        QStringList paths;
+        for (const path& one : options->paths)
+            paths << QString::fromStdString(one.string());
+        if (const auto taken = services::SingleInstance::handOver(*folder, paths); taken && *taken) {
+            std::fputs("hilum: the window that is already open took over\n", stderr);
+            return 0;
+        }
+    }
+    if (!library)
+        return report(library.error());
+
+    theme::apply(application);
+    services::TaskRunner runner;
+    services::JobRunner jobs(library->get());
+    services::ModelServer models;
+    Selection selection;
+    Messages messages;
+    TaskCenter tasks(&runner);
+    Services services{.library = library->get(), .runner = &runner, .jobs = &jobs, .models = &models, .selection = &selection, .settings = &settings,
+                      .tasks = &tasks, .messages = &messages};
+    StudyImport imports(services, services::importPaths);
+    services.imports = &imports;
+    SeriesLoader loader(services, readRow);
+    PanelHost host;
+    host.scan(PanelHost::defaultFolders());
+    MainWindow window(services, &host);
+    window.setLibraryChooser([&](const QString& chosen) {
+        settings.setValue(QStringLiteral("library/folder"), chosen);
+        messages.note(QObject::tr("The new library folder is used from the next start on"));
+    });
+    services::SingleInstance instance(*folder);
+    QObject::connect(&instance, &services::SingleInstance::requested, &window, [&](const QStringList& asked) {
+        std::vector<path> paths;
+        for (const QString& one : asked)
+            paths.emplace_back(one.toStdString());
+        imports.start(paths);
+        window.setWindowState(window.windowState() & ~Qt::WindowMinimized);
+        window.raise();
+        window.activateWindow();
+    });
+    if (const Status listening = instance.listen(); !listening)
+        log::warning("app", "a second window cannot hand over its files: {}", listening.error().sentence());
+    const auto showDevice = [&](const Json& from) {
+        const std::string device = from.is_object() ? from.value("device", std::string()) : std::string();
+        if (!device.empty())
+            selection.setDevice(QString::fromStdString(from.contains("dtype") && from["dtype"].is_string() ? device + ", " + from["dtype"].get<std::string>() : device));
+    };
+    QObject::connect(&jobs, &services::JobRunner::eventArrived, &window, [showDevice](const QString&, const Json& event) {
+        if (event.is_object() && event.value("kind", std::string()) == "hello")
+            showDevice(event);
+    });
+    QObject::connect(&models, &services::ModelServer::modelReady, &window, showDevice);
+    if ((*library)->readOnly())
+        messages.note(QObject::tr("This library can only be read: nothing will be added to it"));
+
+    window.restoreLastTime();
+    window.show();
+    window.activateWindow();
+    if (!options->paths.empty()) {
+        QObject::connect(&imports, &StudyImport::finished, &window, [&](const services::ImportSummary& summary) { openFirst(services, summary); },
+                         Qt::SingleShotConnection);
+        imports.start(options->paths);
+    }
+    std::unique_ptr<TestDriver> driver;
+    int tested = 0;
+    if (script) {
+        driver = std::make_unique<TestDriver>(*std::move(script), &window);
+        driver->start([&](int code) {
+            tested = code;
+            QCoreApplication::exit(code);
+        });
+    }
+    const int code = QApplication::exec();
+    if (driver && tested == 0 && !driver->complete()) {
+        std::puts("FAIL  the window was closed before the last step");
+        return static_cast<int>(ErrorCode::CheckFailed);
+    }
+    return tested != 0 ? tested : code;
+}
+
+} // namespace hilum::app

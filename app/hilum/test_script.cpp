@@ -1,0 +1,199 @@
+#include "app/hilum/test_script.h"
+
+#include "core/base/numbers.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <regex>
+#include <set>
+
+namespace hilum::app {
+
+namespace {
+
+const std::set<std::string> Words{"click", "double_click", "press", "release", "move", "drag", "wheel", "drop", "key", "type", "set", "check", "menu", "pick", "select",
+    "choose", "wait", "expect", "remember", "let", "screenshot", "run", "kill", "resize", "say", "quit"};
+const std::set<std::string> Comparisons{"eq", "ne", "near", "ge", "le", "contains", "matches", "empty"};
+
+/// A menu path is one click on the bar and one pick for each entry below.
+void append(Script& script, const Json& step, std::size_t line)
+{
+    const std::string word = step.value("do", "");
+    const auto push = [&](Json one) {
+        script.steps.push_back(std::move(one));
+        script.lines.push_back(line);
+    };
+    if (word == "menu" && step.contains("path") && step["path"].is_array() && !step["path"].empty()) {
+        push({{"do", "menu"}, {"text", step["path"][0]}});
+        for (std::size_t i = 1; i < step["path"].size(); ++i)
+            push({{"do", "pick"}, {"text", step["path"][i]}});
+    } else if (word == "select") {
+        push({{"do", "click"}, {"target", step.value("target", Json())}});
+        Json choose = step;
+        choose["do"] = "choose";
+        push(std::move(choose));
+    } else {
+        push(step);
+    }
+}
+
+Result<std::string> filledText(const std::string& text, const std::map<std::string, std::string>& variables)
+{
+    std::string out;
+    std::size_t at = 0;
+    for (;;) {
+        const std::size_t begin = text.find("${", at);
+        if (begin == std::string::npos)
+            return out + text.substr(at);
+        const std::size_t end = text.find('}', begin);
+        if (end == std::string::npos)
+            return fail(ErrorCode::Usage, "\"{}\" lacks a closing brace", text);
+        const std::string name = text.substr(begin + 2, end - begin - 2);
+        out += text.substr(at, begin - at);
+        if (const auto found = variables.find(name); found != variables.end())
+            out += found->second;
+        else if (const char* value = std::getenv(name.c_str()))
+            out += value;
+        else
+            return fail(ErrorCode::NotFound, "variable {} has no value; give it with --set {}=...", name, name);
+        at = end + 1;
+    }
+}
+
+Result<Json> filledValue(const Json& value, const std::map<std::string, std::string>& variables)
+{
+    if (value.is_string()) {
+        const std::string text = value.get<std::string>();
+        HILUM_TRY(const std::string done, filledText(text, variables));
+        const bool oneVariable = text.starts_with("${") && text.find('}') == text.size() - 1;
+        if (oneVariable)
+            if (const auto number = parseDouble(done))
+                return Json(*number);
+        return Json(done);
+    }
+    if (!value.is_structured())
+        return value;
+    Json out = value;
+    for (Json& one : out) {
+        HILUM_TRY(one, filledValue(one, variables));
+    }
+    return out;
+}
+
+std::string shown(const Json& value)
+{
+    const std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return text.size() > 300 ? text.substr(0, 300) + "..." : text;
+}
+
+Result<double> asNumber(const Json& value)
+{
+    if (value.is_number())
+        return value.get<double>();
+    if (value.is_string())
+        return parseDouble(value.get<std::string>());
+    return fail(ErrorCode::CheckFailed, "{} is no number", shown(value));
+}
+
+std::string asText(const Json& value)
+{
+    return value.is_string() ? value.get<std::string>() : shown(value);
+}
+
+bool equal(const Json& a, const Json& b)
+{
+    if (a == b)
+        return true;
+    const auto x = asNumber(a), y = asNumber(b);
+    return x && y && *x == *y;
+}
+
+} // namespace
+
+Result<Script> Script::parse(std::string_view text)
+{
+    Script script;
+    Error faults{.code = ErrorCode::Options, .message = "the script has faults"};
+    std::size_t line = 0, at = 0;
+    while (at <= text.size()) {
+        const std::size_t end = std::min(text.find('\n', at), text.size());
+        const std::string_view one = text.substr(at, end - at);
+        at = end + 1;
+        ++line;
+        const std::size_t first = one.find_first_not_of(" \t\r");
+        if (first == std::string_view::npos || one[first] == '#')
+            continue;
+        const auto step = parseJson(one);
+        if (!step || !step->is_object())
+            faults.details.push_back(std::format("line {}: {}", line, step ? "no JSON object" : step.error().message));
+        else if (!Words.contains(step->value("do", "")))
+            faults.details.push_back(std::format("line {}: \"do\": \"{}\" is no word of these scripts", line, step->value("do", "")));
+        else
+            append(script, *step, line);
+    }
+    if (!faults.details.empty())
+        return std::unexpected(std::move(faults));
+    if (script.steps.empty())
+        return fail(ErrorCode::Empty, "the script has no steps");
+    return script;
+}
+
+Result<Script> Script::read(const path& file)
+{
+    HILUM_TRY(const std::string text, readTextFile(file));
+    auto script = parse(text);
+    if (!script)
+        return std::unexpected(withContext(std::move(script).error(), file.string()));
+    return script;
+}
+
+Result<Json> Script::filled(const Json& step) const
+{
+    auto all = variables;
+    all.insert_or_assign("OUT", out.string());
+    return filledValue(step, all);
+}
+
+Status compare(const Json& found, const Json& step)
+{
+    std::size_t used = 0;
+    const auto wrong = [&](const std::string& word, const Json& wanted) {
+        return fail(ErrorCode::CheckFailed, "found {}, wanted {} {}", shown(found), word, shown(wanted));
+    };
+    for (const auto& [word, wanted] : step.items()) {
+        if (!Comparisons.contains(word))
+            continue;
+        ++used;
+        bool holds = false;
+        if (word == "eq") {
+            holds = equal(found, wanted);
+        } else if (word == "ne") {
+            holds = !equal(found, wanted);
+        } else if (word == "contains") {
+            holds = asText(found).find(asText(wanted)) != std::string::npos;
+        } else if (word == "matches") {
+            holds = std::regex_search(asText(found), std::regex(asText(wanted)));
+        } else if (word == "empty") {
+            holds = asText(found).empty() == wanted.get<bool>();
+        } else {
+            HILUM_TRY(const double value, asNumber(found));
+            if (word == "near") {
+                if (!wanted.is_array() || wanted.size() != 2)
+                    return fail(ErrorCode::Usage, "near wants [value, tolerance]");
+                HILUM_TRY(const double centre, asNumber(wanted[0]));
+                HILUM_TRY(const double tolerance, asNumber(wanted[1]));
+                holds = std::abs(value - centre) <= tolerance;
+            } else {
+                HILUM_TRY(const double limit, asNumber(wanted));
+                holds = word == "ge" ? value >= limit : value <= limit;
+            }
+        }
+        if (!holds)
+            return wrong(word, wanted);
+    }
+    if (used == 0)
+        return fail(ErrorCode::Usage, "the step compares nothing: it lacks eq, ne, near, ge, le, contains, matches or empty");
+    return {};
+}
+
+} // namespace hilum::app
