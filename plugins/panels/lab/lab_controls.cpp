@@ -153,7 +153,7 @@ QWidget* LabControls::maskPart()
     m_regionNote = note("regionNote");
     const auto ratio = [this](const char* name, double value, const QString& tip) {
         auto* spin = named(new QDoubleSpinBox, name, tip);
-        spin->setRange(0, 1);
+        spin->setRange(0.05, 0.98); // the range of the methods' own options
         spin->setSingleStep(0.05);
         spin->setDecimals(3);
         spin->setValue(value);
@@ -162,6 +162,7 @@ QWidget* LabControls::maskPart()
         return spin;
     };
     m_inside = ratio("ratioInside", 0.95, tr("Share of the patches inside the region that is hidden"));
+    m_inside->setMaximum(1);
     m_outside = ratio("ratioOutside", 0.85, tr("Share of the patches outside the region that is hidden"));
     m_insideLabel = new QLabel(tr("Hidden inside"));
     m_outsideLabel = new QLabel(tr("Hidden outside"));
