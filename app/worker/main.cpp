@@ -1,4 +1,5 @@
 #include "app/worker/commands/commands.h"
+#include "app/worker/process_settings.h"
 #include "core/base/guard.h"
 #include "core/base/job_protocol.h"
 #include "core/base/log.h"
@@ -9,11 +10,14 @@
 
 #include <csignal>
 #include <cstdio>
+#include <string_view>
 
 using namespace hilum;
 
 int main(int argc, char** argv)
 {
+    if (argc > 1 && std::string_view(argv[1]) != "describe")
+        worker::sleepWhileWaiting(argv);
     // whoever started this may go away: the run folder is the record, not the pipe
     std::signal(SIGPIPE, SIG_IGN);
     log::addSink(log::jsonLinesToStderr());

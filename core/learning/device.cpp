@@ -83,6 +83,22 @@ double attentionMilliseconds(at::Device device, at::ScalarType type, AttentionPa
     });
 }
 
+/// One compute thread on a CPU for its scope.
+class OneThread {
+public:
+    explicit OneThread(at::Device device) : m_before(at::get_num_threads())
+    {
+        if (device.is_cpu())
+            at::set_num_threads(1);
+    }
+    ~OneThread() { at::set_num_threads(m_before); }
+    OneThread(const OneThread&) = delete;
+    OneThread& operator=(const OneThread&) = delete;
+
+private:
+    int m_before;
+};
+
 std::string firstValue(const char* file, std::string_view key)
 {
     std::ifstream in(file);
@@ -105,7 +121,7 @@ path measurementFile(at::Device device)
     if (!folder)
         return {};
     // the processor's flags tell virtual machines of one name apart
-    const std::string key = std::format("2|{}|{}|{}|{}|{}", processorName(), firstValue("/proc/cpuinfo", "flags"), libtorchVersion(), at::get_num_threads(), device.str());
+    const std::string key = std::format("3|{}|{}|{}|{}", processorName(), firstValue("/proc/cpuinfo", "flags"), libtorchVersion(), device.str());
     return *folder / "measurements" / std::format("compute-{}.json", sha256Hex(key).substr(0, 16));
 }
 
@@ -149,7 +165,7 @@ AttentionPath ComputeMeasurement::attention(at::ScalarType type) const
 
 Json toJson(const ComputeMeasurement& m)
 {
-    return {{"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", m.threads}, {"float32_gflops", m.float32Gflops}, {"bfloat16_gflops", m.bfloat16Gflops},
+    return {{"processor", m.processor}, {"libtorch", m.libtorch}, {"float32_gflops", m.float32Gflops}, {"bfloat16_gflops", m.bfloat16Gflops},
         {"float32_plain_ms", m.float32PlainMs}, {"float32_fused_ms", m.float32FusedMs}, {"bfloat16_plain_ms", m.bfloat16PlainMs},
         {"bfloat16_fused_ms", m.bfloat16FusedMs}};
 }
@@ -159,7 +175,7 @@ ComputeMeasurement measureCompute(at::Device device)
     ComputeMeasurement m;
     m.processor = processorName();
     m.libtorch = libtorchVersion();
-    m.threads = at::get_num_threads();
+    const OneThread alone(device);
     m.float32Gflops = gflops(device, at::kFloat);
     m.bfloat16Gflops = gflops(device, at::kBFloat16);
     m.float32PlainMs = attentionMilliseconds(device, at::kFloat, AttentionPath::Plain);
@@ -177,7 +193,7 @@ ComputeMeasurement measuredCompute(at::Device device)
             if (const auto json = parseJson(*text); json && json->is_object()) {
                 const auto number = [&](const char* key) { return json->contains(key) && (*json)[key].is_number() ? (*json)[key].get<double>() : 0.0; };
                 ComputeMeasurement m{number("float32_gflops"), number("bfloat16_gflops"), number("float32_plain_ms"), number("float32_fused_ms"),
-                    number("bfloat16_plain_ms"), number("bfloat16_fused_ms"), processorName(), libtorchVersion(), at::get_num_threads()};
+                    number("bfloat16_plain_ms"), number("bfloat16_fused_ms"), processorName(), libtorchVersion()};
                 if (m.float32Gflops > 0 && m.bfloat16Gflops > 0 && m.float32PlainMs > 0 && m.bfloat16FusedMs > 0)
                     return m;
             }

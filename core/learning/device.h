@@ -17,17 +17,17 @@ namespace hilum::learning {
 /// Usage for anything else.
 Result<at::Device> parseDevice(const std::string& text);
 
-/// What was measured once on a device; kept in the user's cache folder by processor, library version and number of threads.
+/// What was measured once on a device; kept in the user's cache folder by processor and library version. On a CPU with one thread: a
+/// team is held up by whatever else runs, and the choices do not depend on its size.
 struct ComputeMeasurement {
-    double float32Gflops = 0, bfloat16Gflops = 0; ///< matrix product 1024 x 1024 x 1024
+    double float32Gflops = 0, bfloat16Gflops = 0; ///< matrix product 1024 x 1024 x 1024; of one thread on a CPU
     /// Milliseconds of attention forward and backward, [48, 197, 32] as in MAE's decoder at batch 3.
     double float32PlainMs = 0, float32FusedMs = 0, bfloat16PlainMs = 0, bfloat16FusedMs = 0;
     std::string processor, libtorch;
-    int threads = 0;
     bool bfloat16Pays() const { return bfloat16Gflops > 1.5 * float32Gflops; } ///< casts and norms cost something too
     AttentionPath attention(at::ScalarType type) const;
     /// Reference BLAS does about 1 GFLOP/s a core, OpenBLAS 50 and more.
-    bool slowBlas() const { return float32Gflops < 4.0 * threads; }
+    bool slowBlas() const { return float32Gflops < 4.0; }
 };
 Json toJson(const ComputeMeasurement& measurement);
 

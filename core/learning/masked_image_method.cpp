@@ -119,7 +119,7 @@ std::unique_ptr<ViewMaker> MaskedImageMethod::viewMaker() const { return std::ma
 
 at::Tensor MaskedImageMethod::patchErrors(const at::Tensor& image, const TokenMask& mask)
 {
-    const at::Tensor prediction = m_network->decode(m_network->encode(image, mask.keep), mask).to(at::kFloat);
+    const at::Tensor prediction = m_network->decode(m_network->encode(image, mask), mask).to(at::kFloat);
     const at::Tensor patches = patchify(image, m_options.network.patch());
     return patchError(prediction, m_options.normalisedTarget ? normalisePatches(patches).values : patches);
 }
@@ -133,8 +133,7 @@ StepOutput MaskedImageMethod::step(const TensorMap& batch, Rng rng)
     const at::Tensor errors = patchErrors(image, mask);
     StepOutput out;
     out.loss = maskedMean(errors, mask.hidden);
-    const auto tokens = static_cast<double>(mask.restore.size(1));
-    out.metrics["hidden_fraction"] = 1 - static_cast<double>(mask.visible()) / tokens;
+    out.metrics["hidden_fraction"] = valueOf(drawn.hidden.mean());
     if (inside != batch.end()) {
         const at::NoGradGuard noGradient;
         const at::Tensor in = inside->second.to(mask.hidden.scalar_type());
@@ -159,7 +158,7 @@ at::Tensor MaskedImageMethod::predictMasked(const TensorMap& batch, const at::Te
 {
     const at::Tensor& image = arrayOf(batch, "image");
     const TokenMask given = givenMask(mask).to(image.device());
-    return m_network->decode(m_network->encode(image, given.keep), given).to(at::kFloat);
+    return m_network->decode(m_network->encode(image, given), given).to(at::kFloat);
 }
 
 at::Tensor MaskedImageMethod::imageOf(const TensorMap& item) const
@@ -199,7 +198,7 @@ PretrainingMethod::Shown MaskedImageMethod::reconstruct(const TensorMap& item, c
     mask = mask.to(image.device());
 
     const at::Tensor patches = patchify(image, n.patch());
-    const at::Tensor prediction = m_network->decode(m_network->encode(image, mask.keep), mask).to(at::kFloat);
+    const at::Tensor prediction = m_network->decode(m_network->encode(image, mask), mask).to(at::kFloat);
     at::Tensor target = patches, pixels = prediction;
     if (m_options.normalisedTarget) {
         const NormalisedPatches scaled = normalisePatches(patches);
@@ -224,8 +223,8 @@ PretrainingMethod::Shown MaskedImageMethod::reconstruct(const TensorMap& item, c
     out.arrays["mask"] = hidden.to(at::kByte).reshape({grid[0], grid[1]});
     out.arrays["patch_loss"] = errors.reshape({grid[0], grid[1]}).contiguous();
     const auto tokens = static_cast<double>(n.tokens());
-    out.numbers = {{"loss", valueOf(maskedMean(errors, hidden))}, {"hidden_tokens", n.tokens() - mask.visible()}, {"visible_tokens", mask.visible()},
-        {"hidden_fraction", 1 - static_cast<double>(mask.visible()) / tokens}, {"normalised_target", m_options.normalisedTarget},
+    out.numbers = {{"loss", valueOf(maskedMean(errors, hidden))}, {"hidden_tokens", n.tokens() - mask.slots()}, {"visible_tokens", mask.slots()},
+        {"hidden_fraction", 1 - static_cast<double>(mask.slots()) / tokens}, {"normalised_target", m_options.normalisedTarget},
         {"mask_given", item.contains("mask")}};
     if (inside.defined()) {
         const at::Tensor in = inside.to(at::kFloat);
@@ -247,7 +246,7 @@ std::vector<at::Tensor> MaskedImageMethod::attentionLayers(const TensorMap& item
 {
     const at::NoGradGuard noGradient;
     std::vector<at::Tensor> layers;
-    m_network->encode(imageOf(item), {}, &layers);
+    m_network->encodeAll(imageOf(item), &layers);
     for (at::Tensor& layer : layers)
         layer = layer[0].to(at::kFloat).cpu().contiguous();
     return layers;
@@ -257,7 +256,7 @@ std::vector<at::Tensor> MaskedImageMethod::attentionGradients(const TensorMap& i
 {
     const at::AutoGradMode withGradient(true);
     std::vector<at::Tensor> layers;
-    const at::Tensor tokens = m_network->encodeTokens(imageOf(item), {}, &layers);
+    const at::Tensor tokens = m_network->encodeAll(imageOf(item), &layers);
     TORCH_CHECK(query >= 0 && query < tokens.size(1), "query token ", query, " is outside [0, ", tokens.size(1) - 1, "]");
     const at::Tensor score = tokens[0][query].square().sum() * 0.5;
     auto gradients = torch::autograd::grad({score}, layers);

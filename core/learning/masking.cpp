@@ -22,23 +22,30 @@ struct CaseOrder {
 TokenMask assemble(const std::vector<CaseOrder>& cases, std::int64_t tokens)
 {
     const auto batch = static_cast<std::int64_t>(cases.size());
-    const std::int64_t visible = cases.front().visible;
-    TokenMask mask{at::empty({batch, visible}, at::kLong), at::empty({batch, tokens}, at::kLong), at::ones({batch, tokens}, at::kFloat)};
+    std::int64_t slots = 0;
+    for (const CaseOrder& one : cases)
+        slots = std::max(slots, one.visible);
+    TokenMask mask{at::empty({batch, slots}, at::kLong), at::empty({batch, tokens}, at::kLong), at::ones({batch, tokens}, at::kFloat), at::zeros({batch, slots}, at::kBool)};
     auto* keep = mask.keep.mutable_data_ptr<std::int64_t>();
     auto* restore = mask.restore.mutable_data_ptr<std::int64_t>();
     auto* hidden = mask.hidden.mutable_data_ptr<float>();
+    auto* filler = mask.filler.mutable_data_ptr<bool>();
+    bool filled = false;
     for (std::int64_t b = 0; b < batch; ++b) {
         const CaseOrder& one = cases[static_cast<std::size_t>(b)];
-        TORCH_CHECK(one.visible == visible, "case ", b, " shows ", one.visible, " tokens, case 0 shows ", visible);
         for (std::int64_t i = 0; i < tokens; ++i) {
             const std::int64_t token = one.order[static_cast<std::size_t>(i)];
             restore[b * tokens + token] = i;
-            if (i < visible) {
-                keep[b * visible + i] = token;
+            if (i < slots)
+                keep[b * slots + i] = token;
+            if (i < one.visible)
                 hidden[b * tokens + token] = 0;
-            }
+            else if (i < slots)
+                filler[b * slots + i] = filled = true;
         }
     }
+    if (!filled)
+        mask.filler = at::Tensor();
     return mask;
 }
 
@@ -53,7 +60,7 @@ Order sorted(Order members, const double* noise)
 
 TokenMask TokenMask::to(at::Device device) const
 {
-    return {keep.to(device), restore.to(device), hidden.to(device)};
+    return {keep.to(device), restore.to(device), hidden.to(device), filler.defined() ? filler.to(device) : filler};
 }
 
 std::int64_t visibleCount(std::int64_t tokens, double ratio)
@@ -114,16 +121,6 @@ TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double r
         cases.push_back(std::move(one));
     }
     TORCH_CHECK(smallest > 0, "mask ratios of ", ratioInside, " inside and ", ratioOutside, " outside leave no token visible");
-    for (std::int64_t b = 0; b < batch; ++b) {
-        CaseOrder& one = cases[static_cast<std::size_t>(b)];
-        const double* noiseOfCase = values.const_data_ptr<double>() + b * tokens;
-        while (one.visible > smallest) { // the visible token of highest noise moves to the front of the hidden ones
-            const auto end = one.order.begin() + one.visible;
-            const auto worst = std::max_element(one.order.begin(), end, [&](auto x, auto y) { return noiseOfCase[x] < noiseOfCase[y]; });
-            std::rotate(worst, worst + 1, end);
-            --one.visible;
-        }
-    }
     return assemble(cases, tokens);
 }
 

@@ -10,12 +10,13 @@
 
 namespace hilum::learning {
 
-/// Which tokens of a batch the encoder sees. Letters: B cases, N tokens, K visible tokens.
+/// Which tokens of a batch the encoder sees. Letters: B cases, N tokens, K visible tokens of the case that shows the most.
 struct TokenMask {
-    at::Tensor keep;    ///< [B, K] int64: indices of the visible tokens, in the order in which the encoder gets them
+    at::Tensor keep;    ///< [B, K] int64: indices of the visible tokens, in the order in which the encoder gets them, then fillers
     at::Tensor restore; ///< [B, N] int64: place of token n in (visible ++ hidden); the public code's ids_restore
     at::Tensor hidden;  ///< [B, N] float32: 1 hidden, 0 visible
-    std::int64_t visible() const { return keep.size(1); }
+    at::Tensor filler;  ///< [B, K] bool: 1 where `keep` only fills up, and nothing may attend; undefined when every case shows K
+    std::int64_t slots() const { return keep.size(1); } ///< K
     TokenMask to(at::Device device) const;
 };
 
@@ -31,12 +32,11 @@ TokenMask uniformMask(const at::Tensor& noise, double ratio);
 
 /// Context-aware mask of HD X-ray MAE (public code): inside and outside each keep visibleCount of their own tokens, lowest noise
 /// first; order of the tokens: kept outside, kept inside, hidden outside, hidden inside.
-/// Cases whose regions differ in size have different counts: the batch takes the smallest, and the others hide those of their
-/// visible tokens that have the highest noise (our setting; with one case, or one rectangle for all, the counts are exact).
+/// The counts hold for every case, also where regions of one batch differ in size.
 /// \param noise [B, N] float64 \param inside [B, N] bool
 TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside);
 
-/// A mask given by the user. \param hidden [B, N], non-zero = hidden; every case hides the same number, at least one token is visible.
+/// A mask given by the user. \param hidden [B, N], non-zero = hidden; each case shows at least one token.
 TokenMask givenMask(const at::Tensor& hidden);
 
 /// The rectangle that the public code of HD X-ray MAE calls the chest: rows int(R/4)+1 .. int(3R/4), columns int(C/8)+1 .. int(3C/4)

@@ -3,6 +3,7 @@
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/nn/init.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -65,13 +66,13 @@ std::vector<CheckLine> checkSpeed(at::Device device)
 {
     const ComputeMeasurement m = measureCompute(device);
     std::vector<CheckLine> lines;
-    lines.push_back({.name = "device", .state = CheckState::Ok, .text = std::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, m.threads),
-        .advice = {}, .numbers = {{"device", device.str()}, {"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", m.threads}}});
-    CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = std::format("{:.0f} GFLOP/s", m.float32Gflops), .advice = {},
+    lines.push_back({.name = "device", .state = CheckState::Ok, .text = std::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, at::get_num_threads()),
+        .advice = {}, .numbers = {{"device", device.str()}, {"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", at::get_num_threads()}}});
+    CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = std::format("{:.0f} GFLOP/s{}", m.float32Gflops, device.is_cpu() ? " a thread" : ""), .advice = {},
         .numbers = {{"gflops", m.float32Gflops}}};
     if (device.is_cpu() && m.slowBlas()) {
         products.state = CheckState::Slow;
-        products.text += std::format(", {:.1f} a thread: this is the reference BLAS", m.float32Gflops / m.threads);
+        products.text += ": this is the reference BLAS";
         products.advice = "install libopenblas0-openmp: training will be a hundred times faster";
     }
     lines.push_back(products);

@@ -156,15 +156,42 @@ private Q_SLOTS:
         const MaskedAutoencoder net(toySizes(), Rng(4));
         const at::Tensor image = at::randn({2, 1, 64, 64});
         const TokenMask mask = uniformMask(maskNoise(2, 64, Rng(8)), 0.75);
-        const at::Tensor latent = net.encode(image, mask.keep), prediction = net.decode(latent, mask);
+        const at::Tensor latent = net.encode(image, mask), prediction = net.decode(latent, mask);
         QCOMPARE(latent.sizes().vec(), (std::vector<std::int64_t>{2, 17, 24}));
         QCOMPARE(prediction.sizes().vec(), (std::vector<std::int64_t>{2, 64, 64}));
         const at::Tensor hidden = mask.hidden.unsqueeze(-1);
         const at::Tensor changed = unpatchify(patchify(image, 8) + 50 * hidden, 8, 1, {8, 8});
-        QVERIFY(worst(net.encode(changed, mask.keep), latent) < 1e-6);
+        QVERIFY(worst(net.encode(changed, mask), latent) < 1e-6);
         // a mask's order is no information: the same tokens in another order give the same prediction
         const TokenMask sorted = givenMask(mask.hidden);
-        QVERIFY(worst(net.decode(net.encode(image, sorted.keep), sorted), prediction) < 1e-5);
+        QVERIFY(worst(net.decode(net.encode(image, sorted), sorted), prediction) < 1e-5);
+    }
+
+    void casesWithDifferentCountsDoNotTouchEachOther_data()
+    {
+        QTest::addColumn<bool>("fused");
+        QTest::newRow("plain") << false;
+        QTest::newRow("fused") << true;
+    }
+    void casesWithDifferentCountsDoNotTouchEachOther()
+    {
+        QFETCH(bool, fused);
+        setAttentionPath(at::kCPU, at::kFloat, fused ? AttentionPath::Fused : AttentionPath::Plain);
+        torch::manual_seed(9);
+        const MaskedAutoencoder net(toySizes(), Rng(4));
+        const at::Tensor image = at::randn({2, 1, 64, 64});
+        at::Tensor hidden = at::ones({2, 64});
+        hidden[0].slice(0, 3, 8).zero_();
+        hidden[1].slice(0, 20, 51).zero_();
+        const TokenMask both = givenMask(hidden);
+        QVERIFY(both.filler.defined());
+        const at::Tensor together = net.decode(net.encode(image, both), both);
+        for (const std::int64_t b : {0, 1}) {
+            const TokenMask one = givenMask(hidden.slice(0, b, b + 1));
+            const at::Tensor alone = net.decode(net.encode(image.slice(0, b, b + 1), one), one);
+            QVERIFY(worst(together[b], alone[0]) < 1e-5);
+        }
+        setAttentionPath(at::kCPU, at::kFloat, AttentionPath::Fused);
     }
 
     void positionsStayFixedInTraining()
@@ -173,7 +200,7 @@ private Q_SLOTS:
         const at::Tensor before = net.named_buffers()["pos_embed"].clone();
         torch::optim::SGD optimiser(net.parameters(), 0.1);
         const TokenMask mask = uniformMask(maskNoise(1, 64, Rng(8)), 0.5);
-        net.decode(net.encode(at::ones({1, 1, 64, 64}), mask.keep), mask).square().mean().backward();
+        net.decode(net.encode(at::ones({1, 1, 64, 64}), mask), mask).square().mean().backward();
         optimiser.step();
         QVERIFY(at::equal(net.named_buffers()["pos_embed"], before));
         for (const auto& p : net.named_parameters())

@@ -40,7 +40,7 @@ private Q_SLOTS:
     {
         const at::Tensor noise = maskNoise(3, 196, Rng(5));
         const TokenMask mask = uniformMask(noise, 0.75);
-        QCOMPARE(mask.visible(), std::int64_t(49));
+        QCOMPARE(mask.slots(), std::int64_t(49));
         QVERIFY(at::equal(mask.hidden.sum(1), at::full({3}, 147.0f)));
         QVERIFY(at::equal(mask.hidden.gather(1, mask.keep), at::zeros({3, 49})));
         // visible ++ hidden, gathered by restore, puts every token back
@@ -84,17 +84,23 @@ private Q_SLOTS:
         QVERIFY(worst(~inside[0], 40.0 / 270) < 5);
     }
 
-    void regionsOfDifferentSizeShareTheSmallestCount()
+    void countsHoldForRegionsOfDifferentSize()
     {
         at::Tensor inside = at::zeros({2, 100}, at::kBool);
-        inside[0].slice(0, 0, 60).fill_(true);  // 3 inside + 6 outside
-        inside[1].slice(0, 0, 20).fill_(true);  // 1 (int(1.0000000000000009) = 1) + 12
-        const TokenMask mask = regionMask(maskNoise(2, 100, Rng(3)), inside, 0.95, 0.85);
+        inside[0].slice(0, 0, 60).fill_(true);
+        inside[1].slice(0, 0, 20).fill_(true);
+        const at::Tensor noise = maskNoise(2, 100, Rng(3));
+        const TokenMask mask = regionMask(noise, inside, 0.95, 0.85);
         const std::int64_t first = visibleCount(60, 0.95) + visibleCount(40, 0.85), second = visibleCount(20, 0.95) + visibleCount(80, 0.85);
-        QCOMPARE(mask.visible(), std::min(first, second));
-        QVERIFY(at::equal(mask.hidden.sum(1), at::full({2}, static_cast<float>(100 - mask.visible()))));
-        const TokenMask alone = regionMask(maskNoise(2, 100, Rng(3)).slice(0, 1), inside.slice(0, 1), 0.95, 0.85);
-        QCOMPARE(alone.visible(), second);
+        QVERIFY(first < second);
+        QCOMPARE(mask.slots(), second);
+        QVERIFY(at::equal(mask.hidden.sum(1), at::tensor({100 - first, 100 - second}, at::kFloat)));
+        QVERIFY(at::equal(mask.filler.sum(1), at::tensor({second - first, std::int64_t(0)}, at::kLong)));
+        // what is kept is visible, fillers are hidden tokens
+        QVERIFY(at::equal(mask.hidden.gather(1, mask.keep), mask.filler.to(at::kFloat)));
+        const TokenMask alone = regionMask(noise.slice(0, 0, 1), inside.slice(0, 0, 1), 0.95, 0.85);
+        QVERIFY(!alone.filler.defined());
+        QVERIFY(at::equal(alone.hidden[0], mask.hidden[0]));
     }
 
     void givenMaskIsHonoured()

@@ -5,6 +5,8 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 namespace hilum::learning {
@@ -48,12 +50,8 @@ MaskedAutoencoder::MaskedAutoencoder(const MaskedAutoencoderSizes& sizes, const 
         std::make_shared<Linear>(sizes.decoderWidth, sizes.patch() * sizes.patch() * sizes.channels, rng.fork("decoder_pred")));
 }
 
-at::Tensor MaskedAutoencoder::encode(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps) const
-{
-    return m_norm->forward(encodeTokens(image, keep, taps));
-}
-
-at::Tensor MaskedAutoencoder::encodeTokens(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps) const
+/// Tokens with their positions, class token first. \param keep undefined: all tokens
+at::Tensor MaskedAutoencoder::embed(const at::Tensor& image, const at::Tensor& keep) const
 {
     const std::int64_t side = m_sizes.imageSize;
     TORCH_CHECK(image.dim() == 4 && image.size(1) == m_sizes.channels && image.size(2) == side && image.size(3) == side, "images of shape ",
@@ -62,17 +60,33 @@ at::Tensor MaskedAutoencoder::encodeTokens(const at::Tensor& image, const at::Te
     at::Tensor positions = m_positions.slice(1, 1).expand({batch, -1, -1}); // [B, N, D]
     if (keep.defined())
         positions = takeTokens(positions, keep);
-    const at::Tensor tokens = m_patchEmbed->forward(image, keep) + positions;              // [B, K, D]
+    const at::Tensor tokens = m_patchEmbed->forward(image, keep) + positions;                     // [B, K, D]
     const at::Tensor first = (m_classToken + m_positions.slice(1, 0, 1)).expand({batch, -1, -1}); // [B, 1, D]
-    return m_blocks->forward(at::cat({first, tokens}, 1), taps);
+    return at::cat({first, tokens}, 1);
+}
+
+at::Tensor MaskedAutoencoder::encode(const at::Tensor& image, const TokenMask& mask) const
+{
+    at::Tensor attend; // [B, 1, 1, 1 + K]
+    if (mask.filler.defined())
+        attend = at::cat({at::ones({image.size(0), 1}, mask.filler.options()), mask.filler.logical_not()}, 1).unsqueeze(1).unsqueeze(1);
+    return m_norm->forward(m_blocks->forward(embed(image, mask.keep), nullptr, attend));
+}
+
+at::Tensor MaskedAutoencoder::encodeAll(const at::Tensor& image, std::vector<at::Tensor>* taps) const
+{
+    return m_blocks->forward(embed(image, {}), taps);
 }
 
 at::Tensor MaskedAutoencoder::decode(const at::Tensor& latent, const TokenMask& mask) const
 {
     const std::int64_t batch = latent.size(0), tokens = mask.restore.size(1);
-    TORCH_CHECK(latent.size(1) == 1 + mask.visible(), "latent of ", latent.size(1), " tokens where 1 + ", mask.visible(), " are visible");
-    const at::Tensor visible = m_decoderEmbed->forward(latent);                            // [B, 1 + K, E]
-    const at::Tensor fill = m_maskToken.expand({batch, tokens - mask.visible(), -1}).to(visible.scalar_type());
+    TORCH_CHECK(latent.size(1) == 1 + mask.slots(), "latent of ", latent.size(1), " tokens where 1 + ", mask.slots(), " are visible");
+    at::Tensor visible = m_decoderEmbed->forward(latent);                                  // [B, 1 + K, E]
+    const at::Tensor maskToken = m_maskToken.to(visible.scalar_type());
+    if (mask.filler.defined())
+        visible = at::cat({visible.slice(1, 0, 1), at::where(mask.filler.unsqueeze(-1), maskToken, visible.slice(1, 1))}, 1);
+    const at::Tensor fill = maskToken.expand({batch, tokens - mask.slots(), -1});
     const at::Tensor order = at::cat({at::zeros({batch, 1}, mask.restore.options()), mask.restore + 1}, 1); // class token first
     const at::Tensor all = takeTokens(at::cat({visible, fill}, 1), order) + m_decoderPositions; // [B, 1 + N, E]
     return m_decoderHead->forward(m_decoderNorm->forward(m_decoderBlocks->forward(all))).slice(1, 1);

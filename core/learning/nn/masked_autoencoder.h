@@ -33,13 +33,13 @@ class MaskedAutoencoder : public torch::nn::Module {
 public:
     MaskedAutoencoder(const MaskedAutoencoderSizes& sizes, const Rng& rng);
 
-    /// Latent of the visible tokens after the final normalisation, class token first.
-    /// \param image [B, C, H, W] normalised \param keep [B, K] int64, undefined: all tokens
-    /// \param taps receives the attention of each block [B, heads, 1 + K, 1 + K] \return [B, 1 + K, D]
-    at::Tensor encode(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps = nullptr) const;
+    /// Latent of the visible tokens after the final normalisation, class token first; what stands at fillers means nothing.
+    /// \param image [B, C, H, W] normalised \return [B, 1 + K, D]
+    at::Tensor encode(const at::Tensor& image, const TokenMask& mask) const;
 
-    /// The same before the final normalisation.
-    at::Tensor encodeTokens(const at::Tensor& image, const at::Tensor& keep, std::vector<at::Tensor>* taps = nullptr) const;
+    /// All tokens with nothing hidden, before the final normalisation, class token first.
+    /// \param taps receives the attention of each block [B, heads, 1 + N, 1 + N] \return [B, 1 + N, D]
+    at::Tensor encodeAll(const at::Tensor& image, std::vector<at::Tensor>* taps = nullptr) const;
 
     /// Predicted pixels of every patch. \param latent [B, 1 + K, D] \return [B, N, p * p * C], in the type of the products
     at::Tensor decode(const at::Tensor& latent, const TokenMask& mask) const;
@@ -47,6 +47,8 @@ public:
     const MaskedAutoencoderSizes& sizes() const { return m_sizes; }
 
 private:
+    at::Tensor embed(const at::Tensor& image, const at::Tensor& keep) const;
+
     MaskedAutoencoderSizes m_sizes;
     at::Tensor m_classToken, m_positions, m_maskToken, m_decoderPositions;
     std::shared_ptr<PatchEmbed> m_patchEmbed;

@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cmath>
 #include <format>
+#include <limits>
 
 namespace hilum::learning {
 
@@ -80,16 +81,19 @@ Attention::Attention(std::int64_t width, std::int64_t heads, const Rng& rng) : m
     m_proj = register_module("proj", std::make_shared<Linear>(width, width, rng.fork("proj")));
 }
 
-at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap) const
+at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
 {
     const std::int64_t batch = x.size(0), tokens = x.size(1), width = x.size(2), headWidth = width / m_heads;
     const at::Tensor qkv = m_qkv->forward(x).reshape({batch, tokens, 3, m_heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B, h, N, d]
     const at::Tensor q = qkv[0], k = qkv[1], v = qkv[2];
     at::Tensor out; // [B, h, N, d]
     if (!tap && attentionPath(q.device().type(), q.scalar_type()) == AttentionPath::Fused) {
-        out = at::scaled_dot_product_attention(q, k, v);
+        out = attend.defined() ? at::scaled_dot_product_attention(q, k, v, attend) : at::scaled_dot_product_attention(q, k, v);
     } else {
-        const at::Tensor weights = at::softmax(at::matmul(q * (1 / std::sqrt(static_cast<double>(headWidth))), k.transpose(-2, -1)), -1);
+        at::Tensor scores = at::matmul(q * (1 / std::sqrt(static_cast<double>(headWidth))), k.transpose(-2, -1));
+        if (attend.defined())
+            scores = scores.masked_fill(attend.logical_not(), -std::numeric_limits<double>::infinity());
+        const at::Tensor weights = at::softmax(scores, -1);
         if (tap)
             *tap = weights;
         out = at::matmul(weights, v);
@@ -117,9 +121,9 @@ TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, doubl
     m_mlp = register_module("mlp", std::make_shared<Mlp>(width, hidden, rng.fork("mlp")));
 }
 
-at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap) const
+at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
 {
-    const at::Tensor attended = x + m_attn->forward(m_norm1->forward(x), tap);
+    const at::Tensor attended = x + m_attn->forward(m_norm1->forward(x), tap, attend);
     return attended + m_mlp->forward(m_norm2->forward(attended));
 }
 
@@ -130,11 +134,11 @@ TransformerStack::TransformerStack(std::int64_t width, std::int64_t depth, std::
             std::make_shared<TransformerBlock>(width, heads, mlpRatio, rng.fork(static_cast<std::uint64_t>(i)))));
 }
 
-at::Tensor TransformerStack::forward(at::Tensor x, std::vector<at::Tensor>* taps) const
+at::Tensor TransformerStack::forward(at::Tensor x, std::vector<at::Tensor>* taps, const at::Tensor& attend) const
 {
     for (const auto& block : m_blocks) {
         at::Tensor tap;
-        x = block->forward(x, taps ? &tap : nullptr);
+        x = block->forward(x, taps ? &tap : nullptr, attend);
         if (taps)
             taps->push_back(tap);
     }

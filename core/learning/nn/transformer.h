@@ -47,7 +47,8 @@ class Attention : public torch::nn::Module {
 public:
     Attention(std::int64_t width, std::int64_t heads, const Rng& rng);
     /// \param x [B, N, D] \param tap when given, receives softmax(q k^T / sqrt(d)) [B, heads, N, N] (plain path)
-    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr) const;
+    /// \param attend [B, 1, 1, N] bool: tokens that may be attended to; undefined: all
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}) const;
 
 private:
     std::int64_t m_heads;
@@ -69,7 +70,7 @@ private:
 class TransformerBlock : public torch::nn::Module {
 public:
     TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng);
-    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr) const;
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}) const;
 
 private:
     std::shared_ptr<LayerNorm> m_norm1, m_norm2;
@@ -82,7 +83,8 @@ class TransformerStack : public torch::nn::Module {
 public:
     TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng);
     /// \param x [B, N, D] \param taps when given, receives every block's attention matrices [B, heads, N, N]
-    at::Tensor forward(at::Tensor x, std::vector<at::Tensor>* taps = nullptr) const;
+    /// \param attend as in Attention
+    at::Tensor forward(at::Tensor x, std::vector<at::Tensor>* taps = nullptr, const at::Tensor& attend = {}) const;
     std::int64_t depth() const { return static_cast<std::int64_t>(m_blocks.size()); }
 
 private:

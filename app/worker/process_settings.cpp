@@ -1,0 +1,15 @@
+#include "app/worker/process_settings.h"
+
+#include <cstdlib>
+#include <unistd.h>
+
+namespace hilum::worker {
+
+void sleepWhileWaiting(char** argv)
+{
+    if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT") || setenv("OMP_WAIT_POLICY", "passive", 0) != 0)
+        return;
+    execv("/proc/self/exe", argv);
+}
+
+} // namespace hilum::worker
