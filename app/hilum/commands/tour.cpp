@@ -1,0 +1,129 @@
+#include "app/hilum/commands/command.h"
+#include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
+#include "core/imaging/demo_data.h"
+#include "core/imaging/read.h"
+
+#include <QCoreApplication>
+#include <QFile>
+#include <QProcess>
+#include <QStandardPaths>
+
+#include <cstdlib>
+
+namespace hilum::commands {
+
+namespace {
+
+struct Arguments {
+    std::string out, script;
+    std::int64_t studies = 8;
+    std::uint64_t seed = 1;
+};
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+/// What the script compares with, read from the files by the command line's own way, not by the window.
+Result<Variables> expectations(const path& studies, const path& fixtures, const Work& work)
+{
+    Variables out;
+    HILUM_TRY(const imaging::ScanResult found, imaging::scan({studies}, work));
+    std::size_t films = 0;
+    std::string film;
+    for (const imaging::Item& item : found.items) {
+        if (item.kind == imaging::ItemKind::Image && films++ == 0)
+            film = item.seriesDescription;
+        if (item.kind == imaging::ItemKind::Volume && item.modality == "CT" && out.empty()) {
+            HILUM_TRY(const imaging::Volume ct, imaging::readVolume(item, {.spacing = imaging::SpacingPolicy::Regularise}, work));
+            const Index3& n = ct.geometry().size;
+            out.emplace_back("CT_DESCRIPTION", item.seriesDescription);
+            out.emplace_back("CT_SLICES", std::to_string(n[2]));
+            const Index3 centre{n[0] / 2, n[1] / 2, n[2] / 2};
+            out.emplace_back("CT_CENTRE_HU", shortest(ct.at(centre[0], centre[1], centre[2])));
+            const Vec3 lps = ct.geometry().indexToWorld({static_cast<double>(centre[0]), static_cast<double>(centre[1]), static_cast<double>(centre[2])});
+            out.emplace_back("CT_CENTRE_LPS", std::format("{:.3f},{:.3f},{:.3f}", lps[0], lps[1], lps[2]));
+        }
+    }
+    if (out.empty() || films == 0)
+        return fail(ErrorCode::Internal, "the demo studies lack a CT or a radiograph");
+    out.emplace_back("FILM_DESCRIPTION", film);
+    out.emplace_back("SERIES", std::to_string(found.items.size()));
+    out.emplace_back("FILMS", std::to_string(films));
+    out.emplace_back("STUDIES_DIR", std::filesystem::absolute(studies).string());
+    HILUM_TRY(const imaging::ScanResult cxr, imaging::scan({fixtures / "cxr"}, work));
+    out.emplace_back("CXR_DIR", std::filesystem::absolute(fixtures / "cxr").string());
+    out.emplace_back("CT_DIR", std::filesystem::absolute(fixtures / "ct").string());
+    out.emplace_back("CXR_IMAGES", std::to_string(cxr.items.size()));
+    out.emplace_back("CXR_REFUSED", std::to_string(cxr.refused.size()));
+    return out;
+}
+
+Status runTour(const Arguments& a)
+{
+    const Work work = consoleWork();
+    const path out = std::filesystem::absolute(a.out);
+    HILUM_TRY_STATUS(makeFolder(out));
+    const path data = out / "data";
+    std::error_code ignored; // what an earlier tour left; a failure shows when it is made again
+    std::filesystem::remove_all(data, ignored);
+    std::fputs("making the studies\n", stderr);
+    HILUM_TRY_STATUS(imaging::writeDemoStudies(data / "studies", a.seed, static_cast<int>(a.studies), imaging::ThoraxPreset::Small, work));
+    HILUM_TRY_STATUS(imaging::writeFixtures(data / "fixtures", a.seed, work));
+    HILUM_TRY(const Variables variables, expectations(data / "studies", data / "fixtures", work));
+
+    path script = a.script;
+    if (script.empty()) {
+        QFile file(":/tour/tour.jsonl");
+        if (!file.open(QIODevice::ReadOnly))
+            return fail(ErrorCode::Internal, "the tour's script is not part of this program");
+        script = data / "tour.jsonl";
+        HILUM_TRY_STATUS(writeFileAtomically(script, file.readAll().toStdString()));
+    }
+
+    QStringList command{QCoreApplication::applicationFilePath(), "--test", QString::fromStdString(script.string()), "--out", QString::fromStdString(out.string())};
+    for (const auto& [name, value] : variables)
+        command << "--set" << QString::fromStdString(name + "=" + value);
+    const char* display = std::getenv("DISPLAY");
+    const char* wayland = std::getenv("WAYLAND_DISPLAY");
+    if (!(display && *display) && !(wayland && *wayland)) {
+        const QString xvfb = QStandardPaths::findExecutable("xvfb-run");
+        if (xvfb.isEmpty())
+            return fail(ErrorCode::Device, "there is no display, and xvfb-run, which makes a virtual one, is not installed");
+        command = QStringList{xvfb, "-a", "-s", "-screen 0 1600x1000x24"} + command;
+    }
+    QProcess window;
+    QProcessEnvironment environment = QProcessEnvironment::systemEnvironment();
+    environment.insert("HILUM_HOME", QString::fromStdString((data / "home").string())); // the person's own library is left alone
+    window.setProcessEnvironment(environment);
+    window.setProcessChannelMode(QProcess::ForwardedChannels);
+    window.start(command.takeFirst(), command);
+    if (!window.waitForStarted())
+        return fail(ErrorCode::Internal, "the window could not be started: {}", window.errorString().toStdString());
+    while (!window.waitForFinished(200))
+        if (work.cancelled()) {
+            window.terminate();
+            window.waitForFinished(5000);
+            return fail(ErrorCode::Cancelled, "stopped");
+        }
+    if (window.exitStatus() != QProcess::NormalExit)
+        return fail(ErrorCode::CheckFailed, "the window crashed during the tour");
+    if (window.exitCode() != 0)
+        return fail(ErrorCode::CheckFailed, "the tour failed; its last picture is in {}", out.string());
+    print(std::format("the tour passed; its pictures are in {}", out.string()));
+    return {};
+}
+
+} // namespace
+
+Run declareTour(CLI::App& verb)
+{
+    verb.description("drives the real window through every workspace and checks what it shows; one picture a step");
+    auto a = std::make_shared<Arguments>();
+    verb.add_option("--out", a->out, "folder for the pictures")->required();
+    verb.add_option("--script", a->script, "another script than the built-in one");
+    verb.add_option("--studies", a->studies, "how many made-up patients")->check(CLI::Range(5, 100));
+    verb.add_option("--seed", a->seed, "of the patients");
+    return [a] { return runTour(*a); };
+}
+
+} // namespace hilum::commands
