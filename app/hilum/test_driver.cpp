@@ -14,6 +14,7 @@
 #include <QMenu>
 #include <QMenuBar>
 #include <QMimeData>
+#include <QPointer>
 #include <QProcess>
 #include <QTest>
 #include <QTimer>
@@ -149,13 +150,18 @@ Status key(const Json& step, QWidget* window)
     const auto sequence = QKeySequence::fromString(QString::fromStdString(step.at("key").get<std::string>()), QKeySequence::PortableText);
     if (sequence.isEmpty() || sequence[0].key() == Qt::Key_unknown)
         return fail(ErrorCode::Usage, "\"{}\" is no key", step.at("key").get<std::string>());
+    // without a window manager nothing gives the focus back when a dialog closes: asked for, and the step tried again
+    if ((!QApplication::activeWindow() || !QApplication::activeWindow()->isVisible()) && !QApplication::activePopupWidget()) {
+        window->window()->activateWindow();
+        return fail(ErrorCode::CheckFailed, "no window has the focus");
+    }
     for (int i = 0; i < step.value("times", 1); ++i)
         for (int k = 0; k < sequence.count(); ++k) {
-            QWindow* to = keyWindow(window);
+            const QPointer<QWindow> to = keyWindow(window);
             const std::string how = step.value("how", "click");
             if (how != "release")
                 QTest::keyPress(to, sequence[uint(k)].key(), sequence[uint(k)].keyboardModifiers());
-            if (how != "press")
+            if (how != "press" && to) // the key may have closed it
                 QTest::keyRelease(to, sequence[uint(k)].key(), sequence[uint(k)].keyboardModifiers());
         }
     return {};

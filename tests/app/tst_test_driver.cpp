@@ -90,7 +90,6 @@ private Q_SLOTS:
         file.write("x");
         file.close();
         const std::string script = R"(
-# numbers in texts
 {"do": "expect", "target": "label", "number": 0, "near": [-624.1, 0.1]}
 {"do": "expect", "target": "label", "number": 1, "eq": 12345}
 {"do": "click", "target": "goButton"}
@@ -149,7 +148,7 @@ private Q_SLOTS:
     {
         QTemporaryDir out;
         const std::string script = R"(
-{"do": "run", "program": "/bin/echo", "arguments": ["{\"items\": [{\"size\": [7, 8, 9]}]}"], "pointer": "/items/0/size/2", "as": "DEEP"}
+)" "{\"do\": \"run\", \"program\": \"/bin/echo\", \"arguments\": [\"{\\\"items\\\": [{\\\"size\\\": [7, 8, 9]}]}\"], \"pointer\": \"/items/0/size/2\", \"as\": \"DEEP\"}\n" R"(
 {"do": "expect", "variable": "${DEEP}", "what": "value", "eq": 9}
 )";
         QCOMPARE(play(out.path(), script), 0);

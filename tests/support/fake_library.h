@@ -25,7 +25,7 @@ public:
             const int patient = i % patients;
             rows.push_back({.id = i + 1, .kind = "volume", .format = "dicom", .modality = i % 2 ? "MR" : "CT", .description = std::format("Series {}", i + 1),
                             .patientName = std::format("Name{:05}^Given", patient), .patientId = std::format("P{:05}", patient),
-                            .studyDate = std::format("2024{:02}10", 1 + (i / patients) % 12), .studyDescription = "Chest",
+                            .studyDate = std::format("2024{:02}10", 1 + (i / patients / 2) % 12), .studyDescription = "Chest",
                             .studyUid = std::format("1.2.{}.{}", patient, i / patients / 2), .width = 512, .height = 512, .slices = 60,
                             .where = std::format("/data/p{}/s{}", patient, i)});
         }

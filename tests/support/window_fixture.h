@@ -40,7 +40,7 @@ struct WindowFixture {
                 continue;
             }
             const auto id = fake.count({}).value() + 1;
-            (void)fake.addSeries({{.row = {.id = id, .kind = "image", .format = "png", .description = one.filename().string(), .width = 64, .height = 64, .slices = 1, .where = one}}});
+            (void)fake.addSeries({{.row = {.id = id, .kind = "image", .format = "png", .description = one.filename().string(), .width = 64, .height = 64, .slices = 1, .where = one}}}, nullptr);
             summary.added.push_back(id);
             ++summary.series;
             added(summary);

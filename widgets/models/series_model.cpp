@@ -298,7 +298,7 @@ QVariant SeriesModel::shownText(const Node& node, int column) const
     switch (column) {
     case Name: return node.title;
     case Modality: return series ? text(node.row.modality.empty() ? node.row.format : node.row.modality) : QVariant();
-    case Size: return series ? QVariant(series_text::size(node.row)) : QVariant(node.kind == NodeKind::Patient ? tr("%n studies", nullptr, int(node.children.size())) : tr("%n series", nullptr, int(node.children.size())));
+    case Size: return series ? QVariant(series_text::size(node.row)) : QVariant(node.kind == NodeKind::Patient ? node.children.size() == 1 ? tr("1 study") : tr("%1 studies").arg(node.children.size()) : tr("%1 series").arg(node.children.size()));
     case Date: return node.kind == NodeKind::Study ? series_text::date(node.row.studyDate) : QVariant();
     case Notes: return series ? series_text::notes(node.row) : QVariant();
     default: return {};
@@ -332,6 +332,8 @@ QVariant SeriesModel::data(const QModelIndex& index, int role) const
         if (series)
             return thumbnail(node->row.id);
         return icon(node->kind == NodeKind::Patient ? QStringLiteral("patient") : node->kind == NodeKind::Study ? QStringLiteral("study") : QStringLiteral("folder")).pixmap(20);
+    case Qt::SizeHintRole: // rows are of one height: that of a thumbnail
+        return index.column() == Name ? QVariant(QSize(0, ThumbnailSize + 4)) : QVariant();
     case Qt::FontRole:
         if (index.column() == Name && !index.parent().isValid()) {
             QFont bold = theme::textFont();
@@ -396,7 +398,7 @@ void SeriesModel::fetchThumbnails()
             if (!pictures)
                 return;
             for (auto& [id, image] : *pictures) {
-                QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(std::move(image));
+                QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(image.scaled(ThumbnailSize, ThumbnailSize, Qt::KeepAspectRatio, Qt::SmoothTransformation));
                 m_thumbnails.insert(id, new QPixmap(std::move(pixmap)));
                 if (const QModelIndex where = indexOf(id); where.isValid())
                     Q_EMIT dataChanged(where, where, {Qt::DecorationRole});

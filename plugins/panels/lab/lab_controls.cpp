@@ -108,7 +108,7 @@ LabControls::LabControls(QWidget* parent) : QWidget(parent)
     foot->addWidget(m_train);
     outer->addLayout(foot);
     connect(m_train, &QPushButton::clicked, this, &LabControls::trainAsked);
-    setMinimumWidth(270);
+    setMinimumWidth(350); // the widest row: seed and its button
 }
 
 QWidget* LabControls::modelPart()

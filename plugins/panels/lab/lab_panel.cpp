@@ -71,7 +71,7 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     column->addLayout(second);
     split->addWidget(right);
     split->setStretchFactor(1, 1);
-    split->setSizes({290, 1100});
+    split->setSizes({350, 1040});
     split->setChildrenCollapsible(false);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);

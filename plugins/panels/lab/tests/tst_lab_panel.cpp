@@ -104,6 +104,8 @@ private Q_SLOTS:
     }
     void cleanup()
     {
+        delete m_panel;
+        m_actions.reset(); // a child of the window
         m_window.reset();
         m_models.reset();
         m_runner.reset();
