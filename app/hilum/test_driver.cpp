@@ -145,16 +145,23 @@ QWindow* keyWindow(QWidget* fallback)
     return fallback->window()->windowHandle();
 }
 
+/// Without a window manager nothing gives the focus back when a dialog or a list closes: asked for here, and the step is tried again.
+Status focusBack(QWidget* window)
+{
+    const QWidget* active = QApplication::activeWindow();
+    const QWindow* focus = QGuiApplication::focusWindow();
+    if (QApplication::activePopupWidget() || (active && active->isVisible() && focus && focus->isVisible()))
+        return {};
+    window->window()->activateWindow();
+    return fail(ErrorCode::CheckFailed, "no window has the focus");
+}
+
 Status key(const Json& step, QWidget* window)
 {
     const auto sequence = QKeySequence::fromString(QString::fromStdString(step.at("key").get<std::string>()), QKeySequence::PortableText);
     if (sequence.isEmpty() || sequence[0].key() == Qt::Key_unknown)
         return fail(ErrorCode::Usage, "\"{}\" is no key", step.at("key").get<std::string>());
-    // without a window manager nothing gives the focus back when a dialog closes: asked for, and the step tried again
-    if ((!QApplication::activeWindow() || !QApplication::activeWindow()->isVisible()) && !QApplication::activePopupWidget()) {
-        window->window()->activateWindow();
-        return fail(ErrorCode::CheckFailed, "no window has the focus");
-    }
+    HILUM_TRY_STATUS(focusBack(window));
     for (int i = 0; i < step.value("times", 1); ++i)
         for (int k = 0; k < sequence.count(); ++k) {
             const QPointer<QWindow> to = keyWindow(window);
@@ -175,6 +182,7 @@ Status typeText(const Json& step, QWidget* window)
             return fail(ErrorCode::CheckFailed, "{} takes no text now", widget->objectName().toStdString());
         widget->setFocus(Qt::MouseFocusReason);
     }
+    HILUM_TRY_STATUS(focusBack(window));
     QWindow* to = keyWindow(window);
     if (step.value("clear", false)) {
         QTest::keyClick(to, Qt::Key_A, Qt::ControlModifier);
