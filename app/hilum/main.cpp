@@ -10,7 +10,9 @@
 #include <QCoreApplication>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 using namespace hilum;
 
@@ -89,6 +91,15 @@ int main(int argc, char** argv)
     if (isCommandLine(argc, argv))
         return runCommand(argc, argv);
 #ifdef HILUM_WITH_WINDOW
+    if (argc > 1 && argv[1][0] != '-' && !std::filesystem::exists(argv[1])) {
+        std::fputs(std::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
+        return static_cast<int>(ErrorCode::Usage);
+    }
+    const auto given = [](const char* variable) { return std::getenv(variable) && *std::getenv(variable); };
+    if (!given("DISPLAY") && !given("WAYLAND_DISPLAY") && !given("QT_QPA_PLATFORM")) {
+        std::fputs("hilum: there is no display for the window; hilum --help lists what works without one, hilum tour draws on a virtual one\n", stderr);
+        return static_cast<int>(ErrorCode::Device);
+    }
     return app::runWindow(argc, argv);
 #else
     if (argc > 1)

@@ -220,7 +220,7 @@ void JobForm::build()
     connect(m_measure, &QPushButton::clicked, this, &JobForm::estimate);
     connect(m_start, &QPushButton::clicked, this, &JobForm::start);
     connect(m_stop, &QPushButton::clicked, this, &JobForm::cancelPreparing);
-    setMinimumWidth(380);
+    setMinimumWidth(470); // the widest row: label, field, unit and source
     showData();
 }
 

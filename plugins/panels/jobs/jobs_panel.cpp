@@ -70,7 +70,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     split->addWidget(m_form);
     split->addWidget(right);
     split->setStretchFactor(1, 1);
-    split->setSizes({400, 1000});
+    split->setSizes({480, 920});
     split->setChildrenCollapsible(false);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
