@@ -3,6 +3,7 @@
 #include "app/hilum/test_driver.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
+#include "core/imaging/demo_data.h"
 #include "core/imaging/read.h"
 #include "core/project/library.h"
 #include "core/services/importer.h"
@@ -39,7 +40,24 @@ struct Options {
     std::vector<path> paths;
     path library, script, out;
     std::map<std::string, std::string> variables;
+    bool demo = false; ///< makes the demo studies when they are not there yet, and opens them
 };
+
+/// The demo studies in the person's data folder, made once; the folder appears whole or not at all.
+Result<path> demoStudies(const Work& work)
+{
+    HILUM_TRY(const path data, dataFolder());
+    const path folder = data / "demo-studies", making = data / "demo-studies.part";
+    if (std::filesystem::exists(folder))
+        return folder;
+    std::error_code error; // leftovers of a stopped start; a failure shows in the next step
+    std::filesystem::remove_all(making, error);
+    HILUM_TRY_STATUS(imaging::writeDemoStudies(making, 1, 6, imaging::ThoraxPreset::Small, work));
+    std::filesystem::rename(making, folder, error);
+    if (error)
+        return std::unexpected(systemError("rename", making.string(), error.value()));
+    return folder;
+}
 
 Result<Options> readOptions(const QStringList& arguments)
 {
@@ -51,7 +69,9 @@ Result<Options> readOptions(const QStringList& arguments)
                 return fail(ErrorCode::Usage, "{} wants a value", word);
             return arguments[i].toStdString();
         };
-        if (word == "--library") {
+        if (word == "--demo") {
+            options.demo = true;
+        } else if (word == "--library") {
             HILUM_TRY(options.library, value());
         } else if (word == "--test") {
             HILUM_TRY(options.script, value());
@@ -203,6 +223,13 @@ int runWindow(int argc, char** argv)
                          Qt::SingleShotConnection);
         imports.start(options->paths);
     }
+    if (options->demo)
+        tasks.run<path>(QObject::tr("Making demo studies of people who do not exist"), &window, demoStudies, [&](Result<path> studies) {
+            if (!studies)
+                messages.error(studies.error(), QObject::tr("Making the demo studies"));
+            else
+                imports.start({*studies});
+        });
     std::unique_ptr<TestDriver> driver;
     int tested = 0;
     if (script) {

@@ -116,8 +116,13 @@ Result<Picture> reconstructionPicture(const TensorFile& answer)
 {
     HILUM_TRY(const Plane input, planeOf(answer, "input"));
     HILUM_TRY(const Plane mask, planeOf(answer, "mask"));
-    HILUM_TRY(const Plane reconstruction, planeOf(answer, "reconstruction"));
+    HILUM_TRY(Plane reconstruction, planeOf(answer, "reconstruction"));
     HILUM_TRY(const Plane error, planeOf(answer, "error"));
+    // a network is not trained on what it sees: there the picture shows the image itself
+    for (std::int64_t y = 0; y < input.height; ++y)
+        for (std::int64_t x = 0; x < input.width; ++x)
+            if (mask.values[static_cast<std::size_t>(y * mask.height / input.height * mask.width + x * mask.width / input.width)] == 0)
+                reconstruction.values[static_cast<std::size_t>(y * input.width + x)] = input.values[static_cast<std::size_t>(y * input.width + x)];
     const Picture pictures[] = {greyPicture(input), greyPicture(input, &mask), greyPicture(reconstruction), errorPicture(error)};
     return sideBySide(pictures);
 }

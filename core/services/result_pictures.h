@@ -40,7 +40,7 @@ Picture errorPicture(const Plane& error, double limit = 0);
 /// Grey image under a map on its own grid, blended where the map is high; lowest and highest value of the map span the colours.
 Picture overlayPicture(const Plane& grey, const Plane& map);
 
-/// *Original | Disrupted | Reconstruction | Error* of an answer to `reconstruct`.
+/// *Original | Disrupted | Reconstruction | Error* of an answer to `reconstruct`; the reconstruction has the visible patches pasted back.
 Result<Picture> reconstructionPicture(const TensorFile& answer);
 /// The image of an answer to `attention` with its map over it. `image` is the request's U16 image.
 Result<Picture> attentionPicture(const TensorFile& request, const TensorFile& answer);
