@@ -1,6 +1,7 @@
 #include "core/imaging/model_input.h"
 
 #include "core/base/tensor_file.h"
+#include "core/imaging/axis_taps.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,49 +9,6 @@
 namespace hilum::imaging {
 
 namespace {
-
-/// How one axis of the image meets the same axis of the model's grid: image = offset + scale * model, at pixel centres.
-struct Axis {
-    std::int64_t from = 0, to = 0; ///< pixels of the image, of the grid
-    double scale = 1, offset = 0;
-};
-
-Axis axisOf(std::int64_t from, std::int64_t to, double scale)
-{
-    // the middles of both lie on each other
-    return {from, to, scale, 0.5 * static_cast<double>(from) - 0.5 - scale * (0.5 * static_cast<double>(to) - 0.5)};
-}
-
-/// The image pixels behind one grid pixel and their weights; none where the grid pixel lies outside the image.
-struct Taps {
-    std::int64_t first = 0;
-    std::vector<double> weights;
-};
-
-std::vector<Taps> tapsOf(const Axis& axis)
-{
-    std::vector<Taps> out(static_cast<std::size_t>(axis.to));
-    const double last = static_cast<double>(axis.from);
-    for (std::int64_t x = 0; x < axis.to; ++x) {
-        Taps& taps = out[static_cast<std::size_t>(x)];
-        const double centre = axis.offset + axis.scale * static_cast<double>(x);
-        if (axis.scale > 1) {
-            // shrinking: the mean over the grid pixel's own stretch of the image; pixel p covers [p, p + 1) here
-            const double low = centre + 0.5 - 0.5 * axis.scale, high = low + axis.scale;
-            const auto begin = static_cast<std::int64_t>(std::floor(std::clamp(low, 0.0, last)));
-            const auto end = static_cast<std::int64_t>(std::ceil(std::clamp(high, 0.0, last)));
-            taps.first = begin;
-            for (std::int64_t p = begin; p < end; ++p)
-                taps.weights.push_back(std::max(0.0, std::min(high, static_cast<double>(p + 1)) - std::max(low, static_cast<double>(p))) / axis.scale);
-        } else if (centre >= -0.5 && centre <= last - 0.5) {
-            const double inside = std::clamp(centre, 0.0, last - 1);
-            taps.first = std::min(static_cast<std::int64_t>(inside), axis.from - 1);
-            const double part = inside - static_cast<double>(taps.first);
-            taps.weights = part > 0 ? std::vector<double>{1 - part, part} : std::vector<double>{1};
-        }
-    }
-    return out;
-}
 
 std::vector<std::uint16_t> resized(const GreyImage& grey, const Axis& across, const Axis& down)
 {

@@ -22,7 +22,8 @@ struct CachePlan {
     Json pipeline;
     std::string method;
     std::vector<ListedImage> images;
-    std::int64_t width = 0, height = 0;
+    std::uint64_t caseBytes = 0; ///< of the arrays of one case; of volumes the largest
+    bool volumes = false;        ///< else radiographs
     bool hasRegion = false;
     std::int64_t shardBytes = 64 << 20;
 

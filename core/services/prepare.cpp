@@ -4,9 +4,11 @@
 #include "core/base/job_protocol.h"
 #include "core/base/provenance.h"
 #include "core/imaging/model_input.h"
+#include "core/imaging/volume_input.h"
 #include "core/services/cache_places.h"
 #include "core/services/cache_writer.h"
 #include "core/services/folder_lock.h"
+#include "core/services/prepared_case.h"
 
 #include <algorithm>
 #include <chrono>
@@ -39,7 +41,13 @@ std::string requestDigest(const CachePlan& plan)
             const auto size = std::filesystem::file_size(file, none);
             return std::format("{}@{}", none ? 0 : size, std::filesystem::last_write_time(file, none).time_since_epoch().count());
         };
-        sha.update(jsonLine({plan.caseKey(image), plan.patientKey(image), stamp(image.item.files.front()), image.mask.empty() ? std::string() : stamp(image.mask)}));
+        const auto stamps = [&](const std::vector<path>& files) {
+            std::string all;
+            for (const path& file : files)
+                all += (all.empty() ? "" : ",") + stamp(file);
+            return all;
+        };
+        sha.update(jsonLine({plan.caseKey(image), plan.patientKey(image), stamps(image.item.files), image.mask.empty() ? std::string() : stamp(image.mask)}));
     }
     return sha.finishHex();
 }
@@ -120,6 +128,24 @@ Status clearFolder(const path& folder)
     return {};
 }
 
+/// What a plan knows before the images are: the pipeline, checked, and how large a radiograph's case is.
+Result<CachePlan> emptyPlan(const PrepareRequest& request)
+{
+    CachePlan plan{.folder = {}, .request = {}, .key = {}, .pipeline = request.pipeline, .method = request.method, .images = {}, .shardBytes = request.shardBytes};
+    plan.volumes = request.pipeline.is_object() && request.pipeline.value("kind", Json()) == "volume";
+    if (plan.volumes) {
+        HILUM_TRY_STATUS(imaging::volumePipeline(request.pipeline));
+        return plan;
+    }
+    HILUM_TRY(const imaging::RadiographPipeline pipeline, imaging::radiographPipeline(request.pipeline));
+    using Region = imaging::RadiographPipeline::Region;
+    if (pipeline.region == Region::Polygon)
+        return fail(ErrorCode::Options, "region = polygon is drawn image by image and cannot be prepared; lung-contour, mask-file, rectangle and none can");
+    plan.hasRegion = pipeline.region == Region::LungContour || pipeline.region == Region::MaskFile;
+    plan.caseBytes = static_cast<std::uint64_t>(pipeline.width * pipeline.height * (plan.hasRegion ? 3 : 2));
+    return plan;
+}
+
 /// Is the folder half done with this very work?
 bool isResumable(const path& folder, const std::string& request)
 {
@@ -130,7 +156,7 @@ bool isResumable(const path& folder, const std::string& request)
 
 Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vector<std::vector<CaseRecord>>& shards, PreparedCache& out)
 {
-    Json index = {{"schema", protocol::CacheSchema}, {"request", plan.request}, {"for", plan.method}, {"input", "radiograph"}, {"pipeline", plan.pipeline},
+    Json index = {{"schema", protocol::CacheSchema}, {"request", plan.request}, {"for", plan.method}, {"input", plan.volumes ? "volume" : "radiograph"}, {"pipeline", plan.pipeline},
                   {"shards", Json::array()}, {"cases", Json::array()}, {"refused", Json::array()}, {"made_by", {{"program", "hilum"}, {"version", programVersion()["version"]}}}};
     std::int64_t unknown = 0, noChest = 0;
     for (const imaging::Refusal& refusal : list.refused) {
@@ -191,19 +217,17 @@ Result<PreparedCache> openCache(const path& given)
 
 Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
 {
-    if (request.pipeline.is_object() && request.pipeline.value("kind", Json()) == "volume")
-        return fail(ErrorCode::Unsupported, "volumes cannot be prepared by this version, only radiographs");
-    HILUM_TRY(const imaging::RadiographPipeline pipeline, imaging::radiographPipeline(request.pipeline));
-    using Region = imaging::RadiographPipeline::Region;
-    if (pipeline.region == Region::Polygon)
-        return fail(ErrorCode::Options, "region = polygon is drawn image by image and cannot be prepared; lung-contour, mask-file, rectangle and none can");
-    const std::string maskColumn = pipeline.region == Region::MaskFile ? request.pipeline.value("mask_column", "mask") : std::string();
+    HILUM_TRY(CachePlan plan, emptyPlan(request));
+    const std::string maskColumn = request.pipeline.value("region", Json()) == "mask-file" ? request.pipeline.value("mask_column", "mask") : std::string();
     HILUM_TRY(ImageList list, listImages(request.data, maskColumn, work));
     if (list.images.empty())
         return std::unexpected(emptyError(list));
-
-    CachePlan plan{.pipeline = request.pipeline, .method = request.method, .images = std::move(list.images), .width = pipeline.width, .height = pipeline.height,
-                   .hasRegion = pipeline.region == Region::LungContour || pipeline.region == Region::MaskFile, .shardBytes = request.shardBytes};
+    plan.images = std::move(list.images);
+    if (plan.volumes)
+        for (const ListedImage& image : plan.images) {
+            HILUM_TRY(const std::uint64_t bytes, volumeBytes(image.item, plan.pipeline));
+            plan.caseBytes = std::max(plan.caseBytes, bytes);
+        }
     HILUM_TRY(plan.key, userKey());
     plan.request = requestDigest(plan);
     if (request.out.empty()) {

@@ -333,7 +333,7 @@ private Q_SLOTS:
     void unpreparablePipelinesAreRefused()
     {
         const path data = pictures(1);
-        HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "x", .pipeline = {{"kind", "volume"}}}, {}), ErrorCode::Unsupported);
+        HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "x", .pipeline = {{"kind", "volume"}}}, {}), ErrorCode::Options);
         HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "x", .pipeline = pipeline(8, "polygon")}, {}), ErrorCode::Options);
         HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "x", .pipeline = Json()}, {}), ErrorCode::Options);
     }

@@ -1,4 +1,5 @@
 #include "app/worker/commands/commands.h"
+#include "app/worker/keep_awake.h"
 #include "core/learning/train/job.h"
 
 #include <CLI/CLI.hpp>
@@ -22,6 +23,7 @@ Command trainCommand()
         return [a]() -> Status {
             // training is never worth a stuttering window
             [[maybe_unused]] const int niceness = ::nice(10);
+            const KeepAwake awake("training in " + a->run);
             learning::MethodRegistry registry;
             learning::registerBuiltinMethods(registry);
             learning::RunRequest request;

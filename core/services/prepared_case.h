@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/services/cache_writer.h"
+
+#include <variant>
+
+namespace hilum::services {
+
+/// The arrays of one case of a cache (resources/docs/dev/cache_format.md) and its record.
+struct PreparedCase {
+    struct Array {
+        std::string name;
+        std::vector<std::int64_t> shape;
+        std::variant<std::vector<std::uint8_t>, std::vector<std::uint16_t>, std::vector<float>> values;
+    };
+    std::vector<Array> arrays;
+    CaseRecord record;
+};
+
+Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number);
+Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, const Work& work);
+
+/// Bytes of the arrays of a volume under this pipeline: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen).
+Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipeline);
+
+/// What kind of picture a volume is: "ct", "t1", "t1ce", "t2", "flair", "mr" or the modality in small letters; "other" when nothing tells. By DICOM modality and
+/// words of the series description or, for other formats, of the file's name.
+std::string modalityClass(const imaging::Item& item, bool isCt);
+
+} // namespace hilum::services

@@ -1,0 +1,142 @@
+#include "core/base/tensor_file.h"
+#include "core/imaging/png_write.h"
+#include "core/imaging/volume_write.h"
+#include "core/services/prepare.h"
+#include "core/services/prepared_case.h"
+#include "tests/support/compare.h"
+#include "tests/support/fake_worker.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::services;
+
+namespace {
+
+/// HU rising by 10 from one slice to the next, -1000 outside the middle.
+void writeCt(const path& file, std::int64_t slices)
+{
+    imaging::ImageHeader header;
+    header.geometry = {.size = {12, 10, slices}, .spacingMm = {1, 1, 2}, .originLps = {0, 0, 0}, .direction = {}};
+    std::vector<std::int16_t> voxels;
+    for (std::int64_t k = 0; k < slices; ++k)
+        for (int j = 0; j < 10; ++j)
+            for (int i = 0; i < 12; ++i)
+                voxels.push_back(static_cast<std::int16_t>(i == 0 ? -1000 : 10 * k));
+    std::filesystem::create_directories(file.parent_path());
+    const Status written = imaging::writeVolume(imaging::Volume(std::move(header), std::move(voxels)), file, "nifti");
+    if (!written)
+        qFatal("%s", written.error().sentence().c_str());
+}
+
+void writeMr(const path& file)
+{
+    imaging::ImageHeader header;
+    header.geometry = {.size = {4, 4, 4}, .spacingMm = {1, 1, 1}, .originLps = {0, 0, 0}, .direction = {}};
+    std::vector<std::int16_t> voxels;
+    for (int n = 0; n < 64; ++n)
+        voxels.push_back(static_cast<std::int16_t>(n < 32 ? 0 : n));
+    const Status written = imaging::writeVolume(imaging::Volume(std::move(header), std::move(voxels)), file, "nifti");
+    if (!written)
+        qFatal("%s", written.error().sentence().c_str());
+}
+
+Json indexOf(const path& folder) { return Json::parse(*readTextFile(folder / "index.json")); }
+
+} // namespace
+
+/// Volumes become caches too.
+class TestPrepareVolumes : public QObject {
+    Q_OBJECT
+    hilum::tests::TestHome m_home;
+    int m_number = 0;
+    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+
+private Q_SLOTS:
+    void windowedCtOnTheModelsGrid()
+    {
+        const path data = fresh();
+        writeCt(data / "a.nii.gz", 8);
+        writeCt(data / "b.nii.gz", 5);
+        const std::vector<std::uint8_t> pixels(64, 7);
+        std::ofstream(data / "picture.png", std::ios::binary) << *imaging::encodePng(8, 8, 1, 8, std::as_bytes(std::span(pixels)));
+        const Json pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}, {"fit", "crop-or-pad"}, {"size", {8, 10, 12}}};
+        const auto made = prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(2));
+        QCOMPARE(made->refused.size(), std::size_t(1));
+        QCOMPARE(made->refused[0]["code"].get<std::string>(), std::string("not_a_volume"));
+        const Json index = indexOf(made->folder);
+        QCOMPARE(index["input"].get<std::string>(), std::string("volume"));
+        QCOMPARE(index["cases"][0]["modality_class"].get<std::string>(), std::string("ct"));
+        QCOMPARE(index["cases"][0]["spacing_mm"], Json::array({2.0, 1.0, 1.0}));
+        const auto tensors = TensorFile::open(made->folder / index["shards"][0]["file"].get<std::string>());
+        HILUM_VERIFY_OK(tensors);
+        const auto first = tensors->find(index["cases"][0]["prefix"].get<std::string>() + "image");
+        QVERIFY(first);
+        QCOMPARE(first->shape, (std::vector<std::int64_t>{1, 8, 10, 12}));
+        const auto values = *first->as<std::uint16_t>();
+        // i runs to the Left in the file and to the Right here: the dark column i = 0 is the last
+        QCOMPARE(int(values[3 * 120 + 11]), 0);
+        QVERIFY(std::abs(double(values[3 * 120 + 5]) - 0.3 * 65535) <= 1);
+        // the same request finds its cache; other files do not
+        QVERIFY(prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {})->reused);
+        writeCt(data / "c.nii.gz", 4);
+        QVERIFY(!prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {})->reused);
+    }
+
+    void sizesMayDifferAndShardsHoldWhatFits()
+    {
+        const path data = fresh();
+        writeCt(data / "a.nii.gz", 8);
+        writeCt(data / "b.nii.gz", 5);
+        const auto made = prepare({.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}}, .shardBytes = 100}, {});
+        HILUM_VERIFY_OK(made);
+        const Json index = indexOf(made->folder);
+        QCOMPARE(index["shards"].size(), std::size_t(2));
+        for (const Json& one : index["cases"]) {
+            const auto tensors = TensorFile::open(made->folder / index["shards"][one["shard"].get<std::size_t>()]["file"].get<std::string>());
+            HILUM_VERIFY_OK(tensors);
+            const auto image = tensors->find(one["prefix"].get<std::string>() + "image");
+            QVERIFY(image && (image->shape[1] == 8 || image->shape[1] == 5));
+        }
+    }
+
+    void mrIsRefusedByAWindowAndScoredOtherwise()
+    {
+        const path data = fresh();
+        writeCt(data / "ct.nii.gz", 4);
+        writeMr(data / "case1_t1ce.nii.gz");
+        const auto window = prepare({.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}}}, {});
+        HILUM_VERIFY_OK(window);
+        QCOMPARE(window->cases, std::int64_t(1));
+        QCOMPARE(window->refused[0]["code"].get<std::string>(), std::string("not_ct"));
+        const auto both = prepare({.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "by-modality"}, {"window", {-1000, 1000}}}}, {});
+        HILUM_VERIFY_OK(both);
+        QCOMPARE(both->cases, std::int64_t(2));
+        std::vector<std::string> classes;
+        const Json index = indexOf(both->folder);
+        for (const Json& one : index["cases"])
+            classes.push_back(one["modality_class"]);
+        std::ranges::sort(classes);
+        QCOMPARE(classes, (std::vector<std::string>{"ct", "t1ce"}));
+    }
+
+    void modalityClassesFromWords()
+    {
+        const auto of = [](const char* description, const char* modality = "MR") {
+            return QString::fromStdString(modalityClass({.format = "dicom", .files = {"x"}, .modality = modality, .seriesDescription = description}, false));
+        };
+        QCOMPARE(of("AX T2 FLAIR"), QString("flair"));
+        QCOMPARE(of("AX T1 POST GD"), QString("t1ce"));
+        QCOMPARE(of("SAG T1"), QString("t1"));
+        QCOMPARE(of("AX T2W TSE"), QString("t2"));
+        QCOMPARE(of("LOCALIZER"), QString("mr"));
+        QCOMPARE(of("AC", "PT"), QString("pt"));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestPrepareVolumes)
+#include "tst_prepare_volumes.moc"
