@@ -140,21 +140,28 @@ void finish(Item& item, std::shared_ptr<DicomStack> stack)
     item.dicom = std::move(stack);
 }
 
-/// Pictures without places: each file its own image, a multi-frame file a sequence.
-void addPicture(const Header& h, ScanResult& result)
+/// The stack of one file alone, its frames in their stored order on a plane of their own.
+std::shared_ptr<DicomStack> ownStack(const Header& h)
 {
-    Item item;
-    describe(item, *h);
     auto stack = std::make_shared<DicomStack>();
     stack->files = {h};
     stack->header = imageHeader(*h);
-    stack->colour = isColour(*h);
     giveOwnPlane(*h, stack->header);
     stack->header.geometry.size = {h->columns, h->rows, h->frameCount()};
     std::vector<DicomStack::Reference> frames;
     for (std::int64_t n = 0; n < h->frameCount(); ++n)
         frames.push_back({0, n});
     stack->times = {std::move(frames)};
+    return stack;
+}
+
+/// Pictures without places: each file its own image, a multi-frame file a sequence.
+void addPicture(const Header& h, ScanResult& result)
+{
+    Item item;
+    describe(item, *h);
+    auto stack = ownStack(h);
+    stack->colour = isColour(*h);
     item.kind = h->frameCount() > 1 ? ItemKind::ImageSequence : ItemKind::Image;
     item.frames = h->frameCount();
     item.explanation = {{"decision", h->isProjection() ? "a projection has its own plane and no patient space" : "no Image Position: a picture of its own"}};
@@ -254,15 +261,7 @@ void addSegmentation(const Header& h, ScanResult& result)
 {
     Item item;
     describe(item, *h);
-    auto stack = std::make_shared<DicomStack>();
-    stack->files = {h};
-    stack->header = imageHeader(*h);
-    giveOwnPlane(*h, stack->header);
-    stack->header.geometry.size = {h->columns, h->rows, h->frameCount()};
-    std::vector<DicomStack::Reference> frames;
-    for (std::int64_t n = 0; n < h->frameCount(); ++n)
-        frames.push_back({0, n});
-    stack->times = {std::move(frames)};
+    auto stack = ownStack(h);
     item.kind = ItemKind::Segmentation;
     item.frames = h->frameCount();
     item.explanation = {{"decision", std::format("a {} segmentation of {} segments in {} frames", h->segmentationType, h->segments.size(), h->frameCount())}};

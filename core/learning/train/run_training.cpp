@@ -138,6 +138,11 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     HILUM_TRY(const ShardReader cache, ShardReader::open(request.cache));
     if (!job.cacheDigest.empty() && job.cacheDigest != cache.digest())
         return fail(ErrorCode::Mismatch, "the job was made for the cache with digest {}, this one has {}", job.cacheDigest.substr(0, 12), cache.digest().substr(0, 12));
+    if (checkpoint) {
+        HILUM_TRY(const auto changed, compareWithCheckpoint(*checkpoint, job, cache));
+        for (const std::string& text : changed)
+            warn("option_changed", "resumed with another option: " + text);
+    }
     if (cache.input() != entry->info.input)
         return fail(ErrorCode::Mismatch, "method {} works on {} input, the cache holds {}", job.method, entry->info.input, cache.input());
     if (entry->pipelineFor)
@@ -148,11 +153,6 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     HILUM_TRY(const Split split, makeSplit(run, cache, o));
     if (split.train.empty())
         return fail(ErrorCode::Empty, "no image is left to train on");
-    if (checkpoint) {
-        HILUM_TRY(const auto changed, compareWithCheckpoint(*checkpoint, job, cache));
-        for (const std::string& text : changed)
-            warn("option_changed", "resumed with another option: " + text);
-    }
 
     const Rng firstWeights = Rng(static_cast<std::uint64_t>(o.seed)).fork("weights");
     const auto method = entry->make(job.options, firstWeights);

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Wrong input through the real program: each ends with its number and one clear sentence, and nothing half-made stays.
+
+Usage: bad_input.py HILUM OUT      (OUT is emptied)
+"""
+import json, os, random, re, shutil, struct, subprocess, sys, zlib
+from pathlib import Path
+
+HILUM, OUT = sys.argv[1], Path(sys.argv[2])
+shutil.rmtree(OUT, ignore_errors=True)
+for folder in ("empty", "images", "home"):
+    (OUT / folder).mkdir(parents=True)
+ENV = {**os.environ, "HILUM_HOME": str(OUT / "home")}
+for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+    ENV.pop(name, None)
+failures = []
+
+
+def hilum(*arguments):
+    run = subprocess.run([HILUM, *map(str, arguments)], env=ENV, capture_output=True, text=True, timeout=600)
+    return run.returncode, run.stdout + run.stderr
+
+
+def refuses(code, pattern, *arguments):
+    got, said = hilum(*arguments)
+    if got != code or not re.search(pattern, said, re.S):
+        failures.append(f"hilum {' '.join(map(str, arguments))}\n  ended with {got}, expected {code}\n  said: {said[-600:]}\n  expected: {pattern}")
+
+
+def works(*arguments):
+    got, said = hilum(*arguments)
+    if got:
+        failures.append(f"hilum {' '.join(map(str, arguments))} ended with {got}: {said[-600:]}")
+
+
+def png(file, seed):
+    rng = random.Random(seed)
+    rows = b"".join(b"\0" + bytes((x * 3 + y * rng.randrange(1, 4)) % 256 for x in range(64)) for y in range(64))
+    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def truncated_dicom(file):
+    """A radiograph of 512 x 512 whose pixels end after 1000 bytes."""
+    def element(group, number, vr, value):
+        value += (b"\0" if vr in (b"UI", b"OW") else b" ") * (len(value) % 2)
+        length = struct.pack("<HI", 0, len(value)) if vr in (b"OB", b"OW") else struct.pack("<H", len(value))
+        return struct.pack("<HH", group, number) + vr + length + value
+    uid = b"1.2.840.10008.5.1.4.1.1.1.1"
+    meta = element(2, 2, b"UI", uid) + element(2, 3, b"UI", b"2.25.1") + element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1")
+    short = lambda number, value: element(0x28, number, b"US", struct.pack("<H", value))
+    body = (element(8, 0x16, b"UI", uid) + element(8, 0x18, b"UI", b"2.25.1") + element(8, 0x60, b"CS", b"DX") + element(0x20, 0x0D, b"UI", b"2.25.2") + element(0x20, 0x0E, b"UI", b"2.25.3")
+            + short(2, 1) + element(0x28, 4, b"CS", b"MONOCHROME2") + short(0x10, 512) + short(0x11, 512) + short(0x100, 16) + short(0x101, 16) + short(0x102, 15) + short(0x103, 0))
+    pixels = struct.pack("<HH", 0x7FE0, 0x10) + b"OW" + struct.pack("<HI", 0, 512 * 512 * 2) + bytes(1000)
+    file.write_bytes(bytes(128) + b"DICM" + element(2, 0, b"UL", struct.pack("<I", len(meta))) + meta + body + pixels)
+
+
+def lying_nifti(file):
+    """A header that claims 32,000 x 32,000 x 32,000 voxels of 4 bytes, and no voxel behind it."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, 32000, 32000, 32000, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, 16, 32)
+    struct.pack_into("<8f", header, 76, 1, 1, 1, 1, 1, 1, 1, 1)
+    struct.pack_into("<f", header, 108, 352)
+    header[344:348] = b"n+1\0"
+    file.write_bytes(header)
+
+
+# images that are none, or not whole
+(OUT / "text.dcm").write_text("this is a letter, not an image\n")
+truncated_dicom(OUT / "cut.dcm")
+lying_nifti(OUT / "huge.nii")
+refuses(20, "empty", "info", OUT / "empty")
+refuses(5, "text.dcm", "info", OUT / "text.dcm")
+refuses(5, r"cut.dcm.*1,?000 .*524,?288", "info", OUT / "cut.dcm")
+refuses(7, r"huge.nii.*131.1 TB.*GB of memory are free", "info", OUT / "huge.nii")
+refuses(3, "nowhere", "info", OUT / "nowhere")
+
+# words that are none, and no display
+refuses(2, "is no command and no file", "no-such-verb")
+refuses(11, "no display", OUT / "images")
+
+# a job with three wrong options: all three are named
+wrong = ("--set", "mask_ratio_inside=1.5", "--set", "learning_rat=3", "--set", "steps=many")
+for part in ("mask_ratio_inside = 1.5", "learning_rat", "steps = many"):
+    refuses(14, part, "train", "--method", "hdxray-mae", "--data", OUT / "empty", "--out", OUT / "run", *wrong)
+refuses(3, "hdxray-mae", "train", "--method", "no-such-method", "--data", OUT / "empty", "--out", OUT / "run")
+refuses(20, "empty", "train", "--method", "hdxray-mae", "--data", OUT / "empty", "--out", OUT / "run")
+refuses(3, "there is nothing to resume", "train", "--out", OUT / "run", "--resume")
+
+# models that are none, or lie about themselves
+(OUT / "none.safetensors").write_text("not a header at all")
+header = json.dumps({"weight": {"dtype": "F32", "shape": [1000, 1000], "data_offsets": [0, 4000000]}}).encode()
+(OUT / "lying.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(16))
+for model in ("none", "lying"):
+    refuses(5, f"{model}.safetensors", "reconstruct", "--model", OUT / f"{model}.safetensors", OUT / "images", "--out", OUT / "r")
+if (OUT / "run" / "job.json").exists() or (OUT / "r" / "result.json").exists():
+    failures.append("a refused command left something half-made")
+
+# one small real run, then its files from elsewhere: another method, another version of the cache, no GPU
+for n in range(6):
+    png(OUT / "images" / f"{n}.png", n)
+small = ("--set", "image_size=64", "--set", "steps=2", "--set", "batch=2", "--set", "warmup_steps=1")
+works("prepare", "--data", OUT / "images", "--for", "mae", "--set", "image_size=64", "--out", OUT / "cache")
+works("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "mae", *small)
+refuses(11, "cuda:0 is asked for", "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "gpu", "--device", "cuda:0", *small)
+job = json.loads((OUT / "mae" / "job.json").read_text())
+other = {**job, "method": "hdxray-mae", "preset": "tiny"}
+listed = json.loads(hilum("methods", "--json")[1])
+fields = {field["key"]: field["default"] for method in listed["methods"] if method["id"] == "hdxray-mae" for field in method["schema"]}
+other["options"] = {key: job["options"].get(key, value) for key, value in fields.items()}
+shutil.copytree(OUT / "mae" / "checkpoints", OUT / "mixed" / "checkpoints")
+(OUT / "mixed" / "job.json").write_text(json.dumps(other))
+refuses(13, "of method mae, the job asks for hdxray-mae", "train", "--out", OUT / "mixed", "--resume")
+index = (OUT / "cache" / "index.json").read_text()
+(OUT / "cache" / "index.json").write_text(index.replace("hilum.cache/1", "hilum.cache/0"))
+refuses(10, "another version", "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "again", *small)
+
+if failures:
+    sys.exit("\n".join(failures))
+print("every wrong input was refused with its number and its sentence")
