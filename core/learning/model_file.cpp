@@ -42,6 +42,8 @@ Result<ModelFile> openModel(const path& where)
     const std::string schema = metadata.is_object() ? metadata.value("schema", "") : "";
     if (schema != protocol::ModelSchema)
         return fail(ErrorCode::WrongVersion, "{} has schema \"{}\", this program reads \"{}\"", file.string(), schema, protocol::ModelSchema);
+    if (const std::string network = metadata.value("network", ""); !network.empty())
+        return fail(ErrorCode::Mismatch, "{} holds the weights of a network alone (imported as {}): tasks that build on it take it, it is no model of a method", file.string(), network);
     if (!metadata.contains("method") || !metadata["method"].is_string() || !metadata.contains("options") || !metadata["options"].is_object())
         return fail(ErrorCode::BadData, "{}: its metadata name no method or no options", file.string());
     return ModelFile{std::move(opened), std::move(metadata)};

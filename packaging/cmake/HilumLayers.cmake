@@ -81,10 +81,11 @@ function(hilum_torch_headers target)
     target_precompile_headers(${target} REUSE_FROM hilum_learning)
 endfunction()
 
-# hilum_method(ID SOURCES f... [TESTS f...]): an object of the worker; registered by name in the generated builtin_methods.cpp
-# through `void register<Id>(hilum::learning::MethodRegistry&)`, Id in PascalCase (hdxray-mae -> registerHdxrayMae).
+# hilum_method(ID SOURCES f... [TESTS f...] [UNLISTED] [PARITY]): an object of the worker; registered by name in the generated builtin_methods.cpp
+# through `void register<Id>(hilum::learning::MethodRegistry&)`, Id in PascalCase (hdxray-mae -> registerHdxrayMae). UNLISTED: networks and losses
+# of a method that does not train yet, not registered. PARITY: there is a `void register<Id>Parity(hilum::learning::ParityRegistry&)` too.
 function(hilum_method id)
-    cmake_parse_arguments(PARSE_ARGV 1 A "" "" "SOURCES;TESTS")
+    cmake_parse_arguments(PARSE_ARGV 1 A "UNLISTED;PARITY" "" "SOURCES;TESTS")
     if(A_UNPARSED_ARGUMENTS)
         message(FATAL_ERROR "hilum_method(${id}): unknown arguments ${A_UNPARSED_ARGUMENTS}")
     endif()
@@ -93,7 +94,13 @@ function(hilum_method id)
     add_library(${target} STATIC ${A_SOURCES})
     target_link_libraries(${target} PUBLIC Hilum::learning PRIVATE Hilum::warnings)
     hilum_torch_headers(${target})
-    set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_IDS ${id})
+    set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_TARGETS ${target})
+    if(NOT A_UNLISTED)
+        set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_IDS ${id})
+    endif()
+    if(A_PARITY)
+        set_property(GLOBAL APPEND PROPERTY HILUM_PARITY_IDS ${id})
+    endif()
     foreach(test IN LISTS A_TESTS)
         get_filename_component(base ${test} NAME_WE)
         hilum_test(${base} LAYER methods SOURCES ${test} LIBRARIES ${target})

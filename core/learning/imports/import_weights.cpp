@@ -1,0 +1,189 @@
+#include "core/learning/imports/import_weights.h"
+
+#include "core/base/digest.h"
+#include "core/base/options_json.h"
+#include "core/base/provenance.h"
+#include "core/learning/imports/adapt.h"
+#include "core/learning/imports/architecture.h"
+#include "core/learning/model_file.h"
+#include "core/learning/nn/bert.h"
+#include "core/learning/nn/report_decoder.h"
+#include "core/learning/nn/swin_unetr.h"
+#include "core/learning/nn/vision_transformer.h"
+
+#include <format>
+
+namespace hilum::learning::imports {
+
+namespace {
+
+/// A method's model, or a network alone.
+struct Target {
+    std::unique_ptr<PretrainingMethod> method;
+    std::shared_ptr<torch::nn::Module> network;
+    Json options = Json::object();
+    torch::nn::Module& module() { return method ? method->trainable() : *network; }
+};
+
+/// "key=value" over what the shapes told. Values are JSON; a word needs no quotes.
+Status applySettings(const std::vector<std::string>& settings, Json& architecture, std::span<const std::string_view> further)
+{
+    std::vector<std::string> faults;
+    for (const std::string& setting : settings) {
+        const auto at = setting.find('=');
+        const std::string key = setting.substr(0, at);
+        if (at == std::string::npos) {
+            faults.push_back(std::format("\"{}\" is not of the form key=value", setting));
+        } else if (!architecture.contains(key) && std::ranges::find(further, key) == further.end()) {
+            std::string known;
+            for (const auto& item : architecture.items())
+                known += (known.empty() ? "" : ", ") + item.key();
+            for (const std::string_view word : further)
+                known += ", " + std::string(word);
+            faults.push_back(std::format("{} is no size of this network; there are {}", key, known));
+        } else {
+            const auto value = parseJson(setting.substr(at + 1));
+            architecture[key] = value ? *value : Json(setting.substr(at + 1));
+        }
+    }
+    if (faults.empty())
+        return {};
+    return std::unexpected(Error{.code = ErrorCode::Options, .message = std::format("{} settings do not fit", faults.size()), .details = std::move(faults)});
+}
+
+Status needHeads(const Json& architecture, std::initializer_list<const char*> keys)
+{
+    for (const char* key : keys)
+        if (!architecture.contains(key))
+            return fail(ErrorCode::Options, "the checkpoint does not tell the number of {0}: add --set {0}=N", key);
+    return {};
+}
+
+Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, const Json& architecture, const std::vector<std::string>& settings)
+{
+    HILUM_TRY(const MethodEntry* const entry, registry.find(layout.method));
+    Json options = Json::object();
+    for (const Json& field : entry->info.schema)
+        options[field.at("key").get<std::string>()] = field.at("default");
+    for (const auto& [key, value] : architecture.items())
+        if (options.contains(key))
+            options[key] = value;
+    // weights of three channels come from natural images, normalised with these numbers (methods of MAE and GMML)
+    if (architecture.value("channels", std::int64_t{1}) == 3 && options.contains("pixel_mean")) {
+        options["pixel_mean"] = {0.485, 0.456, 0.406};
+        options["pixel_std"] = {0.229, 0.224, 0.225};
+    }
+    HILUM_TRY(const Json given, settingsToJson(settings, entry->info.schema));
+    options.update(given);
+    std::vector<const char*> heads{"heads"};
+    if (options.contains("decoder_heads"))
+        heads.push_back("decoder_heads");
+    for (const char* key : heads)
+        if (!architecture.contains(key) && !given.contains(key))
+            return fail(ErrorCode::Options, "the checkpoint does not tell the number of {0}: add --set {0}=N", key);
+    HILUM_TRY_STATUS(checkAgainstSchema(options, entry->info.schema));
+    Target target;
+    target.method = entry->make(options, Rng(0).fork("weights"));
+    target.options = std::move(options);
+    return target;
+}
+
+/// \param architecture gets the settings and the merging order
+Result<Target> makeNetwork(const Layout& layout, Json& architecture, const std::vector<std::string>& settings)
+{
+    const bool swin = layout.network == NetworkKind::SwinEncoder || layout.network == NetworkKind::SwinUnetrEncoder || layout.network == NetworkKind::SwinUnetr;
+    if (swin && !layout.merging.empty())
+        architecture["merging"] = layout.merging;
+    constexpr std::string_view further[] = {"heads", "memory_heads", "merging"};
+    HILUM_TRY_STATUS(applySettings(settings, architecture, further));
+    const Rng rng = Rng(0).fork("weights");
+    Target target;
+    if (swin) {
+        if (!architecture.contains("merging"))
+            return fail(ErrorCode::Options, "the file does not tell the order of patch merging, and a wrong one gives wrong features without complaint: add --set merging=legacy (MONAI 0.9 to 1.4), "
+                                            "monai15 (MONAI 1.5 and later) or mergingv2");
+        const SwinSizes sizes = swinSizesOf(architecture);
+        if (layout.network == NetworkKind::SwinUnetr) {
+            target.network = std::make_shared<SwinUnetr>(sizes, architecture.at("out_channels").get<std::int64_t>(), rng);
+        } else if (layout.network == NetworkKind::SwinUnetrEncoder) {
+            target.network = std::make_shared<SwinUnetrEncoder>(sizes, rng);
+        } else {
+            target.network = std::make_shared<torch::nn::Module>();
+            target.network->register_module("swinViT", std::make_shared<SwinEncoder>(sizes, rng));
+        }
+    } else if (layout.network == NetworkKind::VisionTransformer) {
+        HILUM_TRY_STATUS(needHeads(architecture, {"heads"}));
+        VisionTransformerSizes s;
+        s.imageSize = architecture.at("image_size");
+        s.patch = architecture.at("tokeniser_strides").at(0);
+        s.channels = architecture.at("channels");
+        s.width = architecture.at("width");
+        s.depth = architecture.at("depth");
+        s.heads = architecture.at("heads");
+        target.network = std::make_shared<VisionTransformer>(s, rng);
+    } else if (layout.network == NetworkKind::Bert) {
+        HILUM_TRY_STATUS(needHeads(architecture, {"heads"}));
+        target.network = std::make_shared<Bert>(BertSizes{.vocabulary = architecture.at("vocabulary"), .positions = architecture.at("positions"), .segments = architecture.at("segments"),
+                                                    .width = architecture.at("width"), .depth = architecture.at("depth"), .heads = architecture.at("heads"), .hidden = architecture.at("hidden"),
+                                                    .pooler = architecture.at("pooler")},
+            rng);
+    } else {
+        HILUM_TRY_STATUS(needHeads(architecture, {"heads", "memory_heads"}));
+        target.network = std::make_shared<ReportDecoder>(ReportDecoderSizes{.width = architecture.at("d_model"), .hidden = architecture.at("d_ff"), .features = architecture.at("d_vf"),
+                                                             .layers = architecture.at("layers"), .heads = architecture.at("heads"), .slots = architecture.at("memory_slots"),
+                                                             .memoryHeads = architecture.at("memory_heads"), .vocabulary = architecture.at("vocabulary")},
+            rng);
+    }
+    return target;
+}
+
+Json metadataOf(const Layout& layout, Target& target, const Json& architecture, const Json& report)
+{
+    Json metadata = {{"origin", "imported"}, {"licence", layout.licence}, {"import", report}, {"step", 0}, {"made_by", programVersion("hilum-worker")}};
+    if (target.method) {
+        const EncoderExport encoder = target.method->encoder();
+        metadata.update({{"method", layout.method}, {"preset", ""}, {"options", target.options}, {"pipeline", target.method->inputPipeline()},
+            {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"token_grid", target.method->tokenGrid()}, {"class_token", target.method->hasClassToken()}});
+    } else {
+        metadata.update({{"network", layout.id}, {"encoder", {{"architecture", architecture}, {"prefix", ""}}}});
+        if (architecture.contains("merging"))
+            metadata["merging"] = architecture["merging"];
+    }
+    return metadata;
+}
+
+} // namespace
+
+Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& request)
+{
+    HILUM_TRY(const Layout* const layout, findLayout(request.layout));
+    HILUM_TRY(const CheckpointFile file, CheckpointFile::open(request.file));
+    HILUM_TRY(const StateDict state, file.stateDict(layout->wrappers));
+    const RenamedState names = renamed(*layout, state);
+    auto told = inferArchitecture(layout->network, names);
+    if (!told)
+        return std::unexpected(withContext(std::move(told).error(), std::format("reading {} as {}", request.file.string(), layout->id)));
+    Json architecture = *std::move(told);
+    if (layout->id == "hdxray-mae-conv1") // the published recipe resizes to the grid of 224 pixels
+        architecture["image_size"] = 14 * architecture.at("tokeniser_strides").at(0).get<std::int64_t>();
+    HILUM_TRY(Target target, layout->method.empty() ? makeNetwork(*layout, architecture, request.settings) : makeMethod(registry, *layout, architecture, request.settings));
+
+    const Adapted adapted = adaptShapes(target.module(), names, layout->id == "hdxray-mae-conv1" ? Resize::Bilinear : Resize::Bicubic);
+    const ImportReport report = fillFrom(target.module(), names, layout, &adapted.tensors);
+    HILUM_TRY(const std::string digest, sha256File(request.file));
+    Json out = {{"layout", layout->id}, {"title", layout->title}, {"licence", layout->licence}, {"format", name(file.format())}, {"wrapper", state.wrapper}, {"source_sha256", digest},
+        {"architecture", architecture}, {"coverage", report.coverage()}, {"loaded", report.loaded.size()}, {"missing", report.missing}, {"mismatched", report.mismatched},
+        {"unexpected", report.unexpected}, {"dropped", report.dropped}, {"fresh", report.fresh}, {"adapted", adapted.notes}, {"opaque", file.opaque()}, {"others", state.others}};
+    if (architecture.contains("merging"))
+        out["merging"] = architecture["merging"];
+    if (report.coverage() < request.minCoverage)
+        return std::unexpected(Error{.code = ErrorCode::Mismatch,
+            .message = std::format("{} fills {} of {} tensors of {} ({:.1f} %); {:.0f} % are the least", request.file.string(), report.loaded.size(),
+                report.loaded.size() + report.missing.size() + report.mismatched.size(), layout->id, 100 * report.coverage(), 100 * request.minCoverage),
+            .reason = "coverage",
+            .details = firstFaults(report)});
+    HILUM_TRY_STATUS(writeModel(request.out, namedState(target.module()), metadataOf(*layout, target, architecture, out)));
+    return out;
+}
+
+} // namespace hilum::learning::imports

@@ -1,0 +1,373 @@
+#include "core/learning/nn/swin_encoder.h"
+
+#include "core/learning/nn/init.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv3d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/instance_norm.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/roll.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
+
+#include <cmath>
+#include <format>
+#include <stdexcept>
+
+namespace hilum::learning {
+
+namespace {
+
+constexpr double NormEpsilon = 1e-5, Slope = 0.01, ShiftPenalty = -100;
+constexpr std::int64_t MlpRatio = 4;
+
+using Side3 = std::array<std::int64_t, 3>;
+
+at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
+{
+    at::Tensor values = at::empty(shape, at::kFloat);
+    const double bound = 1 / std::sqrt(static_cast<double>(fanIn));
+    fillUniform_(values, -bound, bound, rng);
+    return values;
+}
+
+/// A matrix and its bias with uniform initial values within 1 / sqrt(in). Parameters `weight`, `bias`.
+struct Dense : torch::nn::Module {
+    Dense(std::int64_t in, std::int64_t out, bool withBias, const Rng& rng)
+    {
+        weight = register_parameter("weight", uniform({out, in}, in, rng.fork("weight")));
+        if (withBias)
+            bias = register_parameter("bias", uniform({out}, in, rng.fork("bias")));
+    }
+    at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+    at::Tensor weight, bias;
+};
+
+struct Norm : torch::nn::Module {
+    explicit Norm(std::int64_t width)
+    {
+        weight = register_parameter("weight", at::ones({width}));
+        bias = register_parameter("bias", at::zeros({width}));
+    }
+    at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {weight.size(0)}, weight, bias, NormEpsilon); }
+    at::Tensor weight, bias;
+};
+
+/// [B, D, H, W, C] -> [B * windows, tokens, C]; D, H, W are multiples of the window's sides.
+at::Tensor toWindows(const at::Tensor& x, const Side3& w)
+{
+    return x.reshape({x.size(0), x.size(1) / w[0], w[0], x.size(2) / w[1], w[1], x.size(3) / w[2], w[2], x.size(4)})
+        .permute({0, 1, 3, 5, 2, 4, 6, 7})
+        .reshape({-1, w[0] * w[1] * w[2], x.size(4)});
+}
+
+at::Tensor fromWindows(const at::Tensor& windows, const Side3& w, const Side3& grid, std::int64_t batch)
+{
+    const std::int64_t width = windows.size(2);
+    return windows.reshape({batch, grid[0] / w[0], grid[1] / w[1], grid[2] / w[2], w[0], w[1], w[2], width})
+        .permute({0, 1, 4, 2, 5, 3, 6, 7})
+        .reshape({batch, grid[0], grid[1], grid[2], width});
+}
+
+/// Geometry of the windows on one grid, shared by the blocks of a stage.
+struct Windows {
+    Side3 window{}, shift{}, padded{};
+    at::Tensor penalty; ///< [windows, tokens, tokens]: -100 between regions that touch only through the shift; undefined: no shift
+};
+
+Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
+{
+    Windows out;
+    bool shifted = false;
+    for (std::size_t i = 0; i < 3; ++i) {
+        const bool whole = grid[i] <= window;
+        out.window[i] = whole ? grid[i] : window;
+        out.shift[i] = whole ? 0 : window / 2;
+        out.padded[i] = (grid[i] + out.window[i] - 1) / out.window[i] * out.window[i];
+        shifted = shifted || out.shift[i] > 0;
+    }
+    if (!shifted)
+        return out;
+    // three stretches along each shifted axis: up to the last window, the part of it that stays, the part that comes round from the front
+    at::Tensor region = at::zeros({1, out.padded[0], out.padded[1], out.padded[2], 1}, at::kLong);
+    for (std::size_t i = 0; i < 3; ++i) {
+        at::Tensor stretch = at::zeros({out.padded[i]}, at::kLong);
+        if (out.shift[i] > 0) {
+            stretch.slice(0, out.padded[i] - out.window[i]).fill_(1);
+            stretch.slice(0, out.padded[i] - out.shift[i]).fill_(2);
+        }
+        std::vector<std::int64_t> shape{1, 1, 1, 1, 1};
+        shape[i + 1] = out.padded[i];
+        region = region * 3 + stretch.reshape(shape);
+    }
+    const at::Tensor ids = toWindows(region, out.window).squeeze(-1); // [windows, tokens]
+    out.penalty = ids.unsqueeze(1).ne(ids.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty).to(device);
+    return out;
+}
+
+struct WindowAttention : torch::nn::Module {
+    WindowAttention(std::int64_t width, std::int64_t headCount, std::int64_t window, const Rng& rng) : heads(headCount)
+    {
+        TORCH_CHECK(heads > 0 && width % heads == 0, "width ", width, " is not a multiple of ", heads, " heads");
+        const std::int64_t side = 2 * window - 1;
+        at::Tensor values = at::empty({side * side * side, heads}, at::kFloat);
+        fillNormal_(values, 0.02, rng.fork("table"));
+        table = register_parameter("relative_position_bias_table", values);
+        index = register_buffer("relative_position_index", relativePositionIndex(window));
+        qkv = register_module("qkv", std::make_shared<Dense>(width, 3 * width, true, rng.fork("qkv")));
+        proj = register_module("proj", std::make_shared<Dense>(width, width, true, rng.fork("proj")));
+    }
+
+    /// \param x [B * windows, n, C] \param penalty [windows, n, n] or undefined
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& penalty) const
+    {
+        const std::int64_t count = x.size(0), n = x.size(1), width = x.size(2), headWidth = width / heads;
+        const at::Tensor all = qkv->forward(x).reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
+        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
+        const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
+        at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
+        if (penalty.defined()) {
+            const std::int64_t windows = penalty.size(0);
+            bias = bias.unsqueeze(0) + penalty.unsqueeze(1); // [windows, h, n, n]
+            scores = (scores.reshape({count / windows, windows, heads, n, n}) + bias).reshape({count, heads, n, n});
+        } else {
+            scores = scores + bias;
+        }
+        const at::Tensor mixed = at::matmul(at::softmax(scores, -1), all[2]);
+        return proj->forward(mixed.transpose(1, 2).reshape({count, n, width}));
+    }
+
+    std::int64_t heads;
+    at::Tensor table, index;
+    std::shared_ptr<Dense> qkv, proj;
+};
+
+struct SwinMlp : torch::nn::Module {
+    SwinMlp(std::int64_t width, const Rng& rng)
+    {
+        linear1 = register_module("linear1", std::make_shared<Dense>(width, MlpRatio * width, true, rng.fork("linear1")));
+        linear2 = register_module("linear2", std::make_shared<Dense>(MlpRatio * width, width, true, rng.fork("linear2")));
+    }
+    at::Tensor forward(const at::Tensor& x) const { return linear2->forward(at::gelu(linear1->forward(x))); }
+    std::shared_ptr<Dense> linear1, linear2;
+};
+
+struct SwinBlock : torch::nn::Module {
+    SwinBlock(std::int64_t width, std::int64_t heads, std::int64_t window, const Rng& rng)
+    {
+        norm1 = register_module("norm1", std::make_shared<Norm>(width));
+        attn = register_module("attn", std::make_shared<WindowAttention>(width, heads, window, rng.fork("attn")));
+        norm2 = register_module("norm2", std::make_shared<Norm>(width));
+        mlp = register_module("mlp", std::make_shared<SwinMlp>(width, rng.fork("mlp")));
+    }
+
+    /// \param x [B, D, H, W, C]
+    at::Tensor forward(const at::Tensor& x, const Windows& windows, bool shifted) const
+    {
+        const Side3 grid{x.size(1), x.size(2), x.size(3)};
+        const Side3& p = windows.padded;
+        at::Tensor y = norm1->forward(x);
+        const bool padded = p != grid;
+        if (padded) // zeros at the far ends; they take part in attention, as in the published code
+            y = at::constant_pad_nd(y, {0, 0, 0, p[2] - grid[2], 0, p[1] - grid[1], 0, p[0] - grid[0]});
+        const bool rolled = shifted && windows.penalty.defined();
+        const Side3& s = windows.shift;
+        if (rolled)
+            y = at::roll(y, {-s[0], -s[1], -s[2]}, {1, 2, 3});
+        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.penalty : at::Tensor()), windows.window, p, x.size(0));
+        if (rolled)
+            y = at::roll(y, {s[0], s[1], s[2]}, {1, 2, 3});
+        if (padded)
+            y = y.slice(1, 0, grid[0]).slice(2, 0, grid[1]).slice(3, 0, grid[2]);
+        const at::Tensor attended = x + y;
+        return attended + mlp->forward(norm2->forward(attended));
+    }
+
+    std::shared_ptr<Norm> norm1, norm2;
+    std::shared_ptr<WindowAttention> attn;
+    std::shared_ptr<SwinMlp> mlp;
+};
+
+} // namespace
+
+/// Blocks of one grid size, then the merge to half of it: [B, C, D, H, W] -> [B, 2C, D/2, H/2, W/2].
+class SwinEncoder::Stage : public torch::nn::Module {
+public:
+    Stage(std::int64_t width, std::int64_t depth, std::int64_t heads, const SwinSizes& sizes, const Rng& rng) : m_window(sizes.window), m_merging(sizes.merging)
+    {
+        for (std::int64_t i = 0; i < depth; ++i)
+            m_blocks.push_back(registerNested(*this, "blocks", std::format("{}", i),
+                std::make_shared<SwinBlock>(width, heads, sizes.window, rng.fork("blocks").fork(static_cast<std::uint64_t>(i)))));
+        const auto merge = register_module("downsample", std::make_shared<torch::nn::Module>());
+        m_reduction = merge->register_module("reduction", std::make_shared<Dense>(8 * width, 2 * width, false, rng.fork("reduction")));
+        m_norm = merge->register_module("norm", std::make_shared<Norm>(8 * width));
+    }
+
+    at::Tensor forward(const at::Tensor& map) const
+    {
+        at::Tensor x = map.permute({0, 2, 3, 4, 1}); // [B, D, H, W, C]
+        const Windows windows = windowsOf({x.size(1), x.size(2), x.size(3)}, m_window, x.device());
+        for (std::size_t i = 0; i < m_blocks.size(); ++i)
+            x = m_blocks[i]->forward(x, windows, i % 2 == 1);
+        return m_reduction->forward(m_norm->forward(joinOctants(x, m_merging))).permute({0, 4, 1, 2, 3});
+    }
+
+private:
+    std::int64_t m_window;
+    MergeMode m_merging;
+    std::vector<std::shared_ptr<SwinBlock>> m_blocks;
+    std::shared_ptr<Dense> m_reduction;
+    std::shared_ptr<Norm> m_norm;
+};
+
+class SwinEncoder::ConvEmbedding : public torch::nn::Module {
+public:
+    ConvEmbedding(std::int64_t channels, std::int64_t width, const Rng& rng)
+    {
+        m_conv1 = register_module("conv1", std::make_shared<Convolution3d>(channels, width, 3, 2, Convolution3d::Bias::None, rng.fork("conv1")));
+        m_conv2 = register_module("conv2", std::make_shared<Convolution3d>(width, width, 3, 1, Convolution3d::Bias::None, rng.fork("conv2")));
+        m_norm1 = register_module("norm1", std::make_shared<Norm>(width));
+        m_norm2 = register_module("norm2", std::make_shared<Norm>(width));
+    }
+    at::Tensor forward(const at::Tensor& x) const
+    {
+        return step(m_conv2->forward(step(m_conv1->forward(x), *m_norm1)), *m_norm2);
+    }
+
+private:
+    static at::Tensor step(const at::Tensor& x, const Norm& norm)
+    {
+        return at::leaky_relu(at::instance_norm(x, norm.weight, norm.bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, NormEpsilon, /*cudnn_enabled=*/true), Slope);
+    }
+    std::shared_ptr<Convolution3d> m_conv1, m_conv2;
+    std::shared_ptr<Norm> m_norm1, m_norm2; // parameters of instance norms
+};
+
+SwinEncoder::SwinEncoder(const SwinSizes& sizes, const Rng& rng) : m_sizes(sizes)
+{
+    TORCH_CHECK(sizes.depths.size() == 4 && sizes.heads.size() == 4, "a Swin encoder has 4 stages; ", sizes.depths.size(), " depths and ", sizes.heads.size(), " heads are given");
+    const auto patchEmbed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
+    if (sizes.embedding == VolumeEmbedding::ConvBlock) {
+        m_convEmbedding = patchEmbed->register_module("proj", std::make_shared<ConvEmbedding>(sizes.channels, sizes.featureSize, rng.fork("patch_embed")));
+    } else {
+        const auto projection = patchEmbed->register_module("proj", std::make_shared<torch::nn::Module>());
+        const std::int64_t fanIn = sizes.channels * 8;
+        m_embedWeight = projection->register_parameter("weight", uniform({sizes.featureSize, sizes.channels, 2, 2, 2}, fanIn, rng.fork("patch_embed")));
+        m_embedBias = projection->register_parameter("bias", uniform({sizes.featureSize}, fanIn, rng.fork("patch_embed_bias")));
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+        const std::int64_t width = sizes.featureSize << k;
+        const std::string layer = std::format("layers{}", k + 1);
+        m_stages.push_back(registerNested(*this, layer, "0", std::make_shared<Stage>(width, sizes.depths[k], sizes.heads[k], sizes, rng.fork(layer))));
+    }
+    if (sizes.convolutionBeforeStage)
+        for (std::size_t k = 0; k < 4; ++k) {
+            const std::string layer = std::format("layers{}c", k + 1);
+            m_before.push_back(registerNested(*this, layer, "0", std::make_shared<LayeredBlock3d>(sizes.featureSize << k, sizes.featureSize << k, rng.fork(layer))));
+        }
+}
+
+at::Tensor SwinEncoder::embed(const at::Tensor& volume) const
+{
+    TORCH_CHECK(volume.dim() == 5 && volume.size(1) == m_sizes.channels, "volume of shape ", volume.sizes(), " where [B, ", m_sizes.channels, ", D, H, W] is expected");
+    for (std::int64_t i = 2; i < 5; ++i)
+        TORCH_CHECK(volume.size(i) % 32 == 0, "a side of ", volume.size(i), " voxels is no multiple of 32");
+    return m_convEmbedding ? m_convEmbedding->forward(volume) : at::conv3d(volume, m_embedWeight, m_embedBias, /*stride=*/2);
+}
+
+std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, HiddenStates states) const
+{
+    const auto shown = [&](const at::Tensor& map) {
+        if (states == HiddenStates::Raw)
+            return map;
+        return at::layer_norm(map.permute({0, 2, 3, 4, 1}), {map.size(1)}, {}, {}, NormEpsilon).permute({0, 4, 1, 2, 3});
+    };
+    std::array<at::Tensor, 5> out;
+    at::Tensor x = embedded;
+    out[0] = shown(x);
+    for (std::size_t k = 0; k < 4; ++k) {
+        if (!m_before.empty())
+            x = m_before[k]->forward(x.contiguous());
+        x = m_stages[k]->forward(x);
+        out[k + 1] = shown(x);
+    }
+    return out;
+}
+
+Json SwinSizes::architecture() const
+{
+    return {{"kind", "swin"}, {"in_channels", channels}, {"feature_size", featureSize}, {"window", window}, {"depths", depths}, {"heads", heads},
+        {"use_v2", convolutionBeforeStage}, {"merging", name(merging)}, {"patch_embedding", name(embedding)}};
+}
+
+SwinSizes swinSizesOf(const Json& architecture)
+{
+    SwinSizes s;
+    s.channels = architecture.value("in_channels", s.channels);
+    s.featureSize = architecture.value("feature_size", s.featureSize);
+    s.window = architecture.value("window", s.window);
+    s.depths = architecture.value("depths", s.depths);
+    s.heads = architecture.value("heads", s.heads);
+    s.convolutionBeforeStage = architecture.value("use_v2", s.convolutionBeforeStage);
+    s.merging = mergeModeOf(architecture.value("merging", std::string(name(s.merging))));
+    s.embedding = volumeEmbeddingOf(architecture.value("patch_embedding", std::string(name(s.embedding))));
+    return s;
+}
+
+at::Tensor relativePositionIndex(std::int64_t window)
+{
+    const at::Tensor tokens = at::arange(window * window * window, at::kLong);
+    at::Tensor index = at::zeros({tokens.size(0), tokens.size(0)}, at::kLong);
+    for (const std::int64_t step : {window * window, window, std::int64_t{1}}) {
+        const at::Tensor place = tokens.div(step, "floor").remainder(window);
+        index = index * (2 * window - 1) + (place.unsqueeze(1) - place.unsqueeze(0)) + (window - 1);
+    }
+    return index;
+}
+
+at::Tensor joinOctants(const at::Tensor& x, MergeMode mode)
+{
+    // digits d, h, w of each octant
+    constexpr std::array<std::array<int, 8>, 3> Orders{{{0b000, 0b100, 0b010, 0b001, 0b101, 0b010, 0b001, 0b111}, {0b000, 0b100, 0b010, 0b001, 0b110, 0b101, 0b011, 0b111},
+        {0b000, 0b001, 0b010, 0b011, 0b100, 0b101, 0b110, 0b111}}};
+    for (std::int64_t i = 1; i < 4; ++i)
+        TORCH_CHECK(x.size(i) % 2 == 0, "a grid side of ", x.size(i), " tokens cannot be merged in pairs");
+    std::vector<at::Tensor> octants;
+    for (const int octant : Orders[static_cast<std::size_t>(mode)])
+        octants.push_back(x.slice(1, octant >> 2 & 1, {}, 2).slice(2, octant >> 1 & 1, {}, 2).slice(3, octant & 1, {}, 2));
+    return at::cat(octants, -1);
+}
+
+namespace {
+
+template <class E, std::size_t N>
+E wordOf(std::string_view word, const std::array<std::string_view, N>& words, const char* what)
+{
+    for (std::size_t i = 0; i < N; ++i)
+        if (words[i] == word)
+            return static_cast<E>(i);
+    std::string known;
+    for (const std::string_view w : words)
+        known += (known.empty() ? "" : ", ") + std::string(w);
+    throw std::invalid_argument(std::format("{} \"{}\" is none of {}", what, word, known));
+}
+
+constexpr std::array<std::string_view, 3> MergeWords{"legacy", "monai15", "mergingv2"};
+constexpr std::array<std::string_view, 2> EmbeddingWords{"convolution", "conv-block"};
+
+} // namespace
+
+std::string_view name(MergeMode mode) { return MergeWords[static_cast<std::size_t>(mode)]; }
+MergeMode mergeModeOf(std::string_view word) { return wordOf<MergeMode>(word, MergeWords, "patch merging"); }
+std::string_view name(VolumeEmbedding kind) { return EmbeddingWords[static_cast<std::size_t>(kind)]; }
+VolumeEmbedding volumeEmbeddingOf(std::string_view word) { return wordOf<VolumeEmbedding>(word, EmbeddingWords, "patch embedding"); }
+
+} // namespace hilum::learning

@@ -1,0 +1,83 @@
+#include "core/learning/nn/volume_layers.h"
+
+#include "core/learning/nn/init.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/conv3d.h>
+#include <ATen/ops/conv_transpose3d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/instance_norm.h>
+#include <ATen/ops/leaky_relu.h>
+
+#include <cmath>
+
+namespace hilum::learning {
+
+namespace {
+
+constexpr double Slope = 0.01;
+
+at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
+{
+    at::Tensor values = at::empty(shape, at::kFloat);
+    const double bound = 1 / std::sqrt(static_cast<double>(fanIn));
+    fillUniform_(values, -bound, bound, rng);
+    return values;
+}
+
+} // namespace
+
+Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, Bias bias, const Rng& rng)
+    : m_stride(stride), m_padding((kernel - 1) / 2)
+{
+    const auto conv = register_module("conv", std::make_shared<torch::nn::Module>());
+    const std::int64_t fanIn = in * kernel * kernel * kernel;
+    m_weight = conv->register_parameter("weight", uniform({out, in, kernel, kernel, kernel}, fanIn, rng.fork("weight")));
+    if (bias == Bias::Learned)
+        m_bias = conv->register_parameter("bias", uniform({out}, fanIn, rng.fork("bias")));
+}
+
+at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(x, m_weight, m_bias, m_stride, m_padding); }
+
+at::Tensor instanceNorm(const at::Tensor& x)
+{
+    return at::instance_norm(x, {}, {}, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/true);
+}
+
+ResidualBlock3d::ResidualBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
+{
+    const auto convolution = [&](const char* name, std::int64_t from, std::int64_t kernel) {
+        return register_module(name, std::make_shared<Convolution3d>(from, out, kernel, 1, Convolution3d::Bias::None, rng.fork(name)));
+    };
+    m_conv1 = convolution("conv1", in, 3);
+    m_conv2 = convolution("conv2", out, 3);
+    if (in != out)
+        m_conv3 = convolution("conv3", in, 1);
+}
+
+at::Tensor ResidualBlock3d::forward(const at::Tensor& x) const
+{
+    const at::Tensor inner = at::leaky_relu(instanceNorm(m_conv1->forward(x)), Slope);
+    const at::Tensor shortcut = m_conv3 ? instanceNorm(m_conv3->forward(x)) : x;
+    return at::leaky_relu(instanceNorm(m_conv2->forward(inner)) + shortcut, Slope);
+}
+
+LayeredBlock3d::LayeredBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
+{
+    m_layer = register_module("layer", std::make_shared<ResidualBlock3d>(in, out, rng));
+}
+
+UpBlock3d::UpBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
+{
+    const auto transposed = registerNested(*this, "transp_conv", "conv", std::make_shared<torch::nn::Module>());
+    m_weight = transposed->register_parameter("weight", uniform({in, out, 2, 2, 2}, out * 8, rng.fork("transp_conv")));
+    m_block = register_module("conv_block", std::make_shared<ResidualBlock3d>(2 * out, out, rng.fork("conv_block")));
+}
+
+at::Tensor UpBlock3d::forward(const at::Tensor& x, const at::Tensor& skip) const
+{
+    const at::Tensor up = at::conv_transpose3d(x, m_weight, {}, /*stride=*/2);
+    return m_block->forward(at::cat({up, skip}, 1));
+}
+
+} // namespace hilum::learning

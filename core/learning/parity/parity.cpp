@@ -1,0 +1,167 @@
+#include "core/learning/parity/parity.h"
+
+#include "core/learning/imports/layouts.h"
+#include "core/learning/model_file.h"
+#include "core/learning/tensor_io.h"
+#include "core/learning/torch_guard.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <chrono>
+#include <format>
+#include <stdexcept>
+
+namespace hilum::learning {
+
+namespace {
+
+const Json& valueOf(const ParityCase& c, const std::string& key)
+{
+    const auto it = c.json.find(key);
+    if (it == c.json.end())
+        throw std::invalid_argument(std::format("case.json has no \"{}\"", key));
+    return *it;
+}
+
+template <class T>
+T typed(const ParityCase& c, const std::string& key, const char* what)
+{
+    try {
+        return valueOf(c, key).get<T>();
+    } catch (const Json::exception&) {
+        throw std::invalid_argument(std::format("\"{}\" of case.json is {}, where {} is expected", key, jsonLine(valueOf(c, key)), what));
+    }
+}
+
+Json compared(const std::string& name, const at::Tensor& got, const at::Tensor& expected, double absolute, double relative)
+{
+    Json line = {{"name", name}, {"shape", expected.sizes().vec()}, {"passed", false}};
+    if (got.sizes() != expected.sizes() && got.numel() == 1 && expected.numel() == 1)
+        return compared(name, got.reshape(expected.sizes()), expected, absolute, relative);
+    if (got.sizes() != expected.sizes()) {
+        line["text"] = std::format("shape {} where {} is expected", Json(got.sizes().vec()).dump(), Json(expected.sizes().vec()).dump());
+        return line;
+    }
+    if (expected.numel() == 0) {
+        line["passed"] = true;
+        return line;
+    }
+    const at::Tensor g = got.to(at::kDouble), e = expected.to(at::kDouble), difference = (g - e).abs(), size = e.abs();
+    const at::Tensor allowed = size * relative + absolute;
+    const at::Tensor within = difference.le(allowed); // NaN compares false
+    line["max_abs"] = difference.max().item<double>();
+    line["max_rel"] = at::where(size.gt(0), difference / size, at::zeros_like(size)).max().item<double>();
+    line["worst"] = at::where(difference.eq(0), at::zeros_like(allowed), difference / allowed).max().item<double>();
+    line["passed"] = within.all().item<bool>();
+    const auto finite = [&](const char* key) { // JSON has no NaN
+        if (const double x = line[key]; !std::isfinite(x))
+            line[key] = nullptr;
+    };
+    for (const char* key : {"max_abs", "max_rel", "worst"})
+        finite(key);
+    if (!line["passed"].get<bool>())
+        line["text"] = std::format("{} of {} values are outside the tolerance", within.logical_not().sum().item<std::int64_t>(), expected.numel());
+    return line;
+}
+
+Result<ParityCase> readCase(const path& folder)
+{
+    ParityCase out;
+    out.folder = folder;
+    HILUM_TRY(const std::string text, readTextFile(folder / "case.json"));
+    auto json = parseJson(text);
+    if (!json)
+        return std::unexpected(withContext(std::move(json).error(), (folder / "case.json").string()));
+    out.json = *std::move(json);
+    if (!out.json.is_object() || !out.json.contains("kind") || !out.json["kind"].is_string())
+        return fail(ErrorCode::BadData, "{}: there is no \"kind\"", (folder / "case.json").string());
+    HILUM_TRY(const TensorFile file, TensorFile::open(folder / "case.safetensors"));
+    out.arrays = readTensors(file);
+    return out;
+}
+
+} // namespace
+
+const at::Tensor& ParityCase::array(const std::string& name) const
+{
+    const auto it = arrays.find(name);
+    if (it == arrays.end())
+        throw std::invalid_argument(std::format("case.safetensors has no array \"{}\"", name));
+    return it->second;
+}
+
+std::int64_t ParityCase::integer(const std::string& key) const { return typed<std::int64_t>(*this, key, "a whole number"); }
+double ParityCase::number(const std::string& key) const { return typed<double>(*this, key, "a number"); }
+std::vector<std::int64_t> ParityCase::integers(const std::string& key) const { return typed<std::vector<std::int64_t>>(*this, key, "a list of whole numbers"); }
+std::string ParityCase::word(const std::string& key) const { return typed<std::string>(*this, key, "a word"); }
+bool ParityCase::flag(const std::string& key) const { return typed<bool>(*this, key, "true or false"); }
+
+void ParityCase::fill(torch::nn::Module& network, std::string_view layout) const
+{
+    const auto row = imports::findLayout(layout);
+    if (!row)
+        throw std::invalid_argument(row.error().sentence());
+    fill(network, **row);
+}
+
+void ParityCase::fill(torch::nn::Module& network, const imports::Layout& layout) const
+{
+    const auto raise = [](const Error& error) { throw std::runtime_error(error.sentence()); };
+    const auto file = imports::CheckpointFile::open(folder / "checkpoint.pth");
+    if (!file)
+        raise(file.error());
+    const auto state = file->stateDict(layout.wrappers);
+    if (!state)
+        raise(state.error());
+    const imports::ImportReport report = imports::fillFrom(network, imports::renamed(layout, *state));
+    if (!report.missing.empty() || !report.mismatched.empty())
+        raise(Error{.code = ErrorCode::Mismatch, .message = std::format("checkpoint.pth lacks {} tensors of the network and {} differ in shape", report.missing.size(), report.mismatched.size()),
+            .details = imports::firstFaults(report)});
+}
+
+Result<const ParityKind*> ParityRegistry::find(std::string_view kind) const
+{
+    std::string known;
+    for (const ParityKind& k : m_kinds) {
+        if (k.kind == kind)
+            return &k;
+        known += (known.empty() ? "" : ", ") + k.kind;
+    }
+    return fail(ErrorCode::Unsupported, "parity kind \"{}\" is not known; this worker runs {}", kind, known);
+}
+
+Result<Json> runParity(const ParityRegistry& registry, const path& folder)
+{
+    HILUM_TRY(const ParityCase c, readCase(folder));
+    const std::string kindName = c.json["kind"];
+    HILUM_TRY(const ParityKind* const kind, registry.find(kindName));
+    TensorMap outputs;
+    const auto start = std::chrono::steady_clock::now();
+    HILUM_TRY_STATUS(torchGuard(folder.string(), [&]() -> Status {
+        const at::NoGradGuard noGradient;
+        outputs = kind->run(c);
+        return {};
+    }));
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const auto tolerance = [&](const char* key) { return c.json.contains(key) && c.json[key].is_number() ? c.json[key].get<double>() : 0.0; };
+    const double absolute = tolerance("tolerance_abs"), relative = tolerance("tolerance_rel");
+    Json lines = Json::array();
+    bool passed = true;
+    for (const auto& [name, expected] : c.arrays) {
+        if (std::ranges::contains(kind->inputs, name))
+            continue;
+        const auto it = outputs.find(name);
+        lines.push_back(it == outputs.end() ? Json{{"name", name}, {"shape", expected.sizes().vec()}, {"passed", false}, {"text", "expected, but nothing computes it"}}
+                                            : compared(name, it->second, expected, absolute, relative));
+        passed = passed && lines.back()["passed"].get<bool>();
+    }
+    if (lines.empty())
+        return fail(ErrorCode::Empty, "{} expects no output: there is nothing to compare", folder.string());
+    return Json{{"schema", "hilum.parity/1"}, {"kind", kindName}, {"source", c.json.value("source", "")}, {"tolerance_abs", absolute}, {"tolerance_rel", relative}, {"passed", passed},
+        {"seconds", seconds}, {"outputs", lines}};
+}
+
+} // namespace hilum::learning

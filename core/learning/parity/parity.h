@@ -1,0 +1,65 @@
+#pragma once
+
+#include "core/learning/method.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hilum::learning {
+
+namespace imports {
+struct Layout;
+}
+
+/// One folder of inputs and expected outputs of published code: case.json, case.safetensors and, for networks, checkpoint.pth.
+struct ParityCase {
+    path folder;
+    Json json;        ///< sizes and options
+    TensorMap arrays; ///< inputs and expected outputs by name
+
+    /// An input. \throws std::invalid_argument naming it when the case lacks it
+    const at::Tensor& array(const std::string& name) const;
+    /// \throws std::invalid_argument when the value is missing or of another type
+    std::int64_t integer(const std::string& key) const;
+    double number(const std::string& key) const;
+    std::vector<std::int64_t> integers(const std::string& key) const;
+    std::string word(const std::string& key) const;
+    bool flag(const std::string& key) const;
+
+    /// Fills a network's weights from checkpoint.pth, read as `layout` (imports/layouts.h) says. Every tensor of the network must be there with
+    /// its shape; what the checkpoint holds besides is left alone. \throws std::runtime_error with the names otherwise
+    void fill(torch::nn::Module& network, std::string_view layout) const;
+    void fill(torch::nn::Module& network, const imports::Layout& layout) const;
+};
+
+/// What runs one kind of case.
+struct ParityKind {
+    std::string kind;                ///< "mae": case.json's "kind"
+    std::vector<std::string> inputs; ///< arrays that are given; every other array of a case must come out of run()
+    /// The computed outputs by name. Runs without gradients. \throws std::exception
+    std::function<TensorMap(const ParityCase&)> run;
+};
+
+class ParityRegistry {
+public:
+    void add(ParityKind kind) { m_kinds.push_back(std::move(kind)); }
+    Result<const ParityKind*> find(std::string_view kind) const; ///< Unsupported lists the known ones
+
+private:
+    std::vector<ParityKind> m_kinds;
+};
+
+/// The kinds whose networks live in this layer: mae, hdxray-mae, swinunetr, r2gen.
+void registerSharedParity(ParityRegistry& registry);
+/// These and those of the methods (generated from HILUM_METHODS, app/worker/builtin_methods.cpp.in).
+void registerBuiltinParity(ParityRegistry& registry);
+
+/// Runs one folder. A value passes when |got - expected| <= tolerance_abs + tolerance_rel |expected| (0 where absent); an output that the case
+/// expects and nothing computes, one of another shape, and NaN fail.
+/// \return {"schema": "hilum.parity/1", "kind", "source", "passed", "seconds", "outputs": [{"name", "shape", "passed", "max_abs", "max_rel", "worst"
+///         (largest difference over its tolerance), "text" where there is more to say}]}
+Result<Json> runParity(const ParityRegistry& registry, const path& folder);
+
+} // namespace hilum::learning

@@ -1,0 +1,48 @@
+#include "plugins/methods/voco/voco_losses.h"
+
+#include <ATen/ops/abs.h>
+#include <ATen/ops/log.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/triu_indices.h>
+
+namespace hilum::learning {
+
+namespace {
+
+constexpr double E = 1e-6, ShortestNorm = 1e-8;
+
+at::Tensor unit(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(ShortestNorm); }
+
+} // namespace
+
+at::Tensor predictedOverlap(const at::Tensor& crops, const at::Tensor& bases)
+{
+    TORCH_CHECK(crops.dim() == 2 && bases.dim() == 2 && crops.size(1) == bases.size(1), "crops ", crops.sizes(), " and bases ", bases.sizes(), " do not fit");
+    return at::relu(at::matmul(unit(crops), unit(bases).t()));
+}
+
+at::Tensor positionLoss(const at::Tensor& labels, const at::Tensor& predicted)
+{
+    TORCH_CHECK(labels.sizes() == predicted.sizes(), "labels ", labels.sizes(), " and prediction ", predicted.sizes(), " differ in shape");
+    return -(labels * at::log(1 - (labels - predicted).abs() + E)).sum() / (labels.sum() + E);
+}
+
+at::Tensor negativeLoss(const at::Tensor& labels, const at::Tensor& predicted, NegativeTerm term)
+{
+    TORCH_CHECK(labels.sizes() == predicted.sizes(), "labels ", labels.sizes(), " and prediction ", predicted.sizes(), " differ in shape");
+    const at::Tensor apart = labels.eq(0).to(predicted.scalar_type());
+    const at::Tensor cost = term == NegativeTerm::Square ? predicted.square() : -at::log(1 - predicted + E);
+    return (apart * cost).sum() / (apart.sum() + E);
+}
+
+at::Tensor baseRegularisation(const at::Tensor& bases)
+{
+    TORCH_CHECK(bases.dim() == 2 && bases.size(0) >= 2, "bases ", bases.sizes(), " make no pair");
+    const at::Tensor unitBases = unit(bases);
+    const at::Tensor similarity = at::relu(at::matmul(unitBases, unitBases.detach().t())).square(); // [k, k]
+    const at::Tensor pairs = at::triu_indices(bases.size(0), bases.size(0), 1, at::TensorOptions(at::kLong).device(bases.device()));
+    return similarity.index({pairs[0], pairs[1]}).mean();
+}
+
+} // namespace hilum::learning

@@ -1,0 +1,300 @@
+#include "core/learning/imports/import_weights.h"
+#include "core/learning/masking.h"
+#include "core/learning/model_file.h"
+#include "core/learning/nn/bert.h"
+#include "core/learning/nn/masked_autoencoder.h"
+#include "core/learning/nn/report_decoder.h"
+#include "core/learning/nn/swin_unetr.h"
+#include "core/learning/nn/vision_transformer.h"
+#include "core/learning/tensor_io.h"
+#include "tests/support/make_checkpoint.h"
+
+#include <torch/torch.h>
+
+#include "tests/support/compare.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::learning;
+using namespace hilum::learning::imports;
+using namespace hilum::tests;
+
+namespace {
+
+MethodRegistry registry()
+{
+    MethodRegistry out;
+    registerBuiltinMethods(out);
+    return out;
+}
+
+/// A zip checkpoint {wrapper: state}; `rename` makes published names of ours.
+void writeCheckpoint(const path& file, const TensorMap& state, const std::string& wrapper, const std::function<std::string(std::string)>& rename = {})
+{
+    PickleText p;
+    p.start().op("}").text("epoch").integer(3).op("s");
+    p.text(wrapper).op("}(");
+    std::vector<std::pair<std::string, std::string>> storages;
+    for (const auto& [name, tensor] : state) {
+        const at::Tensor flat = tensor.detach().contiguous();
+        const std::string key = std::to_string(storages.size());
+        p.text(rename ? rename(name) : name).tensor(flat.scalar_type() == at::kLong ? "LongStorage" : "FloatStorage", key, flat.numel(), 0, flat.sizes().vec(), flat.strides().vec());
+        storages.emplace_back(key, std::string(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes()));
+    }
+    const std::string bytes = zipCheckpoint(p.op("us.").bytes, storages);
+    std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+}
+
+/// Every value different from every initial one, so that a tensor that was not loaded shows.
+TensorMap changed(const torch::nn::Module& module)
+{
+    TensorMap out;
+    for (const auto& [name, tensor] : namedState(module))
+        out[name] = at::isFloatingType(tensor.scalar_type()) ? tensor + 1 : tensor;
+    return out;
+}
+
+MaskedAutoencoderSizes tinyMae()
+{
+    return {.imageSize = 32, .channels = 3, .strides = {8}, .tokeniserWidth = 16, .width = 16, .depth = 2, .heads = 4, .decoderWidth = 12, .decoderDepth = 1, .decoderHeads = 2};
+}
+
+/// What the output file holds, without `prefix`.
+TensorMap written(const path& file)
+{
+    return readTensors(TensorFile::open(file).value());
+}
+
+double worst(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+} // namespace
+
+/// The import cookbook: published names in, our models out, wrong files refused.
+class TestImportWeights : public QObject {
+    Q_OBJECT
+
+    QTemporaryDir m_folder;
+    path at_(const char* name) const { return path(m_folder.path().toStdString()) / name; }
+    Result<Json> import(const char* layout, std::vector<std::string> settings = {}, double coverage = 0.95) const
+    {
+        return importWeights(registry(), {at_("in.pth"), at_("out.safetensors"), layout, coverage, std::move(settings)});
+    }
+private Q_SLOTS:
+    void maeBecomesAModelThatCanBeOpened()
+    {
+        const MaskedAutoencoder network(tinyMae(), Rng(3));
+        const TensorMap state = changed(network);
+        writeCheckpoint(at_("in.pth"), state, "model");
+        HILUM_VERIFY_ERROR(import("mae"), ErrorCode::Options); // width 16 is none of the published ones: heads are needed
+        const auto report = import("mae", {"heads=4", "decoder_heads=2", "normalised_target=true"});
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        QVERIFY(report->at("licence").get<std::string>().find("BY-NC") != std::string::npos);
+        const auto model = openModel(at_("out.safetensors"));
+        HILUM_VERIFY_OK(model);
+        QVERIFY(model->metadata.at("licence").get<std::string>().find("non-commercial") != std::string::npos);
+        QCOMPARE(model->metadata.at("options").at("normalised_target").get<bool>(), true);
+        QCOMPARE(model->metadata.at("options").at("pixel_mean").size(), std::size_t(3));
+        const auto method = loadMethod(registry(), *model);
+        HILUM_VERIFY_OK(method);
+        for (const auto& [name, tensor] : namedState((*method)->trainable()))
+            QVERIFY2(at::equal(tensor, state.at(name)), name.c_str());
+    }
+
+    void encoderAloneLeavesTheDecoderUntrainedAndSaysSo()
+    {
+        const MaskedAutoencoder network(tinyMae(), Rng(3));
+        TensorMap state = changed(network);
+        std::erase_if(state, [](const auto& item) { return item.first.starts_with("decoder_") || item.first == "mask_token"; });
+        writeCheckpoint(at_("in.pth"), state, "model");
+        const auto report = import("mae", {"heads=4"});
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        QVERIFY(report->at("fresh").size() > 20);
+        QCOMPARE(openModel(at_("out.safetensors"))->metadata.at("options").at("decoder_width").get<int>(), 512);
+    }
+
+    void otherChannelsAndGridsAreAdapted()
+    {
+        const MaskedAutoencoder network(tinyMae(), Rng(3));
+        const TensorMap state = changed(network);
+        writeCheckpoint(at_("in.pth"), state, "model");
+        const auto report = import("mae", {"heads=4", "decoder_heads=2", "channels=1", "image_size=64", "pixel_mean=0.5", "pixel_std=0.5"}, 0.9);
+        HILUM_VERIFY_OK(report);
+        const TensorMap out = written(at_("out.safetensors"));
+        // a grey image answers as the same image in three channels did
+        QVERIFY(worst(out.at("patch_embed.proj.weight"), state.at("patch_embed.proj.weight").sum(1, true)) < 1e-5);
+        QCOMPARE(out.at("pos_embed").size(1), std::int64_t(65));
+        QVERIFY(at::equal(out.at("pos_embed").slice(1, 0, 1), state.at("pos_embed").slice(1, 0, 1)));
+        // decoder_pred predicts three channels: it cannot be kept, and is told
+        QVERIFY(jsonLine(report->at("mismatched")).find("decoder_pred") != std::string::npos);
+    }
+
+    void hdxrayMaeFaithfulAndShortcut()
+    {
+        MaskedAutoencoderSizes sizes = tinyMae();
+        sizes.channels = 1;
+        sizes.imageSize = 64;
+        sizes.strides = {2, 2, 1};
+        const MaskedAutoencoder network(sizes, Rng(3));
+        TensorMap state = changed(network);
+        state["decoder_image.weight"] = at::zeros({1, 196});
+        state["head.mlp.0.weight"] = at::zeros({4, 4});
+        writeCheckpoint(at_("in.pth"), state, "student", [](std::string name) { return "module.backbone." + name; });
+        const auto faithful = import("hdxray-mae", {"heads=4", "decoder_heads=2"});
+        HILUM_VERIFY_OK(faithful);
+        QCOMPARE(faithful->at("coverage").get<double>(), 1.0);
+        QCOMPARE(faithful->at("dropped").size(), std::size_t(2));
+        const auto shortcut = import("hdxray-mae-conv1", {"heads=4"});
+        HILUM_VERIFY_OK(shortcut);
+        QCOMPARE(shortcut->at("coverage").get<double>(), 1.0);
+        const TensorMap out = written(at_("out.safetensors"));
+        QVERIFY(at::equal(out.at("patch_embed.proj.weight"), state.at("patch_embed.conv1.weight")));
+        QVERIFY(at::equal(out.at("patch_embed.proj.bias"), state.at("patch_embed.proj.bias"))); // as the published loader does
+        QCOMPARE(out.at("pos_embed").size(1), std::int64_t(197)); // 16 x 16 places to 14 x 14
+    }
+
+    void swinLayoutsKeepTheirMergingOrder_data()
+    {
+        QTest::addColumn<QString>("layout");
+        QTest::addColumn<int>("tensors");
+        QTest::newRow("voco-ssl-head") << "voco-ssl-head" << 145;
+        QTest::newRow("vocomni") << "vocomni" << 167;
+        QTest::newRow("dae") << "dae" << 163;
+        QTest::newRow("ssl-pretrained-weights") << "ssl-pretrained-weights" << 157;
+        QTest::newRow("model-swinvit") << "model-swinvit" << 126;
+    }
+    void swinLayoutsKeepTheirMergingOrder()
+    {
+        QFETCH(QString, layout);
+        QFETCH(int, tensors);
+        const std::string id = layout.toStdString();
+        SwinSizes sizes{.featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = id.starts_with("voco"), .merging = MergeMode::Legacy};
+        if (id == "dae")
+            sizes.embedding = VolumeEmbedding::ConvBlock;
+        const SwinUnetr network(sizes, 2, Rng(1));
+        TensorMap state = changed(network);
+        const auto keep = [&](const std::string& name) {
+            if (id == "voco-ssl-head")
+                return name.starts_with("swinViT.") || name.starts_with("encoder");
+            if (id == "model-swinvit")
+                return name.starts_with("swinViT.");
+            return id != "ssl-pretrained-weights" || !name.starts_with("out.");
+        };
+        std::erase_if(state, [&](const auto& item) { return !keep(item.first); });
+        QCOMPARE(state.size(), std::size_t(tensors));
+        const auto replaced = [](std::string name, std::string_view from, std::string_view to) {
+            if (const auto at = name.find(from); at != std::string::npos)
+                name.replace(at, from.size(), to);
+            return name;
+        };
+        const auto published = [&](std::string name) {
+            if (id.starts_with("voco"))
+                return "module." + replaced(name, "swinViT", "swin_vit");
+            if (id == "model-swinvit")
+                return "module." + replaced(replaced(name, "swinViT.", ""), "linear", "fc");
+            const bool swin = name.starts_with("swinViT.");
+            name = replaced(name, "swinViT.", "encoder.");
+            if (swin && id == "dae")
+                name = replaced(name, ".mlp.linear", ".mlp.fc");
+            return swin ? replaced(replaced(name, ".0.blocks.", ".0.0.blocks."), ".0.downsample.", ".0.0.downsample.") : name;
+        };
+        writeCheckpoint(at_("in.pth"), state, id.starts_with("voco") || id == "model-swinvit" ? "state_dict" : "model", published);
+        const auto report = import(id.c_str());
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("loaded").get<int>(), tensors);
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        QVERIFY(report->at("unexpected").empty());
+        QCOMPARE(report->at("merging").get<std::string>(), std::string("legacy"));
+        const TensorMap out = written(at_("out.safetensors"));
+        for (const auto& [name, tensor] : state)
+            QVERIFY2(at::equal(out.at(name), tensor), name.c_str());
+        const auto file = TensorFile::open(at_("out.safetensors"));
+        const Json metadata = file->metadataJson("hilum").value();
+        QCOMPARE(metadata.at("merging").get<std::string>(), std::string("legacy"));
+        QCOMPARE(metadata.at("encoder").at("architecture").at("merging").get<std::string>(), std::string("legacy"));
+        HILUM_VERIFY_ERROR(openModel(at_("out.safetensors")), ErrorCode::Mismatch); // a network alone
+    }
+
+    void swinWithoutAKnownOrderNeedsOne()
+    {
+        const SwinUnetr network({.featureSize = 3, .heads = {3, 3, 3, 3}}, 2, Rng(1));
+        TensorMap state = changed(network);
+        writeCheckpoint(at_("in.pth"), state, "net");
+        const auto without = importWeights(registry(), {at_("in.pth"), at_("none.safetensors"), "swinunetr", 0.95, {}});
+        HILUM_VERIFY_ERROR(without, ErrorCode::Options);
+        QVERIFY(!std::filesystem::exists(at_("none.safetensors")));
+        HILUM_VERIFY_OK(import("swinunetr", {"merging=monai15"}));
+        // a table of relative positions that is not ours is a mismatch, not a weight
+        state["swinViT.layers1.0.blocks.0.attn.relative_position_index"] = state["swinViT.layers1.0.blocks.0.attn.relative_position_index"] + 1;
+        writeCheckpoint(at_("in.pth"), state, "net");
+        QCOMPARE(import("swinunetr", {"merging=monai15"})->at("mismatched").size(), std::size_t(1));
+    }
+
+    void textAndImageEncodersOfMgcaAndBert()
+    {
+        const Bert bert({.vocabulary = 40, .positions = 16, .width = 12, .depth = 2, .heads = 3, .hidden = 20}, Rng(1));
+        const TensorMap state = changed(bert);
+        writeCheckpoint(at_("in.pth"), state, "state_dict", [](std::string name) { return "bert." + name; });
+        HILUM_VERIFY_OK(import("hf-bert", {"heads=3"}));
+        for (const auto& [name, tensor] : state)
+            QVERIFY2(at::equal(written(at_("out.safetensors")).at(name), tensor), name.c_str());
+        writeCheckpoint(at_("in.pth"), state, "state_dict", [](std::string name) { return "text_encoder_q.model." + name; });
+        HILUM_VERIFY_OK(import("mgca-text", {"heads=3"}));
+        const VisionTransformer vit({.imageSize = 32, .patch = 8, .channels = 3, .width = 192, .depth = 1}, Rng(1));
+        writeCheckpoint(at_("in.pth"), changed(vit), "state_dict", [](std::string name) { return "img_encoder_q.model." + name; });
+        const auto image = import("mgca-image");
+        HILUM_VERIFY_OK(image);
+        QCOMPARE(image->at("architecture").at("heads").get<int>(), 3);
+    }
+
+    void reportDecoderOfR2gen()
+    {
+        const ReportDecoder network({.width = 16, .hidden = 24, .features = 10, .layers = 2, .heads = 4, .slots = 3, .memoryHeads = 2, .vocabulary = 11}, Rng(5));
+        TensorMap state = changed(network);
+        state["visual"] = at::zeros({2});
+        writeCheckpoint(at_("in.pth"), state, "state_dict", [](std::string name) { return name == "visual" ? "visual_extractor.model.0.weight" : "encoder_decoder." + name; });
+        const auto report = import("r2gen", {"heads=4", "memory_heads=2"});
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("dropped").size(), std::size_t(1));
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+    }
+
+    void wrongFilesAreRefusedAndNothingIsWritten()
+    {
+        const path out = at_("never.safetensors");
+        const auto refused = [&](const char* layout, std::vector<std::string> settings) {
+            auto result = importWeights(registry(), {at_("in.pth"), out, layout, 0.95, std::move(settings)});
+            return result ? Error{.message = "accepted"} : result.error();
+        };
+        const MaskedAutoencoder network(tinyMae(), Rng(3));
+        TensorMap state = changed(network);
+        writeCheckpoint(at_("in.pth"), state, "model");
+        QCOMPARE(refused("voco-ssl-head", {}).code, ErrorCode::Mismatch);
+        const Error unknown = refused("resnet", {});
+        QCOMPARE(unknown.code, ErrorCode::NotFound);
+        QVERIFY(unknown.message.find("hf-bert") != std::string::npos);
+        QCOMPARE(refused("mae", {"heads=4", "decoder_heads=2", "nonsense=1"}).code, ErrorCode::Options);
+        // a fifth of the tensors under other names
+        TensorMap partly;
+        int i = 0;
+        for (const auto& [name, tensor] : state)
+            partly[name.starts_with("blocks.") && ++i % 3 == 0 ? "other." + name : name] = tensor;
+        writeCheckpoint(at_("in.pth"), partly, "model");
+        const Error error = refused("mae", {"heads=4", "decoder_heads=2"});
+        QCOMPARE(error.code, ErrorCode::Mismatch);
+        QCOMPARE(error.reason, std::string("coverage"));
+        for (const char* word : {"95 %", "missing blocks.", "unexpected other.blocks."})
+            QVERIFY2(error.sentence().find(word) != std::string::npos, error.sentence().c_str());
+        QVERIFY(!std::filesystem::exists(out));
+        HILUM_VERIFY_OK(import("mae", {"heads=4", "decoder_heads=2"}, 0.5));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestImportWeights)
+#include "tst_import_weights.moc"

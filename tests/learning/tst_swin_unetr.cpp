@@ -1,0 +1,136 @@
+#include "core/learning/model_file.h"
+#include "core/learning/nn/swin_unetr.h"
+
+#include <torch/torch.h>
+
+#include <QTest>
+
+#include <stdexcept>
+
+using namespace hilum;
+using namespace hilum::learning;
+
+namespace {
+
+SwinSizes tiny(MergeMode merging, bool v2)
+{
+    return {.channels = 1, .featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = v2, .merging = merging};
+}
+
+double worst(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+} // namespace
+
+/// Property 16: SwinUNETR as its published weights need it.
+class TestSwinUnetr : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void tensorCountsOfThePublishedNetworks_data()
+    {
+        QTest::addColumn<bool>("v2");
+        QTest::addColumn<bool>("decoder");
+        QTest::addColumn<int>("tensors");
+        QTest::addColumn<double>("millions");
+        QTest::newRow("encoder, v2") << true << false << 145 << 53.16;
+        QTest::newRow("v1") << false << true << 159 << 62.19;
+        QTest::newRow("v2") << true << true << 167 << 72.76;
+    }
+    void tensorCountsOfThePublishedNetworks()
+    {
+        QFETCH(bool, v2);
+        QFETCH(bool, decoder);
+        QFETCH(int, tensors);
+        QFETCH(double, millions);
+        // parameters are a polynomial of second degree in the feature size: three small networks tell that of 48
+        const auto parameters = [&](std::int64_t featureSize) {
+            const SwinSizes sizes{.featureSize = featureSize, .convolutionBeforeStage = v2};
+            std::unique_ptr<torch::nn::Module> network;
+            if (decoder)
+                network = std::make_unique<SwinUnetr>(sizes, v2 ? 21 : 14, Rng(0));
+            else
+                network = std::make_unique<SwinUnetrEncoder>(sizes, Rng(0));
+            std::int64_t count = 0;
+            for (const at::Tensor& p : network->parameters())
+                count += p.numel();
+            return std::pair{count, namedState(*network).size()};
+        };
+        const auto [at3, names] = parameters(3);
+        const std::int64_t at6 = parameters(6).first, at9 = parameters(9).first, step = (48 - 3) / 3;
+        const std::int64_t at48 = at3 + step * (at6 - at3) + step * (step - 1) / 2 * (at9 - 2 * at6 + at3); // Newton's differences
+        QCOMPARE(names, std::size_t(tensors));
+        QCOMPARE(std::round(static_cast<double>(at48) / 1e4) / 100, millions);
+    }
+
+    void relativePositionsHaveTheirGoldenValues()
+    {
+        const at::Tensor index = relativePositionIndex(7);
+        QCOMPARE(index.sizes().vec(), (std::vector<std::int64_t>{343, 343}));
+        QCOMPARE(index[0][0].item<std::int64_t>(), std::int64_t(1098));
+        QCOMPARE(index[0][342].item<std::int64_t>(), std::int64_t(0));
+        QCOMPARE(index[342][0].item<std::int64_t>(), std::int64_t(2196));
+    }
+
+    void octantsAreJoinedInThreeOrders()
+    {
+        at::Tensor x = at::empty({1, 2, 2, 2, 1}); // the octant's digits d, h, w as its value
+        for (int o = 0; o < 8; ++o)
+            x[0][o >> 2 & 1][o >> 1 & 1][o & 1][0] = 100 * (o >> 2 & 1) + 10 * (o >> 1 & 1) + (o & 1);
+        const auto order = [&](MergeMode mode) { return joinOctants(x, mode).flatten(); };
+        QVERIFY(at::equal(order(MergeMode::Legacy), at::tensor({0.f, 100.f, 10.f, 1.f, 101.f, 10.f, 1.f, 111.f})));
+        QVERIFY(at::equal(order(MergeMode::Monai15), at::tensor({0.f, 100.f, 10.f, 1.f, 110.f, 101.f, 11.f, 111.f})));
+        QVERIFY(at::equal(order(MergeMode::V2), at::tensor({0.f, 1.f, 10.f, 11.f, 100.f, 101.f, 110.f, 111.f})));
+        for (const MergeMode mode : {MergeMode::Legacy, MergeMode::Monai15, MergeMode::V2})
+            QCOMPARE(mergeModeOf(name(mode)), mode);
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, mergeModeOf("merging"));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, joinOctants(at::zeros({1, 3, 2, 2, 1}), MergeMode::V2));
+    }
+
+    void theSameWeightsInAnotherOrderGiveOtherFeatures()
+    {
+        torch::manual_seed(3);
+        const torch::NoGradGuard none;
+        const at::Tensor volume = at::randn({1, 1, 64, 32, 32});
+        std::vector<at::Tensor> outputs;
+        for (const MergeMode mode : {MergeMode::Legacy, MergeMode::Monai15, MergeMode::V2}) {
+            const SwinUnetr network(tiny(mode, false), 2, Rng(7));
+            QCOMPARE(network.forward(volume).hidden[4].sizes().vec(), (std::vector<std::int64_t>{1, 48, 2, 1, 1}));
+            outputs.push_back(network.logits(volume));
+        }
+        QVERIFY(worst(outputs[0], outputs[1]) > 1e-3 && worst(outputs[0], outputs[2]) > 1e-3 && worst(outputs[1], outputs[2]) > 1e-3);
+    }
+
+    void hiddenStatesAreNormalisedOnRequest()
+    {
+        torch::manual_seed(4);
+        const torch::NoGradGuard none;
+        const SwinUnetrEncoder network(tiny(MergeMode::Monai15, true), Rng(1));
+        const at::Tensor volume = at::randn({2, 1, 32, 64, 32});
+        const auto normalised = network.forward(volume), raw = network.forward(volume, HiddenStates::Raw);
+        QVERIFY(normalised.hidden[2].mean(1).abs().max().item<double>() < 1e-5);
+        QVERIFY(raw.hidden[2].mean(1).abs().max().item<double>() > 1e-3);
+        // only what is handed out is normalised, not what the next stage gets
+        const at::Tensor again = at::layer_norm(raw.hidden[3].permute({0, 2, 3, 4, 1}), {raw.hidden[3].size(1)}).permute({0, 4, 1, 2, 3});
+        QVERIFY(worst(normalised.hidden[3], again) < 1e-5);
+        QCOMPARE(network.pooled(volume).sizes().vec(), (std::vector<std::int64_t>{2, 72}));
+        // cases of a batch do not touch each other
+        QVERIFY(worst(network.pooled(volume.slice(0, 1, 2)), network.pooled(volume).slice(0, 1, 2)) < 1e-4); // other sums in the products
+    }
+
+    void gradientsReachEveryParameterAndWrongSizesAreRefused()
+    {
+        torch::manual_seed(5);
+        SwinSizes sizes = tiny(MergeMode::Legacy, true);
+        sizes.embedding = VolumeEmbedding::ConvBlock;
+        const SwinUnetr network(sizes, 2, Rng(2));
+        network.logits(at::randn({1, 1, 64, 64, 32})).square().mean().backward();
+        for (const auto& p : network.named_parameters())
+            QVERIFY2(p.value().grad().defined() && p.value().grad().isfinite().all().item<bool>(), p.key().c_str());
+        QVERIFY_THROWS_EXCEPTION(c10::Error, network.logits(at::randn({1, 1, 64, 48, 32})));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, network.logits(at::randn({1, 2, 64, 64, 32})));
+        const SwinSizes same = swinSizesOf(sizes.architecture());
+        QCOMPARE(jsonLine(same.architecture()), jsonLine(sizes.architecture()));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestSwinUnetr)
+#include "tst_swin_unetr.moc"
