@@ -9,6 +9,7 @@
 #include "core/imaging/read.h"
 #include "core/services/result_pictures.h"
 #include "core/services/worker_program.h"
+#include "core/view/lab_arrays.h"
 
 #include <cmath>
 
@@ -135,21 +136,6 @@ Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& in
     return mask;
 }
 
-std::string arraysDigest(const TensorFile& file)
-{
-    Sha256 sha;
-    for (const auto& [name, view] : file.tensors()) { // a map: sorted by name
-        sha.update(name);
-        sha.update(hilum::name(view.type));
-        std::string shape;
-        for (const std::int64_t n : view.shape)
-            shape += (shape.empty() ? "" : " x ") + std::to_string(n);
-        sha.update(shape.empty() ? "a single number" : shape);
-        sha.update(view.bytes);
-    }
-    return sha.finishHex();
-}
-
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out)
 {
     std::vector<std::string> arguments{"infer", kind, "--request", request.string(), "--out", out.string()};
@@ -223,7 +209,7 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
     provenance.seed = fields.value("seed", std::uint64_t{0});
     provenance.device = {{"name", answer.value("device", Json())}, {"dtype", answer.value("dtype", model.value("dtype", Json()))}};
     Json result = {{"schema", protocol::ResultSchema}, {"kind", provenance.kind}, {"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")},
-                   {"request", "request.safetensors"}, {"request_fields", fields}, {"arrays_sha256", arraysDigest(tensors)}, {"model", modelRecord(inference, model, out)},
+                   {"request", "request.safetensors"}, {"request_fields", fields}, {"arrays_sha256", view::arraysDigest(tensors)}, {"model", modelRecord(inference, model, out)},
                    {"numbers", numbers}, {"seconds", answer.value("seconds", Json())},
                    {"grid", {{"width", inference.input.width}, {"height", inference.input.height}, {"scale_to_image", inference.input.scale}, {"offset_in_image", inference.input.offset},
                              {"tokens", inference.grid}}},

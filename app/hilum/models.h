@@ -42,9 +42,6 @@ Result<Inference> openForInference(const ModelArguments& model, const path& imag
 /// grid (a token is hidden when at least half of it is non-zero).
 Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference);
 
-/// SHA-256 over the arrays of a file: names, types, shapes, bytes in the order of names. The same as in the Lab's figures.
-std::string arraysDigest(const TensorFile& file);
-
 /// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
 

@@ -79,8 +79,9 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
         const auto s = runner.job(id);
         if (!s || !limit.due())
             return;
-        const std::string text = std::format("{} step {} of {}, loss {:.4f}, {:.1f} images/s, {} left", s->phase, s->step, s->steps, s->loss, s->imagesPerSecond,
-                                             s->secondsLeft < 0 ? "unknown" : duration(s->secondsLeft));
+        std::string text = std::format("{} step {} of {}", s->phase, s->step, s->steps);
+        if (s->loss != 0) // nothing is known before the first step
+            text += std::format(", loss {:.4f}, {:.1f} images/s, {}", s->loss, s->imagesPerSecond, s->secondsLeft < 0 ? "time left unknown" : duration(s->secondsLeft) + " left");
         std::fputs((terminal ? "\r\x1b[K" + text : text + "\n").c_str(), stderr);
     };
     QObject::connect(&runner, &services::JobRunner::jobChanged, &loop, [&] {

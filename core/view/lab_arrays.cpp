@@ -68,6 +68,8 @@ Result<std::vector<std::uint8_t>> tokens(const TensorFile& file, const std::stri
     return out;
 }
 
+} // namespace
+
 std::string arraysDigest(const TensorFile& file)
 {
     Sha256 sha;
@@ -79,8 +81,6 @@ std::string arraysDigest(const TensorFile& file)
     }
     return sha.finishHex();
 }
-
-} // namespace
 
 Result<Reconstruction> readReconstruction(const path& where)
 {

@@ -3,6 +3,7 @@
 #include "core/base/jsonl.h"
 #include "core/base/paths.h"
 #include "core/base/result.h"
+#include "core/base/tensor_file.h"
 
 #include <array>
 #include <cstdint>
@@ -33,6 +34,9 @@ struct Reconstruction {
 
 /// Reads the arrays of the serving protocol's `reconstruct` answer. NotFound and Mismatch name the array and its shape.
 Result<Reconstruction> readReconstruction(const path& file);
+
+/// SHA-256 over the arrays of a file: names, types, shapes, bytes in the order of names. What figures record and `hilum reproduce` compares.
+std::string arraysDigest(const TensorFile& file);
 
 /// An attention map on the token grid.
 struct AttentionMap {

@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/tensor_file.h"
 #include "core/services/worker_program.h"
+#include "core/view/lab_arrays.h"
 
 namespace hilum::commands {
 
@@ -39,7 +40,7 @@ Status reproduce(const path& record, const std::string& givenModel)
     if (!expectedWeights.empty() && used.is_string() && used.get<std::string>() != expectedWeights)
         return fail(ErrorCode::Mismatch, "the weights have the digest {}, the record was made with {}", used.get<std::string>().substr(0, 16), expectedWeights.substr(0, 16));
     HILUM_TRY(const TensorFile made, TensorFile::open(scratch.where() / "tensors.safetensors"));
-    const std::string expected = json.value("arrays_sha256", ""), got = app::arraysDigest(made);
+    const std::string expected = json.value("arrays_sha256", ""), got = view::arraysDigest(made);
     if (got != expected)
         return fail(ErrorCode::CheckFailed, "made again, the arrays of {} have the digest {}, the record says {}", record.string(), got.substr(0, 16), expected.substr(0, 16));
     print("the same arrays: " + got);
