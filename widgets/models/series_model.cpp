@@ -322,7 +322,7 @@ QVariant SeriesModel::data(const QModelIndex& index, int role) const
         return series && node->row.missing;
     case Qt::ForegroundRole:
         if (series && node->row.missing)
-            return theme::colour(theme::Role::DisabledText);
+            return theme::colour(theme::Role::Placeholder);
         if (series && index.column() == Notes && !node->row.notices.empty())
             return theme::colour(theme::Role::Warning);
         return index.column() == Name ? QVariant() : theme::colour(theme::Role::SecondaryText);

@@ -5,6 +5,9 @@
 #include <QPalette>
 #include <QStyleFactory>
 
+#include <algorithm>
+#include <cmath>
+
 namespace hilum::widgets::theme {
 
 namespace {
@@ -36,8 +39,8 @@ QToolButton:hover { background: {Hover}; }
 QToolButton:pressed, QToolButton:checked { background: {Selection}; }
 QToolButton:focus { border-color: {Accent}; }
 QToolButton::menu-indicator { image: none; }
-QLineEdit, QTextEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox { background: {Canvas2}; border: 1px solid {Line}; border-radius: 4px; padding: 3px 6px;
-    selection-background-color: {Accent}; selection-color: white; }
+QLineEdit, QTextEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox { background: {Field}; border: 1px solid {Line}; border-radius: 4px; padding: 3px 6px;
+    selection-background-color: {TextSelection}; selection-color: white; }
 QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: {Accent}; }
 QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled { color: {DisabledText}; background: {Panel}; }
 QLineEdit[invalid="true"], QSpinBox[invalid="true"], QDoubleSpinBox[invalid="true"], QComboBox[invalid="true"] { border-color: {Bad}; }
@@ -47,7 +50,7 @@ QSpinBox::down-button, QDoubleSpinBox::down-button { border: none; width: 16px; 
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow { image: url(:/icons/arrow-up.svg); width: 10px; height: 10px; }
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url(:/icons/arrow-down.svg); width: 10px; height: 10px; }
 QCheckBox, QRadioButton { spacing: 7px; background: transparent; }
-QCheckBox::indicator, QRadioButton::indicator { width: 15px; height: 15px; border: 1px solid {DisabledText}; border-radius: 3px; background: {Canvas2}; }
+QCheckBox::indicator, QRadioButton::indicator { width: 15px; height: 15px; border: 1px solid {DisabledText}; border-radius: 3px; background: {Field}; }
 QRadioButton::indicator { border-radius: 8px; }
 QCheckBox::indicator:checked { image: url(:/icons/check.svg); background: {Selection}; border-color: {Accent}; }
 QRadioButton::indicator:checked { border: 5px solid {Accent}; background: white; width: 7px; height: 7px; }
@@ -92,6 +95,7 @@ QSplitter::handle:vertical { height: 1px; }
 QStatusBar { background: {Window}; border-top: 1px solid {Line}; color: {SecondaryText}; }
 QStatusBar::item { border: none; }
 QDialog { background: {Panel}; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QScrollArea, QScrollArea > QWidget > QWidget { background: transparent; border: none; }
 QLabel { background: transparent; }
 QLabel[role="heading"] { font-size: 15px; font-weight: 600; }
@@ -123,7 +127,7 @@ QString filled(const char* sheet)
 {
     QString text = QString::fromLatin1(sheet);
     const std::pair<const char*, QString> words[] = {
-        {"{Canvas2}", QStringLiteral("#1a1a1a")}, {"{Panel2}", QStringLiteral("#272727")}, {"{Handle}", QStringLiteral("#4a4a4a")},
+        {"{Field}", css(Role::Field)}, {"{TextSelection}", css(Role::TextSelection)}, {"{Panel2}", QStringLiteral("#272727")}, {"{Handle}", QStringLiteral("#4a4a4a")},
         {"{Window}", css(Role::Window)}, {"{Panel}", css(Role::Panel)}, {"{Raised}", css(Role::Raised)}, {"{Hover}", css(Role::Hover)},
         {"{Line}", css(Role::Line)}, {"{Text}", css(Role::Text)}, {"{SecondaryText}", css(Role::SecondaryText)},
         {"{DisabledText}", css(Role::DisabledText)}, {"{Selection}", css(Role::Selection)}, {"{Accent}", css(Role::Accent)},
@@ -142,22 +146,35 @@ QColor colour(Role role)
     case Role::Window: return QColor(0x1f, 0x1f, 0x1f);
     case Role::Panel: return QColor(0x24, 0x24, 0x24);
     case Role::Raised: return QColor(0x30, 0x30, 0x30);
+    case Role::Field: return QColor(0x1a, 0x1a, 0x1a);
     case Role::Hover: return QColor(0x3a, 0x3a, 0x3a);
     case Role::Line: return QColor(0x3d, 0x3d, 0x3d);
     case Role::Text: return QColor(0xe4, 0xe4, 0xe4);
-    case Role::SecondaryText: return QColor(0xa6, 0xa6, 0xa6);
+    case Role::SecondaryText: return QColor(0xb6, 0xb6, 0xb6);
+    case Role::Placeholder: return QColor(0x94, 0x94, 0x94);
     case Role::DisabledText: return QColor(0x70, 0x70, 0x70);
     case Role::Selection: return QColor(0x3c, 0x47, 0x52);
+    case Role::TextSelection: return QColor(0x3f, 0x6a, 0x8f);
     case Role::Accent: return QColor(0x6b, 0x93, 0xb5);
     case Role::Good: return QColor(0x7f, 0xb0, 0x7f);
     case Role::Warning: return QColor(0xd8, 0xaa, 0x50);
-    case Role::Bad: return QColor(0xdc, 0x6b, 0x63);
+    case Role::Bad: return QColor(0xe8, 0x83, 0x7c);
     case Role::Axial: return QColor(0xf3, 0x4a, 0x33);
     case Role::Sagittal: return QColor(0xed, 0xd5, 0x4c);
     case Role::Coronal: return QColor(0x6e, 0xb0, 0x4b);
     case Role::Crosshair: return QColor(0x9f, 0xc8, 0xe0);
     }
     return {};
+}
+
+double contrast(const QColor& a, const QColor& b)
+{
+    const auto luminance = [](const QColor& c) {
+        const auto linear = [](double v) { return v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4); };
+        return 0.2126 * linear(c.redF()) + 0.7152 * linear(c.greenF()) + 0.0722 * linear(c.blueF());
+    };
+    const double first = luminance(a), second = luminance(b);
+    return (std::max(first, second) + 0.05) / (std::min(first, second) + 0.05);
 }
 
 QString css(Role role)
@@ -205,7 +222,7 @@ void apply(QApplication& application)
     palette.setColor(QPalette::ToolTipBase, colour(Role::Raised));
     palette.setColor(QPalette::ToolTipText, colour(Role::Text));
     palette.setColor(QPalette::Text, colour(Role::Text));
-    palette.setColor(QPalette::PlaceholderText, colour(Role::DisabledText));
+    palette.setColor(QPalette::PlaceholderText, colour(Role::Placeholder));
     palette.setColor(QPalette::Button, colour(Role::Raised));
     palette.setColor(QPalette::ButtonText, colour(Role::Text));
     palette.setColor(QPalette::BrightText, Qt::white);

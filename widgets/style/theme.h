@@ -13,13 +13,16 @@ enum class Role {
     Canvas,       ///< behind images: black
     Window,       ///< the window's ground
     Panel,        ///< panels, lists
-    Raised,       ///< buttons, headers, fields in rest
+    Raised,       ///< buttons, headers
+    Field,        ///< where text is typed
     Hover,
     Line,         ///< borders between areas
     Text,
     SecondaryText,
+    Placeholder,  ///< hints in empty fields, rows of what is not there
     DisabledText,
     Selection,    ///< chosen rows
+    TextSelection, ///< chosen letters in a field
     Accent,       ///< focus ring, checked tools, progress
     Good,
     Warning,
@@ -31,6 +34,8 @@ enum class Role {
 };
 
 QColor colour(Role role);
+/// Contrast of two colours, 1 to 21 (WCAG 2.2, relative luminance). Text wants 4.5, the outline of a control 3.
+double contrast(const QColor& a, const QColor& b);
 QString css(Role role); ///< "#rrggbb"
 
 /// Distances in device-independent pixels.
