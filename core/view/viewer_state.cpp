@@ -45,6 +45,7 @@ void ViewerState::reset(const std::string& space, const Vec3& centreLps, const T
     active.set(0);
     overlaysHidden.set(false);
     layers.set({});
+    measurements.set({});
     transfer.set(first);
     userWindow.reset();
     for (Property<Pose>& pose : poses)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/view/layers.h"
+#include "core/view/measurement.h"
 #include "core/view/property.h"
 #include "core/view/viewport.h"
 #include "core/view/window_level.h"
@@ -57,11 +58,12 @@ public:
     Property<bool> overlaysHidden{changes, false};    ///< while Space is held
     Property<Transfer> transfer{changes};
     Property<LayerList> layers{changes};
+    Property<MeasurementList> measurements{changes};
     std::array<Property<Pose>, Views> poses{Property<Pose>{changes}, Property<Pose>{changes}, Property<Pose>{changes}, Property<Pose>{changes}};
 
     std::optional<WindowLevel> userWindow; ///< last one set by hand: preset 9
 
-    /// For a new image: centre crosshair, no zoom, no turns; layout stays.
+    /// For a new image: centre crosshair, no zoom, no turns, nothing measured; layout stays.
     void reset(const std::string& space, const Vec3& centreLps, const Transfer& first);
     /// View that has the whole area, or -1: the maximised one, the active one in Layout::Single.
     int soleView() const;

@@ -1,0 +1,109 @@
+#include "core/view/measurement.h"
+
+#include "core/base/numbers.h"
+
+#include <algorithm>
+#include <cmath>
+#include <format>
+#include <numbers>
+#include <stdexcept>
+
+namespace hilum::view {
+
+namespace {
+
+std::string_view meaningWords(LengthMeaning meaning)
+{
+    return meaning == LengthMeaning::Patient ? "in the patient" : name(meaning);
+}
+
+} // namespace
+
+std::string_view name(MeasureKind kind) { return kind == MeasureKind::Distance ? "distance" : "angle"; }
+std::size_t pointCount(MeasureKind kind) { return kind == MeasureKind::Distance ? 2 : 3; }
+
+MeasureValue measured(const Measurement& m, LengthMeaning meaning)
+{
+    if (m.points.size() != pointCount(m.kind))
+        throw std::invalid_argument(std::format("measured: {} has {} points", name(m.kind), m.points.size()));
+    MeasureValue out;
+    out.meaning = meaningWords(meaning);
+    const bool pixels = meaning == LengthMeaning::Unknown;
+    if (m.kind == MeasureKind::Distance) {
+        out.value = norm(m.points[1] - m.points[0]);
+        out.unit = pixels ? "px" : "mm";
+        out.text = std::format("{} {}", fixed(out.value, 1), out.unit);
+        if (!pixels && meaning != LengthMeaning::Patient)
+            out.text += std::format(", {}", name(meaning));
+        return out;
+    }
+    const Vec3 a = m.points[0] - m.points[1], b = m.points[2] - m.points[1];
+    // atan2 keeps its figures near 0 and 180 degrees, where acos loses them
+    out.value = norm(a) > 0 && norm(b) > 0 ? std::atan2(norm(cross(a, b)), dot(a, b)) * 180 / std::numbers::pi : 0;
+    out.unit = "deg";
+    out.text = fixed(out.value, 1) + "°";
+    if (pixels)
+        out.text += ", square pixels supposed";
+    else if (meaning != LengthMeaning::Patient)
+        out.text += std::format(", {}", name(meaning));
+    return out;
+}
+
+int MeasurementList::add(Measurement measurement)
+{
+    measurement.id = nextId++;
+    selected = measurement.id;
+    items.push_back(std::move(measurement));
+    return selected;
+}
+
+Measurement* MeasurementList::find(int id)
+{
+    const auto at = std::ranges::find(items, id, &Measurement::id);
+    return at == items.end() ? nullptr : &*at;
+}
+
+const Measurement* MeasurementList::find(int id) const { return const_cast<MeasurementList*>(this)->find(id); }
+
+bool MeasurementList::remove(int id)
+{
+    if (selected == id)
+        selected = 0;
+    return std::erase_if(items, [id](const Measurement& m) { return m.id == id; }) > 0;
+}
+
+Json toJson(const MeasurementList& list, const MeasurementSource& source)
+{
+    const bool pixels = source.meaning == LengthMeaning::Unknown;
+    Json out = {{"schema", "hilum.measurements/1"},
+                {"space", source.patientSpace ? "patient_lps_mm" : pixels ? "image_plane_px" : "image_plane_mm"},
+                {"series_uid", source.seriesUid},
+                {"frame_of_reference_uid", source.frameOfReferenceUid},
+                {"length_meaning", meaningWords(source.meaning)},
+                {"intended_use", "Research use only, not for diagnosis"},
+                {"measurements", Json::array()}};
+    for (const Measurement& m : list.items) {
+        const MeasureValue v = measured(m, source.meaning);
+        Json points = Json::array();
+        for (const Vec3& p : m.points)
+            points.push_back({p[0], p[1], p[2]});
+        out["measurements"].push_back({{"id", m.id}, {"kind", name(m.kind)}, {"plane", name(m.plane)}, {"value", v.value}, {"unit", v.unit}, {"points", points}});
+    }
+    return out;
+}
+
+std::string toCsv(const MeasurementList& list, const MeasurementSource& source)
+{
+    std::string out = "id,kind,plane,value,unit,meaning,x1,y1,z1,x2,y2,z2,x3,y3,z3\n";
+    for (const Measurement& m : list.items) {
+        const MeasureValue v = measured(m, source.meaning);
+        out += std::format("{},{},{},{},{},{}", m.id, name(m.kind), name(m.plane), shortest(v.value), v.unit, v.meaning);
+        for (std::size_t n = 0; n < 3; ++n)
+            for (std::size_t axis = 0; axis < 3; ++axis)
+                out += n < m.points.size() ? "," + shortest(m.points[n][axis]) : std::string(",");
+        out += '\n';
+    }
+    return out;
+}
+
+} // namespace hilum::view

@@ -1,0 +1,85 @@
+#include "core/view/measurement.h"
+
+#include "tests/support/compare.h"
+
+using namespace hilum;
+using namespace hilum::view;
+
+class TestMeasurement : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void valuesAreKnown_data()
+    {
+        QTest::addColumn<int>("kind");
+        QTest::addColumn<int>("meaning");
+        QTest::addColumn<QList<double>>("points");
+        QTest::addColumn<double>("value");
+        QTest::addColumn<QString>("text");
+        const int distance = int(MeasureKind::Distance), angle = int(MeasureKind::Angle);
+        const int patient = int(LengthMeaning::Patient), detector = int(LengthMeaning::DetectorPlane), unknown = int(LengthMeaning::Unknown);
+        QTest::newRow("3-4-12 box") << distance << patient << QList<double>{1, 1, 1, 4, 5, 13} << 13.0 << "13.0 mm";
+        QTest::newRow("on the detector") << distance << detector << QList<double>{0, 0, 0, 30, 40, 0} << 50.0 << "50.0 mm, detector plane";
+        QTest::newRow("pixels") << distance << unknown << QList<double>{0, 0, 0, 0, 120.5, 0} << 120.5 << "120.5 px";
+        QTest::newRow("no length") << distance << patient << QList<double>{2, 2, 2, 2, 2, 2} << 0.0 << "0.0 mm";
+        QTest::newRow("right angle") << angle << patient << QList<double>{5, 0, 0, 0, 0, 0, 0, 0, 9} << 90.0 << "90.0°";
+        QTest::newRow("straight") << angle << patient << QList<double>{-5, 0, 3, 0, 0, 3, 7, 0, 3} << 180.0 << "180.0°";
+        QTest::newRow("60 degrees") << angle << detector << QList<double>{1, 0, 0, 0, 0, 0, 0.5, 0.8660254037844386, 0} << 60.0 << "60.0°, detector plane";
+        QTest::newRow("pixels of unknown shape") << angle << unknown << QList<double>{1, 0, 0, 0, 0, 0, 1, 1, 0} << 45.0 << "45.0°, square pixels supposed";
+        QTest::newRow("a leg without length") << angle << patient << QList<double>{1, 0, 0, 1, 0, 0, 4, 4, 0} << 0.0 << "0.0°";
+    }
+    void valuesAreKnown()
+    {
+        QFETCH(int, kind);
+        QFETCH(int, meaning);
+        QFETCH(QList<double>, points);
+        QFETCH(double, value);
+        QFETCH(QString, text);
+        Measurement m{.kind = MeasureKind(kind)};
+        for (qsizetype i = 0; i < points.size(); i += 3)
+            m.points.push_back({points[i], points[i + 1], points[i + 2]});
+        const MeasureValue v = measured(m, LengthMeaning(meaning));
+        QVERIFY(std::abs(v.value - value) < 1e-12 * std::max(1.0, value)); // rounding of one square root
+        QCOMPARE(QString::fromStdString(v.text), text);
+    }
+
+    void unfinishedOnesHaveNoValue()
+    {
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, (void)measured({.kind = MeasureKind::Angle, .points = {{0, 0, 0}, {1, 0, 0}}}, LengthMeaning::Patient));
+    }
+
+    void numbersAreNeverUsedAgain()
+    {
+        MeasurementList list;
+        const int first = list.add({.points = {{0, 0, 0}, {1, 0, 0}}});
+        const int second = list.add({.points = {{0, 0, 0}, {2, 0, 0}}});
+        QVERIFY(first != second);
+        QCOMPARE(list.selected, second);
+        QVERIFY(list.remove(second));
+        QVERIFY(!list.remove(second));
+        QCOMPARE(list.selected, 0);
+        QVERIFY(list.add({.points = {{0, 0, 0}, {3, 0, 0}}}) > second);
+        QVERIFY(list.find(first) && !list.find(second));
+    }
+
+    void exportsSayWhatTheNumbersMean()
+    {
+        MeasurementList list;
+        list.add({.kind = MeasureKind::Distance, .plane = Plane::Axial, .points = {{0.5, 0, -7}, {3.5, 4, -7}}});
+        list.add({.kind = MeasureKind::Angle, .plane = Plane::Coronal, .points = {{1, 0, 0}, {0, 0, 0}, {0, 0, 1}}});
+        const MeasurementSource source{.seriesUid = "1.2.3", .frameOfReferenceUid = "1.2", .patientSpace = true, .meaning = LengthMeaning::Patient};
+        const Json json = toJson(list, source);
+        QCOMPARE(json["space"].get<std::string>(), std::string("patient_lps_mm"));
+        QCOMPARE(json["series_uid"].get<std::string>(), std::string("1.2.3"));
+        QCOMPARE(json["measurements"].size(), 2u);
+        QCOMPARE(json["measurements"][0]["value"].get<double>(), 5.0);
+        QCOMPARE(json["measurements"][1]["points"].size(), 3u);
+        const std::string csv = toCsv(list, source);
+        QCOMPARE(QString::fromStdString(csv).split('\n').at(1), QStringLiteral("1,distance,Axial,5,mm,in the patient,0.5,0,-7,3.5,4,-7,,,"));
+        const Json flat = toJson(list, {.meaning = LengthMeaning::Unknown});
+        QCOMPARE(flat["space"].get<std::string>(), std::string("image_plane_px"));
+        QCOMPARE(flat["measurements"][0]["unit"].get<std::string>(), std::string("px"));
+    }
+};
+
+QTEST_APPLESS_MAIN(TestMeasurement)
+#include "tst_measurement.moc"
