@@ -40,7 +40,8 @@ KeysOverlay::KeysOverlay(const Actions& actions, const QString& workspace, QWidg
     QStringList order;
     for (const QAction* action : actions.all()) {
         const ActionInfo& info = actions.info(action);
-        if (info.shortcut.isEmpty() || !(info.context.isEmpty() || info.context == workspace))
+        const QKeySequence keys = actions.keys(info.id);
+        if (keys.isEmpty() || !(info.context.isEmpty() || info.context == workspace))
             continue;
         const QString group = info.group.isEmpty() ? tr("This workspace") : info.group;
         if (!groups.contains(group)) {
@@ -50,19 +51,27 @@ KeysOverlay::KeysOverlay(const Actions& actions, const QString& workspace, QWidg
             else
                 order.prepend(group);
         }
-        groups[group].append({info.shortcut.toString(QKeySequence::NativeText), QString(info.text).remove(QLatin1Char('&')).remove(QStringLiteral("...")), info.tip});
+        groups[group].append({keys.toString(QKeySequence::NativeText), plainText(info.text), action->statusTip()});
+    }
+    const QString mouse = tr("Mouse");
+    for (const GestureInfo& gesture : actions.gestures(workspace)) {
+        if (!groups.contains(mouse))
+            order.prepend(mouse);
+        groups[mouse].append({gesture.input, gesture.text, {}});
     }
     auto* card = new QWidget(this);
     card->setObjectName(QStringLiteral("keysCard"));
     card->setStyleSheet(QStringLiteral("#keysCard { background: %1; border: 1px solid %2; border-radius: 8px; }").arg(theme::css(theme::Role::Panel), theme::css(theme::Role::Line)));
     auto* columns = new QHBoxLayout;
-    columns->setSpacing(36);
+    columns->setSpacing(30);
     QVBoxLayout* column = nullptr;
     int rowsInColumn = 0;
-    constexpr int RowsPerColumn = 18;
+    // as many rows as the window is high, so that the card is not wider than it
+    constexpr int RowPixels = 25, AroundRows = 170;
+    const int rowsPerColumn = std::max(14, (parent->height() - AroundRows) / RowPixels);
     for (const QString& group : std::as_const(order)) {
         const auto& rows = groups[group];
-        if (!column || rowsInColumn + rows.size() > RowsPerColumn) {
+        if (!column || rowsInColumn + rows.size() + 2 > rowsPerColumn) {
             column = new QVBoxLayout;
             column->setSpacing(6);
             columns->addLayout(column);
@@ -90,18 +99,19 @@ KeysOverlay::KeysOverlay(const Actions& actions, const QString& workspace, QWidg
             layout->addStretch(1);
     auto* title = new QLabel(tr("Keys"), card);
     title->setFont(theme::headingFont());
-    auto* mouse = new QLabel(tr("In views: wheel = slice, Ctrl+wheel = zoom at the cursor, middle drag = pan, right drag = zoom, Shift+move = crosshair everywhere, "
-                                "double click = one view large. Keys without Ctrl do nothing while you type in a text field."),
-                             card);
-    mouse->setProperty("role", "secondary");
-    mouse->setWordWrap(true);
+    auto* note = new QLabel(tr("Keys without Ctrl or Alt do nothing while you type in a text field. Settings (%1) changes keys and mouse.")
+                                .arg(actions.keys(QStringLiteral("actionSettings")).toString(QKeySequence::NativeText)),
+                            card);
+    note->setProperty("role", "secondary");
+    note->setWordWrap(true);
     auto* inside = new QVBoxLayout(card);
     inside->setContentsMargins(28, 22, 28, 22);
     inside->setSpacing(14);
     inside->addWidget(title);
     inside->addLayout(columns);
-    inside->addWidget(mouse);
+    inside->addWidget(note);
     auto* outer = new QGridLayout(this);
+    outer->setContentsMargins(4, 4, 4, 4);
     outer->addWidget(card, 0, 0, Qt::AlignCenter);
     setGeometry(parent->rect());
     show();

@@ -5,12 +5,16 @@
 #include "widgets/shell/about_dialog.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/explanation_dialog.h"
+#include "widgets/shell/help_window.h"
+#include "widgets/shell/key_bindings.h"
 #include "widgets/shell/keys_overlay.h"
+#include "widgets/shell/menus.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/panel_host.h"
 #include "widgets/shell/selection.h"
 #include "widgets/shell/settings.h"
 #include "widgets/shell/settings_dialog.h"
+#include "widgets/shell/status_line.h"
 #include "widgets/shell/workspace.h"
 #include "widgets/shell/workspace_bar.h"
 #include "widgets/style/icons.h"
@@ -18,7 +22,6 @@
 #include "widgets/tasks/error_banner.h"
 #include "widgets/tasks/study_import.h"
 #include "widgets/tasks/task_center.h"
-#include "widgets/tasks/task_strip.h"
 
 #include <QActionGroup>
 #include <QApplication>
@@ -91,10 +94,17 @@ MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* paren
     columns->addLayout(right, 1);
     setCentralWidget(centre);
 
+    m_actions->setChosenKeys(choicesFrom(services.settings->value(QStringLiteral("input/keys")).toString()));
     makeWorkspaces();
     makeActions();
-    makeMenus();
-    makeStatusBar();
+    m_menus = new Menus(menuBar(), m_actions, [this] { return m_current; });
+    m_menus->addFilled(QStringLiteral("menuPanels"), tr("&Panels"), tr("Shows or hides the panels of this workspace"),
+                       [this](QMenu* menu) { menu->addActions(m_places.value(m_current).workspace->panelActions()); });
+    new StatusLine(statusBar(), services);
+    connect(m_actions, &Actions::keysChanged, this, [this] {
+        if (m_keys)
+            m_keys->close();
+    });
 
     Selection* selection = services.selection;
     connect(selection, &Selection::workspaceRequested, this, &MainWindow::showWorkspace);
@@ -121,9 +131,15 @@ void MainWindow::makeWorkspaces()
         place.workspace = new Workspace(id, title, m_stack);
         place.workspace->setParent(this);
         m_stack->addWidget(place.workspace->widget());
-        m_actions->setContextWidget(id, place.workspace->widget());
+        m_actions->addContextWidget(id, place.workspace->widget());
+        connect(place.workspace, &Workspace::floated, this, [this, id](QWidget* window) {
+            m_actions->addContextWidget(id, window);
+            for (QAction* action : m_actions->all()) // those of the whole program, for window systems that ask the window for them
+                if (m_actions->info(action).context.isEmpty())
+                    window->addAction(action);
+        });
         place.action = m_actions->add({.id = QStringLiteral("actionWorkspace") + title, .text = title, .tip = tr(known.tip), .shortcut = known.key,
-                                       .icon = id, .checkable = true, .group = tr("Workspaces")},
+                                       .icon = id, .checkable = true, .group = tr("Workspaces"), .menu = QStringLiteral("view")},
                                       this, [this, id] { showWorkspace(id); });
         group->addAction(place.action);
         m_bar->add(place.action, QStringLiteral("workspaceButton") + title);
@@ -133,105 +149,37 @@ void MainWindow::makeWorkspaces()
 
 void MainWindow::makeActions()
 {
-    const QString file = tr("File"), view = tr("View"), help = tr("Help");
+    const auto add = [this](const ActionInfo& info, void (MainWindow::*work)()) { m_actions->add(info, this, [this, work] { (this->*work)(); }); };
+    const QString file = tr("File"), view = tr("View"), help = tr("Help"), adding = tr("Import");
     m_actions->add({.id = QStringLiteral("actionImportFiles"), .text = tr("Import files..."), .tip = tr("Adds images to the library; the files stay where they are"),
-                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_O), .icon = QStringLiteral("import-files"), .group = file},
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_O), .icon = QStringLiteral("import-files"), .group = adding, .menu = QStringLiteral("file")},
                    this, [this] { importByDialog(false); });
     m_actions->add({.id = QStringLiteral("actionImportFolder"), .text = tr("Import folder..."), .tip = tr("Adds all images below a folder to the library; the files stay where they are"),
-                    .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), .icon = QStringLiteral("import-folder"), .group = file},
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O), .icon = QStringLiteral("import-folder"), .group = adding, .menu = QStringLiteral("file")},
                    this, [this] { importByDialog(true); });
-    m_actions->add({.id = QStringLiteral("actionSettings"), .text = tr("Settings..."), .tip = tr("Folders, input and appearance"),
-                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Comma), .icon = QStringLiteral("settings"), .group = file},
-                   this, [this] { openSettings(); });
+    add({.id = QStringLiteral("actionSettings"), .text = tr("Settings..."), .tip = tr("Keys, mouse and folders"),
+         .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Comma), .icon = QStringLiteral("settings"), .group = file, .menu = QStringLiteral("file")},
+        &MainWindow::openSettings);
     m_actions->add({.id = QStringLiteral("actionQuit"), .text = tr("Quit"), .tip = tr("Closes the window; running jobs go on"),
-                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Q), .group = file},
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::Key_Q), .group = file, .menu = QStringLiteral("file")},
                    this, [this] { close(); });
     m_actions->addToggle({.id = QStringLiteral("actionFullScreen"), .text = tr("Full screen"), .tip = tr("The whole screen for the window"),
-                          .shortcut = QKeySequence(Qt::Key_F11), .group = view},
+                          .shortcut = QKeySequence(Qt::Key_F11), .group = view, .menu = QStringLiteral("view")},
                          this, [this](bool on) { toggleFullScreen(on); });
-    m_actions->add({.id = QStringLiteral("actionResetLayout"), .text = tr("Reset layout"), .tip = tr("Puts the panels of this workspace back where they were at first"),
-                    .group = view},
+    m_actions->add({.id = QStringLiteral("actionResetLayout"), .text = tr("Reset panels"), .tip = tr("Puts the panels of this workspace back where they were at first"),
+                    .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R), .group = view, .menu = QStringLiteral("view")},
                    this, [this] { m_places.value(m_current).workspace->reset(); });
-    m_actions->add({.id = QStringLiteral("actionKeys"), .text = tr("Keys and mouse"), .tip = tr("Shows what every key does here; any key or click closes it"),
-                    .shortcut = QKeySequence(QStringLiteral("?")), .icon = QStringLiteral("keyboard"), .group = help},
-                   this, [this] {
-                       if (m_keys)
-                           m_keys->close();
-                       else
-                           m_keys = new KeysOverlay(*m_actions, m_current, centralWidget());
-                   });
-    m_actions->add({.id = QStringLiteral("actionAbout"), .text = tr("About Hilum"), .tip = tr("Version, intended use, licences"), .group = help}, this,
-                   [this] { openAbout(); });
+    add({.id = QStringLiteral("actionHelp"), .text = tr("Help on this panel"), .tip = tr("The page of the guide about the panel that has the focus"),
+         .shortcut = QKeySequence(Qt::Key_F1), .icon = QStringLiteral("info"), .group = help, .menu = QStringLiteral("help")},
+        &MainWindow::openHelp);
+    add({.id = QStringLiteral("actionKeys"), .text = tr("Keys and mouse"), .tip = tr("Shows what every key does here; any key or click closes it"),
+         .shortcut = QKeySequence(QStringLiteral("?")), .icon = QStringLiteral("keyboard"), .group = help, .menu = QStringLiteral("help")},
+        &MainWindow::toggleKeys);
+    add({.id = QStringLiteral("actionAbout"), .text = tr("About Hilum"), .tip = tr("Version, intended use, licences"),
+         .shortcut = QKeySequence(Qt::SHIFT | Qt::Key_F1), .group = help, .menu = QStringLiteral("help")},
+        &MainWindow::openAbout);
     m_bar->addAtBottom(m_actions->find(QStringLiteral("actionKeys")), QStringLiteral("keysButton"));
     m_bar->addAtBottom(m_actions->find(QStringLiteral("actionSettings")), QStringLiteral("settingsButton"));
-}
-
-void MainWindow::makeMenus()
-{
-    const auto action = [this](const char* id) { return m_actions->find(QString::fromLatin1(id)); };
-    QMenu* file = menuBar()->addMenu(tr("&File"));
-    file->setObjectName(QStringLiteral("menuFile"));
-    file->addAction(action("actionImportFiles"));
-    file->addAction(action("actionImportFolder"));
-    file->addSeparator();
-    file->addAction(action("actionSettings"));
-    file->addSeparator();
-    file->addAction(action("actionQuit"));
-    m_viewMenu = menuBar()->addMenu(tr("&View"));
-    m_viewMenu->setObjectName(QStringLiteral("menuView"));
-    for (const Known& known : KnownWorkspaces)
-        if (m_places.contains(QString::fromLatin1(known.id)))
-            m_viewMenu->addAction(m_places[QString::fromLatin1(known.id)].action);
-    m_viewMenu->addSeparator();
-    m_panelMenu = m_viewMenu->addMenu(tr("Panels"));
-    m_panelMenu->setObjectName(QStringLiteral("menuPanels"));
-    m_viewMenu->addAction(action("actionResetLayout"));
-    m_viewMenu->addSeparator();
-    m_viewMenu->addAction(action("actionFullScreen"));
-    connect(m_viewMenu, &QMenu::aboutToShow, this, &MainWindow::updateViewMenu);
-    QMenu* help = menuBar()->addMenu(tr("&Help"));
-    help->setObjectName(QStringLiteral("menuHelp"));
-    help->addAction(action("actionKeys"));
-    help->addSeparator();
-    help->addAction(action("actionAbout"));
-}
-
-void MainWindow::updateViewMenu()
-{
-    m_panelMenu->clear();
-    m_panelMenu->addActions(m_places.value(m_current).workspace->panelActions());
-}
-
-void MainWindow::makeStatusBar()
-{
-    QStatusBar* bar = statusBar();
-    bar->setSizeGripEnabled(false);
-    bar->setContentsMargins(theme::Space, 0, theme::Space, 0);
-    m_probe = new QLabel(bar);
-    m_probe->setObjectName(QStringLiteral("probeText"));
-    m_probe->setFont(theme::numberFont());
-    m_probe->setTextFormat(Qt::PlainText);
-    m_probe->setMinimumWidth(80);
-    m_probe->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred); // a long line must not widen the window
-    m_device = new QLabel(bar);
-    m_device->setObjectName(QStringLiteral("deviceText"));
-    m_device->setFont(theme::smallFont());
-    m_device->setToolTip(tr("Where models run"));
-    auto* use = new QLabel(tr("Research use only, not for diagnosis"), bar);
-    use->setObjectName(QStringLiteral("researchUseLabel"));
-    use->setFont(theme::smallFont());
-    use->setStyleSheet(QStringLiteral("color: %1;").arg(theme::css(theme::Role::Warning)));
-    bar->addWidget(m_probe, 1);
-    bar->addPermanentWidget(new TaskStrip(m_services.tasks, bar));
-    bar->addPermanentWidget(m_device);
-    bar->addPermanentWidget(use);
-    const auto device = [this](const QString& text) {
-        m_device->setText(text);
-        m_device->setVisible(!text.isEmpty());
-    };
-    device(m_services.selection->device());
-    connect(m_services.selection, &Selection::probeChanged, m_probe, &QLabel::setText);
-    connect(m_services.selection, &Selection::deviceChanged, this, device);
 }
 
 void MainWindow::showWorkspace(const QString& id)
@@ -251,6 +199,7 @@ void MainWindow::showWorkspace(const QString& id)
         m_keys->close();
     if (!changed)
         return;
+    m_menus->refresh();
     m_services.selection->setProbe({});
     // keys go to the workspace from now on, wherever the focus was before
     if (!place.panels.isEmpty() && !place.workspace->widget()->isAncestorOf(QApplication::focusWidget()))
@@ -332,6 +281,8 @@ void MainWindow::restoreLastTime()
 
 void MainWindow::closeEvent(QCloseEvent* event)
 {
+    if (m_help)
+        m_help->close();
     QStringList reasons;
     for (const Place& place : std::as_const(m_places))
         for (Panel* panel : place.panels)
@@ -376,9 +327,37 @@ void MainWindow::importByDialog(bool folder)
 
 void MainWindow::openSettings()
 {
-    SettingsDialog dialog(m_services, bool(m_chooseLibrary), this);
+    // every panel declares its actions when it is made
+    for (const QString& id : m_places.keys())
+        if (!m_places[id].filled)
+            fill(id);
+    SettingsDialog dialog(m_services, *m_actions, bool(m_chooseLibrary), this);
     if (dialog.exec() == QDialog::Accepted && !dialog.newLibraryFolder().isEmpty() && m_chooseLibrary)
         m_chooseLibrary(dialog.newLibraryFolder());
+}
+
+void MainWindow::openHelp()
+{
+    QString page = m_current; // of the workspace, when no panel has the focus
+    for (const QWidget* widget = QApplication::focusWidget(); widget; widget = widget->parentWidget())
+        if (qobject_cast<const Panel*>(widget)) {
+            page = widget->objectName();
+            break;
+        }
+    if (!m_help)
+        m_help = new HelpWindow(this);
+    m_help->showPage(page);
+    m_help->show();
+    m_help->raise();
+    m_help->activateWindow();
+}
+
+void MainWindow::toggleKeys()
+{
+    if (m_keys)
+        m_keys->close();
+    else
+        m_keys = new KeysOverlay(*m_actions, m_current, centralWidget());
 }
 
 void MainWindow::openAbout()

@@ -10,14 +10,15 @@
 #include <vector>
 
 class QLabel;
-class QMenu;
 class QStackedWidget;
 
 namespace hilum::widgets {
 
 class Actions;
 class ErrorBanner;
+class HelpWindow;
 class KeysOverlay;
+class Menus;
 class PanelHost;
 class Workspace;
 class WorkspaceBar;
@@ -57,14 +58,13 @@ private:
     };
     void makeWorkspaces();
     void makeActions();
-    void makeMenus();
-    void makeStatusBar();
     void fill(const QString& id);
     void updateTitle();
-    void updateViewMenu();
     void importByDialog(bool folder);
     void openSettings();
     void openAbout();
+    void openHelp();
+    void toggleKeys();
     void toggleFullScreen(bool on);
     void reportPanelProblems(std::size_t from);
     void explain(std::int64_t row);
@@ -77,10 +77,8 @@ private:
     QStackedWidget* m_stack;
     QMap<QString, Place> m_places;
     QString m_current;
-    QMenu* m_viewMenu = nullptr;
-    QMenu* m_panelMenu = nullptr;
-    QLabel* m_probe = nullptr;
-    QLabel* m_device = nullptr;
+    Menus* m_menus = nullptr;
+    QPointer<HelpWindow> m_help;
     QPointer<KeysOverlay> m_keys;
     QPointer<QLabel> m_dropHint;
     std::function<void(const QString&)> m_chooseLibrary;

@@ -42,6 +42,10 @@ public:
     /// Ignored when the space is not that of the volume. Points outside of the volume are allowed in patient space.
     void setCrosshair(const Crosshair& crosshair);
 
+    /// The row that is being read and will be `series`: by the loader of the window; 0 when nothing is read.
+    void setOpening(project::RowId row) { m_opening = row; }
+    project::RowId opening() const { return m_opening; }
+
     /// Which weights the Lab uses.
     const services::ModelChoice& model() const { return m_model; }
     void setModel(const services::ModelChoice& model);
@@ -81,6 +85,7 @@ Q_SIGNALS:
 private:
     std::optional<project::SeriesRow> m_series;
     imaging::Volume m_volume;
+    project::RowId m_opening = 0;
     Crosshair m_crosshair;
     services::ModelChoice m_model;
     QString m_probe, m_device;

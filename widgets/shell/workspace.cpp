@@ -7,6 +7,7 @@
 #include <DockManager.h>
 #include <DockSplitter.h>
 #include <DockWidget.h>
+#include <FloatingDockContainer.h>
 
 #include <QAction>
 #include <QDataStream>
@@ -66,6 +67,7 @@ Workspace::Workspace(const QString& id, const QString& title, QWidget* parent)
     m_docks->manager = new ads::CDockManager(parent);
     m_docks->manager->setObjectName(QStringLiteral("workspace_") + id);
     m_docks->manager->setStyleSheet(theme::dockStyleSheet());
+    connect(m_docks->manager, &ads::CDockManager::floatingWidgetCreated, this, &Workspace::floated);
 }
 
 Workspace::~Workspace() = default;

@@ -45,6 +45,9 @@ public:
     /// \return false, with a log line and nothing changed, when the state is damaged or belongs to another set of panels
     bool restore(const QByteArray& state);
 
+Q_SIGNALS:
+    void floated(QWidget* window); ///< a panel got a window of its own
+
 private:
     struct Docks;
     QString m_id, m_title;

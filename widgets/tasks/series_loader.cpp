@@ -25,10 +25,14 @@ SeriesLoader::SeriesLoader(const Services& services, Read read, QObject* parent)
 
 void SeriesLoader::open(project::RowId id, const QString& workspace)
 {
+    m_services.selection->setOpening(id); // panels that the next line makes ask for it
     m_services.selection->showWorkspace(workspace);
     const auto& current = m_services.selection->series();
-    if (current && current->id == id && (!m_services.selection->volume().isEmpty() || (m_task != 0 && m_wanted == id)))
+    if (current && current->id == id && (!m_services.selection->volume().isEmpty() || (m_task != 0 && m_wanted == id))) {
+        if (m_task == 0)
+            m_services.selection->setOpening(0);
         return;
+    }
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
     m_wanted = id;
@@ -53,6 +57,7 @@ void SeriesLoader::opened(Result<Opened> result, project::RowId id)
         return; // a newer request took over
     m_task = 0;
     m_wanted = 0;
+    m_services.selection->setOpening(0);
     Q_EMIT loadingChanged();
     if (!result) {
         m_services.messages->error(result.error(), tr("Opening the series"));

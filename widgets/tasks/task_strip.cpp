@@ -24,6 +24,7 @@ TaskStrip::TaskStrip(TaskCenter* tasks, QWidget* parent)
     m_text->setObjectName(QStringLiteral("taskText"));
     m_bar->setObjectName(QStringLiteral("taskProgress"));
     m_cancel->setObjectName(QStringLiteral("taskCancel"));
+    m_cancel->setToolTip(tr("Cancels the work that runs"));
     m_text->setFont(theme::numberFont());
     m_bar->setFixedSize(120, 6);
     m_bar->setTextVisible(false);

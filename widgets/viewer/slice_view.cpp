@@ -63,6 +63,7 @@ void SliceView::setState(std::shared_ptr<view::ViewerState> state, std::size_t s
     whenChanged(m->viewer->crosshairVisible, false);
     whenChanged(m->viewer->annotationsVisible, false);
     whenChanged(m->viewer->overlaysHidden, true);
+    whenChanged(m->viewer->measurements, false);
     whenChanged(m->viewer->active, false);
     m->baseValid = false;
     update();
@@ -79,6 +80,8 @@ void SliceView::place(const imaging::Volume& volume, const Geometry& geometry, v
     m->standard = view::viewFrame(plane, geometry.direction);
     m->space = space;
     m->patientSpace = plane != view::Plane::Image;
+    m->begun.reset();
+    m->grabbed = 0;
     m->sampler = std::make_unique<SliceSampler>(volume, geometry);
     m->range = valueRange(volume);
     m->meaning = m->patientSpace ? view::LengthMeaning::Patient : meaningOf(volume.header());
@@ -135,6 +138,8 @@ void SliceView::clear()
 {
     m->volume = {};
     m->sampler.reset();
+    m->begun.reset();
+    m->grabbed = 0;
     m->ownTransfer.reset();
     m->labels.reset();
     m->overlay.reset();
@@ -198,6 +203,7 @@ void SliceView::setOverlay(std::optional<PictureOverlay> overlay)
 void SliceView::setBorder(std::optional<BorderOverlay> border) { m->border = std::move(border); m->shownValid = false; update(); }
 void SliceView::setLabelOpacity(double opacity) { m->labelOpacity = std::clamp(opacity, 0.0, 1.0); m->shownValid = false; update(); }
 double SliceView::labelOpacity() const { return m->labelOpacity; }
+view::LengthMeaning SliceView::lengthMeaning() const { return m->meaning; }
 
 // --- where things are
 

@@ -2,6 +2,7 @@
 
 #include "core/imaging/grey_image.h"
 #include "core/imaging/volume.h"
+#include "core/view/mouse_profile.h"
 #include "core/view/probe.h"
 #include "core/view/scale_bar.h"
 #include "core/view/viewer_state.h"
@@ -16,16 +17,7 @@
 
 namespace hilum::widgets {
 
-/// What dragging with a mouse button does.
-enum class Gesture {
-    None,
-    WindowLevel, ///< right widens, up brightens
-    Crosshair,
-    Pan,
-    Zoom,        ///< up enlarges, around the place where the drag began
-    Scroll,      ///< up goes to higher slices
-    External,    ///< only the signals: whoever embeds the view decides
-};
+using view::Gesture;
 
 /// One picture of one image: a slice of a volume in patient space, a radiograph or a picture in its own plane, or numbers that
 /// somebody computed, with overlays placed by coordinates.
@@ -35,9 +27,8 @@ enum class Gesture {
 /// "world" is LPS mm, or for an image without patient space mm in its plane from the centre of the first pixel (pixels where the
 /// spacing is unknown); "image point" is (column, row) with pixel centres at whole numbers; positions are widget pixels.
 ///
-/// Mouse: wheel slice, Ctrl+wheel zoom at the cursor, Shift+wheel is left to the embedder, left as set (window/level by default),
-/// middle pans, right zooms and without moving asks for the menu, Shift+move and Alt+left move the crosshair, double click asks
-/// to be maximised. Keys: Up, Down, PgUp, PgDn (Shift: by 5), Home, End.
+/// Mouse: as the profile says; the right button without movement asks for the menu. Whatever the left button does, pressed on
+/// the end of a measurement it moves that end, on its line the whole. Keys belong to the embedder.
 class SliceView : public QWidget {
     Q_OBJECT
 public:
@@ -68,6 +59,9 @@ public:
     view::Transfer transfer() const;
     void setTransfer(const view::Transfer& transfer);            ///< own or the state's, whichever is shown
     void setInterpolation(Interpolation interpolation);
+    /// The left button gets the profile's tool.
+    void setMouseProfile(const view::MouseProfile& profile);
+    /// What a button does without keys held: for the left one the tool, for the others instead of the profile's.
     void setGesture(Qt::MouseButton button, Gesture gesture);
     Gesture gesture(Qt::MouseButton button) const;
     void setTitle(const QString& title);                         ///< instead of the plane's name; "Disrupted"
@@ -95,6 +89,12 @@ public:
     view::Probe probeAt(const QPointF& position) const;
     view::EdgeLetters letters() const;
     void moveCrosshair(const Vec3& world);
+    void scrollBy(std::int64_t slices);
+    view::LengthMeaning lengthMeaning() const;
+    /// The measurement under a position, 0 for none; only those that lie in the slice that is shown.
+    int measurementAt(const QPointF& position) const;
+    bool isMeasuring() const;                                    ///< one is begun and lacks points
+    void stopMeasuring();                                        ///< forgets the one that is begun
     void fit();                                                  ///< zoom 1, no pan
     double scale() const;                                        ///< device pixels per image pixel
     QString fidelityText() const;                                ///< "VOI LUT · scale 0.62"
@@ -109,6 +109,8 @@ Q_SIGNALS:
     void crosshairMoved(const hilum::Vec3& world); ///< by the person, here
     void probeChanged(const QString& text);
     void transferChanged();                        ///< by the person, here
+    void windowResetRequested();
+    void overlayOpacityDragged(double by);
     void maximiseRequested();
     void menuRequested(const QPoint& globalPosition);
     void activated();
@@ -121,17 +123,23 @@ protected:
     void mouseReleaseEvent(QMouseEvent* event) override;
     void mouseDoubleClickEvent(QMouseEvent* event) override;
     void wheelEvent(QWheelEvent* event) override;
-    void keyPressEvent(QKeyEvent* event) override;
     void leaveEvent(QEvent* event) override;
     bool event(QEvent* event) override;
 
 private:
     struct State;
+    static Gesture gestureOf(const State& state, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
     void place(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space);
     void render();
     void drag(const QPointF& position);
     void zoomAt(const QPointF& position, double factor);
-    void scrollBy(std::int64_t slices);
+    bool inSlice(const view::Measurement& measurement) const;
+    bool takeHold(const QPointF& position);
+    void measurePress(const QPointF& position, view::MeasureKind kind);
+    void measureMove(const QPointF& position);
+    void measureRelease(const QPointF& position);
+    void dragGrabbed(const QPointF& position);
+    void paintMeasurements(QPainter& painter);
     std::unique_ptr<State> m;
 };
 

@@ -1,6 +1,5 @@
 #include "widgets/viewer/slice_view_state.h"
 
-#include <QKeyEvent>
 #include <QMouseEvent>
 #include <QNativeGestureEvent>
 #include <QWheelEvent>
@@ -13,21 +12,56 @@ namespace hilum::widgets {
 namespace {
 constexpr double SmallestZoom = 0.1, LargestZoom = 100;
 constexpr double ClickPixels = 3; ///< a right click that moved less asks for the menu
+constexpr double OpacityPerPixel = 1 / 150.0;
+
+unsigned held(Qt::KeyboardModifiers modifiers)
+{
+    return (modifiers.testFlag(Qt::ShiftModifier) ? view::ShiftHeld : 0u) | (modifiers.testFlag(Qt::ControlModifier) ? view::ControlHeld : 0u)
+         | (modifiers.testFlag(Qt::AltModifier) ? view::AltHeld : 0u);
+}
 } // namespace
+
+Gesture SliceView::gestureOf(const State& state, Qt::MouseButton button, Qt::KeyboardModifiers modifiers)
+{
+    using view::MouseInput;
+    if (button != Qt::LeftButton && button != Qt::MiddleButton && button != Qt::RightButton)
+        return Gesture::None;
+    const auto& instead = button == Qt::MiddleButton ? state.middle : state.right;
+    if (button != Qt::LeftButton && instead && held(modifiers) == view::NoModifier)
+        return *instead;
+    const MouseInput input = button == Qt::LeftButton ? MouseInput::LeftDrag : button == Qt::MiddleButton ? MouseInput::MiddleDrag : MouseInput::RightDrag;
+    const Gesture bound = state.profile.gesture(input, held(modifiers));
+    // who owns the left button gets it with all modifiers
+    if (button == Qt::LeftButton && state.tool == Gesture::External)
+        return Gesture::External;
+    return bound == Gesture::Tool ? state.tool : bound;
+}
+
+void SliceView::setMouseProfile(const view::MouseProfile& profile)
+{
+    stopMeasuring();
+    m->profile = profile;
+    m->tool = profile.tool;
+    m->middle.reset();
+    m->right.reset();
+}
 
 void SliceView::setGesture(Qt::MouseButton button, Gesture gesture)
 {
-    if (button == Qt::LeftButton)
-        m->left = gesture;
-    else if (button == Qt::MiddleButton)
+    if (button == Qt::LeftButton) {
+        if (gesture != m->tool)
+            stopMeasuring();
+        m->tool = gesture;
+    } else if (button == Qt::MiddleButton) {
         m->middle = gesture;
-    else if (button == Qt::RightButton)
+    } else if (button == Qt::RightButton) {
         m->right = gesture;
+    }
 }
 
 Gesture SliceView::gesture(Qt::MouseButton button) const
 {
-    return button == Qt::LeftButton ? m->left : button == Qt::MiddleButton ? m->middle : button == Qt::RightButton ? m->right : Gesture::None;
+    return gestureOf(*m, button, Qt::NoModifier);
 }
 
 void SliceView::zoomAt(const QPointF& position, double factor)
@@ -60,10 +94,13 @@ void SliceView::mousePressEvent(QMouseEvent* event)
     m->moved = false;
     m->button = event->button();
     m->scrollRest = 0;
-    m->dragging = gesture(event->button());
-    if (event->button() == Qt::LeftButton && event->modifiers().testFlag(Qt::AltModifier))
-        m->dragging = Gesture::Crosshair;
-    if (m->dragging == Gesture::Crosshair)
+    m->dragging = gestureOf(*m, event->button(), event->modifiers());
+    const bool plainLeft = event->button() == Qt::LeftButton && held(event->modifiers()) == view::NoModifier && m->dragging != Gesture::External;
+    if (plainLeft && !m->begun && takeHold(event->position()))
+        m->dragging = Gesture::None;
+    else if (m->dragging == Gesture::Distance || m->dragging == Gesture::Angle)
+        measurePress(event->position(), m->dragging == Gesture::Distance ? view::MeasureKind::Distance : view::MeasureKind::Angle);
+    else if (m->dragging == Gesture::Crosshair)
         moveCrosshair(worldAt(event->position()));
     Q_EMIT mousePressed(imagePointAt(event->position()), event->button(), event->modifiers());
     event->accept();
@@ -97,6 +134,9 @@ void SliceView::drag(const QPointF& position)
         });
         break;
     }
+    case Gesture::OverlayOpacity:
+        Q_EMIT overlayOpacityDragged(-step.y() * OpacityPerPixel);
+        break;
     case Gesture::Zoom:
         zoomAt(m->pressed, std::exp(-step.y() * 0.008));
         break;
@@ -118,13 +158,19 @@ void SliceView::mouseMoveEvent(QMouseEvent* event)
         return;
     const QPointF position = event->position();
     if (event->buttons() == Qt::NoButton) {
-        if (event->modifiers().testFlag(Qt::ShiftModifier))
+        measureMove(position);
+        if (m->profile.gesture(view::MouseInput::Move, held(event->modifiers())) == Gesture::Crosshair)
             moveCrosshair(worldAt(position));
     } else if (m->button != Qt::NoButton) {
         const QPointF way = position - m->pressed;
         m->moved = m->moved || std::hypot(way.x(), way.y()) >= ClickPixels;
         if (m->moved || m->button != Qt::RightButton) {
-            drag(position);
+            if (m->grabbed != 0)
+                dragGrabbed(position);
+            else if (m->begun && m->button == Qt::LeftButton)
+                measureMove(position);
+            else
+                drag(position);
             m->last = position;
         }
     }
@@ -137,6 +183,9 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
     if (isEmpty() || event->button() != m->button)
         return;
     const bool click = event->button() == Qt::RightButton && !m->moved && m->dragging != Gesture::External;
+    if (m->button == Qt::LeftButton && m->begun && m->moved)
+        measureRelease(event->position());
+    m->grabbed = 0;
     m->dragging = Gesture::None;
     m->button = Qt::NoButton;
     Q_EMIT mouseReleased(imagePointAt(event->position()), event->button(), event->modifiers());
@@ -146,10 +195,13 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
 
 void SliceView::mouseDoubleClickEvent(QMouseEvent* event)
 {
-    if (event->button() == Qt::LeftButton && m->left != Gesture::External)
-        Q_EMIT maximiseRequested();
-    else
+    const Gesture bound = m->profile.gesture(view::MouseInput::DoubleClick, held(event->modifiers()));
+    if (event->button() != Qt::LeftButton || m->tool == Gesture::External || m->begun)
         mousePressEvent(event);
+    else if (bound == Gesture::ResetWindow)
+        Q_EMIT windowResetRequested();
+    else if (bound == Gesture::Maximise)
+        Q_EMIT maximiseRequested();
 }
 
 void SliceView::wheelEvent(QWheelEvent* event)
@@ -158,40 +210,23 @@ void SliceView::wheelEvent(QWheelEvent* event)
     Q_EMIT activated();
     if (isEmpty())
         return;
-    // some systems turn Shift+wheel into a sideways wheel
+    // some systems turn a wheel with a key held into a sideways wheel
     const int angle = event->angleDelta().y() != 0 ? event->angleDelta().y() : event->angleDelta().x();
-    if (event->modifiers().testFlag(Qt::ControlModifier)) {
+    const Gesture bound = m->profile.gesture(view::MouseInput::Wheel, held(event->modifiers()));
+    if (bound == Gesture::Zoom) {
         zoomAt(event->position(), std::exp(angle / 120.0 * 0.18));
         return;
     }
     m->wheelRest += angle;
     const int steps = m->wheelRest / 120;
     m->wheelRest -= 120 * steps;
-    if (event->modifiers().testFlag(Qt::ShiftModifier)) {
+    if (bound == Gesture::External) {
         if (steps != 0)
             Q_EMIT shiftWheel(steps);
         return;
     }
     scrollBy(steps);
     Q_EMIT probeChanged(QString::fromStdString(view::probeText(probeAt(event->position()))));
-}
-
-void SliceView::keyPressEvent(QKeyEvent* event)
-{
-    const bool plain = !(event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier));
-    const std::int64_t page = event->modifiers().testFlag(Qt::ShiftModifier) ? 5 : 1;
-    if (isEmpty() || !plain)
-        return QWidget::keyPressEvent(event);
-    switch (event->key()) {
-    case Qt::Key_Up: scrollBy(1); break;
-    case Qt::Key_Down: scrollBy(-1); break;
-    case Qt::Key_PageUp: scrollBy(page); break;
-    case Qt::Key_PageDown: scrollBy(-page); break;
-    case Qt::Key_Home: scrollTo(0); break;
-    case Qt::Key_End: scrollTo(stack().count - 1); break;
-    default: QWidget::keyPressEvent(event); return;
-    }
-    event->accept();
 }
 
 void SliceView::leaveEvent(QEvent* event)

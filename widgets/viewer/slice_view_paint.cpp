@@ -82,6 +82,8 @@ void SliceView::paintEvent(QPaintEvent*)
     notes.topRight << fidelityText();
     notes.active = hasFocus();
     paintAnnotations(painter, rect(), notes);
+    if (!m->viewer->overlaysHidden.get())
+        paintMeasurements(painter);
 }
 
 void SliceView::resizeEvent(QResizeEvent* event)

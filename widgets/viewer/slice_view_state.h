@@ -33,7 +33,9 @@ struct SliceView::State {
     std::optional<PictureOverlay> overlay;
     std::optional<BorderOverlay> border;
 
-    Gesture left = Gesture::WindowLevel, middle = Gesture::Pan, right = Gesture::Zoom;
+    view::MouseProfile profile = view::mouseProfiles().front();
+    Gesture tool = Gesture::WindowLevel;
+    std::optional<Gesture> middle, right; ///< instead of the profile's
 
     QImage base, shown; ///< without and with overlays
     PixelGrid drawn;    ///< what `base` shows
@@ -46,6 +48,11 @@ struct SliceView::State {
     bool moved = false;
     double scrollRest = 0;
     int wheelRest = 0;
+
+    // measuring
+    std::optional<view::Measurement> begun; ///< its last point follows the pointer
+    int grabbed = 0, grabbedPoint = -1;     ///< of the list; point -1: the whole
+    Vec3 grabbedAt{};
 
     const view::Pose& pose() const { return viewer->poses[slot].get(); }
     view::Property<view::Pose>& poseProperty() const { return viewer->poses[slot]; }

@@ -22,6 +22,8 @@ ViewportGrid::ViewportGrid(std::shared_ptr<view::ViewerState> state, QWidget* pa
         connect(view, &SliceView::crosshairMoved, this, &ViewportGrid::crosshairMoved);
         connect(view, &SliceView::transferChanged, this, &ViewportGrid::transferChanged);
         connect(view, &SliceView::menuRequested, this, &ViewportGrid::menuRequested);
+        connect(view, &SliceView::windowResetRequested, this, &ViewportGrid::windowResetRequested);
+        connect(view, &SliceView::overlayOpacityDragged, this, &ViewportGrid::overlayOpacityDragged);
         connect(view, &SliceView::activated, this, [this, n] { m_state->active.set(static_cast<int>(n)); });
         connect(view, &SliceView::maximiseRequested, this, [this, n] { toggleMaximised(static_cast<int>(n)); });
     }
@@ -106,6 +108,14 @@ void ViewportGrid::setBadge(const QString& text)
         view->setBadge(text);
 }
 
+void ViewportGrid::setMouseProfile(const view::MouseProfile& profile)
+{
+    for (SliceView* view : m_slices)
+        view->setMouseProfile(profile);
+    m_order = profile.order;
+    arrange();
+}
+
 void ViewportGrid::toggleMaximised(int view)
 {
     if (m_flat)
@@ -136,10 +146,15 @@ void ViewportGrid::arrange()
         places[0] = QRect(0, 0, halfW, h);
         places[static_cast<std::size_t>(other)] = QRect(halfW + Gap, 0, w - halfW - Gap, h);
     } else {
-        places[0] = QRect(0, 0, halfW, halfH);
-        places[1] = QRect(halfW + Gap, 0, w - halfW - Gap, halfH);
-        places[2] = QRect(0, halfH + Gap, halfW, h - halfH - Gap);
-        places[3] = QRect(halfW + Gap, halfH + Gap, w - halfW - Gap, h - halfH - Gap);
+        // view in each corner, row by row
+        constexpr std::size_t Axial = 0, Sagittal = 1, Coronal = 2, Volume = 3;
+        const std::array<std::size_t, 4> corners = m_order == view::GridOrder::AxialSagittalVolumeCoronal ? std::array{Axial, Sagittal, Volume, Coronal}
+            : m_order == view::GridOrder::AxialVolumeCoronalSagittal                                     ? std::array{Axial, Volume, Coronal, Sagittal}
+                                                                                                         : std::array{Axial, Sagittal, Coronal, Volume};
+        places[corners[0]] = QRect(0, 0, halfW, halfH);
+        places[corners[1]] = QRect(halfW + Gap, 0, w - halfW - Gap, halfH);
+        places[corners[2]] = QRect(0, halfH + Gap, halfW, h - halfH - Gap);
+        places[corners[3]] = QRect(halfW + Gap, halfH + Gap, w - halfW - Gap, h - halfH - Gap);
     }
     for (std::size_t n = 0; n < views.size(); ++n) {
         if (!places[n].isEmpty())

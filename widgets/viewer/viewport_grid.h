@@ -30,11 +30,15 @@ public:
     SliceView* activeSlice() const; ///< the active view, or the axial one when that is the 3-D view
     void setLabels(std::shared_ptr<LabelOverlay> labels, const QString& note = {});
     void setBadge(const QString& text);
+    /// Mouse and order of the views in the 2 x 2 layout.
+    void setMouseProfile(const view::MouseProfile& profile);
 
 Q_SIGNALS:
     void probeChanged(const QString& text);
     void crosshairMoved(const hilum::Vec3& world);
     void transferChanged();
+    void windowResetRequested();
+    void overlayOpacityDragged(double by);
     void menuRequested(const QPoint& globalPosition);
 
 protected:
@@ -49,6 +53,7 @@ private:
     std::vector<view::Subscription> m_subscriptions;
     bool m_flat = true;
     int m_beside = 2; ///< second view of 1 x 2
+    view::GridOrder m_order = view::GridOrder::AxialSagittalCoronalVolume;
 };
 
 } // namespace hilum::widgets

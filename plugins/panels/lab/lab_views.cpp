@@ -178,6 +178,11 @@ void LabPanel::registerActions()
     });
     action("actionNewMask", tr("Next mask"), tr("Draws the mask of the next seed"), QKeySequence(Qt::Key_N), [this] { m_controls->stepSeed(1); });
     action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); });
+    actions.setGestures(workspace, this, [] {
+        return QList<widgets::GestureInfo>{{tr("Left click"), tr("attention of the patch")}, {tr("Left drag"), tr("crosshair in all views")}, {tr("Middle drag"), tr("pan")},
+                                           {tr("Right drag"), tr("zoom")}, {tr("Right click"), tr("menu")}, {tr("Wheel"), tr("zoom")}, {tr("Double click"), tr("one view large, and back")},
+                                           {tr("Brush: left, right drag"), tr("hide, reveal patches")}, {tr("Brush: Shift+wheel"), tr("radius")}, {tr("Brush: Alt+left"), tr("crosshair")}};
+    });
     action("actionLabProvenance", tr("Provenance…"), tr("Weights, input, options and seed behind this reconstruction"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), [this] { showProvenance(); });
 }
 

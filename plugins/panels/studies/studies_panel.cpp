@@ -54,14 +54,14 @@ StudiesPanel::StudiesPanel(const PanelContext& context)
     , m_details(new SeriesDetails(this))
 {
     context.actions->add({.id = QStringLiteral("actionSearch"), .text = tr("Search"), .tip = tr("Types into the search field"),
-                          .shortcut = QKeySequence(Qt::CTRL | Qt::Key_F), .context = context.workspace, .icon = QStringLiteral("search")},
+                          .shortcut = QKeySequence(Qt::CTRL | Qt::Key_F), .context = context.workspace, .icon = QStringLiteral("search"), .group = tr("Studies")},
                          this, [this] {
                              m_search->setFocus(Qt::ShortcutFocusReason);
                              m_search->selectAll();
                          });
     context.actions->add({.id = QStringLiteral("actionRemoveSeries"), .text = tr("Remove from library"),
                           .tip = tr("Forgets the chosen rows; their files are not touched"), .shortcut = QKeySequence(Qt::Key_Delete),
-                          .context = context.workspace, .icon = QStringLiteral("remove")},
+                          .context = context.workspace, .icon = QStringLiteral("remove"), .group = tr("Studies")},
                          this, [this] { removeSelected(); });
     makeTree();
     auto* list = new QWidget(this);
@@ -165,6 +165,7 @@ QWidget* StudiesPanel::makeToolBar(Actions* actions)
     m_problems->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_problems->setIcon(icon(QStringLiteral("warning")));
     m_problems->setStyleSheet(QStringLiteral("color: %1;").arg(theme::css(theme::Role::Warning)));
+    m_problems->setToolTip(tr("Files that could not be read"));
     m_problems->hide();
     connect(m_problems, &QToolButton::clicked, this, &StudiesPanel::showProblems);
     row->addSpacing(theme::Space);
@@ -187,8 +188,10 @@ QWidget* StudiesPanel::makeEmptyPage(Actions* actions)
     picture->setAlignment(Qt::AlignCenter);
     auto* button = new QPushButton(tr("Import folder..."), page);
     button->setObjectName(QStringLiteral("emptyImportButton"));
-    if (QAction* does = actions->find(QStringLiteral("actionImportFolder")))
+    if (QAction* does = actions->find(QStringLiteral("actionImportFolder"))) {
+        button->setToolTip(does->toolTip());
         connect(button, &QPushButton::clicked, does, &QAction::trigger);
+    }
     auto* column = new QVBoxLayout(page);
     column->addStretch(2);
     column->addWidget(picture);

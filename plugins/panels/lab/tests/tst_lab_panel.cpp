@@ -94,7 +94,7 @@ private Q_SLOTS:
         context.services.messages = m_messages.get();
         context.actions = m_actions.get();
         context.workspace = QStringLiteral("lab");
-        m_actions->setContextWidget(context.workspace, m_window.get());
+        m_actions->addContextWidget(context.workspace, m_window.get());
         m_panel = factory->createPanel(context);
         m_window->setCentralWidget(m_panel);
         m_window->resize(1500, 1000);

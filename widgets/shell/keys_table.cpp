@@ -1,0 +1,89 @@
+#include "widgets/shell/keys_table.h"
+
+#include "core/view/mouse_profile.h"
+#include "widgets/shell/actions.h"
+
+#include <QStringList>
+
+namespace hilum::widgets {
+
+namespace {
+
+QString row(const QStringList& cells)
+{
+    return QStringLiteral("| %1 |\n").arg(cells.join(QStringLiteral(" | ")));
+}
+
+QString words(std::string_view text)
+{
+    return QString::fromUtf8(text.data(), qsizetype(text.size()));
+}
+
+/// Inputs as rows, profiles as columns; the first profile decides the order.
+QString mouseTable()
+{
+    QStringList inputs, heading{QStringLiteral("mouse")}, line{QStringLiteral("---")};
+    QMap<QString, QStringList> cells; // input -> gesture of each profile so far
+    int column = 0;
+    for (const view::MouseProfile& profile : view::mouseProfiles()) {
+        heading << words(profile.title);
+        line << QStringLiteral("---");
+        for (const view::MouseLine& one : view::mouseLines(profile, view::Gesture::Tool)) {
+            const QString input = QString::fromStdString(one.input);
+            if (!inputs.contains(input))
+                inputs << input;
+            QStringList& its = cells[input];
+            its.resize(column);
+            QString gesture = QString::fromStdString(one.gesture);
+            if (input == QLatin1String("Left drag"))
+                gesture += QStringLiteral("; at first %1").arg(words(view::name(profile.tool)));
+            its << gesture;
+        }
+        ++column;
+    }
+    QString table = row(heading) + row(line);
+    for (const QString& input : std::as_const(inputs)) {
+        QStringList its = cells[input];
+        its.resize(column);
+        its.prepend(input);
+        table += row(its);
+    }
+    return table;
+}
+
+QString keysOf(const Actions& actions, const QString& context)
+{
+    QString table;
+    for (const QAction* action : actions.all()) {
+        const ActionInfo& info = actions.info(action);
+        if (info.context != context)
+            continue;
+        if (table.isEmpty())
+            table = row({QStringLiteral("keys"), QStringLiteral("action"), QStringLiteral("what it does")}) + row({QStringLiteral("---"), QStringLiteral("---"), QStringLiteral("---")});
+        const QString keys = info.shortcut.toString(QKeySequence::PortableText);
+        table += row({keys.isEmpty() ? QString() : QStringLiteral("`%1`").arg(keys), plainText(info.text), info.tip});
+    }
+    return table;
+}
+
+} // namespace
+
+QString keysPage(const Actions& actions)
+{
+    QString page = QStringLiteral("# Keys and mouse\n\n"
+                                  "These are the keys as installed. *Settings* `Ctrl+,` changes every one of them, and the mouse; `?` shows those of the workspace you are in. "
+                                  "Keys without Ctrl or Alt do nothing while you type in a text field.\n\n"
+                                  "## Mouse in the views of Read\n\n"
+                                  "Whatever the left button does: pressed on the end of a measurement it moves that end, on its line the whole.\n\n");
+    page += mouseTable() + QStringLiteral("\nIn the 3-D view left drag turns, middle drag pans, right drag and wheel zoom.\n\n## Everywhere\n\n") + keysOf(actions, {});
+    for (const QAction* action : actions.all()) { // workspaces in the order of their bar
+        const ActionInfo& info = actions.info(action);
+        if (!info.id.startsWith(QLatin1String("actionWorkspace")))
+            continue;
+        if (const QString table = keysOf(actions, info.icon); !table.isEmpty())
+            page += QStringLiteral("\n## %1\n\n").arg(info.text) + table;
+    }
+    return page;
+}
+
+} // namespace hilum::widgets
