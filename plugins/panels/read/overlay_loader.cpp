@@ -3,7 +3,6 @@
 #include "core/imaging/read.h"
 #include "core/services/importer.h"
 #include "core/view/overlay_fit.h"
-#include "plugins/panels/read/space_dialog.h"
 #include "widgets/shell/messages.h"
 #include "widgets/tasks/task_center.h"
 
@@ -11,71 +10,78 @@ namespace hilum::panels {
 
 OverlayLoader::OverlayLoader(const widgets::Services& services, QObject* parent) : QObject(parent), m_services(services) {}
 
-void OverlayLoader::load(const QString& name, std::function<Result<imaging::LabelMap>(const Work&)> read)
+void OverlayLoader::load(const QString& name, LabelSource source, std::function<Result<Read>(const Work&)> read)
 {
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
-    m_task = m_services.tasks->run<imaging::LabelMap>(tr("Reading %1").arg(name), this, std::move(read), [this, name](Result<imaging::LabelMap> labels) {
+    m_task = m_services.tasks->run<Read>(tr("Reading %1").arg(name), this, std::move(read), [this, name, source = std::move(source)](Result<Read> result) mutable {
         m_task = 0;
-        if (labels)
-            Q_EMIT loaded(*labels, name);
-        else
-            m_services.messages->error(labels.error(), tr("Reading the segmentation"));
+        if (result) {
+            source.declared = result->declared;
+            Q_EMIT loaded(result->labels, name, source);
+        } else if (source.dropped && result.error().code != ErrorCode::Cancelled) {
+            Q_EMIT notLabels(source.file);
+        } else {
+            m_services.messages->error(result.error(), tr("Reading the segmentation"));
+        }
     });
+}
+
+Result<OverlayLoader::Read> OverlayLoader::readFile(const path& file, const Work& work)
+{
+    HILUM_TRY(const auto found, imaging::scan({file}, work));
+    if (found.items.empty())
+        return fail(ErrorCode::BadData, "{} holds no image{}", file.string(), found.refused.empty() ? "" : ": " + found.refused.front().reason);
+    HILUM_TRY(auto labels, imaging::readLabelMap(found.items.front(), work));
+    return Read{std::move(labels), found.items.front().kind == imaging::ItemKind::Segmentation};
 }
 
 void OverlayLoader::loadRow(const project::SeriesRow& row)
 {
     const QString name = QString::fromStdString(row.description.empty() ? row.where.filename().string() : row.description);
-    load(name, [row](const Work& work) { return imaging::readLabelMap(services::itemOf(row), work); });
+    load(name, {.row = row}, [row](const Work& work) -> Result<Read> {
+        HILUM_TRY(auto labels, imaging::readLabelMap(services::itemOf(row), work));
+        return Read{std::move(labels), true};
+    });
 }
 
 void OverlayLoader::loadFile(const QString& file)
 {
     const path where(file.toStdString());
-    load(QString::fromStdString(where.filename().string()), [where](const Work& work) -> Result<imaging::LabelMap> {
-        HILUM_TRY(const auto found, imaging::scan({where}, work));
-        if (found.items.empty())
-            return fail(ErrorCode::BadData, "{} holds no image{}", where.string(), found.refused.empty() ? "" : ": " + found.refused.front().reason);
-        return imaging::readLabelMap(found.items.front(), work);
-    });
+    load(QString::fromStdString(where.filename().string()), {.file = where}, [where](const Work& work) { return readFile(where, work); });
 }
 
-std::optional<Placed> placeLabels(const imaging::Volume& image, const imaging::LabelMap& labels, const QString& name, QWidget* parent, widgets::Messages& messages)
+void OverlayLoader::loadDropped(const path& file)
 {
+    load(QString::fromStdString(file.filename().string()), {.file = file, .dropped = true}, [file](const Work& work) { return readFile(file, work); });
+}
+
+Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& labels)
+{
+    using Kind = Placement::Kind;
     const imaging::ImageHeader& a = image.header();
     const imaging::ImageHeader& b = labels.volume.header();
-    const auto refuseIt = [&](const std::string& why) -> std::optional<Placed> {
-        messages.error({.code = ErrorCode::Mismatch, .message = std::format("{} does not belong to this image: {}", name.toStdString(), why)}, {});
-        return std::nullopt;
-    };
     if (a.hasPatientSpace != b.hasPatientSpace)
-        return refuseIt(a.hasPatientSpace ? "it has no place in the patient" : "the image has no place in the patient");
+        return {Kind::Foreign, a.hasPatientSpace ? "it has no place in the patient" : "the image has no place in the patient", b.geometry};
     if (!a.hasPatientSpace) {
         if (a.geometry.size != b.geometry.size)
-            return refuseIt(std::format("it has {} x {} pixels, the image {} x {}", b.geometry.size[0], b.geometry.size[1], a.geometry.size[0], a.geometry.size[1]));
+            return {Kind::Foreign, std::format("it has {} x {} pixels, the image {} x {}", b.geometry.size[0], b.geometry.size[1], a.geometry.size[0], a.geometry.size[1]), b.geometry};
         // pixel on pixel in the image's own plane
         Geometry plane;
         plane.size = a.geometry.size;
         if (a.spacingMeaning != imaging::SpacingMeaning::Unknown)
             plane.spacingMm = {a.geometry.spacingMm[0], a.geometry.spacingMm[1], 1};
-        return Placed{std::make_shared<widgets::LabelOverlay>(labels, plane), {}};
+        return {Kind::Fits, "it has the image's pixels", plane};
     }
     if (!a.frameOfReferenceUid.empty() && !b.frameOfReferenceUid.empty() && a.frameOfReferenceUid != b.frameOfReferenceUid)
-        return refuseIt("it was made in another frame of reference");
+        return {Kind::Foreign, "it was made in another frame of reference", b.geometry};
     const view::OverlayFit fit = view::overlayFit(a.geometry, b.geometry);
     switch (fit.fit) {
-    case view::Fit::SameGrid:
-    case view::Fit::Crop:
-        return Placed{std::make_shared<widgets::LabelOverlay>(labels, b.geometry), {}};
-    case view::Fit::OtherGrid: {
-        SpaceDialog dialog(a.geometry, b.geometry, QString::fromStdString(fit.sentence), name, parent);
-        if (dialog.exec() != QDialog::Accepted)
-            return std::nullopt;
-        return Placed{std::make_shared<widgets::LabelOverlay>(labels, b.geometry), QObject::tr("labels resampled")};
-    }
-    default:
-        return refuseIt(fit.sentence);
+    case view::Fit::SameGrid: return {Kind::Fits, "it has the image's voxels", b.geometry};
+    case view::Fit::Crop: return {Kind::Fits, fit.sentence.empty() ? "it covers a part of the image's voxels" : fit.sentence, b.geometry};
+    case view::Fit::OtherGrid: return {Kind::OtherGrid, fit.sentence, b.geometry};
+    case view::Fit::Elsewhere: return {Kind::Elsewhere, fit.sentence, b.geometry};
+    default: return {Kind::Foreign, fit.sentence, b.geometry};
     }
 }
 

@@ -14,6 +14,14 @@
 
 namespace hilum::panels {
 
+/// Where a label map came from.
+struct LabelSource {
+    std::optional<project::SeriesRow> row; ///< of the library
+    path file;                             ///< chosen or dropped; empty with a row
+    bool dropped = false;                  ///< nobody has said yet that these are labels
+    bool declared = false;                 ///< its format says so: SEG, seg.nrrd
+};
+
 /// Reads label maps off the GUI thread: rows of the library and files.
 class OverlayLoader : public QObject {
     Q_OBJECT
@@ -21,24 +29,35 @@ public:
     OverlayLoader(const widgets::Services& services, QObject* parent);
     void loadRow(const project::SeriesRow& row);
     void loadFile(const QString& file);
+    /// A file that may be something else: `notLabels` when it cannot be read as labels.
+    void loadDropped(const path& file);
 
 Q_SIGNALS:
-    void loaded(const hilum::imaging::LabelMap& labels, const QString& name);
+    void loaded(const hilum::imaging::LabelMap& labels, const QString& name, const hilum::panels::LabelSource& source);
+    void notLabels(const hilum::path& file);
 
 private:
-    void load(const QString& name, std::function<Result<imaging::LabelMap>(const Work&)> read);
+    struct Read {
+        imaging::LabelMap labels;
+        bool declared = false;
+    };
+    static Result<Read> readFile(const path& file, const Work& work);
+    void load(const QString& name, LabelSource source, std::function<Result<Read>(const Work&)> read);
     widgets::Services m_services;
     int m_task = 0;
 };
 
-/// A label map that may be shown, with what had to be done for it ("resampled", empty when nothing).
-struct Placed {
-    std::shared_ptr<widgets::LabelOverlay> overlay;
-    QString note;
+/// How a label map lies to the open image.
+struct Placement {
+    enum class Kind {
+        Fits,      ///< same grid or a part of it: may be shown at once
+        OtherGrid, ///< same space, other voxels: only after the person's word
+        Elsewhere, ///< no overlap in space
+        Foreign,   ///< another frame of reference, or one of the two has no place in the patient
+    } kind = Kind::Foreign;
+    std::string sentence; ///< what differs, with numbers
+    Geometry geometry;    ///< where the overlay lies
 };
-
-/// Decides whether `labels` may lie over `image`: same grid or a part of it at once; another grid in the same space after the
-/// person's word (resampled by place, said in the badge); anything else is refused with a sentence.
-std::optional<Placed> placeLabels(const imaging::Volume& image, const imaging::LabelMap& labels, const QString& name, QWidget* parent, widgets::Messages& messages);
+Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& labels);
 
 } // namespace hilum::panels

@@ -2,16 +2,20 @@
 
 #include "core/services/importer.h"
 #include "core/services/task_runner.h"
+#include "plugins/panels/read/measure_table.h"
 #include "plugins/panels/read/overlay_loader.h"
+#include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
+#include "widgets/shell/settings.h"
+#include "widgets/style/theme.h"
 #include "widgets/tasks/task_center.h"
 
-#include <QFileDialog>
 #include <QKeyEvent>
 #include <QLabel>
 #include <QMenu>
 #include <QTimer>
 #include <QToolBar>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -22,7 +26,8 @@ using widgets::Crosshair;
 
 ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     : Panel(parent), m_context(context), m_state(std::make_shared<view::ViewerState>()), m_grid(new widgets::ViewportGrid(m_state, this)),
-      m_notice(new QLabel(this)), m_window(new QLabel(this)), m_badge(new QLabel(this)), m_overlayText(new QLabel(this)), m_menu(new QMenu(this)),
+      m_notice(new QLabel(this)), m_window(new QLabel(this)), m_badge(new QLabel(this)), m_overlayText(new QLabel(this)),
+      m_dropHint(new QLabel(tr("Drop to lay it over this image"), this)), m_menu(new QMenu(this)),
       m_presetMenu(new QMenu(tr("Window"), this)), m_cine(new QTimer(this)), m_overlays(new OverlayLoader(context.services, this))
 {
     auto* bar = new QToolBar(this);
@@ -37,6 +42,14 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     m_window->setObjectName(QStringLiteral("wlText"));
     m_badge->setObjectName(QStringLiteral("fidelityBadge"));
     m_overlayText->setObjectName(QStringLiteral("overlayText"));
+    m_overlayText->setToolTip(tr("The segmentation over the image"));
+    m_dropHint->setObjectName(QStringLiteral("overlayDropHint"));
+    m_dropHint->setAlignment(Qt::AlignCenter);
+    m_dropHint->setFont(widgets::theme::headingFont());
+    m_dropHint->setAttribute(Qt::WA_TransparentForMouseEvents);
+    m_dropHint->setStyleSheet(QStringLiteral("background: rgba(31, 31, 31, 190); border: 2px dashed %1; color: %2;").arg(widgets::theme::css(widgets::theme::Role::Accent), widgets::theme::css(widgets::theme::Role::Text)));
+    m_dropHint->hide();
+    setAcceptDrops(true);
     m_window->setToolTip(tr("Window width and level of what is shown. Drag with the left button: right widens, up brightens."));
     m_badge->setToolTip(tr("How faithful the picture is: what turned values into grey, screen pixels per image pixel, and what was changed on reading."));
     auto* words = new QHBoxLayout;
@@ -46,17 +59,32 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     words->addWidget(m_badge);
     words->addStretch(1);
     words->addWidget(m_overlayText);
+    m_measureButton = new QToolButton(this);
+    m_measureButton->setObjectName(QStringLiteral("measureButton"));
+    m_measureButton->setFont(widgets::theme::smallFont());
+    m_measureButton->setFocusPolicy(Qt::NoFocus);
+    words->addWidget(m_measureButton);
     auto* rows = new QVBoxLayout(this);
     rows->setContentsMargins(0, 0, 0, 0);
     rows->setSpacing(0);
     rows->addWidget(bar);
     rows->addWidget(m_notice);
     rows->addWidget(m_grid, 1);
-    rows->addLayout(words);
     setFocusProxy(m_grid);
 
     makeActions();
     makeToolBar(bar);
+    const auto action = [this](const char* id) { return m_context.actions->find(QString::fromLatin1(id)); };
+    // its words are the count, so it is not the action's own button
+    QAction* listed = action("actionMeasureList");
+    m_measureButton->setCheckable(true);
+    m_measureButton->setToolTip(listed->toolTip());
+    connect(m_measureButton, &QToolButton::clicked, listed, &QAction::trigger);
+    connect(listed, &QAction::toggled, m_measureButton, &QToolButton::setChecked);
+    m_measureTable = new MeasureTable(m_state, {action("actionMeasureDelete"), action("actionMeasureExport")}, this);
+    connect(m_measureTable, &MeasureTable::placeRequested, this, &ReadPanel::goTo);
+    rows->addWidget(m_measureTable);
+    rows->addLayout(words);
     m_cine->setInterval(100);
     connect(m_cine, &QTimer::timeout, this, [this] {
         widgets::SliceView* view = m_grid->activeSlice();
@@ -76,10 +104,32 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     });
     connect(selection, &widgets::Selection::crosshairChanged, this, &ReadPanel::crosshairFromWindow);
     connect(selection, &widgets::Selection::labelMapRequested, m_overlays, &OverlayLoader::loadRow);
-    connect(m_overlays, &OverlayLoader::loaded, this, &ReadPanel::showLabels);
+    connect(m_overlays, &OverlayLoader::loaded, this, &ReadPanel::receiveLabels);
+    connect(m_overlays, &OverlayLoader::notLabels, this, &ReadPanel::importDropped);
     connect(m_grid, &widgets::ViewportGrid::probeChanged, selection, &widgets::Selection::setProbe);
     connect(m_grid, &widgets::ViewportGrid::menuRequested, this, &ReadPanel::openMenu);
     connect(m_grid, &widgets::ViewportGrid::transferChanged, this, &ReadPanel::updatePresets);
+    connect(m_grid, &widgets::ViewportGrid::overlayOpacityDragged, this, [this](double by) { setOpacity(m_opacity + by); });
+    connect(m_grid, &widgets::ViewportGrid::windowResetRequested, this, [this] {
+        if (!m_volume.isEmpty())
+            m_state->transfer.set(widgets::firstTransfer(m_volume, m_range));
+    });
+    connect(context.actions, &widgets::Actions::keysChanged, this, [this] {
+        updateTips();
+        updatePresets();
+    });
+    if (context.services.settings)
+        connect(context.services.settings, &widgets::Settings::changed, this, [this](const QString& key) {
+            if (key == QLatin1String("input/profile"))
+                applyProfile();
+        });
+    context.actions->setGestures(context.workspace, this, [this] {
+        QList<widgets::GestureInfo> lines;
+        for (const view::MouseLine& line : view::mouseLines(profile(), m_tool))
+            lines.append({QString::fromStdString(line.input), QString::fromStdString(line.gesture)});
+        return lines;
+    });
+    applyProfile();
     if (context.services.tasks)
         connect(context.services.tasks, &widgets::TaskCenter::changed, this, [this] { QTimer::singleShot(0, this, [this] { endPreview(); }); });
     for (std::size_t n = 0; n < 3; ++n)
@@ -87,11 +137,19 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
 
     m_subscriptions.push_back(m_state->crosshair.observe([this] { crosshairToWindow(); }));
     m_subscriptions.push_back(m_state->transfer.observe([this] { updateWords(); }));
+    const auto count = [this] {
+        const auto n = static_cast<int>(m_state->measurements.get().items.size());
+        m_measureButton->setText(n == 0 ? tr("No measurements") : n == 1 ? tr("1 measurement") : tr("%1 measurements").arg(n));
+    };
+    m_subscriptions.push_back(m_state->measurements.observe(count));
+    count();
     m_subscriptions.push_back(m_state->active.observe([this] { updateWords(); }));
     for (auto& pose : m_state->poses)
         m_subscriptions.push_back(pose.observe([this] { updateWords(); }));
     if (!selection->volume().isEmpty())
         showVolume();
+    if (selection->opening() != 0) // it was asked for before this panel was made
+        preview(selection->opening());
     updateWords();
     updatePresets();
 }
@@ -107,6 +165,9 @@ void ReadPanel::showVolume()
     if (volume.isEmpty()) {
         if (m_context.services.selection->series())
             return; // being read: the first look stays
+        keepMeasurements();
+        m_measuredRow = 0;
+        m_state->measurements.set({});
         m_volume = {};
         m_grid->clear();
         m_notice->hide();
@@ -122,9 +183,11 @@ void ReadPanel::showVolume()
     m_range = widgets::valueRange(volume);
     m_overlayText->clear();
     m_fileWindow = 0;
+    keepMeasurements();
     m_syncing = true; // the window's crosshair stays where it is
     m_grid->setVolume(volume, keepWindow ? before : widgets::firstTransfer(volume, m_range));
     m_syncing = false;
+    recallMeasurements(m_context.services.selection->series() ? m_context.services.selection->series()->id : 0);
 
     QStringList notices;
     for (const imaging::Notice& notice : volume.header().notices)
@@ -183,6 +246,8 @@ void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
     m_overlayText->clear();
     m_volume = slice;
     m_range = widgets::valueRange(slice);
+    keepMeasurements();
+    m_measuredRow = 0; // nothing is kept of what is drawn on a first look
     m_grid->setVolume(slice, widgets::firstTransfer(slice, m_range));
     m_grid->setBadge(tr("first slice, reading the others"));
     m_notice->hide();
@@ -281,8 +346,9 @@ void ReadPanel::updatePresets()
         QAction* action = m_presets[static_cast<std::size_t>(preset.key)];
         const QString why = m_volume.isEmpty() ? tr("No image is open.") : QString::fromStdString(view::whyUnavailable(preset, context));
         action->setEnabled(why.isEmpty());
-        const QString tip = action->statusTip();
-        action->setToolTip(why.isEmpty() ? tr("%1  [%2]").arg(tip).arg(preset.key) : why);
+        m_context.actions->setTip(action, action->statusTip());
+        if (!why.isEmpty())
+            action->setToolTip(why);
     }
 }
 
@@ -298,49 +364,19 @@ void ReadPanel::changePose(const std::function<void(view::Pose&)>& change)
     m_state->poses[m_grid->activeSlice()->slot()].modify(change);
 }
 
-// --- overlays
-
-void ReadPanel::showLabels(const imaging::LabelMap& labels, const QString& name)
-{
-    if (m_volume.isEmpty() || m_isPreview) {
-        m_context.services.messages->note(tr("Open the image that %1 belongs to first").arg(name));
-        return;
-    }
-    const std::optional<Placed> placed = placeLabels(m_volume, labels, name, this, *m_context.services.messages);
-    if (!placed)
-        return;
-    m_grid->setLabels(placed->overlay, placed->note);
-    for (std::size_t n = 0; n < 3; ++n)
-        m_grid->slice(n)->setLabelOpacity(m_opacity);
-    m_overlayText->setText(placed->note.isEmpty() ? name : tr("%1 (%2)").arg(name, placed->note));
-    updateWords();
-}
-
-void ReadPanel::changeOpacity(double by)
-{
-    m_opacity = std::clamp(m_opacity + by, 0.0, 1.0);
-    for (std::size_t n = 0; n < 3; ++n)
-        m_grid->slice(n)->setLabelOpacity(m_opacity);
-    m_context.services.messages->note(tr("Overlay opacity %1 %").arg(100 * m_opacity, 0, 'f', 0));
-}
-
-void ReadPanel::chooseOverlay()
-{
-    const QString file = QFileDialog::getOpenFileName(this, tr("Overlay a segmentation"), {}, tr("Label maps (*.dcm *.nii *.nii.gz *.nrrd *.mha *.mhd);;All files (*)"));
-    if (!file.isEmpty())
-        m_overlays->loadFile(file);
-}
-
 // --- keys, menu, cine
 
 bool ReadPanel::eventFilter(QObject* watched, QEvent* event)
 {
-    // Space is held, not pressed: the views hand it on, and no button gets it
+    // held, not pressed: the views hand it on, and no button gets it
     if (event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease) {
-        auto* key = static_cast<QKeyEvent*>(event);
-        if (key->key() == Qt::Key_Space && !(key->modifiers() & (Qt::ControlModifier | Qt::AltModifier))) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const QKeySequence wanted = m_context.actions->keys(QStringLiteral("actionHideOverlays"));
+        const bool press = event->type() == QEvent::KeyPress;
+        // modifiers may be let go first
+        if (!wanted.isEmpty() && wanted[0].key() == key->key() && (!press || wanted == QKeySequence(key->keyCombination()))) {
             if (!key->isAutoRepeat())
-                m_state->overlaysHidden.set(event->type() == QEvent::KeyPress);
+                m_state->overlaysHidden.set(press);
             return true;
         }
     }
@@ -364,10 +400,41 @@ void ReadPanel::openMenu(const QPoint& globalPosition) { m_menu->popup(globalPos
 
 void ReadPanel::setTool(widgets::Gesture tool)
 {
+    m_tool = tool;
     for (std::size_t n = 0; n < 3; ++n)
         m_grid->slice(n)->setGesture(Qt::LeftButton, tool);
     for (QAction* action : m_tools)
         action->setChecked(action->data().toInt() == static_cast<int>(tool));
+}
+
+void ReadPanel::putToolDown()
+{
+    for (std::size_t n = 0; n < 3; ++n)
+        if (m_grid->slice(n)->isMeasuring()) {
+            for (std::size_t k = 0; k < 3; ++k)
+                m_grid->slice(k)->stopMeasuring();
+            return; // the tool stays for the next one
+        }
+    setTool(profile().tool);
+}
+
+const view::MouseProfile& ReadPanel::profile() const
+{
+    const widgets::Settings* settings = m_context.services.settings;
+    return view::mouseProfile(settings ? settings->value(QStringLiteral("input/profile")).toString().toStdString() : std::string());
+}
+
+void ReadPanel::applyProfile()
+{
+    m_grid->setMouseProfile(profile());
+    setTool(profile().tool);
+    updateTips();
+}
+
+void ReadPanel::updateTips()
+{
+    for (QAction* action : m_tools)
+        m_context.actions->setTip(action, QString::fromStdString(view::mouseSentence(profile(), static_cast<widgets::Gesture>(action->data().toInt()))));
 }
 
 } // namespace hilum::panels

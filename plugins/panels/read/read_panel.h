@@ -8,6 +8,7 @@
 
 #include <QPointer>
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -16,10 +17,13 @@ class QLabel;
 class QMenu;
 class QTimer;
 class QToolBar;
+class QToolButton;
 
 namespace hilum::panels {
 
+class MeasureTable;
 class OverlayLoader;
+struct LabelSource;
 
 /// The Read workspace: the open volume in linked views, or the open radiograph in one large view; tools, window presets,
 /// overlays; what is seen in words (`wlText`, `fidelityBadge`) and what was done to it on reading (`noticeBar`).
@@ -36,6 +40,9 @@ public:
     /// Window presets of the number keys; does nothing where the preset is not available.
     void applyPreset(int key);
     void setTool(widgets::Gesture tool);
+    widgets::Gesture tool() const { return m_tool; }
+    enum class ExportFormat { Json, Csv };
+    std::string measurementText(ExportFormat format) const; ///< of the open image, as exported
     /// Lays a label map over the open image once it is known to be of the same space; asks where grids differ.
     void showLabels(const imaging::LabelMap& labels, const QString& name);
 
@@ -43,11 +50,32 @@ protected:
     void keyPressEvent(QKeyEvent* event) override;
     void keyReleaseEvent(QKeyEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dragMoveEvent(QDragMoveEvent* event) override;
+    void dragLeaveEvent(QDragLeaveEvent* event) override;
+    void dropEvent(QDropEvent* event) override;
 
 private:
+    /// How addAction's and addToggle's actions stand in the menus and on the overlay of keys.
+    struct Place {
+        const char* menu;
+        QString group;
+    };
     void makeActions();
+    void makeTools();
+    void makeViewActions();
+    void makeSliceActions();
+    void makeMeasureActions();
+    void makeOverlayActions();
+    void makeVolumeActions();
+    void makeMenu();
     void makeToolBar(QToolBar* bar);
-    QAction* addAction(const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::function<void()> work);
+    QAction* addAction(const char* id, const QString& text, const QString& tip, const QKeySequence& keys, const Place& place, std::function<void()> work);
+    void addToggle(const char* id, const QString& text, const QString& tip, const QKeySequence& keys, const Place& place, bool first, std::function<void(bool)> work);
+    const view::MouseProfile& profile() const;
+    void applyProfile();
+    void updateTips();
+    void putToolDown();
     void showVolume();
     void preview(project::RowId row);
     void showPreview(imaging::Volume slice, project::RowId row);
@@ -57,7 +85,18 @@ private:
     void updateWords();
     void updatePresets();
     void changePose(const std::function<void(view::Pose&)>& change);
+    void setOpacity(double opacity);
     void changeOpacity(double by);
+    void receiveLabels(const imaging::LabelMap& labels, const QString& name, const LabelSource& source);
+    void overlay(const imaging::LabelMap& labels, const Geometry& where, const QString& name, const QString& note);
+    void openSeparately(const imaging::LabelMap& labels, const LabelSource& source);
+    void importDropped(const path& file);
+    void keepMeasurements();
+    void recallMeasurements(project::RowId row);
+    void deleteMeasurement();
+    void exportMeasurements();
+    void goTo(const Vec3& point);
+    void stepSeries(int step);
     void cine(bool on);
     void openMenu(const QPoint& globalPosition);
     void chooseOverlay();
@@ -69,6 +108,9 @@ private:
     QLabel* m_window;
     QLabel* m_badge;
     QLabel* m_overlayText;
+    QLabel* m_dropHint;
+    QToolButton* m_measureButton = nullptr; ///< how many there are; shows the list
+    MeasureTable* m_measureTable = nullptr;
     QMenu* m_menu;
     QMenu* m_presetMenu;
     QTimer* m_cine;
@@ -79,6 +121,9 @@ private:
     widgets::ValueRange m_range;
     std::size_t m_fileWindow = 0;   ///< of those in the file: key 1 goes round
     double m_opacity = 0.5;
+    widgets::Gesture m_tool = widgets::Gesture::WindowLevel;
+    std::map<project::RowId, view::MeasurementList> m_measured; ///< while the program runs
+    project::RowId m_measuredRow = 0;                           ///< whose measurements the state holds
     bool m_isPreview = false, m_syncing = false;
     project::RowId m_previewed = 0;
     std::vector<view::Subscription> m_subscriptions;

@@ -67,7 +67,8 @@ QPixmap boxes(const Geometry& image, const Geometry& labels)
 
 } // namespace
 
-SpaceDialog::SpaceDialog(const Geometry& image, const Geometry& labels, const QString& sentence, const QString& name, QWidget* parent) : QDialog(parent)
+SpaceDialog::SpaceDialog(const Geometry& image, const Geometry& labels, const QString& sentence, const QString& name, Overlap overlap, QWidget* parent)
+    : QDialog(parent)
 {
     setObjectName(QStringLiteral("spaceDialog"));
     setWindowTitle(tr("Not the same space"));
@@ -85,13 +86,21 @@ SpaceDialog::SpaceDialog(const Geometry& image, const Geometry& labels, const QS
     legend->setWordWrap(true);
     rows->addWidget(legend);
     auto* buttons = new QDialogButtonBox(this);
-    QPushButton* resample = buttons->addButton(tr("Resample"), QDialogButtonBox::AcceptRole);
-    resample->setObjectName(QStringLiteral("resampleButton"));
-    QPushButton* cancel = buttons->addButton(QDialogButtonBox::Cancel);
-    cancel->setObjectName(QStringLiteral("cancelButton"));
-    cancel->setDefault(true);
-    connect(buttons, &QDialogButtonBox::accepted, this, &QDialog::accept);
-    connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
+    const auto add = [&](const QString& words, const char* objectName, const QString& tip, Answer answer, QDialogButtonBox::ButtonRole role) {
+        QPushButton* button = buttons->addButton(words, role);
+        button->setObjectName(QString::fromLatin1(objectName));
+        button->setToolTip(tip);
+        connect(button, &QPushButton::clicked, this, [this, answer] {
+            m_answer = answer;
+            answer == Answer::Cancel ? reject() : accept();
+        });
+        return button;
+    };
+    const bool some = overlap == Overlap::Some;
+    add(tr("Resample"), "resampleButton", some ? tr("Shows the labels over the image, at the place that their file gives them") : tr("The two do not overlap: nothing would be seen"),
+        Answer::Resample, QDialogButtonBox::ActionRole)->setEnabled(some);
+    add(tr("Open separately"), "separateButton", tr("Opens the file as an image of its own"), Answer::OpenSeparately, QDialogButtonBox::ActionRole);
+    add(tr("Cancel"), "cancelButton", tr("Nothing is opened or overlaid"), Answer::Cancel, QDialogButtonBox::RejectRole)->setDefault(true);
     rows->addWidget(buttons);
 }
 

@@ -31,7 +31,7 @@ struct Bench {
 
     Bench()
     {
-        actions.setContextWidget(QStringLiteral("read"), &window);
+        actions.addContextWidget(QStringLiteral("read"), &window);
         PanelContext context;
         context.services.selection = &selection;
         context.services.messages = &messages;
@@ -228,6 +228,7 @@ private Q_SLOTS:
         QTest::addColumn<bool>("shown");
         QTest::newRow("resample") << QStringLiteral("resampleButton") << true;
         QTest::newRow("cancel") << QStringLiteral("cancelButton") << false;
+        QTest::newRow("separately") << QStringLiteral("separateButton") << false;
     }
     void labelsOfAnotherGridAskFirst()
     {

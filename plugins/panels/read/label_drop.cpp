@@ -1,0 +1,62 @@
+#include "plugins/panels/read/label_drop.h"
+
+#include <QDialogButtonBox>
+#include <QFileInfo>
+#include <QLabel>
+#include <QMimeData>
+#include <QPushButton>
+#include <QUrl>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <array>
+
+namespace hilum::panels {
+
+std::optional<path> labelCandidate(const QMimeData* data)
+{
+    const QList<QUrl> urls = data->urls();
+    if (urls.size() != 1 || !urls.front().isLocalFile())
+        return std::nullopt;
+    const QFileInfo info(urls.front().toLocalFile());
+    const QString name = info.fileName().toLower();
+    constexpr std::array Ends{".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm"};
+    const bool named = std::ranges::any_of(Ends, [&](const char* end) { return name.endsWith(QLatin1String(end)); });
+    if (!info.isFile() || !(named || info.suffix().isEmpty()))
+        return std::nullopt;
+    return path(info.absoluteFilePath().toStdString());
+}
+
+bool mayBeLabels(const imaging::LabelMap& labels)
+{
+    constexpr std::size_t Most = 255;
+    return labels.labels.size() <= Most && std::ranges::all_of(labels.labels, [](const imaging::Label& label) { return label.value >= 0; });
+}
+
+LabelDropDialog::LabelDropDialog(const QString& name, const QString& what, QWidget* parent) : QDialog(parent)
+{
+    setObjectName(QStringLiteral("labelDropDialog"));
+    setWindowTitle(tr("Labels or an image?"));
+    auto* text = new QLabel(tr("%1 can be laid over the open image: %2.").arg(name, what), this);
+    text->setWordWrap(true);
+    text->setMinimumWidth(420);
+    auto* buttons = new QDialogButtonBox(this);
+    const auto add = [&](const QString& words, const char* objectName, const QString& tip, Answer answer, QDialogButtonBox::ButtonRole role) {
+        QPushButton* button = buttons->addButton(words, role);
+        button->setObjectName(QString::fromLatin1(objectName));
+        button->setToolTip(tip);
+        connect(button, &QPushButton::clicked, this, [this, answer] {
+            m_answer = answer;
+            answer == Answer::Cancel ? reject() : accept();
+        });
+        return button;
+    };
+    add(tr("Overlay on this image"), "overlayButton", tr("Shows the labels over the open image, placed by their own coordinates"), Answer::Overlay, QDialogButtonBox::AcceptRole)->setDefault(true);
+    add(tr("Open separately"), "separateButton", tr("Adds the file to the library and opens it as an image of its own"), Answer::OpenSeparately, QDialogButtonBox::ActionRole);
+    add(tr("Cancel"), "cancelButton", tr("Nothing is opened"), Answer::Cancel, QDialogButtonBox::RejectRole);
+    auto* rows = new QVBoxLayout(this);
+    rows->addWidget(text);
+    rows->addWidget(buttons);
+}
+
+} // namespace hilum::panels

@@ -1,0 +1,150 @@
+// Label maps over the image: chosen, dropped, from the library. The rest of ReadPanel is in read_panel.cpp.
+#include "plugins/panels/read/read_panel.h"
+
+#include "plugins/panels/read/label_drop.h"
+#include "plugins/panels/read/overlay_loader.h"
+#include "plugins/panels/read/space_dialog.h"
+#include "widgets/shell/messages.h"
+#include "widgets/style/theme.h"
+#include "widgets/tasks/study_import.h"
+
+#include <QDragEnterEvent>
+#include <QFileDialog>
+#include <QLabel>
+#include <QMimeData>
+
+#include <algorithm>
+
+namespace hilum::panels {
+
+void ReadPanel::showLabels(const imaging::LabelMap& labels, const QString& name)
+{
+    receiveLabels(labels, name, {.file = {}, .declared = true});
+}
+
+void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& name, const LabelSource& source)
+{
+    if (m_volume.isEmpty() || m_isPreview) {
+        m_context.services.messages->note(tr("Open the image that %1 belongs to first").arg(name));
+        return;
+    }
+    if (source.dropped && !source.declared && !mayBeLabels(labels))
+        return importDropped(source.file);
+    const Placement placement = placementOf(m_volume, labels);
+    using Kind = Placement::Kind;
+    const auto refuseIt = [&] {
+        m_context.services.messages->error({.code = ErrorCode::Mismatch, .message = std::format("{} does not belong to this image: {}", name.toStdString(), placement.sentence)}, {});
+    };
+    if (placement.kind == Kind::Fits) {
+        if (source.dropped) {
+            LabelDropDialog dialog(name, QString::fromStdString(placement.sentence), this);
+            dialog.exec();
+            if (dialog.answer() == LabelDropDialog::Answer::OpenSeparately)
+                return openSeparately(labels, source);
+            if (dialog.answer() != LabelDropDialog::Answer::Overlay)
+                return;
+        }
+        overlay(labels, placement.geometry, name, {});
+        return;
+    }
+    // without a place in space there is nothing to draw in the dialog
+    const bool drawable = m_volume.header().hasPatientSpace && labels.volume.header().hasPatientSpace;
+    if (!drawable || (placement.kind != Kind::OtherGrid && !source.dropped)) {
+        if (source.dropped)
+            return importDropped(source.file);
+        return refuseIt();
+    }
+    const auto overlap = placement.kind == Kind::OtherGrid ? SpaceDialog::Overlap::Some : SpaceDialog::Overlap::None;
+    SpaceDialog dialog(m_volume.geometry(), labels.volume.geometry(), QString::fromStdString(placement.sentence), name, overlap, this);
+    dialog.exec();
+    if (dialog.answer() == SpaceDialog::Answer::Resample)
+        overlay(labels, placement.geometry, name, tr("labels resampled"));
+    else if (dialog.answer() == SpaceDialog::Answer::OpenSeparately)
+        openSeparately(labels, source);
+}
+
+void ReadPanel::overlay(const imaging::LabelMap& labels, const Geometry& where, const QString& name, const QString& note)
+{
+    m_grid->setLabels(std::make_shared<widgets::LabelOverlay>(labels, where), note);
+    setOpacity(m_opacity);
+    m_overlayText->setText(note.isEmpty() ? name : tr("%1 (%2)").arg(name, note));
+    updateWords();
+}
+
+void ReadPanel::openSeparately(const imaging::LabelMap& labels, const LabelSource& source)
+{
+    widgets::Selection* selection = m_context.services.selection;
+    const auto show = [selection, labels](const project::SeriesRow& row) {
+        selection->setSeries(row);
+        selection->setVolume(labels.volume);
+    };
+    if (source.row)
+        return show(*source.row);
+    project::SeriesRow row{.kind = "segmentation", .description = source.file.filename().string(), .files = {source.file}, .where = source.file};
+    widgets::StudyImport* imports = m_context.services.imports;
+    if (!imports)
+        return show(row);
+    connect(imports, &widgets::StudyImport::finished, this, [this, show, row](const services::ImportSummary& summary) mutable {
+        // with its row where the library has one now
+        if (!summary.added.empty())
+            if (auto found = m_context.services.library->series(summary.added.front()))
+                row = *std::move(found);
+        show(row);
+    }, Qt::SingleShotConnection);
+    imports->start({source.file});
+}
+
+void ReadPanel::importDropped(const path& file)
+{
+    m_context.services.selection->showWorkspace(QStringLiteral("studies"));
+    m_context.services.imports->start({file});
+}
+
+void ReadPanel::setOpacity(double opacity)
+{
+    m_opacity = std::clamp(opacity, 0.0, 1.0);
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->setLabelOpacity(m_opacity);
+}
+
+void ReadPanel::changeOpacity(double by)
+{
+    setOpacity(m_opacity + by);
+    m_context.services.messages->note(tr("Overlay opacity %1 %").arg(100 * m_opacity, 0, 'f', 0));
+}
+
+void ReadPanel::chooseOverlay()
+{
+    const QString file = QFileDialog::getOpenFileName(this, tr("Overlay a segmentation"), {}, tr("Label maps (*.dcm *.nii *.nii.gz *.nrrd *.mha *.mhd);;All files (*)"));
+    if (!file.isEmpty())
+        m_overlays->loadFile(file);
+}
+
+// --- drops: what is not for the open image goes on to the window, which imports it
+
+void ReadPanel::dragEnterEvent(QDragEnterEvent* event)
+{
+    if (m_volume.isEmpty() || m_isPreview || !m_context.services.tasks || !labelCandidate(event->mimeData())) {
+        event->ignore();
+        return;
+    }
+    event->acceptProposedAction();
+    m_dropHint->setGeometry(m_grid->geometry().adjusted(16, 16, -16, -16));
+    m_dropHint->show();
+    m_dropHint->raise();
+}
+
+void ReadPanel::dragMoveEvent(QDragMoveEvent* event) { event->acceptProposedAction(); }
+void ReadPanel::dragLeaveEvent(QDragLeaveEvent*) { m_dropHint->hide(); }
+
+void ReadPanel::dropEvent(QDropEvent* event)
+{
+    m_dropHint->hide();
+    const auto file = labelCandidate(event->mimeData());
+    if (!file)
+        return;
+    event->acceptProposedAction();
+    m_overlays->loadDropped(*file);
+}
+
+} // namespace hilum::panels

@@ -1,0 +1,98 @@
+// Measurements of the open image: kept for each series while the program runs, listed, exported.
+#include "plugins/panels/read/measure_table.h"
+#include "plugins/panels/read/read_panel.h"
+#include "plugins/panels/read/series_step.h"
+
+#include "core/services/task_runner.h"
+#include "widgets/shell/messages.h"
+
+#include <QFileDialog>
+#include <QMenu>
+
+namespace hilum::panels {
+
+void ReadPanel::keepMeasurements()
+{
+    if (m_measuredRow != 0)
+        m_measured[m_measuredRow] = m_state->measurements.get();
+}
+
+void ReadPanel::recallMeasurements(project::RowId row)
+{
+    m_measuredRow = row;
+    m_measureTable->setMeaning(m_grid->slice(0)->lengthMeaning());
+    if (const auto kept = m_measured.find(row); kept != m_measured.end())
+        m_state->measurements.set(kept->second);
+}
+
+void ReadPanel::deleteMeasurement()
+{
+    for (std::size_t n = 0; n < 3; ++n)
+        m_grid->slice(n)->stopMeasuring();
+    m_state->measurements.modify([](view::MeasurementList& list) { list.remove(list.selected); });
+}
+
+void ReadPanel::goTo(const Vec3& point)
+{
+    if (m_grid->slice(0)->isEmpty())
+        return;
+    m_state->crosshair.set({m_state->crosshair.get().space, point});
+}
+
+std::string ReadPanel::measurementText(ExportFormat format) const
+{
+    const imaging::ImageHeader& header = m_volume.header();
+    const widgets::SliceView* view = m_grid->slice(0);
+    const view::MeasurementSource source{.seriesUid = header.seriesUid, .frameOfReferenceUid = header.frameOfReferenceUid, .patientSpace = view->inPatientSpace(),
+                                         .meaning = view->lengthMeaning()};
+    const view::MeasurementList& list = m_state->measurements.get();
+    return format == ExportFormat::Csv ? view::toCsv(list, source) : view::toJson(list, source).dump(2) + "\n";
+}
+
+void ReadPanel::exportMeasurements()
+{
+    if (m_state->measurements.get().items.empty()) {
+        m_context.services.messages->note(tr("Nothing is measured on this image yet"));
+        return;
+    }
+    const QString csv = tr("Table (*.csv)"), json = tr("JSON (*.json)");
+    QString kind = json;
+    QString file = QFileDialog::getSaveFileName(this, tr("Export measurements"), QStringLiteral("measurements.json"), json + QStringLiteral(";;") + csv, &kind);
+    if (file.isEmpty())
+        return;
+    if (!file.endsWith(QLatin1String(".csv")) && !file.endsWith(QLatin1String(".json")))
+        file += kind == csv ? QStringLiteral(".csv") : QStringLiteral(".json");
+    const path where(file.toStdString());
+    std::string text = measurementText(file.endsWith(QLatin1String(".csv")) ? ExportFormat::Csv : ExportFormat::Json);
+    m_context.services.runner->run<bool>(
+        this,
+        [where, text = std::move(text)](const Work&) -> Result<bool> {
+            HILUM_TRY_STATUS(writeFileAtomically(where, text));
+            return true;
+        },
+        [this, where](Result<bool> done) {
+            if (done)
+                m_context.services.messages->note(tr("Measurements written to %1").arg(QString::fromStdString(where.filename().string())));
+            else
+                m_context.services.messages->error(done.error(), tr("Exporting the measurements"));
+        });
+}
+
+void ReadPanel::stepSeries(int step)
+{
+    const auto& series = m_context.services.selection->series();
+    if (!series || !m_context.services.library || !m_context.services.runner) {
+        m_context.services.messages->note(tr("No series of the library is open"));
+        return;
+    }
+    m_context.services.runner->run<project::RowId>(
+        this, [library = m_context.services.library, row = *series, step](const Work& work) { return neighbour(*library, row, step, work); },
+        [this](Result<project::RowId> next) {
+            if (next)
+                m_context.services.selection->openInRead(*next);
+            else
+                m_context.services.messages->note(QString::fromStdString(next.error().message));
+        });
+}
+
+} // namespace hilum::panels
