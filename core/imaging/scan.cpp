@@ -5,6 +5,7 @@
 #include "core/imaging/nifti_header.h"
 #include "core/imaging/parallel.h"
 #include "core/imaging/read.h"
+#include "core/imaging/scan_stream.h"
 
 #include <algorithm>
 #include <cctype>
@@ -175,6 +176,49 @@ Found lookAt(const Candidate& c)
     return found;
 }
 
+/// Tells early what a scan has found up to some candidate.
+class EarlyNews {
+public:
+    explicit EarlyNews(const FoundEarly& early) : m_early(early) {}
+
+    /// Files `begin` to `end` of all candidates have been looked at.
+    Status tell(const std::vector<Candidate>& candidates, const std::vector<Found>& found, std::size_t begin, std::size_t end)
+    {
+        if (!m_early)
+            return {};
+        for (std::size_t n = begin; n < end; ++n) {
+            if (found[n].item)
+                m_items.push_back(*found[n].item);
+            if (found[n].dicom && !isDicomDirectory(*found[n].dicom))
+                m_headers.push_back(found[n].dicom);
+        }
+        // files of a folder follow each other: only that of the next file may be unfinished
+        const path unfinished = end < candidates.size() ? candidates[end].file.parent_path() : path();
+        const auto open = std::ranges::stable_partition(m_headers, [&](const auto& header) { return header->file.parent_path() != unfinished; });
+        std::vector<std::shared_ptr<const DicomHeader>> done(m_headers.begin(), open.begin());
+        m_headers.erase(m_headers.begin(), open.begin());
+        ScanResult groups;
+        groupDicom(std::move(done), groups);
+        std::set<std::string> now;
+        for (Item& item : groups.items)
+            if (item.seriesUid.empty() || !m_told.contains(item.seriesUid)) {
+                now.insert(item.seriesUid);
+                m_items.push_back(std::move(item));
+            }
+        m_told.merge(now);
+        if (m_items.empty() || end == candidates.size() || !m_due.due())
+            return {};
+        return m_early(std::exchange(m_items, {}));
+    }
+
+private:
+    const FoundEarly& m_early;
+    std::vector<Item> m_items;                               // not told yet
+    std::vector<std::shared_ptr<const DicomHeader>> m_headers; // of folders not finished yet
+    std::set<std::string> m_told;                            // series
+    RateLimit m_due{std::chrono::milliseconds(250)};
+};
+
 } // namespace
 
 std::string_view name(ItemKind kind)
@@ -184,6 +228,11 @@ std::string_view name(ItemKind kind)
 }
 
 Result<ScanResult> scan(const std::vector<path>& paths, const Work& work)
+{
+    return scan(paths, work, {});
+}
+
+Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const FoundEarly& early)
 {
     routeLibraryLogs();
     ScanResult result;
@@ -202,13 +251,21 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work)
     result.filesSeen = static_cast<std::int64_t>(candidates.size());
 
     std::vector<Found> found(candidates.size());
-    auto status = parallelFor(static_cast<std::int64_t>(candidates.size()), [&](std::int64_t n) -> Status {
-        const auto at = static_cast<std::size_t>(n);
-        found[at] = lookAt(candidates[at]);
-        return {};
-    }, work, "looking at files");
-    if (!status)
-        return std::unexpected(std::move(status).error());
+    EarlyNews news(early);
+    constexpr std::size_t PieceFiles = 256;
+    for (std::size_t begin = 0; begin < candidates.size(); begin += PieceFiles) {
+        const std::size_t end = std::min(begin + PieceFiles, candidates.size());
+        Work piece{.progress = {[&](std::int64_t done, std::int64_t, std::string_view what) {
+                       work.progress(static_cast<std::int64_t>(begin) + done, static_cast<std::int64_t>(candidates.size()), what);
+                   }},
+                   .stop = work.stop};
+        HILUM_TRY_STATUS(parallelFor(static_cast<std::int64_t>(end - begin), [&](std::int64_t n) -> Status {
+            const auto at = begin + static_cast<std::size_t>(n);
+            found[at] = lookAt(candidates[at]);
+            return {};
+        }, piece, "looking at files"));
+        HILUM_TRY_STATUS(news.tell(candidates, found, begin, end));
+    }
 
     std::vector<std::shared_ptr<const DicomHeader>> headers;
     std::vector<Item> others; // behind the DICOM series: they are often derived from them

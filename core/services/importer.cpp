@@ -4,10 +4,12 @@
 #include "core/imaging/grey_image.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/png_write.h"
+#include "core/imaging/scan_stream.h"
 
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <span>
 #include <thread>
 
 namespace hilum::services {
@@ -115,49 +117,99 @@ Item itemOf(const project::SeriesRow& row)
     return item;
 }
 
+namespace {
+
+/// Adds items to the library in batches, with their thumbnails; each item once.
+class Adding {
+public:
+    Adding(project::Library& library, const Work& work, ImportSummary& summary, const std::function<void(const ImportSummary&)>& added)
+        : m_library(library), m_work(work), m_summary(summary), m_added(added)
+    {
+    }
+
+    /// Items that were added before with the same files are passed over.
+    /// \param total  series that there will be, 0 when that is not known yet
+    Status add(const std::vector<Item>& items, std::int64_t total)
+    {
+        std::vector<const Item*> fresh;
+        for (const Item& item : items)
+            if (!m_files.contains(item.files))
+                fresh.push_back(&item);
+        for (std::size_t begin = 0; begin < fresh.size(); begin += BatchItems) {
+            const std::span<const Item* const> batch(fresh.data() + begin, std::min(BatchItems, fresh.size() - begin));
+            HILUM_TRY_STATUS(addBatch(batch));
+            if (total > 0)
+                m_work.progress(m_summary.series, total, "adding series to the library");
+        }
+        return {};
+    }
+
+private:
+    Status addBatch(std::span<const Item* const> items)
+    {
+        const auto stopped = [&] { return fail(ErrorCode::Cancelled, "stopped after {} series", m_summary.series); };
+        if (m_work.cancelled())
+            return stopped();
+        std::vector<Result<std::string>> thumbnails(items.size());
+        {
+            std::atomic<std::size_t> next = 0;
+            std::vector<std::jthread> threads;
+            for (unsigned t = 0; t < std::min({MostThreads, std::max(1u, std::thread::hardware_concurrency()), static_cast<unsigned>(items.size())}); ++t)
+                threads.emplace_back([&] {
+                    for (std::size_t i = next++; i < items.size() && !m_work.cancelled(); i = next++)
+                        thumbnails[i] = thumbnailPng(*items[i]);
+                });
+        }
+        if (m_work.cancelled())
+            return stopped();
+        std::vector<project::NewSeries> rows;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const Item& item = *items[i];
+            if (!thumbnails[i]) // it stays in the list, so that a person sees that it is there
+                m_summary.refused.push_back({.file = item.where, .code = thumbnails[i].error().reason.empty() ? std::string(hilum::name(thumbnails[i].error().code)) : thumbnails[i].error().reason,
+                                             .reason = thumbnails[i].error().sentence(), .error = thumbnails[i].error().code});
+            rows.push_back(rowOf(item, thumbnails[i].value_or(std::string())));
+        }
+        std::vector<project::RowId> ids;
+        HILUM_TRY_STATUS(m_library.addSeries(rows, &ids));
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            m_files.insert(items[i]->files);
+            // a series that was told early and went on in another folder keeps its row
+            if (std::ranges::find(m_summary.added, ids[i]) == m_summary.added.end()) {
+                m_summary.added.push_back(ids[i]);
+                ++m_summary.series;
+            }
+        }
+        if (m_added)
+            m_added(m_summary);
+        return {};
+    }
+
+    project::Library& m_library;
+    const Work& m_work;
+    ImportSummary& m_summary;
+    const std::function<void(const ImportSummary&)>& m_added;
+    std::set<std::vector<path>> m_files; // of the items added
+};
+
+} // namespace
+
 Result<ImportSummary> importPaths(project::Library& library, const std::vector<path>& paths, const Work& work,
                                   const std::function<void(const ImportSummary&)>& added)
 {
-    HILUM_TRY(imaging::ScanResult found, imaging::scan(paths, work));
-    ImportSummary summary{.filesSeen = found.filesSeen};
+    ImportSummary summary;
+    Adding adding(library, work, summary, added);
+    HILUM_TRY(imaging::ScanResult found, imaging::scan(paths, work, [&](const std::vector<Item>& items) { return adding.add(items, 0); }));
+    summary.filesSeen = found.filesSeen;
     const std::set<path> named(paths.begin(), paths.end());
     for (imaging::Refusal& refusal : found.refused)
         // a text file in a folder of images is no problem; one that was dropped on the window is
         if (refusal.code != "not_an_image" || named.contains(refusal.file))
             summary.refused.push_back(std::move(refusal));
-
-    const auto total = static_cast<std::int64_t>(found.items.size());
-    for (std::size_t begin = 0; begin < found.items.size(); begin += BatchItems) {
-        if (work.cancelled())
-            return fail(ErrorCode::Cancelled, "stopped after {} of {} series", summary.series, total);
-        const std::size_t count = std::min(BatchItems, found.items.size() - begin);
-        std::vector<Result<std::string>> thumbnails(count);
-        {
-            std::atomic<std::size_t> next = 0;
-            std::vector<std::jthread> threads;
-            for (unsigned t = 0; t < std::min({MostThreads, std::max(1u, std::thread::hardware_concurrency()), static_cast<unsigned>(count)}); ++t)
-                threads.emplace_back([&] {
-                    for (std::size_t i = next++; i < count && !work.cancelled(); i = next++)
-                        thumbnails[i] = thumbnailPng(found.items[begin + i]);
-                });
-        }
-        if (work.cancelled())
-            return fail(ErrorCode::Cancelled, "stopped after {} of {} series", summary.series, total);
-        std::vector<project::NewSeries> batch;
-        for (std::size_t i = 0; i < count; ++i) {
-            const Item& item = found.items[begin + i];
-            if (!thumbnails[i]) // it stays in the list, so that a person sees that it is there
-                summary.refused.push_back({.file = item.where, .code = thumbnails[i].error().reason.empty() ? std::string(hilum::name(thumbnails[i].error().code)) : thumbnails[i].error().reason,
-                                           .reason = thumbnails[i].error().sentence(), .error = thumbnails[i].error().code});
-            batch.push_back(rowOf(item, thumbnails[i].value_or(std::string())));
-            summary.images += static_cast<std::int64_t>(item.files.size());
-        }
-        HILUM_TRY_STATUS(library.addSeries(batch, &summary.added));
-        summary.series += static_cast<std::int64_t>(count);
-        work.progress(summary.series, total, "adding series to the library");
-        if (added)
-            added(summary);
-    }
+    HILUM_TRY_STATUS(adding.add(found.items, static_cast<std::int64_t>(found.items.size())));
+    summary.series = static_cast<std::int64_t>(found.items.size());
+    for (const Item& item : found.items)
+        summary.images += static_cast<std::int64_t>(item.files.size());
     std::vector<project::ProblemRow> problems;
     for (const imaging::Refusal& refusal : summary.refused)
         problems.push_back({.file = refusal.file, .code = refusal.code, .reason = refusal.reason});
