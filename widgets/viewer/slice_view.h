@@ -136,6 +136,7 @@ private:
     bool inSlice(const view::Measurement& measurement) const;
     bool takeHold(const QPointF& position);
     void measurePress(const QPointF& position, view::MeasureKind kind);
+    bool stillMeasuring();
     void measureMove(const QPointF& position);
     void measureRelease(const QPointF& position);
     void dragGrabbed(const QPointF& position);

@@ -98,7 +98,7 @@ void SliceView::stopMeasuring()
 
 void SliceView::measurePress(const QPointF& position, view::MeasureKind kind)
 {
-    if (m->begun) {
+    if (stillMeasuring()) {
         measureRelease(position); // the second click of two, or the end of the second leg
         return;
     }
@@ -109,9 +109,17 @@ void SliceView::measurePress(const QPointF& position, view::MeasureKind kind)
     update();
 }
 
+/// One that was begun on another slice is given up: its ends would lie on two.
+bool SliceView::stillMeasuring()
+{
+    if (m->begun && stack().nearest(m->begun->points.front()) != slice())
+        stopMeasuring();
+    return m->begun.has_value();
+}
+
 void SliceView::measureMove(const QPointF& position)
 {
-    if (!m->begun)
+    if (!stillMeasuring())
         return;
     m->begun->points.back() = worldAt(position);
     update();
@@ -119,6 +127,8 @@ void SliceView::measureMove(const QPointF& position)
 
 void SliceView::measureRelease(const QPointF& position)
 {
+    if (!stillMeasuring())
+        return;
     view::Measurement& item = *m->begun;
     item.points.back() = worldAt(position);
     if (item.points.size() < view::pointCount(item.kind)) {
@@ -166,7 +176,7 @@ void SliceView::paintMeasurements(QPainter& painter)
     for (const view::Measurement& item : list.items)
         if (inSlice(item))
             draw(item, item.id == list.selected);
-    if (m->begun)
+    if (m->begun && inSlice(*m->begun))
         draw(*m->begun, true);
     painter.setRenderHint(QPainter::Antialiasing, false);
 }

@@ -144,6 +144,11 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     m_subscriptions.push_back(m_state->measurements.observe(count));
     count();
     m_subscriptions.push_back(m_state->active.observe([this] { updateWords(); }));
+    if (widgets::Settings* settings = context.services.settings) {
+        const QString key = QStringLiteral("read/layout");
+        m_state->layout.set(static_cast<view::Layout>(std::clamp(settings->value(key, static_cast<int>(m_state->layout.get())).toInt(), 0, 2)));
+        m_subscriptions.push_back(m_state->layout.observe([this, settings, key] { settings->setValue(key, static_cast<int>(m_state->layout.get())); }));
+    }
     for (auto& pose : m_state->poses)
         m_subscriptions.push_back(pose.observe([this] { updateWords(); }));
     if (!selection->volume().isEmpty())

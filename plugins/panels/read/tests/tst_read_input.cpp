@@ -352,6 +352,32 @@ private Q_SLOTS:
         QVERIFY(bench.panel->measurementText(ReadPanel::ExportFormat::Csv).find("1,distance,Image,") != std::string::npos);
     }
 
+    void aMeasurementBegunOnAnotherSliceIsGivenUp()
+    {
+        Bench bench;
+        bench.open(m_ct);
+        QTest::keyClick(bench.axial(), Qt::Key_D);
+        const QPoint middle(bench.axial()->width() / 2, bench.axial()->height() / 2);
+        bench.drag(Qt::LeftButton, middle, middle);
+        QVERIFY(bench.axial()->isMeasuring());
+        QTest::keyClick(bench.axial(), Qt::Key_Up);
+        bench.drag(Qt::LeftButton, middle + QPoint(30, 0), middle + QPoint(30, 0)); // begins anew
+        QVERIFY(bench.measured().items.empty() && bench.axial()->isMeasuring());
+    }
+
+    void theLayoutOfTheViewsIsRemembered()
+    {
+        Bench bench;
+        bench.open(m_ct);
+        QTest::keyClick(bench.axial(), Qt::Key_2, Qt::AltModifier);
+        QCOMPARE(bench.panel->state()->layout.get(), view::Layout::OneByTwo);
+        QWidget window;
+        Actions actions(&window);
+        actions.addContextWidget(QStringLiteral("read"), &window);
+        ReadPanel again({.services = bench.services, .actions = &actions, .workspace = QStringLiteral("read")}, &window);
+        QCOMPARE(again.state()->layout.get(), view::Layout::OneByTwo);
+    }
+
     void measurementsStayWithTheirSeries()
     {
         Bench bench;
