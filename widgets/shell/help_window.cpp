@@ -7,7 +7,10 @@
 #include <QHBoxLayout>
 #include <QPushButton>
 #include <QTextBrowser>
+#include <QTextCursor>
 #include <QTextDocument>
+#include <QTextFrame>
+#include <QTextTable>
 
 namespace hilum::widgets {
 
@@ -47,6 +50,7 @@ HelpWindow::HelpWindow(QWidget* parent)
     connect(m_text, &QTextBrowser::backwardAvailable, back, &QPushButton::setEnabled);
     connect(contents, &QPushButton::clicked, this, [this] { showPage(QStringLiteral("guide")); });
     connect(keys, &QPushButton::clicked, this, [this] { showPage(QStringLiteral("keys")); });
+    connect(m_text, &QTextBrowser::sourceChanged, this, &HelpWindow::setType);
     auto* row = new QHBoxLayout;
     row->addWidget(back);
     row->addWidget(contents);
@@ -63,6 +67,30 @@ void HelpWindow::showPage(const QString& page)
 {
     const bool there = QFile::exists(QStringLiteral("%1%2.md").arg(QLatin1String(Folder), page));
     m_text->setSource(urlOf(there ? page : QStringLiteral("guide")), QTextDocument::MarkdownResource);
+}
+
+void HelpWindow::setType()
+{
+    // Markdown comes without any: air between lines, paragraphs and cells
+    QTextCursor cursor(m_text->document());
+    cursor.select(QTextCursor::Document);
+    QTextBlockFormat block;
+    block.setLineHeight(125, QTextBlockFormat::ProportionalHeight);
+    block.setBottomMargin(5);
+    cursor.mergeBlockFormat(block);
+    for (QTextFrame* frame : m_text->document()->rootFrame()->childFrames())
+        if (auto* table = qobject_cast<QTextTable*>(frame)) {
+            QTextTableFormat format = table->format();
+            format.setCellPadding(5);
+            format.setCellSpacing(0);
+            format.setBorder(1);
+            format.setBorderCollapse(true);
+            format.setBorderBrush(theme::colour(theme::Role::Line));
+            format.setTopMargin(6);
+            format.setBottomMargin(10);
+            table->setFormat(format);
+        }
+    m_text->moveCursor(QTextCursor::Start);
 }
 
 QString HelpWindow::page() const

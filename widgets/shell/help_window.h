@@ -16,6 +16,7 @@ public:
     QString page() const; ///< what is shown
 
 private:
+    void setType();
     QTextBrowser* m_text;
 };
 

@@ -80,8 +80,17 @@ QString keysPage(const Actions& actions)
         const ActionInfo& info = actions.info(action);
         if (!info.id.startsWith(QLatin1String("actionWorkspace")))
             continue;
-        if (const QString table = keysOf(actions, info.icon); !table.isEmpty())
-            page += QStringLiteral("\n## %1\n\n").arg(info.text) + table;
+        const QString table = keysOf(actions, info.icon);
+        if (table.isEmpty())
+            continue;
+        page += QStringLiteral("\n## %1\n\n").arg(info.text) + table;
+        if (info.icon == QLatin1String("read"))
+            continue; // its mouse is the table of profiles
+        QString mouse;
+        for (const GestureInfo& gesture : actions.gestures(info.icon))
+            mouse += row({gesture.input, gesture.text});
+        if (!mouse.isEmpty())
+            page += QLatin1Char('\n') + row({QStringLiteral("mouse"), QStringLiteral("what it does")}) + row({QStringLiteral("---"), QStringLiteral("---")}) + mouse;
     }
     return page;
 }
