@@ -202,16 +202,12 @@ int runWindow(int argc, char** argv)
     });
     if (const Status listening = instance.listen(); !listening)
         log::warning("app", "a second window cannot hand over its files: {}", listening.error().sentence());
-    const auto showDevice = [&](const Json& from) {
-        const std::string device = from.is_object() ? from.value("device", std::string()) : std::string();
-        if (!device.empty())
-            selection.setDevice(QString::fromStdString(from.contains("dtype") && from["dtype"].is_string() ? device + ", " + from["dtype"].get<std::string>() : device));
-    };
-    QObject::connect(&jobs, &services::JobRunner::eventArrived, &window, [showDevice](const QString&, const Json& event) {
-        if (event.is_object() && event.value("kind", std::string()) == "hello")
-            showDevice(event);
+    // where a job trains; the Lab tells for itself where its model runs (a model's metadata say where it was trained)
+    QObject::connect(&jobs, &services::JobRunner::eventArrived, &window, [&selection](const QString&, const Json& event) {
+        const auto word = [&](const char* key) { return event.contains(key) && event[key].is_string() ? QString::fromStdString(event[key].get<std::string>()) : QString(); };
+        if (event.is_object() && word("kind") == QStringLiteral("hello") && !word("device").isEmpty())
+            selection.setDevice(word("dtype").isEmpty() ? word("device") : QStringLiteral("%1, %2").arg(word("device"), word("dtype")));
     });
-    QObject::connect(&models, &services::ModelServer::modelReady, &window, showDevice);
     if ((*library)->readOnly())
         messages.note(QObject::tr("This library can only be read: nothing will be added to it"));
 

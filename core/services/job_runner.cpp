@@ -69,10 +69,14 @@ void JobRunner::setPatience(const Patience& patience)
         m_state->timer.start(patience.look);
 }
 
+std::int64_t JobRunner::standardThreads()
+{
+    return std::max<std::int64_t>(1, std::int64_t{std::thread::hardware_concurrency()} - 1);
+}
+
 Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id, const path& run)
 {
     HILUM_TRY(const Json cache, cacheRecord(request.cache));
-    const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
     const Json job = {{"schema", protocol::JobSchema},
                       {"id", id},
                       {"created_utc", utcNow()},
@@ -83,7 +87,7 @@ Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id,
                       {"cache", cache},
                       {"device", request.device},
                       {"dtype", request.dtype},
-                      {"threads", request.threads > 0 ? request.threads : std::max<std::int64_t>(1, cores - 1)},
+                      {"threads", request.threads > 0 ? request.threads : standardThreads()},
                       {"watch_case", request.watchCase.empty() ? Json() : Json(request.watchCase)}};
     return writeFileAtomically(run / "job.json", job.dump(2) + "\n");
 }

@@ -41,7 +41,7 @@ struct JobRequest {
     Json options;           ///< complete and checked
     path cache;
     std::string device = "auto", dtype = "auto";
-    std::int64_t threads = 0; ///< 0: cores - 1, at least 1
+    std::int64_t threads = 0; ///< 0: standardThreads()
     std::string watchCase;  ///< key of a case, or empty
     path run;               ///< empty: in the user's data folder
 };
@@ -73,6 +73,7 @@ public:
     Status forget(const std::string& id);
     /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
     Result<std::vector<Json>> events(const std::string& id) const;
+    static std::int64_t standardThreads(); ///< cores - 1, at least 1: the window keeps a core
     static Status writeJobFile(const JobRequest& request, const std::string& id, const path& run);
     void setPatience(const Patience& patience);
 

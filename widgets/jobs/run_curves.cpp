@@ -51,7 +51,7 @@ PlotView* RunCurves::plot(const char* name, const QString& title, const QString&
     auto* view = new PlotView;
     view->setObjectName(QLatin1String(name));
     view->setTitles(title, unit);
-    view->setMinimumHeight(90);
+    view->setMinimumSize(150, 90); // the picture of the watch case beside them needs the room
     return view;
 }
 

@@ -2,6 +2,7 @@
 #include "app/hilum/training.h"
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
+#include "core/services/cache_places.h"
 #include "core/services/worker_program.h"
 
 namespace hilum::commands {
@@ -32,11 +33,12 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
         request.cache = cache.folder;
     } else {
-        const Json cache = job.value("cache", Json::object());
-        HILUM_TRY(const path caches, cacheFolder());
-        request.cache = cache.contains("path") ? path(cache.value("path", "")) : caches / "caches" / path(cache.value("name", "")).filename();
-        if (!std::filesystem::exists(request.cache / "index.json"))
-            return fail(ErrorCode::NotFound, "the cache \"{}\" of this job is not here any more; name the images with --data", cache.value("name", ""));
+        auto cache = services::findCache(job.value("cache", Json::object()));
+        if (!cache) {
+            cache.error().message += "; or name the images with --data";
+            return std::unexpected(std::move(cache).error());
+        }
+        request.cache = *std::move(cache);
     }
     return request;
 }

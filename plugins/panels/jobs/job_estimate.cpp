@@ -68,7 +68,9 @@ void JobForm::estimate()
     m_context.services.runner->run<Json>(
         this,
         [method, preset, batch](const Work&) -> Result<Json> {
-            HILUM_TRY(const std::string said, services::workerOutput({"bench", "--method", method, "--preset", preset, "--batch", batch, "--steps", "2", "--json"}));
+            const std::string threads = std::to_string(services::JobRunner::standardThreads()); // as many as the job gets
+            HILUM_TRY(const std::string said, services::workerOutput({"bench", "--method", method, "--preset", preset, "--batch", batch, "--steps", "2", "--threads", threads,
+                                                                      "--no-products", "--json"}));
             return parseJson(said);
         },
         [this, key](Result<Json> bench) {

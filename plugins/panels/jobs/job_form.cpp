@@ -7,11 +7,9 @@
 #include "core/services/worker_program.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
-#include "widgets/shell/settings.h"
 #include "widgets/tasks/task_center.h"
 
 #include <QComboBox>
-#include <QFileDialog>
 #include <QFormLayout>
 #include <QLabel>
 #include <QProgressBar>
@@ -61,28 +59,6 @@ Result<std::string> caseOf(const path& cache, const std::vector<path>& files)
         if (one.value("source_digest", "") == digest)
             return one.value("key", "");
     return std::string();
-}
-
-using Files = std::shared_ptr<std::vector<path>>;
-
-/// All files of the radiographs of a library that are there.
-Result<Files> radiographsOf(const project::Library& library, const Work& work)
-{
-    auto files = std::make_shared<std::vector<path>>();
-    constexpr std::int64_t Page = 500;
-    for (std::int64_t offset = 0;; offset += Page) {
-        HILUM_TRY(const auto rows, library.list({.search = {}, .limit = Page, .offset = offset}));
-        for (const project::SeriesRow& row : rows) {
-            if (work.cancelled())
-                return fail(ErrorCode::Cancelled, "stopped");
-            if (row.kind != "image" || row.missing)
-                continue;
-            HILUM_TRY(const project::SeriesRow full, library.series(row.id));
-            files->insert(files->end(), full.files.begin(), full.files.end());
-        }
-        if (static_cast<std::int64_t>(rows.size()) < Page)
-            return files;
-    }
 }
 
 Result<std::string> firstCase(const path& cache)
@@ -305,62 +281,6 @@ void JobForm::choosePreset()
     estimateSoon();
 }
 
-void JobForm::chooseData(int index)
-{
-    const QString how = m_dataCombo->itemData(index).toString();
-    const QString before = m_context.services.settings ? m_context.services.settings->value(QStringLiteral("jobs/folder")).toString() : QString();
-    QString name;
-    if (how == QStringLiteral("folder"))
-        name = QFileDialog::getExistingDirectory(this, tr("Folder of images"), before);
-    else if (how == QStringLiteral("cache"))
-        name = QFileDialog::getExistingDirectory(this, tr("Prepared cache"), before);
-    else if (how == QStringLiteral("csv"))
-        name = QFileDialog::getOpenFileName(this, tr("Table with a column \"filename\""), before, tr("Tables (*.csv)"));
-    if (!name.isEmpty()) {
-        if (m_context.services.settings)
-            m_context.services.settings->setValue(QStringLiteral("jobs/folder"), name);
-        setData({path(name.toStdString())});
-        return;
-    }
-    if (how == QStringLiteral("library") && m_context.services.library) {
-        m_context.services.runner->run<Files>(
-            this, [library = m_context.services.library](const Work& work) { return radiographsOf(*library, work); },
-            [this](const Result<Files>& files) {
-                if (!files)
-                    say(QString::fromStdString(files.error().sentence()), "bad");
-                else
-                    setData(*files.value());
-            });
-    }
-    showData();
-}
-
-void JobForm::setData(std::vector<path> images)
-{
-    m_data = std::move(images);
-    std::error_code ec;
-    m_dataIsCache = m_data.size() == 1 && std::filesystem::is_regular_file(m_data.front() / "index.json", ec);
-    say({}, "secondary");
-    showData();
-}
-
-void JobForm::showData()
-{
-    QString note;
-    if (m_data.empty())
-        note = tr("Choose the images to learn from: a folder, a table, the library, or a cache that was prepared before");
-    else if (m_dataIsCache)
-        note = tr("Prepared cache %1").arg(QString::fromStdString(m_data.front().filename().string()));
-    else if (m_data.size() == 1)
-        note = QString::fromStdString(m_data.front().string());
-    else
-        note = tr("%1 files of the library").arg(m_data.size());
-    m_dataNote->setText(note);
-    const QSignalBlocker quiet(m_dataCombo);
-    m_dataCombo->setItemText(0, m_data.empty() ? tr("Choose…") : m_data.size() == 1 ? QString::fromStdString(m_data.front().filename().string()) : tr("%1 files").arg(m_data.size()));
-    m_dataCombo->setCurrentIndex(0);
-}
-
 void JobForm::propose(const Json& proposal)
 {
     m_proposal = proposal;
@@ -391,6 +311,8 @@ void JobForm::applyProposal()
                 files.insert(files.end(), row->files.begin(), row->files.end());
     if (!files.empty())
         setData(std::move(files));
+    else if (m_data.empty() && text(proposal, "images") == QStringLiteral("library"))
+        takeLibrary();
 }
 
 void JobForm::say(const QString& sentence, const char* role)

@@ -24,7 +24,8 @@ public:
     explicit JobForm(const widgets::PanelContext& context, QWidget* parent = nullptr);
 
     void askMethods(); ///< once; the form is empty until they are there
-    /// {"method", "preset", "options", "series": [row ids], "watch": row id or null}; absent keys leave the form as it is.
+    /// {"method", "preset", "options", "series": [row ids], "images": "library", "watch": row id or null}; absent keys leave the form as it is.
+    /// "images" is for a form that has none yet: all radiographs of the library.
     void propose(const Json& proposal);
     void setData(std::vector<path> data); ///< folders, files or one prepared cache
     bool busy() const { return m_preparing; }
@@ -42,6 +43,7 @@ private:
     void chooseMethod();
     void choosePreset();
     void chooseData(int index);
+    void takeLibrary();
     void showData();
     void applyProposal();
     void start();

@@ -114,6 +114,8 @@ QWidget* JobsPanel::queuePart()
     m_state = new QLabel;
     m_state->setObjectName(QStringLiteral("jobState"));
     m_state->setProperty("role", "secondary");
+    m_state->setWordWrap(true);
+    m_state->setTextInteractionFlags(Qt::TextSelectableByMouse);
     row->addWidget(m_state, 1);
     const auto button = [&](const char* name, const QString& text, const QString& tip, void (JobsPanel::*work)()) {
         auto* b = new QPushButton(text);
@@ -178,7 +180,9 @@ void JobsPanel::updateButtons()
     m_cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
     m_resume->setEnabled(there && job.resumable && job.state != JobState::Running && job.state != JobState::Cancelling && job.state != JobState::Queued);
     m_lab->setEnabled(there && (job.lastCheckpoint >= 0 || job.state == JobState::Done));
-    m_state->setText(there ? widgets::stateText(job) : QString());
+    // the row is short; why a worker was lost stands here
+    m_state->setText(!there ? QString() : job.state == JobState::Lost && !job.message.empty() ? QString::fromStdString(job.message) : widgets::stateText(job));
+    m_title->setToolTip(there ? QString::fromStdString(job.run.string()) : QString());
     m_title->setText(there ? tr("%1 · %2").arg(m_model.index(row, widgets::JobTableModel::Title).data().toString(), QString::fromStdString(job.createdUtc)) : tr("No job is chosen"));
 }
 
@@ -222,10 +226,6 @@ void JobsPanel::showJob(const std::string& id)
 void JobsPanel::eventArrived(const QString& id, const Json& event)
 {
     const std::string job = id.toStdString();
-    if (event.value("kind", Json()) == "hello" && m_context.services.selection) {
-        const auto text = [&](const char* key) { return event.contains(key) && event[key].is_string() ? QString::fromStdString(event[key].get<std::string>()) : QString(); };
-        m_context.services.selection->setDevice(QStringList{text("device"), text("dtype")}.join(QStringLiteral(", ")));
-    }
     if (job != m_current)
         return;
     if (m_loadingEvents) {

@@ -177,7 +177,9 @@ QWidget* LabControls::maskPart()
     seedRow->addWidget(redraw);
     m_radius = named(new QSpinBox, "brushRadius", tr("Radius of the mask brush (B): left drag hides, right drag reveals, Shift+wheel changes the radius"));
     m_radius->setRange(1, 20);
-    m_radius->setSuffix(tr(" patches"));
+    const auto unit = [this](int radius) { m_radius->setSuffix(radius == 1 ? tr(" patch") : tr(" patches")); };
+    unit(m_radius->value());
+    connect(m_radius, &QSpinBox::valueChanged, this, unit);
     connect(m_radius, &QSpinBox::valueChanged, this, &LabControls::brushRadiusChanged);
     form->addRow(m_regionLabel, m_regionCombo);
     form->addRow(m_regionNote);

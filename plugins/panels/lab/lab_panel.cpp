@@ -164,10 +164,8 @@ void LabPanel::updateRuns()
         return;
     std::vector<RunEntry> runs;
     for (const services::JobStatus& job : m_context.services.jobs->jobs())
-        if (job.lastCheckpoint >= 0 || job.state == services::JobState::Done)
-            runs.push_back({QString::fromStdString(job.title.empty() ? job.method + " " + job.preset : job.title)
-                                + tr(" · step %1").arg(std::max(job.step, job.lastCheckpoint)),
-                            job.run});
+        if (const bool done = job.state == services::JobState::Done; done || job.lastCheckpoint >= 0) // the weights that can be shown, not the step it has reached
+            runs.push_back({tr("Step %1 · %2").arg(done ? job.step : job.lastCheckpoint).arg(QString::fromStdString(job.title.empty() ? job.method + " " + job.preset : job.title)), job.run});
     m_controls->setRuns(runs);
     updateCheckpoints();
 }
@@ -214,6 +212,8 @@ void LabPanel::connectSession()
     });
     connect(m_session, &LabSession::attentionChanged, this, &LabPanel::updateViews);
     connect(m_session, &LabSession::statusChanged, this, [this](const QString& text) { m_status->setText(text); });
+    if (auto* selection = m_context.services.selection)
+        connect(m_session, &LabSession::deviceKnown, selection, &widgets::Selection::setDevice);
     connect(m_session, &LabSession::refused, this, [this](const QString& sentence) {
         m_refusal->setText(sentence);
         m_stack->setCurrentIndex(sentence.isEmpty() ? 0 : 1);
@@ -383,7 +383,7 @@ void LabPanel::proposeTraining()
     const Json& metadata = m_session->metadata();
     Json proposal = {{"method", metadata.is_object() ? metadata.value("method", choice.method) : choice.method},
                      {"preset", metadata.is_object() && metadata.contains("preset") && metadata["preset"].is_string() ? metadata["preset"].get<std::string>() : choice.preset},
-                     {"series", Json::array()}};
+                     {"images", "library"}};
     // what the Lab shows becomes what is trained
     Json options = m_session->requestFields();
     options.erase("seed");

@@ -552,6 +552,8 @@ void LabSession::setStatus(const Json& answer)
     m_device = answer.value("device", Json());
     const std::string device = m_device.is_string() ? m_device.get<std::string>() : m_device.is_object() ? m_device.value("name", "") : "";
     const double seconds = answer.value("seconds", 0.0);
+    if (!device.empty())
+        Q_EMIT deviceKnown(QString::fromStdString(device));
     Q_EMIT statusChanged(QStringLiteral("%1 · %2 s").arg(QString::fromStdString(device), QString::fromStdString(fixed(seconds, 2))));
 }
 

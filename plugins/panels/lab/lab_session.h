@@ -96,6 +96,7 @@ Q_SIGNALS:
     void reconstructionChanged();
     void attentionChanged();
     void statusChanged(const QString& text);
+    void deviceKnown(const QString& name); ///< where the model runs, with each answer
     void refused(const QString& sentence); ///< why nothing is shown; empty: nothing stands in the way
     void failed(const hilum::Error& error, const QString& doing);
 

@@ -33,6 +33,9 @@ void LabPanel::connectView(int slot)
     connect(v, &PatchView::hovered, this, [this, slot](const QPointF& pixel) {
         m_active = slot;
         updateProbe(pixel);
+        const bool onImage = m_session->grid().patchAt(pixel.x(), pixel.y()).has_value();
+        for (PatchView* other : m_views)
+            other->setPointed(onImage ? std::optional(pixel) : std::nullopt);
         if (m_drawingPolygon && !m_polygon.empty()) {
             QPainterPath path(m_polygon.front());
             for (const QPointF& p : m_polygon)
@@ -42,7 +45,11 @@ void LabPanel::connectView(int slot)
                 other->setBorder(path);
         }
     });
-    connect(v, &PatchView::left, this, &LabPanel::updateCrosshair);
+    connect(v, &PatchView::left, this, [this] {
+        for (PatchView* other : m_views)
+            other->setPointed({});
+        updateCrosshair();
+    });
     connect(v, &PatchView::pointed, this, [this](const QPointF& pixel) {
         if (!m_drawingPolygon)
             setCrosshairPixel(pixel);

@@ -16,7 +16,7 @@ constexpr int TitleHeight = 22;
 constexpr double ClickSlack = 3; // pixels of movement that still are a click
 constexpr int VeilAlpha = 128;   // 50 %
 const QColor BorderColour(0xED, 0xD5, 0x4C);
-const QColor CrossColour(0x7F, 0xC8, 0xFF);
+const QColor CrossColour(0x7F, 0xC8, 0xFF), PointedColour(0xFF, 0xFF, 0xFF, 150);
 
 QColor colourOf(const view::Rgb& c)
 {
@@ -41,6 +41,7 @@ PatchView::PatchView(QWidget* parent) : QWidget(parent)
 void PatchView::setContent(Content content)
 {
     m_content = std::move(content);
+    setAccessibleName(m_content.title);
     updateOverlay();
     update();
 }
@@ -94,6 +95,21 @@ void PatchView::setCrosshair(std::optional<QPointF> pixel)
 {
     m_crosshair = pixel;
     update();
+}
+
+void PatchView::setPointed(std::optional<QPointF> pixel)
+{
+    if (pixel == m_pointed)
+        return;
+    m_pointed = pixel;
+    update();
+}
+
+QString PatchView::crosshairPatch() const
+{
+    const auto& at = m_pointed ? m_pointed : m_crosshair;
+    const auto patch = at ? m_grid.patchAt(at->x(), at->y()) : std::nullopt;
+    return patch ? QStringLiteral("r%1 c%2").arg((*patch)[0]).arg((*patch)[1]) : QString();
 }
 
 void PatchView::setMarked(std::optional<std::array<std::int64_t, 2>> patch)
@@ -189,6 +205,18 @@ void PatchView::drawVeil(QPainter& painter, const QRectF& where) const
     }
 }
 
+void PatchView::drawCross(QPainter& painter, const QRectF& where, const QPointF& pixel, const QPen& pen) const
+{
+    const QPointF at = toWidget(pixel);
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    painter.setPen(pen);
+    const double gap = 6;
+    painter.drawLine(QPointF(at.x(), where.top()), QPointF(at.x(), at.y() - gap));
+    painter.drawLine(QPointF(at.x(), at.y() + gap), QPointF(at.x(), where.bottom()));
+    painter.drawLine(QPointF(where.left(), at.y()), QPointF(at.x() - gap, at.y()));
+    painter.drawLine(QPointF(at.x() + gap, at.y()), QPointF(where.right(), at.y()));
+}
+
 void PatchView::drawBar(QPainter& painter) const
 {
     if (!(m_content.high > m_content.low))
@@ -274,16 +302,10 @@ void PatchView::paintEvent(QPaintEvent*)
             painter.setBrush(Qt::NoBrush);
             painter.drawRect(QRectF(where.left() + static_cast<double>((*m_marked)[1]) * w, where.top() + static_cast<double>((*m_marked)[0]) * h, w, h));
         }
-        if (m_crosshair) {
-            const QPointF at = toWidget(*m_crosshair);
-            painter.setRenderHint(QPainter::Antialiasing, false);
-            painter.setPen(QPen(CrossColour, 1));
-            const double gap = 6;
-            painter.drawLine(QPointF(at.x(), where.top()), QPointF(at.x(), at.y() - gap));
-            painter.drawLine(QPointF(at.x(), at.y() + gap), QPointF(at.x(), where.bottom()));
-            painter.drawLine(QPointF(where.left(), at.y()), QPointF(at.x() - gap, at.y()));
-            painter.drawLine(QPointF(at.x() + gap, at.y()), QPointF(where.right(), at.y()));
-        }
+        if (m_crosshair)
+            drawCross(painter, where, *m_crosshair, QPen(CrossColour, 1));
+        if (m_pointed && !m_brush)
+            drawCross(painter, where, *m_pointed, QPen(PointedColour, 1, Qt::DotLine));
         if (m_brush && m_pointer) {
             const double r = std::max(0.5, m_radius - 0.5) * m_grid.patchWidth() * scale();
             painter.setRenderHint(QPainter::Antialiasing);

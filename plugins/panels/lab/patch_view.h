@@ -26,6 +26,7 @@ struct ViewPose {
 /// opens the menu. With the brush: left hides patches, right reveals, Shift+wheel changes the radius, Alt+left moves the crosshair.
 class PatchView : public QWidget {
     Q_OBJECT
+    Q_PROPERTY(QString crosshairPatch READ crosshairPatch) // GUI tests read it
 public:
     struct Content {
         QString title;                 ///< "Reconstruction"
@@ -51,6 +52,9 @@ public:
     void setPose(const ViewPose& pose);
     const ViewPose& pose() const { return m_pose; }
     void setCrosshair(std::optional<QPointF> pixel);
+    void setPointed(std::optional<QPointF> pixel); ///< where the pointer is in any of the views: a fainter crosshair
+    /// The patch of the fainter crosshair, else of the crosshair, as "r12 c7"; empty when neither is on the image.
+    QString crosshairPatch() const;
     void setMarked(std::optional<std::array<std::int64_t, 2>> patch); ///< the patch whose attention is shown
     void setBrush(bool on, double radius);
     void setOverlayOpacity(double opacity);
@@ -93,6 +97,7 @@ private:
     QRectF canvas() const;    ///< below the title
     void drawVeil(QPainter& painter, const QRectF& where) const;
     void drawBar(QPainter& painter) const;
+    void drawCross(QPainter& painter, const QRectF& where, const QPointF& pixel, const QPen& pen) const;
     void changePose(const ViewPose& pose);
     void zoomAt(const QPointF& position, double factor);
     void updateOverlay();
@@ -104,7 +109,8 @@ private:
     std::vector<std::uint8_t> m_shownMask;
     QPainterPath m_border;
     ViewPose m_pose;
-    std::optional<QPointF> m_crosshair, m_pointer;
+    std::optional<QPointF> m_crosshair, m_pointed; // pixels
+    std::optional<QPointF> m_pointer;              // of the widget
     std::optional<std::array<std::int64_t, 2>> m_marked;
     bool m_brush = false, m_overlaysHidden = false;
     double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5;

@@ -188,6 +188,8 @@ private Q_SLOTS:
         auto* error = find<QWidget>("labView4");
         QTest::mouseMove(error, at(error, 12, 7));
         QTRY_VERIFY2(label("tokenProbe").startsWith(QStringLiteral("patch r12 c7 ")), qPrintable(label("tokenProbe")));
+        for (const char* view : {"labView1", "labView2", "labView3", "labView4"}) // the same place in all four, before any click
+            QCOMPARE(find<QWidget>(view)->property("crosshairPatch").toString(), QStringLiteral("r12 c7"));
         QTest::mouseClick(error, Qt::LeftButton, {}, at(error, 12, 7));
         QCOMPARE(m_selection->crosshair().space, Crosshair::Space::Plane);
         // the middle of patch c7 of a 512 pixel wide image
@@ -237,6 +239,7 @@ private Q_SLOTS:
         QCOMPARE(proposal["options"].value("mask_ratio_inside", 0.0), 0.95);
         QCOMPARE(proposal["options"].value("region_source", ""), std::string("paper-idea"));
         QVERIFY(!proposal["options"].contains("seed"));
+        QCOMPARE(proposal.value("images", ""), std::string("library"));
     }
 };
 

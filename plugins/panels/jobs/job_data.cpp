@@ -1,0 +1,107 @@
+// Which images a job learns from: a folder, a table, a cache, the library. The rest of JobForm is in job_form.cpp.
+#include "core/services/task_runner.h"
+#include "plugins/panels/jobs/job_form.h"
+#include "widgets/shell/settings.h"
+
+#include <QComboBox>
+#include <QFileDialog>
+#include <QLabel>
+
+namespace hilum::jobs {
+
+namespace {
+
+using Files = std::shared_ptr<std::vector<path>>;
+
+/// All files of the radiographs of a library that are there.
+Result<Files> radiographsOf(const project::Library& library, const Work& work)
+{
+    auto files = std::make_shared<std::vector<path>>();
+    constexpr std::int64_t Page = 500;
+    for (std::int64_t offset = 0;; offset += Page) {
+        HILUM_TRY(const auto rows, library.list({.search = {}, .limit = Page, .offset = offset}));
+        for (const project::SeriesRow& row : rows) {
+            if (work.cancelled())
+                return fail(ErrorCode::Cancelled, "stopped");
+            if (row.kind != "image" || row.missing)
+                continue;
+            HILUM_TRY(const project::SeriesRow full, library.series(row.id));
+            files->insert(files->end(), full.files.begin(), full.files.end());
+        }
+        if (static_cast<std::int64_t>(rows.size()) < Page)
+            return files;
+    }
+}
+
+} // namespace
+
+void JobForm::chooseData(int index)
+{
+    const QString how = m_dataCombo->itemData(index).toString();
+    const QString before = m_context.services.settings ? m_context.services.settings->value(QStringLiteral("jobs/folder")).toString() : QString();
+    QString name;
+    if (how == QStringLiteral("folder"))
+        name = QFileDialog::getExistingDirectory(this, tr("Folder of images"), before);
+    else if (how == QStringLiteral("cache"))
+        name = QFileDialog::getExistingDirectory(this, tr("Prepared cache"), before);
+    else if (how == QStringLiteral("csv"))
+        name = QFileDialog::getOpenFileName(this, tr("Table with a column \"filename\""), before, tr("Tables (*.csv)"));
+    if (!name.isEmpty()) {
+        if (m_context.services.settings)
+            m_context.services.settings->setValue(QStringLiteral("jobs/folder"), name);
+        setData({path(name.toStdString())});
+        return;
+    }
+    if (how == QStringLiteral("library"))
+        takeLibrary();
+    else
+        showData();
+}
+
+void JobForm::takeLibrary()
+{
+    showData();
+    if (!m_context.services.library)
+        return;
+    m_dataNote->setText(tr("Listing the radiographs of the library…"));
+    m_context.services.runner->run<Files>(
+        this, [library = m_context.services.library](const Work& work) { return radiographsOf(*library, work); },
+        [this](const Result<Files>& files) {
+            if (!files) {
+                showData();
+                say(QString::fromStdString(files.error().sentence()), "bad");
+            } else {
+                setData(*files.value());
+                if (m_data.empty())
+                    say(tr("The library holds no radiograph that is there"), "warning");
+            }
+        });
+}
+
+void JobForm::setData(std::vector<path> images)
+{
+    m_data = std::move(images);
+    std::error_code ec;
+    m_dataIsCache = m_data.size() == 1 && std::filesystem::is_regular_file(m_data.front() / "index.json", ec);
+    say({}, "secondary");
+    showData();
+}
+
+void JobForm::showData()
+{
+    QString note;
+    if (m_data.empty())
+        note = tr("Choose the images to learn from: a folder, a table, the library, or a cache that was prepared before");
+    else if (m_dataIsCache)
+        note = tr("Prepared cache %1").arg(QString::fromStdString(m_data.front().filename().string()));
+    else if (m_data.size() == 1)
+        note = QString::fromStdString(m_data.front().string());
+    else
+        note = tr("%1 radiographs of the library").arg(m_data.size());
+    m_dataNote->setText(note);
+    const QSignalBlocker quiet(m_dataCombo);
+    m_dataCombo->setItemText(0, m_data.empty() ? tr("Choose…") : m_data.size() == 1 ? QString::fromStdString(m_data.front().filename().string()) : tr("%1 files").arg(m_data.size()));
+    m_dataCombo->setCurrentIndex(0);
+}
+
+} // namespace hilum::jobs
