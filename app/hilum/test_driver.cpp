@@ -1,24 +1,17 @@
 #include "app/hilum/test_driver.h"
 
+#include "app/hilum/test_events.h"
 #include "app/hilum/test_probe.h"
 #include "core/base/guard.h"
 
-#include <QAbstractItemView>
-#include <QAbstractSlider>
-#include <QAbstractSpinBox>
 #include <QAction>
 #include <QApplication>
-#include <QComboBox>
-#include <QDir>
-#include <QDropEvent>
+#include <QContextMenuEvent>
 #include <QMenu>
 #include <QMenuBar>
-#include <QMimeData>
-#include <QPointer>
 #include <QProcess>
 #include <QTest>
 #include <QTimer>
-#include <QUrl>
 #include <QWindow>
 
 #include <csignal>
@@ -26,238 +19,13 @@
 
 namespace hilum::app {
 
+using namespace events;
+
 namespace {
 
 constexpr int TurnMilliseconds = 20;         // between steps: lets the window paint
 constexpr int PollMilliseconds = 50;
 constexpr std::int64_t DefaultTimeout = 15000;
-
-Qt::KeyboardModifiers modifiers(const Json& step)
-{
-    Qt::KeyboardModifiers keys;
-    const QString text = QString::fromStdString(step.value("modifiers", ""));
-    for (const QString& one : text.split(QLatin1Char('+'), Qt::SkipEmptyParts))
-        keys |= one == QLatin1String("ctrl") ? Qt::ControlModifier : one == QLatin1String("shift") ? Qt::ShiftModifier : one == QLatin1String("alt") ? Qt::AltModifier : Qt::NoModifier;
-    return keys;
-}
-
-Qt::MouseButton button(const Json& step)
-{
-    const std::string name = step.value("button", "left");
-    return name == "right" ? Qt::RightButton : name == "middle" ? Qt::MiddleButton : Qt::LeftButton;
-}
-
-/// A widget to act on, and the point in it: in the window that holds it, so that the events take the way that real ones take.
-struct Spot {
-    QWidget* widget = nullptr;
-    QPoint inWidget, inWindow;
-    QWindow* window = nullptr;
-};
-
-Result<Spot> spotAt(QWidget* widget, QPoint point)
-{
-    if (!widget->isVisible())
-        return fail(ErrorCode::CheckFailed, "{} is not visible", widget->objectName().toStdString());
-    Spot spot{widget, point, widget->mapTo(widget->window(), point), widget->window()->windowHandle()};
-    if (!spot.window)
-        return fail(ErrorCode::CheckFailed, "{} is in no window", widget->objectName().toStdString());
-    return spot;
-}
-
-Result<Spot> spotOf(const Json& step, bool mustBeEnabled = true)
-{
-    HILUM_TRY(QWidget * widget, probe::find(step.value("target", "")));
-    if (mustBeEnabled && !widget->isEnabled())
-        return fail(ErrorCode::CheckFailed, "{} is disabled", widget->objectName().toStdString());
-    HILUM_TRY(const QPoint point, probe::place(widget, step));
-    return spotAt(widget, point);
-}
-
-Status drag(const Json& step)
-{
-    HILUM_TRY(QWidget * widget, probe::find(step.value("target", "")));
-    Json points = step.value("path", Json::array());
-    if (points.empty())
-        points = Json::array({step.at("from"), step.at("to")});
-    const char* key = step.value("pixels", false) ? "pos" : "at";
-    std::vector<QPoint> way;
-    for (const Json& point : points) {
-        QWidget* inner = widget;
-        HILUM_TRY(const QPoint place, probe::place(inner, Json{{key, point}}));
-        HILUM_TRY(const Spot spot, spotAt(inner, place));
-        way.push_back(spot.inWindow);
-    }
-    QWindow* window = widget->window()->windowHandle();
-    const Qt::MouseButton with = button(step);
-    const Qt::KeyboardModifiers keys = modifiers(step);
-    const int pieces = step.value("steps", 10);
-    QTest::mouseMove(window, way.front());
-    QTest::mousePress(window, with, keys, way.front());
-    for (std::size_t i = 1; i < way.size(); ++i)
-        for (int piece = 1; piece <= pieces; ++piece) {
-            const QPoint at = way[i - 1] + (way[i] - way[i - 1]) * piece / pieces;
-            // QTest keeps the pressed button for moves, but not the keys
-            QTest::mouseMove(window, at, step.value("ms", 0) / pieces);
-        }
-    QTest::mouseRelease(window, with, keys, way.back());
-    return {};
-}
-
-Status drop(const Json& step)
-{
-    HILUM_TRY(QWidget * widget, probe::find(step.value("target", "mainWindow")));
-    QMimeData data;
-    QList<QUrl> urls;
-    for (const Json& file : step.at("files")) {
-        const QFileInfo info(QString::fromStdString(file.get<std::string>()));
-        if (!info.exists())
-            return fail(ErrorCode::NotFound, "{} is not there", info.filePath().toStdString());
-        urls.append(QUrl::fromLocalFile(info.absoluteFilePath()));
-    }
-    data.setUrls(urls);
-    HILUM_TRY(QPoint point, probe::place(widget, step));
-    // as the desktop does: to the innermost widget under the cursor that takes drops
-    QWidget* takes = widget;
-    while (takes && !takes->acceptDrops()) {
-        point = takes->mapToParent(point);
-        takes = takes->parentWidget();
-    }
-    if (!takes)
-        return fail(ErrorCode::CheckFailed, "nothing there takes drops");
-    QDragEnterEvent enter(point, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-    QApplication::sendEvent(takes, &enter);
-    if (!enter.isAccepted())
-        return fail(ErrorCode::CheckFailed, "{} refused the files", takes->objectName().toStdString());
-    QDragMoveEvent move(point, Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-    QApplication::sendEvent(takes, &move);
-    QDropEvent event(QPointF(point), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-    QApplication::sendEvent(takes, &event);
-    return {};
-}
-
-/// Keys go where the window system would send them: to the window with the focus.
-QWindow* keyWindow(QWidget* fallback)
-{
-    if (QWidget* popup = QApplication::activePopupWidget())
-        return popup->windowHandle();
-    if (QWindow* focus = QGuiApplication::focusWindow())
-        return focus;
-    return fallback->window()->windowHandle();
-}
-
-/// Without a window manager nothing gives the focus back when a dialog or a list closes: asked for here, and the step is tried again.
-Status focusBack(QWidget* window)
-{
-    const QWidget* active = QApplication::activeWindow();
-    const QWindow* focus = QGuiApplication::focusWindow();
-    if (QApplication::activePopupWidget() || (active && active->isVisible() && focus && focus->isVisible()))
-        return {};
-    window->window()->activateWindow();
-    return fail(ErrorCode::CheckFailed, "no window has the focus");
-}
-
-Status key(const Json& step, QWidget* window)
-{
-    const auto sequence = QKeySequence::fromString(QString::fromStdString(step.at("key").get<std::string>()), QKeySequence::PortableText);
-    if (sequence.isEmpty() || sequence[0].key() == Qt::Key_unknown)
-        return fail(ErrorCode::Usage, "\"{}\" is no key", step.at("key").get<std::string>());
-    HILUM_TRY_STATUS(focusBack(window));
-    for (int i = 0; i < step.value("times", 1); ++i)
-        for (int k = 0; k < sequence.count(); ++k) {
-            const QPointer<QWindow> to = keyWindow(window);
-            const std::string how = step.value("how", "click");
-            if (how != "release")
-                QTest::keyPress(to, sequence[uint(k)].key(), sequence[uint(k)].keyboardModifiers());
-            if (how != "press" && to) // the key may have closed it
-                QTest::keyRelease(to, sequence[uint(k)].key(), sequence[uint(k)].keyboardModifiers());
-        }
-    return {};
-}
-
-Status typeText(const Json& step, QWidget* window)
-{
-    if (step.contains("target")) {
-        HILUM_TRY(QWidget * widget, probe::find(step["target"].get<std::string>()));
-        if (!widget->isEnabled() || !widget->isVisible())
-            return fail(ErrorCode::CheckFailed, "{} takes no text now", widget->objectName().toStdString());
-        widget->setFocus(Qt::MouseFocusReason);
-    }
-    HILUM_TRY_STATUS(focusBack(window));
-    QWindow* to = keyWindow(window);
-    if (step.value("clear", false)) {
-        QTest::keyClick(to, Qt::Key_A, Qt::ControlModifier);
-        QTest::keyClick(to, Qt::Key_Delete);
-    }
-    for (const QChar letter : QString::fromStdString(step.at("text").get<std::string>()))
-        QTest::sendKeyEvent(QTest::Click, to, Qt::Key(letter.toUpper().unicode()), QString(letter), letter.isUpper() ? Qt::ShiftModifier : Qt::NoModifier);
-    if (step.value("enter", false))
-        QTest::keyClick(to, Qt::Key_Return);
-    return {};
-}
-
-Status setValue(const Json& step, QWidget* window)
-{
-    HILUM_TRY(QWidget * widget, probe::find(step.at("target").get<std::string>()));
-    if (!widget->isEnabled())
-        return fail(ErrorCode::CheckFailed, "{} is disabled", widget->objectName().toStdString());
-    if (auto* slider = qobject_cast<QAbstractSlider*>(widget)) {
-        slider->setValue(step.at("value").get<int>());
-        slider->triggerAction(QAbstractSlider::SliderMove);
-        return {};
-    }
-    const std::string text = step.at("value").is_string() ? step["value"].get<std::string>() : step["value"].dump();
-    return typeText(Json{{"target", step["target"]}, {"text", text}, {"clear", true}, {"enter", step.value("enter", true)}}, window);
-}
-
-QMenu* openMenu()
-{
-    return qobject_cast<QMenu*>(QApplication::activePopupWidget());
-}
-
-QString plain(QString text)
-{
-    return text.remove(QLatin1Char('&')).section(QLatin1Char('\t'), 0, 0);
-}
-
-Result<QPoint> placeIn(const QList<QAction*>& actions, const QString& text, const std::function<QRect(QAction*)>& rect)
-{
-    QStringList there;
-    for (QAction* action : actions) {
-        if (!action->isSeparator() && action->isVisible())
-            there << plain(action->text());
-        if (plain(action->text()) != text || !action->isVisible())
-            continue;
-        if (!action->isEnabled())
-            return fail(ErrorCode::CheckFailed, "\"{}\" is disabled", text.toStdString());
-        return rect(action).center();
-    }
-    return fail(ErrorCode::NotFound, "there is no \"{}\" in this menu: {}", text.toStdString(), there.join(QStringLiteral(", ")).toStdString());
-}
-
-Status choose(const Json& step)
-{
-    HILUM_TRY(QWidget * widget, probe::find(step.at("target").get<std::string>()));
-    auto* box = qobject_cast<QComboBox*>(widget);
-    if (!box)
-        return fail(ErrorCode::Usage, "{} is no list to choose from", widget->objectName().toStdString());
-    const QString text = QString::fromStdString(step.at("text").get<std::string>());
-    const int row = box->findText(text);
-    if (row < 0) {
-        box->hidePopup();
-        QStringList there;
-        for (int i = 0; i < box->count(); ++i)
-            there << box->itemText(i);
-        return fail(ErrorCode::NotFound, "{} offers no \"{}\": {}", box->objectName().toStdString(), text.toStdString(), there.join(QStringLiteral(", ")).toStdString());
-    }
-    if (!box->view()->isVisible())
-        return fail(ErrorCode::CheckFailed, "the list of {} did not open", box->objectName().toStdString());
-    const QModelIndex item = box->model()->index(row, box->modelColumn(), box->rootModelIndex());
-    box->view()->scrollTo(item);
-    HILUM_TRY(const Spot spot, spotAt(box->view()->viewport(), box->view()->visualRect(item).center()));
-    QTest::mouseMove(spot.window, spot.inWindow);
-    QTest::mouseClick(spot.window, Qt::LeftButton, {}, spot.inWindow);
-    return {};
-}
 
 std::string describe(const Json& step)
 {
@@ -276,6 +44,7 @@ TestDriver::TestDriver(Script script, QWidget* window, QObject* parent)
     : QObject(parent)
     , m_script(std::move(script))
     , m_window(window)
+    , m_pauses(window)
 {
 }
 
@@ -338,7 +107,7 @@ Result<TestDriver::Turn> TestDriver::act(const Json& step)
     if (word == "expect" || word == "wait")
         return expect(step);
     if (word == "click" || word == "double_click" || word == "press" || word == "release" || word == "move") {
-        HILUM_TRY(const Spot spot, spotOf(step, word == "click" || word == "double_click"));
+        HILUM_TRY(const Spot spot, spotOf(step, word == "click" || word == "double_click" ? Usable::Now : Usable::Maybe));
         return once([=] {
             QTest::mouseMove(spot.window, spot.inWindow);
             if (word == "press")
@@ -357,7 +126,7 @@ Result<TestDriver::Turn> TestDriver::act(const Json& step)
         });
     }
     if (word == "wheel") {
-        HILUM_TRY(const Spot spot, spotOf(step, false));
+        HILUM_TRY(const Spot spot, spotOf(step, Usable::Maybe));
         const int steps = step.value("steps", 1);
         for (int i = 0; i < std::abs(steps); ++i) // 120 = one notch, in eighths of a degree
             QTest::wheelEvent(spot.window, spot.inWindow, QPoint(0, steps > 0 ? 120 : -120), {}, modifiers(step));
@@ -371,8 +140,11 @@ Result<TestDriver::Turn> TestDriver::act(const Json& step)
         HILUM_TRY_STATUS(drop(step));
         return Turn::Done;
     }
-    if (word == "key")
-        return once([&, step] { (void)key(step, m_window); });
+    if (word == "key") {
+        HILUM_TRY(const QKeySequence sequence, keysOf(step));
+        HILUM_TRY_STATUS(focusBack(m_window));
+        return once([=, this] { pressKeys(step, sequence, m_window); });
+    }
     if (word == "type") {
         HILUM_TRY_STATUS(typeText(step, m_window));
         return Turn::Done;
@@ -382,7 +154,7 @@ Result<TestDriver::Turn> TestDriver::act(const Json& step)
         return Turn::Done;
     }
     if (word == "check") {
-        HILUM_TRY(const Spot spot, spotOf(step));
+        HILUM_TRY(const Spot spot, spotOf(step, Usable::Now));
         if (spot.widget->property("checked").toBool() != step.value("on", true))
             return once([=] { QTest::mouseClick(spot.window, Qt::LeftButton, {}, spot.inWindow); });
         return Turn::Done;
@@ -436,6 +208,10 @@ Result<TestDriver::Turn> TestDriver::act(const Json& step)
     }
     if (word == "say")
         return Turn::Done;
+    if (word == "pauses") {
+        m_pauses.begin();
+        return Turn::Done;
+    }
     if (word == "quit")
         return once([this] { m_window->close(); });
     return fail(ErrorCode::Usage, "\"{}\" is no word of these scripts", word);
@@ -511,6 +287,7 @@ void TestDriver::pass(const std::string& note)
     std::fflush(stdout);
     ++m_next;
     m_waiting = false;
+    m_pauses.endStep();
     schedule(TurnMilliseconds);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/hilum/test_pauses.h"
 #include "app/hilum/test_script.h"
 
 #include <QElapsedTimer>
@@ -43,6 +44,7 @@ private:
 
     Script m_script;
     QPointer<QWidget> m_window;
+    PauseWatch m_pauses;
     std::function<void(int)> m_finished;
     std::size_t m_next = 0;
     bool m_waiting = false;      // the current step is asked again until it holds or its time is over

@@ -1,5 +1,6 @@
 #include "app/hilum/test_probe.h"
 
+#include "app/hilum/test_script.h"
 #include "core/base/numbers.h"
 #include "core/base/paths.h"
 
@@ -16,6 +17,7 @@
 #include <QPlainTextEdit>
 #include <QProgressBar>
 #include <QScreen>
+#include <QScrollArea>
 #include <QSpinBox>
 #include <QTabBar>
 #include <QTabWidget>
@@ -151,6 +153,21 @@ Json brightness(QWidget* widget, const Json& step)
     return part.isEmpty() ? 0.0 : sum / (double(part.width()) * part.height());
 }
 
+/// The values at a JSON pointer of all lines of a JSON-lines file that have every member of `where`, as one JSON array in a text.
+Result<Json> eachOf(const std::string& text, const std::string& pointer, const Json& where)
+{
+    const Json::json_pointer at(pointer);
+    Json values = Json::array();
+    for (const auto& line : JsonLineReader().feed(text)) {
+        bool wanted = line.has_value() && line->contains(at);
+        for (const auto& [key, value] : where.items())
+            wanted = wanted && line->contains(key) && (*line)[key] == value;
+        if (wanted)
+            values.push_back((*line)[at]);
+    }
+    return Json(values.dump());
+}
+
 Result<Json> ofFile(const Json& step, const std::string& what)
 {
     namespace fs = std::filesystem;
@@ -165,6 +182,8 @@ Result<Json> ofFile(const Json& step, const std::string& what)
         return text;
     if (what == "lines")
         return std::ranges::count(text, '\n');
+    if (what.starts_with("each:"))
+        return eachOf(text, what.substr(5), step.value("where", Json::object()));
     HILUM_TRY(const Json json, parseJson(text));
     const Json::json_pointer pointer(what);
     if (!json.contains(pointer))
@@ -236,7 +255,7 @@ Result<Json> numberIn(const Json& value, std::int64_t n)
             std::string digits = i->str();
             std::erase(digits, ',');
             HILUM_TRY(const double number, parseDouble(digits));
-            return Json(number);
+            return asJson(number);
         }
     return fail(ErrorCode::CheckFailed, "\"{}\" has no number {}", text, n);
 }
@@ -329,6 +348,13 @@ Result<QPoint> place(QWidget*& widget, const Json& step)
     return widget->rect().center();
 }
 
+void scrollTo(QWidget* widget)
+{
+    for (QWidget* outer = widget->parentWidget(); outer; outer = outer->parentWidget())
+        if (auto* area = qobject_cast<QScrollArea*>(outer); area && area->widget() && area->widget()->isAncestorOf(widget))
+            area->ensureWidgetVisible(widget);
+}
+
 Result<Json> value(const Json& step)
 {
     const std::string what = step.value("what", "text");
@@ -351,6 +377,13 @@ Result<Json> value(const Json& step)
         else {
             HILUM_TRY(found, ofWidget(*widget, step, what));
         }
+    }
+    if (step.contains("after")) {
+        const std::string text = found.is_string() ? found.get<std::string>() : found.dump(), words = step["after"].get<std::string>();
+        const std::size_t at = text.find(words);
+        if (at == std::string::npos)
+            return fail(ErrorCode::CheckFailed, "\"{}\" has no \"{}\"", text, words);
+        found = text.substr(at + words.size());
     }
     if (step.contains("number"))
         return numberIn(found, step["number"].get<std::int64_t>());

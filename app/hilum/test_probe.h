@@ -24,7 +24,10 @@ Result<QModelIndex> findItem(QAbstractItemView* view, const Json& step);
 /// Where the step acts within the widget, in its pixels: "pos" [x, y], "at" [fraction, fraction], an item, a tab; else the middle.
 Result<QPoint> place(QWidget*& widget, const Json& step);
 
-/// The value that `what` names: text, value, number property, rows, leaves, cell, visible, ...
+/// Scrolls the areas around a widget until it can be seen, as a person does before using it.
+void scrollTo(QWidget* widget);
+
+/// The value that `what` names: text, value, number property, rows, leaves, cell, visible, ...; with `after` what follows these words.
 Result<Json> value(const Json& step);
 
 /// The widget, or the window with all that lies over it (dialogs, menus), as on the screen; OpenGL content included.

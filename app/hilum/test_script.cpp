@@ -6,16 +6,56 @@
 #include <cstdlib>
 #include <regex>
 #include <set>
+#include <unistd.h>
 
 namespace hilum::app {
 
 namespace {
 
 const std::set<std::string> Words{"click", "double_click", "press", "release", "move", "drag", "wheel", "drop", "key", "type", "set", "check", "menu", "pick", "select",
-    "choose", "wait", "expect", "remember", "let", "screenshot", "run", "kill", "resize", "say", "quit"};
-const std::set<std::string> Comparisons{"eq", "ne", "near", "ge", "le", "contains", "matches", "empty"};
+    "choose", "wait", "expect", "remember", "let", "screenshot", "run", "kill", "resize", "pauses", "repeat", "say", "quit"};
+const std::set<std::string> Comparisons{"eq", "ne", "near", "ge", "le", "gt", "lt", "contains", "matches", "empty"};
+constexpr std::int64_t MostRepeats = 10000;
 
-/// A menu path is one click on the bar and one pick for each entry below.
+/// "${NAME}" in every text of a step replaced by a number; other variables stay for the time when the step is played.
+Json counted(const Json& value, const std::string& name, std::int64_t number)
+{
+    const std::string whole = "${" + name + "}";
+    if (value.is_string()) {
+        std::string text = value.get<std::string>();
+        if (text == whole)
+            return number;
+        for (std::size_t at = text.find(whole); at != std::string::npos; at = text.find(whole, at))
+            text.replace(at, whole.size(), std::to_string(number));
+        return text;
+    }
+    Json out = value;
+    if (value.is_structured())
+        for (Json& one : out)
+            one = counted(one, name, number);
+    return out;
+}
+
+/// What is wrong with a step before it is played; empty when nothing is.
+std::string faultOf(const Json& step)
+{
+    const std::string word = step.value("do", "");
+    if (!Words.contains(word))
+        return std::format("\"do\": \"{}\" is no word of these scripts", word);
+    if (word != "repeat")
+        return {};
+    const Json times = step.value("times", Json()), steps = step.value("steps", Json());
+    if (const std::int64_t n = times.is_number_integer() ? times.get<std::int64_t>() : 0; n < 1 || n > MostRepeats)
+        return std::format("repeat wants \"times\" from 1 to {}", MostRepeats);
+    if (!steps.is_array() || steps.empty())
+        return "repeat wants \"steps\", a list of steps";
+    for (const Json& one : steps)
+        if (const std::string fault = one.is_object() ? faultOf(one) : "no JSON object"; !fault.empty())
+            return "in repeat: " + fault;
+    return {};
+}
+
+/// A menu path is one click on the bar and one pick for each entry below; a repetition is its steps as often.
 void append(Script& script, const Json& step, std::size_t line)
 {
     const std::string word = step.value("do", "");
@@ -32,6 +72,10 @@ void append(Script& script, const Json& step, std::size_t line)
         Json choose = step;
         choose["do"] = "choose";
         push(std::move(choose));
+    } else if (word == "repeat") {
+        for (std::int64_t i = 0; i < step["times"].get<std::int64_t>(); ++i)
+            for (const Json& one : step["steps"])
+                append(script, counted(one, step.value("as", "I"), i), line);
     } else {
         push(step);
     }
@@ -68,7 +112,7 @@ Result<Json> filledValue(const Json& value, const std::map<std::string, std::str
         const bool oneVariable = text.starts_with("${") && text.find('}') == text.size() - 1;
         if (oneVariable)
             if (const auto number = parseDouble(done))
-                return Json(*number);
+                return asJson(*number);
         return Json(done);
     }
     if (!value.is_structured())
@@ -126,8 +170,8 @@ Result<Script> Script::parse(std::string_view text)
         const auto step = parseJson(one);
         if (!step || !step->is_object())
             faults.details.push_back(std::format("line {}: {}", line, step ? "no JSON object" : step.error().message));
-        else if (!Words.contains(step->value("do", "")))
-            faults.details.push_back(std::format("line {}: \"do\": \"{}\" is no word of these scripts", line, step->value("do", "")));
+        else if (const std::string fault = faultOf(*step); !fault.empty())
+            faults.details.push_back(std::format("line {}: {}", line, fault));
         else
             append(script, *step, line);
     }
@@ -151,7 +195,14 @@ Result<Json> Script::filled(const Json& step) const
 {
     auto all = variables;
     all.insert_or_assign("OUT", out.string());
+    all.insert_or_assign("PID", std::to_string(::getpid()));
     return filledValue(step, all);
+}
+
+Json asJson(double number)
+{
+    constexpr double Exact = 1e15; // whole numbers below are exact, and are written without a decimal point
+    return std::abs(number) < Exact && number == std::trunc(number) ? Json(static_cast<std::int64_t>(number)) : Json(number);
 }
 
 Status compare(const Json& found, const Json& step)
@@ -185,14 +236,14 @@ Status compare(const Json& found, const Json& step)
                 holds = std::abs(value - centre) <= tolerance;
             } else {
                 HILUM_TRY(const double limit, asNumber(wanted));
-                holds = word == "ge" ? value >= limit : value <= limit;
+                holds = word == "ge" ? value >= limit : word == "gt" ? value > limit : word == "lt" ? value < limit : value <= limit;
             }
         }
         if (!holds)
             return wrong(word, wanted);
     }
     if (used == 0)
-        return fail(ErrorCode::Usage, "the step compares nothing: it lacks eq, ne, near, ge, le, contains, matches or empty");
+        return fail(ErrorCode::Usage, "the step compares nothing: it lacks eq, ne, near, ge, le, gt, lt, contains, matches or empty");
     return {};
 }
 

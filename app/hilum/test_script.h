@@ -10,12 +10,12 @@
 
 namespace hilum::app {
 
-/// A script: steps with variables. Compound steps (menu, select) are taken apart when it is read.
+/// A script: steps with variables. Compound steps (menu, select, repeat) are taken apart when it is read.
 struct Script {
     std::vector<Json> steps;
     std::vector<std::size_t> lines;              ///< line of the file of each step, from 1
     std::map<std::string, std::string> variables; ///< "${NAME}" in texts; then the environment
-    path out;                                     ///< ${OUT}: where pictures go
+    path out;                                     ///< ${OUT}: where pictures go; ${PID} is this program's process
 
     /// JSON lines; blank lines and lines that begin with "#" are skipped. Options: every fault with its line.
     static Result<Script> read(const path& file);
@@ -26,7 +26,10 @@ struct Script {
     Result<Json> filled(const Json& step) const;
 };
 
-/// Compares what was found with what a step wants: eq, ne, near [value, tolerance], ge, le, contains, matches, empty.
+/// A number as a person writes it: whole ones are integers ("20", not "20.0").
+Json asJson(double number);
+
+/// Compares what was found with what a step wants: eq, ne, near [value, tolerance], ge, le, gt, lt, contains, matches, empty.
 /// CheckFailed says both; Usage when the step names no comparison.
 Status compare(const Json& found, const Json& step);
 

@@ -11,10 +11,12 @@
 #include <QMenuBar>
 #include <QMimeData>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QSignalSpy>
 #include <QSpinBox>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QThread>
 #include <QTreeWidget>
 #include <QVBoxLayout>
 
@@ -22,6 +24,8 @@ using namespace hilum;
 using namespace hilum::app;
 
 namespace {
+
+constexpr int ThinkMilliseconds = 300;
 
 class Window : public QMainWindow {
 public:
@@ -53,6 +57,21 @@ public:
         setCentralWidget(middle);
         QMenu* menu = menuBar()->addMenu("&File");
         connect(menu->addAction("Say hello"), &QAction::triggered, this, [this] { m_label->setText("hello"); });
+        connect(menu->addAction("Think"), &QAction::triggered, this, [this] {
+            QThread::msleep(ThinkMilliseconds); // what no window should do
+            m_label->setText("thought");
+        });
+        // a button that only scrolling brings into sight
+        auto* area = new QScrollArea(middle);
+        auto* tall = new QWidget;
+        tall->setFixedSize(300, 2000);
+        auto* below = new QPushButton("Below", tall);
+        below->setObjectName("belowButton");
+        below->move(10, 1900);
+        connect(below, &QPushButton::clicked, this, [this] { m_label->setText(m_label->text() + "+"); });
+        area->setWidget(tall);
+        area->setFixedHeight(80);
+        column->addWidget(area);
         // a dialog with its own event loop: the script must go on inside it
         connect(button, &QPushButton::clicked, this, [this] {
             QDialog dialog(this);
@@ -129,6 +148,8 @@ private Q_SLOTS:
         QTest::newRow("text") << R"({"do": "expect", "target": "label", "eq": "other", "timeout_ms": 200})";
         QTest::newRow("number") << R"({"do": "expect", "target": "label", "number": 0, "near": [-624.0, 0.1], "timeout_ms": 200})";
         QTest::newRow("no such widget") << R"({"do": "expect", "target": "nothing", "eq": "x", "timeout_ms": 200})";
+        QTest::newRow("not greater") << R"({"do": "expect", "target": "label", "number": 1, "gt": 12345, "timeout_ms": 200})";
+        QTest::newRow("words missing") << R"({"do": "expect", "target": "label", "after": "median", "number": 0, "ge": 0, "timeout_ms": 200})";
         QTest::newRow("no comparison") << R"({"do": "expect", "target": "label"})";
         QTest::newRow("click on nothing") << R"({"do": "click", "target": "nothing", "timeout_ms": 200})";
         QTest::newRow("variable without a value") << R"({"do": "say", "note": "${NOT_GIVEN_ANYWHERE}"})";
@@ -154,6 +175,57 @@ private Q_SLOTS:
         QCOMPARE(play(out.path(), script), 0);
     }
 
+    void repeatsAndScrolls()
+    {
+        QTemporaryDir out;
+        const std::string script = R"(
+{"do": "let", "name": "STEM", "value": "top"}
+{"do": "repeat", "times": 3, "as": "N", "steps": [{"do": "click", "target": "tree", "text": "${STEM} ${N}"}, {"do": "expect", "target": "tree", "what": "cell", "row": "${N}", "eq": "top ${N}"}]}
+{"do": "type", "target": "edit", "text": "x"}
+{"do": "menu", "path": ["File", "Say hello"]}
+{"do": "repeat", "times": 4, "steps": [{"do": "click", "target": "belowButton"}]}
+{"do": "expect", "target": "label", "eq": "hello++++"}
+)";
+        QCOMPARE(play(out.path(), script), 0);
+    }
+
+    void readsLinesOfARecord()
+    {
+        QTemporaryDir out;
+        QFile file(out.filePath("events.jsonl"));
+        QVERIFY(file.open(QIODevice::WriteOnly));
+        file.write("{\"kind\": \"metric\", \"step\": 1, \"loss\": 0.25}\nno json\n{\"kind\": \"hello\", \"step\": 9}\n{\"kind\": \"metric\", \"step\": 2, \"loss\": 0.125}\n");
+        file.close();
+        const std::string script = R"(
+{"do": "expect", "file": "${OUT}/events.jsonl", "what": "each:/step", "where": {"kind": "metric"}, "eq": "[1,2]"}
+{"do": "expect", "file": "${OUT}/events.jsonl", "what": "each:/step", "eq": "[1,9,2]"}
+{"do": "remember", "file": "${OUT}/events.jsonl", "what": "each:/loss", "where": {"kind": "metric"}, "as": "LOSSES"}
+{"do": "expect", "variable": "${LOSSES}", "eq": "[0.25,0.125]"}
+{"do": "let", "name": "TEXT", "value": "loss 0.5 and mean error 0.031 of 7"}
+{"do": "expect", "variable": "${TEXT}", "after": "mean error", "number": 0, "near": [0.031, 1e-9]}
+{"do": "expect", "variable": "${TEXT}", "number": 0, "gt": 0.4, "lt": 0.6}
+{"do": "expect", "file": "/proc/${PID}/stat", "what": "exists", "eq": true}
+)";
+        QCOMPARE(play(out.path(), script), 0);
+    }
+
+    void noticesThatTheWindowStoodStill()
+    {
+        QTemporaryDir out;
+        // the pause of the click is seen, and forgotten when a new count begins
+        const std::string script = R"(
+{"do": "pauses"}
+{"do": "menu", "path": ["File", "Think"]}
+{"do": "expect", "target": "label", "eq": "thought"}
+{"do": "expect", "target": "mainWindow", "what": "property:longestPauseMs", "ge": 250}
+{"do": "pauses"}
+{"do": "repeat", "times": 20, "steps": [{"do": "move", "target": "label"}]}
+{"do": "expect", "target": "mainWindow", "what": "property:longestPauseMs", "lt": 250}
+{"do": "expect", "target": "mainWindow", "what": "property:pauseP95Ms", "lt": 250}
+)";
+        QCOMPARE(play(out.path(), script), 0);
+    }
+
     void namesEveryFaultOfAScript()
     {
         const auto script = Script::parse("{\"do\": \"click\"}\n{\"do\": \"fly\"}\nnonsense\n");
@@ -161,6 +233,8 @@ private Q_SLOTS:
         QCOMPARE(script.error().details.size(), 2u);
         QVERIFY(script.error().details[0].starts_with("line 2"));
         HILUM_VERIFY_ERROR(Script::parse("# nothing\n"), ErrorCode::Empty);
+        for (const char* wrong : {"{\"do\": \"repeat\", \"steps\": [{\"do\": \"say\"}]}", "{\"do\": \"repeat\", \"times\": 2}", "{\"do\": \"repeat\", \"times\": 2, \"steps\": [{\"do\": \"fly\"}]}"})
+            HILUM_VERIFY_ERROR(Script::parse(wrong), ErrorCode::Options);
     }
 
 private:

@@ -1,5 +1,7 @@
 #include "app/hilum/commands/command.h"
+#include "app/hilum/demo_models.h"
 #include "core/imaging/demo_data.h"
+#include "core/services/worker_program.h"
 
 #include <memory>
 
@@ -12,17 +14,24 @@ Run declareDemoData(CLI::App& verb)
         std::string folder, preset = "small";
         std::uint64_t seed = 1;
         int studies = 0;
+        bool withoutModels = false;
     };
     auto a = std::make_shared<Arguments>();
     verb.add_option("DIR", a->folder, "where to; made when missing")->required();
     verb.add_option("--seed", a->seed, "same seed, same files");
     verb.add_option("--studies", a->studies, "makes that many studies (CT, radiograph, labels, report) instead of the fixtures")->check(CLI::Range(1, 1000));
     verb.add_option("--preset", a->preset, "size of the studies: tiny, small or full")->check(CLI::IsMember({"tiny", "small", "full"}));
+    verb.add_flag("--without-models", a->withoutModels, "leaves models/ out, which are trained on the fixtures' radiographs in about a minute");
     return [=]() -> Status {
         using imaging::ThoraxPreset;
         const Work work = consoleWork();
         if (a->studies == 0) {
+            if (!a->withoutModels)
+                if (const auto worker = services::workerProgram(); !worker)
+                    return fail(worker.error().code, "{}; --without-models makes the rest", worker.error().message);
             HILUM_TRY_STATUS(imaging::writeFixtures(a->folder, a->seed, work));
+            if (!a->withoutModels)
+                HILUM_TRY_STATUS(app::writeDemoModels(a->folder, a->seed, work));
         } else {
             const ThoraxPreset preset = a->preset == "tiny" ? ThoraxPreset::Tiny : a->preset == "small" ? ThoraxPreset::Small : ThoraxPreset::Full;
             HILUM_TRY_STATUS(imaging::writeDemoStudies(a->folder, a->seed, a->studies, preset, work));

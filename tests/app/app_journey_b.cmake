@@ -1,0 +1,32 @@
+# cmake -DHILUM=... -DWORKER=... -DXVFB=... -DDATA=... -DHERE=... -DOUT=... -P app_journey_b.cmake: acceptance journey B in the real window, mouse and keys only,
+# in two sittings on one library (the second start is a step of the journey). DATA: fixtures of `hilum demo-data --seed 1`.
+file(REMOVE_RECURSE "${OUT}")
+file(MAKE_DIRECTORY "${OUT}")
+foreach(variable DISPLAY WAYLAND_DISPLAY)
+    unset(ENV{${variable}})
+endforeach()
+set(ENV{HILUM_HOME} "${OUT}/home")
+
+# A step of 4 images is over in a blink: as many of them are accumulated as make it last about half a second on this computer
+execute_process(COMMAND "${WORKER}" bench --method hdxray-mae --preset tiny --batch 4 --steps 3 --no-products --json RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+if(NOT code EQUAL 0)
+    message(FATAL_ERROR "hilum-worker bench ended with ${code}: ${err}")
+endif()
+string(JSON rate GET "${out}" images_per_s)
+string(REGEX REPLACE "\\..*" "" rate "${rate}")
+math(EXPR accumulation "${rate} / 8")
+if(accumulation LESS 2)
+    set(accumulation 2)
+endif()
+message("${rate} images/s: accumulation ${accumulation}")
+
+# of the mask that the rectangle of the public code and seed 7 draw on 16 x 16 patches, row by row, 1 = hidden
+set(mask_hash 90f3d46b38e6b1dd866452511842dcba4362acd097aa5e0ead126b733eddb1aa)
+foreach(sitting 1 2)
+    execute_process(COMMAND "${XVFB}" -a -s "-screen 0 1600x1000x24" "${HILUM}" --test "${HERE}/journey_b${sitting}.jsonl" --out "${OUT}/sitting-${sitting}"
+        --set "DATA=${DATA}" --set "MASK_HASH=${mask_hash}" --set "ACCUMULATION=${accumulation}" RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+    message("${out}${err}")
+    if(NOT code EQUAL 0)
+        message(FATAL_ERROR "journey B failed in sitting ${sitting} with ${code}; its last picture is in ${OUT}/sitting-${sitting}")
+    endif()
+endforeach()
