@@ -2,6 +2,8 @@
 
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
+#include "core/learning/kernels/instruction_set.h"
+#include "core/learning/op_profile.h"
 #include "core/learning/products.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 namespace hilum::worker {
 
@@ -29,6 +32,14 @@ TensorMap madeUpCase(const Json& pipeline, Rng rng)
     at::Tensor region = at::zeros({h, w}, at::kByte);
     region.slice(0, h / 4, 3 * h / 4).slice(1, w / 8, 3 * w / 4).fill_(1);
     return {{"image", image}, {"region", region}};
+}
+
+/// Time of all threads of this process: what other programs on the machine change less than the clock on the wall.
+double processorTime()
+{
+    timespec t{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 void wait(const at::Tensor& loss)
@@ -58,7 +69,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     placement.device = compute.device;
     placement.dtype = compute.dtype;
     AdamW optimizer(method->trainable(), options.value("beta1", 0.9), options.value("beta2", 0.95), options.value("epsilon", 1e-8));
-    const double clip = options.value("clip_norm", 0.0), rate = 1e-5, decay = options.value("weight_decay", 0.05);
+    const double clip = options.value("clip_norm", 0.0), rate = request.rate, decay = options.value("weight_decay", 0.05);
     const ClipKind clipKind = options.value("clip_kind", "") == "per-tensor" ? ClipKind::PerTensor : ClipKind::Global;
 
     const auto gradients = [&](std::int64_t step) {
@@ -70,19 +81,23 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         out.loss.backward();
         return out.loss;
     };
-    std::vector<double> seconds;
-    std::vector<double> losses;
-    for (std::int64_t step = 0; step < request.steps + 2; ++step) {
-        const auto start = std::chrono::steady_clock::now();
+    const auto wholeStep = [&](std::int64_t step) {
         const at::Tensor loss = gradients(step);
         if (clip > 0)
             optimizer.clipGradients(clip, clipKind);
         optimizer.step(rate, decay);
         optimizer.zeroGradients();
-        wait(loss);
-        losses.push_back(loss.item<double>());
-        if (step >= 2)
+        return loss.item<double>();
+    };
+    std::vector<double> seconds, processorSeconds, losses;
+    for (std::int64_t step = 0; step < request.steps + 2; ++step) {
+        const auto start = std::chrono::steady_clock::now();
+        const double before = processorTime();
+        losses.push_back(wholeStep(step));
+        if (step >= 2) {
             seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+            processorSeconds.push_back(processorTime() - before);
+        }
     }
     const MemoryReport memory = memoryReport(compute.device);
     std::vector<double> sorted = seconds;
@@ -91,10 +106,21 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     Json out = {{"schema", "hilum.bench/1"}, {"method", request.method}, {"preset", request.preset}, {"batch", batch}, {"device", compute.device.str()},
         {"dtype", placement.dtypeName()}, {"attention", std::string(name(compute.attention))}, {"threads", at::get_num_threads()},
         {"images_per_s", static_cast<double>(batch) / median}, {"best_images_per_s", static_cast<double>(batch) / sorted.front()}, {"seconds_all", seconds},
-        {"memory_bytes", memory.peakBytes()}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()},
+        {"processor_seconds_all", processorSeconds}, {"kernels", std::string(kernels::name(compute.device.is_cpu() ? kernels::instructionSet() : kernels::InstructionSet::Off))},
+        {"memory_bytes", memory.peakBytes()}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
         {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"measurement", compute.measurement}};
+    if (request.profile) {
+        Json table = Json::array();
+        for (const OpTime& op : profileOperations([&] { (void)wholeStep(request.steps + 2); }))
+            table.push_back({{"operation", op.name}, {"calls", op.calls}, {"seconds", op.seconds}, {"processor_seconds", op.cpuSeconds}});
+        out["profile"] = std::move(table);
+    }
     if (request.products) {
+        // LibTorch makes the products that are counted: ours are the same ones
+        const kernels::InstructionSet used = kernels::instructionSet();
+        kernels::limitInstructionSet(kernels::InstructionSet::Off);
         const ProductRecord record = ProductRecord::of([&] { wait(gradients(0)); });
+        kernels::limitInstructionSet(used);
         optimizer.zeroGradients();
         out["products_images_per_s"] = static_cast<double>(batch) / record.seconds(compute.device);
         out["products_gflop"] = record.operations() * 1e-9;

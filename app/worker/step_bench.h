@@ -12,7 +12,9 @@ struct BenchRequest {
     Json options = Json::object(); ///< values that differ from the preset
     std::int64_t batch = 0;        ///< 0: the preset's
     std::int64_t steps = 5;        ///< timed, after two to warm up
+    double rate = 1e-5;            ///< learning rate, the same at every step
     bool products = true;          ///< also time the matrix products alone
+    bool profile = false;          ///< also say where the time of a step goes
 };
 
 /// Whole training steps (forward, backward, gradient limit, optimiser) on made-up images of the preset's size: the document of

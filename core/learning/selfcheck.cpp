@@ -1,7 +1,9 @@
 #include "core/learning/selfcheck.h"
 
+#include "core/learning/kernels/instruction_set.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/nn/init.h"
+#include "core/learning/train/placement.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -54,6 +56,35 @@ CheckLine gradientLine(const std::string& name, double error, double limit)
     return line;
 }
 
+/// The passes written by hand against LibTorch's plain operations in double: output, gradient of the input and of every weight of a
+/// transformer block; the worst relative difference (root of the mean square) among them.
+double fusedError(at::ScalarType type)
+{
+    const at::Tensor start = drawn({3, 37, 64}, 9), weights = drawn({3, 37, 64}, 10);
+    const auto passes = [&](TransformerBlock& block, at::ScalarType stored, at::ScalarType products) {
+        const at::AutoGradMode on(true);
+        at::Tensor x = start.to(stored).detach().requires_grad_(true), out;
+        {
+            Placement placement;
+            placement.dtype = products;
+            const PrecisionScope precision(placement);
+            out = block.forward(x);
+        }
+        (out * weights.to(out.scalar_type())).sum().backward();
+        std::vector<at::Tensor> all{out.detach(), x.grad()};
+        for (const at::Tensor& p : block.parameters())
+            all.push_back(p.grad());
+        return all;
+    };
+    TransformerBlock block(64, 2, 4, Rng(11)), reference(64, 2, 4, Rng(11));
+    reference.to(at::kDouble);
+    const auto own = passes(block, at::kFloat, type), plain = passes(reference, at::kDouble, at::kFloat);
+    double worst = 0;
+    for (std::size_t i = 0; i < own.size(); ++i)
+        worst = std::max(worst, ((own[i].to(at::kDouble) - plain[i]).square().sum() / plain[i].square().sum()).sqrt().item<double>());
+    return worst;
+}
+
 } // namespace
 
 Json toJson(const CheckLine& line)
@@ -102,6 +133,12 @@ std::vector<CheckLine> checkGradients(at::Device device)
             gradientError(drawn({2, 6, 16}, 6), [&](const at::Tensor& x) { return (block.forward(x) * weights).sum(); }), 1e-6));
     }
     setAttentionPath(at::kCPU, at::kDouble, before);
+    // hand-written passes: float32 sums; 8 bits through a dozen roundings
+    const std::string_view set = kernels::name(kernels::instructionSet());
+    if (kernels::vectorKernels())
+        lines.push_back(gradientLine(std::format("own steps ({}) against LibTorch's, float32", set), fusedError(at::kFloat), 1e-5));
+    if (kernels::hasMatrixTiles())
+        lines.push_back(gradientLine(std::format("own steps ({}) against LibTorch's, bfloat16", set), fusedError(at::kBFloat16), 2e-2));
 
     if (!device.is_cpu()) {
         const auto run = [&](at::Device where) {

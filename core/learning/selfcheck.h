@@ -24,7 +24,7 @@ Json toJson(const CheckLine& line); ///< {"name", "state": ok | slow | broken, "
 std::vector<CheckLine> checkSpeed(at::Device device);
 
 /// Gradients of the masked error and of a transformer block (both paths of attention) against central differences, in double on the
-/// CPU; and on another device the same step in float32 against the CPU's.
+/// CPU; the hand-written passes of nn/fused_ops.h against LibTorch's plain operations; and on another device the same step in float32 against the CPU's.
 std::vector<CheckLine> checkGradients(at::Device device);
 
 } // namespace hilum::learning

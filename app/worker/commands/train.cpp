@@ -1,5 +1,6 @@
 #include "app/worker/commands/commands.h"
 #include "app/worker/keep_awake.h"
+#include "core/learning/device.h"
 #include "core/learning/train/job.h"
 
 #include <CLI/CLI.hpp>
@@ -21,6 +22,7 @@ Command trainCommand()
         app.add_option("--cache", a->cache, "Folder that hilum prepare wrote")->required();
         app.add_flag("--resume", a->resume, "Go on from the latest checkpoint");
         return [a]() -> Status {
+            learning::keepFreedMemory();
             // training is never worth a stuttering window
             [[maybe_unused]] const int niceness = ::nice(10);
             const KeepAwake awake("training in " + a->run);

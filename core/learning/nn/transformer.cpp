@@ -1,5 +1,6 @@
 #include "core/learning/nn/transformer.h"
 
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/autocast_mode.h>
@@ -58,9 +59,12 @@ Linear::Linear(std::int64_t in, std::int64_t out, const Rng& rng)
     bias = register_parameter("bias", at::zeros({out}, at::kFloat));
 }
 
-at::Tensor Linear::forward(const at::Tensor& x) const
+at::Tensor Linear::forward(const at::Tensor& x, const at::Tensor& residual) const
 {
-    return at::linear(x, weight, bias);
+    if (canFuseLinear(x, weight) && (!residual.defined() || residual.scalar_type() == at::kFloat))
+        return fusedLinear(x, weight, bias, residual);
+    const at::Tensor y = at::linear(x, weight, bias);
+    return residual.defined() ? residual + y : y;
 }
 
 LayerNorm::LayerNorm(std::int64_t width)
@@ -71,7 +75,16 @@ LayerNorm::LayerNorm(std::int64_t width)
 
 at::Tensor LayerNorm::forward(const at::Tensor& x) const
 {
+    if (canFuseNorm(x, weight))
+        return fusedNorm(x, weight, bias, Epsilon);
     return at::layer_norm(x, {weight.size(0)}, weight, bias, Epsilon);
+}
+
+NormFork LayerNorm::fork(const at::Tensor& x) const
+{
+    if (canFuseNorm(x, weight))
+        return fusedNormFork(x, weight, bias, Epsilon);
+    return {at::layer_norm(x, {weight.size(0)}, weight, bias, Epsilon), x};
 }
 
 Attention::Attention(std::int64_t width, std::int64_t heads, const Rng& rng) : m_heads(heads)
@@ -81,12 +94,15 @@ Attention::Attention(std::int64_t width, std::int64_t heads, const Rng& rng) : m
     m_proj = register_module("proj", std::make_shared<Linear>(width, width, rng.fork("proj")));
 }
 
-at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
+at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend, const at::Tensor& residual) const
 {
     const std::int64_t batch = x.size(0), tokens = x.size(1), width = x.size(2), headWidth = width / m_heads;
-    const at::Tensor qkv = m_qkv->forward(x).reshape({batch, tokens, 3, m_heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B, h, N, d]
-    const at::Tensor q = qkv[0], k = qkv[1], v = qkv[2];
-    at::Tensor out; // [B, h, N, d]
+    const at::Tensor qkv = m_qkv->forward(x); // [B, N, 3 h d]
+    if (!tap && canFuseAttention(qkv, m_heads))
+        return m_proj->forward(fusedAttention(qkv, m_heads, attend), residual);
+    const std::vector<at::Tensor> parts = qkv.reshape({batch, tokens, 3, m_heads, headWidth}).permute({2, 0, 3, 1, 4}).unbind(0);
+    const at::Tensor &q = parts[0], &k = parts[1], &v = parts[2]; // [B, h, N, d]
+    at::Tensor out;                                               // [B, h, N, d]
     if (!tap && attentionPath(q.device().type(), q.scalar_type()) == AttentionPath::Fused) {
         out = attend.defined() ? at::scaled_dot_product_attention(q, k, v, attend) : at::scaled_dot_product_attention(q, k, v);
     } else {
@@ -98,7 +114,7 @@ at::Tensor Attention::forward(const at::Tensor& x, at::Tensor* tap, const at::Te
             *tap = weights;
         out = at::matmul(weights, v);
     }
-    return m_proj->forward(out.transpose(1, 2).reshape({batch, tokens, width}));
+    return m_proj->forward(out.transpose(1, 2).reshape({batch, tokens, width}), residual);
 }
 
 Mlp::Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng)
@@ -107,9 +123,12 @@ Mlp::Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng)
     m_fc2 = register_module("fc2", std::make_shared<Linear>(hidden, width, rng.fork("fc2")));
 }
 
-at::Tensor Mlp::forward(const at::Tensor& x) const
+at::Tensor Mlp::forward(const at::Tensor& x, const at::Tensor& residual) const
 {
-    return m_fc2->forward(at::gelu(m_fc1->forward(x)));
+    if (residual.defined() && residual.scalar_type() == at::kFloat && canFuseLinear(x, m_fc1->weight) && canFuseLinear(x, m_fc2->weight))
+        return fusedMlp(x, m_fc1->weight, m_fc1->bias, m_fc2->weight, m_fc2->bias, residual);
+    const at::Tensor hidden = m_fc1->forward(x);
+    return m_fc2->forward(canFuseGelu(hidden) ? fusedGelu(hidden) : at::gelu(hidden), residual);
 }
 
 TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng)
@@ -123,8 +142,9 @@ TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, doubl
 
 at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
 {
-    const at::Tensor attended = x + m_attn->forward(m_norm1->forward(x), tap, attend);
-    return attended + m_mlp->forward(m_norm2->forward(attended));
+    const NormFork before = m_norm1->fork(x);
+    const NormFork between = m_norm2->fork(m_attn->forward(before.normalised, tap, attend, before.stream));
+    return m_mlp->forward(between.normalised, between.stream);
 }
 
 TransformerStack::TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng)

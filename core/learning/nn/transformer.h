@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/random.h"
+#include "core/learning/nn/fused_ops.h" // NormFork
 
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h> // modules own their parameters
@@ -29,7 +30,8 @@ AttentionPath attentionPath(at::DeviceType device, at::ScalarType type);
 class Linear : public torch::nn::Module {
 public:
     Linear(std::int64_t in, std::int64_t out, const Rng& rng);
-    at::Tensor forward(const at::Tensor& x) const;
+    /// \param residual [..., out], added to the result when given
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
     at::Tensor weight, bias;
 };
 
@@ -38,6 +40,8 @@ class LayerNorm : public torch::nn::Module {
 public:
     explicit LayerNorm(std::int64_t width);
     at::Tensor forward(const at::Tensor& x) const;
+    /// The normalised x in the type of the products, and x itself for the sum that goes round the next layer.
+    NormFork fork(const at::Tensor& x) const;
     at::Tensor weight, bias;
     static constexpr double Epsilon = 1e-6;
 };
@@ -48,7 +52,8 @@ public:
     Attention(std::int64_t width, std::int64_t heads, const Rng& rng);
     /// \param x [B, N, D] \param tap when given, receives softmax(q k^T / sqrt(d)) [B, heads, N, N] (plain path)
     /// \param attend [B, 1, 1, N] bool: tokens that may be attended to; undefined: all
-    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}) const;
+    /// \param residual [B, N, D], added to the result when given
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}, const at::Tensor& residual = {}) const;
 
 private:
     std::int64_t m_heads;
@@ -59,7 +64,8 @@ private:
 class Mlp : public torch::nn::Module {
 public:
     Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng);
-    at::Tensor forward(const at::Tensor& x) const;
+    /// \param residual [..., width], added to the result when given
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& residual = {}) const;
 
 private:
     std::shared_ptr<Linear> m_fc1, m_fc2;

@@ -1,0 +1,312 @@
+// Products on matrix tiles (AMX, bfloat16); this file alone is compiled for them (core/learning/CMakeLists.txt).
+#include "core/learning/kernels/amx_product.h"
+
+#if defined(__AMX_BF16__) && defined(__AVX512BF16__)
+#include <cstdlib>
+#include <immintrin.h>
+
+namespace hilum::learning::kernels {
+
+namespace {
+
+#include "core/learning/kernels/simd.inl"
+#include "core/learning/kernels/amx_tiles.inl"
+
+constexpr std::int64_t Panel = 32;               // columns that a block of four tiles makes
+constexpr std::int64_t ChunkBytes = 640 << 10;   // packed columns that stay in the second-level cache
+constexpr std::int64_t MaxPanels = 8;
+constexpr std::int64_t LeftSteps = 16;           // 32 rows of 512 numbers stay in the first-level cache
+constexpr std::int64_t DepthChunk = 1024;        // tokens that a weight gradient sums before it stores
+
+/// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: what comes `Ahead` numbers later is asked for now.
+HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, Half* to)
+{
+    constexpr std::int64_t Ahead = 4 * Step;
+    for (int n = 0; n < 16; ++n) {
+        _mm_prefetch(reinterpret_cast<const char*>(w + n * stride + Ahead), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(w + n * stride + Ahead + 16), _MM_HINT_T0);
+    }
+    __m512i r[16];
+    for (int n = 0; n < 16; ++n)
+        r[n] = halvesOf(_mm512_loadu_ps(w + n * stride), _mm512_loadu_ps(w + n * stride + 16));
+    transpose(r);
+    for (int k = 0; k < 16; ++k)
+        _mm512_store_si512(to + k * 32, r[k]);
+}
+
+/// W [depth, columns] to operand B for 16 columns x 32 depth.
+HILUM_INLINE void packPlain(const float* w, std::int64_t stride, Half* to)
+{
+    constexpr std::int64_t Ahead = 2 * Step;
+    for (int k = 0; k < 32; ++k)
+        _mm_prefetch(reinterpret_cast<const char*>(w + (k + Ahead) * stride), _MM_HINT_T0);
+    for (int k = 0; k < 16; ++k)
+        _mm512_store_si512(to + k * 32, pairUp(halvesOf(_mm512_loadu_ps(w + 2 * k * stride), _mm512_loadu_ps(w + (2 * k + 1) * stride))));
+}
+
+/// Two of four result tiles' rows to their place, with everything that belongs to a value.
+HILUM_INLINE void finishRow(const ProductOutput& o, const float* tiles, int r, std::int64_t row, std::int64_t column, std::int64_t columns)
+{
+    const float* from = tiles + (r >> 4) * 512 + (r & 15) * 16;
+    const std::int64_t at = row * columns + column;
+    Floats a = load(from), b = load(from + 256);
+    if (o.bias) {
+        a += load(o.bias + column);
+        b += load(o.bias + column + 16);
+    }
+    if (o.slopeAt) {
+        a *= geluSlope(load(o.slopeAt + at));
+        b *= geluSlope(load(o.slopeAt + at + 16));
+    }
+    if (o.residual) {
+        a += load(o.residual + at);
+        b += load(o.residual + at + 16);
+    }
+    if (o.floats) {
+        store(o.floats + at, a);
+        store(o.floats + at + 16, b);
+    }
+    if (o.halves)
+        _mm512_storeu_si512(o.halves + at, halvesOf((__m512)a, (__m512)b));
+    if (o.activated)
+        _mm512_storeu_si512(o.activated + at, halvesOf((__m512)geluOf(a), (__m512)geluOf(b)));
+}
+
+/// A block of 32 x 32 whose sums wait in memory.
+struct Waiting {
+    const float* tiles = nullptr;
+    std::int64_t row = 0, column = 0;
+    int next = 0, rows = 0;
+};
+HILUM_INLINE void finish(const ProductOutput& o, Waiting& w, std::int64_t columns, int upTo)
+{
+    const int last = upTo < w.rows ? upTo : w.rows;
+    for (; w.next < last; ++w.next)
+        finishRow(o, w.tiles, w.next, w.row + w.next, w.column, columns);
+}
+
+/// Where a part of `parts` lies when rows and columns are cut into a grid of parts that wastes the least.
+struct Area {
+    std::int64_t firstRow = 0, lastRow = 0, firstColumn = 0, lastColumn = 0;
+};
+std::int64_t ceilDivided(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+Area areaOf(std::int64_t part, std::int64_t parts, std::int64_t rows, std::int64_t columns)
+{
+    std::int64_t best = 1, leastWork = INT64_MAX;
+    for (std::int64_t across = 1; across <= parts; ++across) { // parts side by side
+        if (parts % across)
+            continue;
+        // a panel is packed for each row of parts: about as dear as three rows of blocks
+        const std::int64_t work = ceilDivided(columns, across) * (ceilDivided(rows, parts / across) + 3);
+        if (work <= leastWork) {
+            leastWork = work;
+            best = across;
+        }
+    }
+    const std::int64_t down = parts / best, r = part / best, c = part % best;
+    return {rows * r / down, rows * (r + 1) / down, columns * c / best, columns * (c + 1) / best};
+}
+
+thread_local Scratch scratch;
+
+} // namespace
+
+void runPart(const WeightProduct& p, std::int64_t part, std::int64_t parts)
+{
+    const std::int64_t blocks = ceilDivided(p.rows, Panel), panels = p.columns / Panel, steps = p.depth / Step;
+    const Area area = areaOf(part, parts, blocks, panels);
+    if (area.firstRow >= area.lastRow || area.firstColumn >= area.lastColumn)
+        return;
+    std::int64_t chunk = ChunkBytes / (p.depth * Panel * 2);
+    chunk = chunk < 1 ? 1 : chunk > MaxPanels ? MaxPanels : chunk;
+    const std::int64_t panelHalves = steps * 2 * TileHalves;
+    auto* packed = static_cast<Half*>(scratch.take(chunk * panelHalves * 2 + Panel * p.depth * 2 + 2 * chunk * 4096));
+    Half* edge = packed + chunk * panelHalves; // the last rows, filled up with zeros
+    auto* results = reinterpret_cast<float*>(edge + Panel * p.depth); // those of two rows of blocks in turn
+    const std::int64_t edgeRows = p.rows % Panel;
+    if (edgeRows && area.lastRow == blocks) {
+        const std::int64_t count = edgeRows * p.depth;
+        __builtin_memcpy(edge, p.x + (p.rows - edgeRows) * p.depth, static_cast<std::size_t>(count) * 2);
+        __builtin_memset(edge + count, 0, static_cast<std::size_t>(Panel * p.depth - count) * 2);
+    }
+
+    const Tiles tiles;
+    Waiting waiting;
+    int turn = 0;
+    const int rowsPerStep = static_cast<int>(ceilDivided(Panel, steps < LeftSteps ? steps : LeftSteps));
+    const std::int64_t stride = p.depth * 2;
+    for (std::int64_t first = area.firstColumn; first < area.lastColumn; first += chunk) {
+        const std::int64_t last = first + chunk < area.lastColumn ? first + chunk : area.lastColumn;
+        for (std::int64_t n = first; n < last; ++n)
+            for (std::int64_t half = 0; half < 2; ++half)
+                for (std::int64_t k = 0; k < steps; ++k) {
+                    Half* to = packed + (n - first) * panelHalves + (2 * k + half) * TileHalves;
+                    const std::int64_t column = n * Panel + half * Tile;
+                    if (p.use == WeightUse::Transposed)
+                        packTransposed(p.weight + column * p.depth + k * Step, p.depth, to);
+                    else
+                        packPlain(p.weight + k * Step * p.columns + column, p.columns, to);
+                }
+        for (std::int64_t block = area.firstRow; block < area.lastRow; ++block) {
+            const bool isEdge = edgeRows && block == blocks - 1;
+            const Half* upper = isEdge ? edge : p.x + block * Panel * p.depth;
+            const Half* lower = upper + Tile * p.depth;
+            // the rows of the next block lie behind these: a few lines of them are asked for at each step
+            const char* next = reinterpret_cast<const char*>(p.x + (block + 1) * Panel * p.depth);
+            const std::int64_t lines = ceilDivided(Panel, last - first);
+            for (std::int64_t begin = 0; begin < steps; begin += LeftSteps) {
+                const std::int64_t end = begin + LeftSteps < steps ? begin + LeftSteps : steps;
+                for (std::int64_t n = first; n < last; ++n) {
+                    const Half* right = packed + (n - first) * panelHalves;
+                    float* to = results + (turn * chunk + n - first) * 1024;
+                    if (begin == 0) {
+                        _tile_zero(0);
+                        _tile_zero(1);
+                        _tile_zero(2);
+                        _tile_zero(3);
+                    } else {
+                        _tile_loadd(0, to, 64);
+                        _tile_loadd(1, to + 256, 64);
+                        _tile_loadd(2, to + 512, 64);
+                        _tile_loadd(3, to + 768, 64);
+                    }
+                    for (std::int64_t k = begin; k < end; ++k) {
+                        for (std::int64_t line = 0; line < lines; ++line, next += 64)
+                            _mm_prefetch(next, _MM_HINT_T1);
+                        _tile_loadd(6, right + 2 * k * TileHalves, 64);
+                        _tile_loadd(4, upper + k * Step, stride);
+                        _tile_dpbf16ps(0, 4, 6);
+                        _tile_loadd(7, right + (2 * k + 1) * TileHalves, 64);
+                        _tile_dpbf16ps(1, 4, 7);
+                        _tile_loadd(5, lower + k * Step, stride);
+                        _tile_dpbf16ps(2, 5, 6);
+                        _tile_dpbf16ps(3, 5, 7);
+                        // the vector units finish the block before while the tiles multiply this one
+                        finish(p.out, waiting, p.columns, static_cast<int>(k - begin + 1) * rowsPerStep);
+                    }
+                    _tile_stored(0, to, 64);
+                    _tile_stored(1, to + 256, 64);
+                    _tile_stored(2, to + 512, 64);
+                    _tile_stored(3, to + 768, 64);
+                    if (end == steps) {
+                        finish(p.out, waiting, p.columns, static_cast<int>(Panel));
+                        waiting = {to, block * Panel, n * Panel, 0, isEdge ? static_cast<int>(edgeRows) : static_cast<int>(Panel)};
+                    }
+                }
+            }
+            turn ^= 1;
+        }
+    }
+    finish(p.out, waiting, p.columns, static_cast<int>(Panel));
+}
+
+void packPart(const WeightGradient& g, std::int64_t part, std::int64_t parts)
+{
+    // dy^T as operand A: [out / 16][steps] tiles
+    const std::int64_t rows = g.out / Panel, steps = g.steps();
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
+        __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+        for (std::int64_t step = 0; step < steps; ++step) {
+            const Half* base = g.dy + step * Step * g.out + row * Panel;
+            const std::int64_t valid = g.tokens - step * Step;
+            for (int token = 0; token < 32; ++token)
+                _mm_prefetch(reinterpret_cast<const char*>(base + (token + Step) * g.out), _MM_HINT_T0);
+            for (int side = 0; side < 2; ++side) { // the two tiles share cache lines
+                __m512i r[16];
+                for (int pair = 0; pair < 16; ++pair) {
+                    const Half* from = base + 2 * pair * g.out + side * Tile;
+                    const __m256i low = 2 * pair < valid ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)) : _mm256_setzero_si256();
+                    const __m256i high = 2 * pair + 1 < valid ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + g.out)) : _mm256_setzero_si256();
+                    r[pair] = pairUp(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+                    sums[side] = _mm512_dpbf16_ps(sums[side], (__m512bh)r[pair], ones);
+                }
+                transpose(r);
+                Half* to = g.packed + ((2 * row + side) * steps + step) * TileHalves;
+                for (int i = 0; i < 16; ++i)
+                    _mm512_store_si512(to + i * 32, r[i]);
+            }
+        }
+        if (g.bias) {
+            _mm512_storeu_ps(g.bias + row * Panel, sums[0]);
+            _mm512_storeu_ps(g.bias + row * Panel + Tile, sums[1]);
+        }
+    }
+}
+
+void runPart(const WeightGradient& g, std::int64_t part, std::int64_t parts)
+{
+    const std::int64_t blocks = g.out / Panel, panels = g.in / Panel, steps = g.steps(), depthSteps = DepthChunk / Step;
+    const Area area = areaOf(part, parts, blocks, panels);
+    if (area.firstRow >= area.lastRow || area.firstColumn >= area.lastColumn)
+        return;
+    const std::int64_t panelHalves = (steps < depthSteps ? steps : depthSteps) * 2 * TileHalves;
+    auto* packed = static_cast<Half*>(scratch.take(MaxPanels * panelHalves * 2));
+    const Tiles tiles;
+    const std::int64_t stride = g.in * 4;
+    for (std::int64_t first = area.firstColumn; first < area.lastColumn; first += MaxPanels) {
+        const std::int64_t last = first + MaxPanels < area.lastColumn ? first + MaxPanels : area.lastColumn;
+        for (std::int64_t begin = 0; begin < steps; begin += depthSteps) {
+            const std::int64_t count = steps - begin < depthSteps ? steps - begin : depthSteps;
+            for (std::int64_t k = 0; k < count; ++k)
+                for (int pair = 0; pair < 16; ++pair) {
+                    const std::int64_t token = (begin + k) * Step + 2 * pair;
+                    for (std::int64_t n = first; n < last; ++n) {
+                        const Half* from = g.x + token * g.in + n * Panel;
+                        const __m512i low = token < g.tokens ? _mm512_loadu_si512(from) : _mm512_setzero_si512();
+                        const __m512i high = token + 1 < g.tokens ? _mm512_loadu_si512(from + g.in) : _mm512_setzero_si512();
+                        Half* to = packed + (n - first) * panelHalves + 2 * k * TileHalves + pair * 32;
+                        _mm512_store_si512(to, pairUp(_mm512_inserti64x4(low, _mm512_castsi512_si256(high), 1)));
+                        _mm512_store_si512(to + TileHalves, pairUp(_mm512_inserti64x4(high, _mm512_extracti64x4_epi64(low, 1), 0)));
+                    }
+                }
+            for (std::int64_t block = area.firstRow; block < area.lastRow; ++block) {
+                const Half* upper = g.packed + (2 * block * steps + begin) * TileHalves;
+                const Half* lower = upper + steps * TileHalves;
+                for (std::int64_t n = first; n < last; ++n) {
+                    const Half* right = packed + (n - first) * panelHalves;
+                    float* to = g.weight + block * Panel * g.in + n * Panel;
+                    if (begin == 0) {
+                        _tile_zero(0);
+                        _tile_zero(1);
+                        _tile_zero(2);
+                        _tile_zero(3);
+                    } else {
+                        _tile_loadd(0, to, stride);
+                        _tile_loadd(1, to + 16, stride);
+                        _tile_loadd(2, to + 16 * g.in, stride);
+                        _tile_loadd(3, to + 16 * g.in + 16, stride);
+                    }
+                    for (std::int64_t k = 0; k < count; ++k) {
+                        _tile_loadd(6, right + 2 * k * TileHalves, 64);
+                        _tile_loadd(4, upper + k * TileHalves, 64);
+                        _tile_dpbf16ps(0, 4, 6);
+                        _tile_loadd(7, right + (2 * k + 1) * TileHalves, 64);
+                        _tile_dpbf16ps(1, 4, 7);
+                        _tile_loadd(5, lower + k * TileHalves, 64);
+                        _tile_dpbf16ps(2, 5, 6);
+                        _tile_dpbf16ps(3, 5, 7);
+                    }
+                    _tile_stored(0, to, stride);
+                    _tile_stored(1, to + 16, stride);
+                    _tile_stored(2, to + 16 * g.in, stride);
+                    _tile_stored(3, to + 16 * g.in + 16, stride);
+                }
+            }
+        }
+    }
+}
+
+bool matrixTilesCompiled() { return true; }
+
+} // namespace hilum::learning::kernels
+#else
+namespace hilum::learning::kernels {
+
+bool matrixTilesCompiled() { return false; }
+void runPart(const WeightProduct&, std::int64_t, std::int64_t) { __builtin_trap(); }
+void packPart(const WeightGradient&, std::int64_t, std::int64_t) { __builtin_trap(); }
+void runPart(const WeightGradient&, std::int64_t, std::int64_t) { __builtin_trap(); }
+
+} // namespace hilum::learning::kernels
+#endif

@@ -1,0 +1,18 @@
+// The kernels with AVX2 and FMA; this file alone is compiled for it (core/learning/CMakeLists.txt).
+#include "core/learning/kernels/vector_kernels.h"
+
+namespace hilum::learning::kernels {
+
+#if defined(__AVX2__) && defined(__FMA__)
+namespace {
+#include "core/learning/kernels/simd.inl"
+#include "core/learning/kernels/vector_kernels.inl"
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "avx2"};
+} // namespace
+
+const VectorKernels* avx2Kernels() { return &Table; }
+#else
+const VectorKernels* avx2Kernels() { return nullptr; }
+#endif
+
+} // namespace hilum::learning::kernels

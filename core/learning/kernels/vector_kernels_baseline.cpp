@@ -1,0 +1,14 @@
+// The kernels with what every processor of this architecture has.
+#include "core/learning/kernels/vector_kernels.h"
+
+namespace hilum::learning::kernels {
+
+namespace {
+#include "core/learning/kernels/simd.inl"
+#include "core/learning/kernels/vector_kernels.inl"
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "baseline"};
+} // namespace
+
+const VectorKernels* baselineKernels() { return &Table; }
+
+} // namespace hilum::learning::kernels
