@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 
 namespace hilum::worker {
 
@@ -40,6 +41,27 @@ double processorTime()
     timespec t{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+/// Images a second that the loader delivers from a prepared cache, augmentation included, with as many threads as the options say;
+/// after one pass that brings the cache into memory.
+Result<double> loaderRate(const path& folder, const ViewMaker& maker, const Json& options, std::int64_t batch)
+{
+    HILUM_TRY(const ShardReader cache, ShardReader::open(folder));
+    std::vector<std::size_t> cases(cache.cases().size());
+    std::iota(cases.begin(), cases.end(), std::size_t{0});
+    if (cases.empty())
+        return fail(ErrorCode::Empty, "{} holds no case", folder.string());
+    Loader loader(cache, maker, cases, {.batch = batch, .seed = 0, .threads = options.value("loader_threads", std::int64_t{1}), .prefetch = options.value("prefetch", std::int64_t{4}), .pinned = false}, 0);
+    const auto batches = static_cast<std::int64_t>(cases.size()) / batch + 1;
+    for (std::int64_t i = 0; i < batches; ++i) {
+        HILUM_TRY([[maybe_unused]] const TensorMap views, loader.next());
+    }
+    const auto start = std::chrono::steady_clock::now();
+    for (std::int64_t i = 0; i < batches; ++i) {
+        HILUM_TRY([[maybe_unused]] const TensorMap views, loader.next());
+    }
+    return static_cast<double>(batches * batch) / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 void wait(const at::Tensor& loss)
@@ -109,6 +131,9 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         {"processor_seconds_all", processorSeconds}, {"kernels", std::string(kernels::name(compute.device.is_cpu() ? kernels::instructionSet() : kernels::InstructionSet::Off))},
         {"memory_bytes", memory.peakBytes()}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
         {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"measurement", compute.measurement}};
+    if (!request.cache.empty()) {
+        HILUM_TRY(out["loader_images_per_s"], loaderRate(request.cache, *maker, options, batch));
+    }
     if (request.profile) {
         Json table = Json::array();
         for (const OpTime& op : profileOperations([&] { (void)wholeStep(request.steps + 2); }))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/paths.h"
 #include "core/learning/device.h"
 #include "core/learning/method.h"
 
@@ -14,6 +15,7 @@ struct BenchRequest {
     std::int64_t steps = 5;        ///< timed, after two to warm up
     double rate = 1e-5;            ///< learning rate, the same at every step
     bool products = true;          ///< also time the matrix products alone
+    path cache;                    ///< when given: also the rate at which the loader delivers its cases to this preset
     bool profile = false;          ///< also say where the time of a step goes
 };
 

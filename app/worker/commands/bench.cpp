@@ -38,7 +38,7 @@ Command benchCommand()
 {
     struct Arguments {
         BenchRequest request;
-        std::string options = "{}", device = "auto", dtype = "auto", attention = "auto", kernels = "auto";
+        std::string options = "{}", device = "auto", dtype = "auto", attention = "auto", kernels = "auto", cache;
         int threads = 0;
         bool json = false, noProducts = false;
     };
@@ -56,6 +56,7 @@ Command benchCommand()
         app.add_option("--device", a->device, "auto, cpu or cuda:N")->capture_default_str();
         app.add_option("--threads", a->threads, "Compute threads; 0 takes all")->check(CLI::Range(0, 1024));
         app.add_flag("--no-products", a->noProducts, "Leaves out the matrix products alone");
+        app.add_option("--cache", a->cache, "Folder that hilum prepare wrote for this preset: the loader's rate is told too");
         app.add_flag("--profile", a->request.profile, "Also says where the time of a step goes, by operation");
         app.add_flag("--json", a->json, "One JSON document on standard output");
         return [a]() -> Status {
@@ -64,6 +65,7 @@ Command benchCommand()
                 at::set_num_threads(a->threads);
             HILUM_TRY(a->request.options, parseJson(a->options));
             a->request.products = !a->noProducts;
+            a->request.cache = a->cache;
             HILUM_TRY_STATUS(useKernels(a->kernels));
             HILUM_TRY(const learning::ComputeChoice compute, learning::chooseCompute(a->device, a->dtype, a->attention));
             learning::MethodRegistry registry;

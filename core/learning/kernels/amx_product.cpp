@@ -18,13 +18,12 @@ constexpr std::int64_t MaxPanels = 8;
 constexpr std::int64_t LeftSteps = 16;           // 32 rows of 512 numbers stay in the first-level cache
 constexpr std::int64_t DepthChunk = 1024;        // tokens that a weight gradient sums before it stores
 
-/// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: what comes `Ahead` numbers later is asked for now.
-HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, Half* to)
+/// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: `ahead` is a tile that will be wanted soon.
+HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, const float* ahead, Half* to)
 {
-    constexpr std::int64_t Ahead = 4 * Step;
     for (int n = 0; n < 16; ++n) {
-        _mm_prefetch(reinterpret_cast<const char*>(w + n * stride + Ahead), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(w + n * stride + Ahead + 16), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride + 16), _MM_HINT_T0);
     }
     __m512i r[16];
     for (int n = 0; n < 16; ++n)
@@ -35,11 +34,10 @@ HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, Half* to)
 }
 
 /// W [depth, columns] to operand B for 16 columns x 32 depth.
-HILUM_INLINE void packPlain(const float* w, std::int64_t stride, Half* to)
+HILUM_INLINE void packPlain(const float* w, std::int64_t stride, const float* ahead, Half* to)
 {
-    constexpr std::int64_t Ahead = 2 * Step;
     for (int k = 0; k < 32; ++k)
-        _mm_prefetch(reinterpret_cast<const char*>(w + (k + Ahead) * stride), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + k * stride), _MM_HINT_T0);
     for (int k = 0; k < 16; ++k)
         _mm512_store_si512(to + k * 32, pairUp(halvesOf(_mm512_loadu_ps(w + 2 * k * stride), _mm512_loadu_ps(w + (2 * k + 1) * stride))));
 }
@@ -107,6 +105,45 @@ Area areaOf(std::int64_t part, std::int64_t parts, std::int64_t rows, std::int64
     return {rows * r / down, rows * (r + 1) / down, columns * c / best, columns * (c + 1) / best};
 }
 
+/// Panels [first, last) of the weight as operand B, in the order in which the weight lies in memory. \param packed [panel][step][2] tiles
+void packPanels(const WeightProduct& p, std::int64_t first, std::int64_t last, Half* packed)
+{
+    constexpr std::int64_t Ahead = 4; // tiles
+    const std::int64_t steps = p.depth / Step, tiles = 2 * (last - first);
+    const auto place = [&](std::int64_t tile, std::int64_t k) { return packed + ((tile / 2 * steps + k) * 2 + tile % 2) * TileHalves; };
+    if (p.use == WeightUse::Transposed) {
+        const auto at = [&](std::int64_t tile, std::int64_t k) { return p.weight + (first * Panel + tile * Tile) * p.depth + k * Step; };
+        for (std::int64_t tile = 0; tile < tiles; ++tile)
+            for (std::int64_t k = 0; k < steps; ++k)
+                packTransposed(at(tile, k), p.depth, k + Ahead < steps ? at(tile, k + Ahead) : at(tile + 1 < tiles ? tile + 1 : tile, (k + Ahead) % steps), place(tile, k));
+    } else {
+        const auto at = [&](std::int64_t tile, std::int64_t k) { return p.weight + k * Step * p.columns + first * Panel + tile * Tile; };
+        for (std::int64_t k = 0; k < steps; ++k)
+            for (std::int64_t tile = 0; tile < tiles; ++tile)
+                packPlain(at(tile, k), p.columns, tile + Ahead < tiles ? at(tile + Ahead, k) : at((tile + Ahead) % tiles, k + 1 < steps ? k + 1 : k), place(tile, k));
+    }
+}
+
+/// Asks for the memory that finishRow will read and write.
+HILUM_INLINE void prepareRow(const ProductOutput& o, std::int64_t at)
+{
+    const auto ask = [](const auto* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); };
+    if (o.slopeAt)
+        ask(o.slopeAt + at);
+    if (o.residual) {
+        ask(o.residual + at);
+        ask(o.residual + at + 16);
+    }
+    if (o.floats) {
+        ask(o.floats + at);
+        ask(o.floats + at + 16);
+    }
+    if (o.halves)
+        ask(o.halves + at);
+    if (o.activated)
+        ask(o.activated + at);
+}
+
 thread_local Scratch scratch;
 
 } // namespace
@@ -137,16 +174,7 @@ void runPart(const WeightProduct& p, std::int64_t part, std::int64_t parts)
     const std::int64_t stride = p.depth * 2;
     for (std::int64_t first = area.firstColumn; first < area.lastColumn; first += chunk) {
         const std::int64_t last = first + chunk < area.lastColumn ? first + chunk : area.lastColumn;
-        for (std::int64_t n = first; n < last; ++n)
-            for (std::int64_t half = 0; half < 2; ++half)
-                for (std::int64_t k = 0; k < steps; ++k) {
-                    Half* to = packed + (n - first) * panelHalves + (2 * k + half) * TileHalves;
-                    const std::int64_t column = n * Panel + half * Tile;
-                    if (p.use == WeightUse::Transposed)
-                        packTransposed(p.weight + column * p.depth + k * Step, p.depth, to);
-                    else
-                        packPlain(p.weight + k * Step * p.columns + column, p.columns, to);
-                }
+        packPanels(p, first, last, packed);
         for (std::int64_t block = area.firstRow; block < area.lastRow; ++block) {
             const bool isEdge = edgeRows && block == blocks - 1;
             const Half* upper = isEdge ? edge : p.x + block * Panel * p.depth;
@@ -170,9 +198,13 @@ void runPart(const WeightProduct& p, std::int64_t part, std::int64_t parts)
                         _tile_loadd(2, to + 512, 64);
                         _tile_loadd(3, to + 768, 64);
                     }
+                    std::int64_t soon = end == steps ? block * Panel * p.columns + n * Panel : 0;
                     for (std::int64_t k = begin; k < end; ++k) {
                         for (std::int64_t line = 0; line < lines; ++line, next += 64)
                             _mm_prefetch(next, _MM_HINT_T1);
+                        if (end == steps)
+                            for (int r = 0; r < rowsPerStep; ++r, soon += p.columns)
+                                prepareRow(p.out, soon);
                         _tile_loadd(6, right + 2 * k * TileHalves, 64);
                         _tile_loadd(4, upper + k * Step, stride);
                         _tile_dpbf16ps(0, 4, 6);
@@ -263,9 +295,12 @@ void runPart(const WeightGradient& g, std::int64_t part, std::int64_t parts)
             for (std::int64_t block = area.firstRow; block < area.lastRow; ++block) {
                 const Half* upper = g.packed + (2 * block * steps + begin) * TileHalves;
                 const Half* lower = upper + steps * TileHalves;
+                const char* next = reinterpret_cast<const char*>(upper + 2 * steps * TileHalves); // the next block's tiles
+                const std::int64_t lines = ceilDivided(16, last - first), apart = steps * TileHalves * 2, soonRows = ceilDivided(Panel, count);
                 for (std::int64_t n = first; n < last; ++n) {
                     const Half* right = packed + (n - first) * panelHalves;
                     float* to = g.weight + block * Panel * g.in + n * Panel;
+                    const float* soon = to + Panel; // the next sums to be written, or read and written
                     if (begin == 0) {
                         _tile_zero(0);
                         _tile_zero(1);
@@ -278,6 +313,14 @@ void runPart(const WeightGradient& g, std::int64_t part, std::int64_t parts)
                         _tile_loadd(3, to + 16 * g.in + 16, stride);
                     }
                     for (std::int64_t k = 0; k < count; ++k) {
+                        for (std::int64_t line = 0; line < lines; ++line, next += 64) {
+                            _mm_prefetch(next, _MM_HINT_T1);
+                            _mm_prefetch(next + apart, _MM_HINT_T1);
+                        }
+                        for (std::int64_t r = 0; r < soonRows; ++r, soon += g.in) {
+                            _mm_prefetch(reinterpret_cast<const char*>(soon), _MM_HINT_T0);
+                            _mm_prefetch(reinterpret_cast<const char*>(soon + 16), _MM_HINT_T0);
+                        }
                         _tile_loadd(6, right + 2 * k * TileHalves, 64);
                         _tile_loadd(4, upper + k * TileHalves, 64);
                         _tile_dpbf16ps(0, 4, 6);
