@@ -13,9 +13,9 @@ namespace {
 #include "core/learning/kernels/amx_tiles.inl"
 
 constexpr std::int64_t Panel = 32;               // columns that a block of four tiles makes
-constexpr std::int64_t ChunkBytes = 640 << 10;   // packed columns that stay in the second-level cache
-constexpr std::int64_t MaxPanels = 8;
-constexpr std::int64_t LeftSteps = 16;           // 32 rows of 512 numbers stay in the first-level cache
+constexpr std::int64_t ChunkBytes = 1280 << 10;   // packed columns that stay in the second-level cache
+constexpr std::int64_t MaxPanels = 16;
+constexpr std::int64_t LeftSteps = 24;           // 32 rows of 768 numbers stay in the first-level cache
 constexpr std::int64_t DepthChunk = 1024;        // tokens that a weight gradient sums before it stores
 
 /// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: `ahead` is a tile that will be wanted soon.
