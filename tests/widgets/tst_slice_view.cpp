@@ -1,58 +1,13 @@
-#include "tests/support/compare.h"
-#include "tests/widgets/letter_phantom.h"
+#include "tests/widgets/slice_view_bench.h"
 #include "widgets/viewer/image_window.h"
-#include "widgets/viewer/slice_view.h"
 
 #include <QSignalSpy>
-#include <QWheelEvent>
 
-#include <cmath>
 #include <random>
 
 using namespace hilum;
+using namespace hilum::tests;
 using namespace hilum::widgets;
-using view::Plane;
-
-namespace {
-
-const view::Transfer Wide{{2400, 0, view::WindowLevel::Shape::LinearExact}, {}, false, "test"};
-
-int expectedGrey(double value, const view::Transfer& t = Wide) { return static_cast<int>(std::lround(255 * view::grey(t, value))); }
-
-std::unique_ptr<SliceView> viewOf(const imaging::Volume& volume, Plane plane, const std::shared_ptr<view::ViewerState>& state, QSize size = {301, 251})
-{
-    auto view = std::make_unique<SliceView>();
-    view->resize(size);
-    view->setState(state);
-    view->setVolume(volume, plane);
-    return view;
-}
-
-std::shared_ptr<view::ViewerState> stateFor(const imaging::Volume& volume)
-{
-    auto state = std::make_shared<view::ViewerState>();
-    state->reset(view::patientSpace(volume.header().frameOfReferenceUid, volume.header().seriesUid), volume.geometry().centreLps(), Wide);
-    return state;
-}
-
-void drag(SliceView& view, Qt::MouseButton button, const QPoint& from, const QPoint& to, Qt::KeyboardModifiers modifiers = {})
-{
-    QTest::mousePress(&view, button, modifiers, from);
-    for (int i = 1; i <= 5; ++i) {
-        const QPointF at = QPointF(from) + (QPointF(to) - QPointF(from)) * i / 5.0;
-        QMouseEvent move(QEvent::MouseMove, at, view.mapToGlobal(at), Qt::NoButton, button, modifiers);
-        QCoreApplication::sendEvent(&view, &move);
-    }
-    QTest::mouseRelease(&view, button, modifiers, to);
-}
-
-void wheel(SliceView& view, const QPointF& at, int steps, Qt::KeyboardModifiers modifiers = {})
-{
-    QWheelEvent event(at, view.mapToGlobal(at), {}, QPoint(0, 120 * steps), Qt::NoButton, modifiers, Qt::NoScrollPhase, false);
-    QCoreApplication::sendEvent(&view, &event);
-}
-
-} // namespace
 
 class TestSliceView : public QObject {
     Q_OBJECT
@@ -215,82 +170,6 @@ private Q_SLOTS:
         QCOMPARE(axial->slice(), axial->stack().count - 1);
     }
 
-    void wheelScrollsWithinTheStack()
-    {
-        const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
-        const auto state = stateFor(volume);
-        const auto axial = viewOf(volume, Plane::Axial, state);
-        const std::int64_t middle = axial->slice();
-        axial->scrollBy(-4);
-        QCOMPARE(axial->slice(), middle - 4);
-        axial->scrollTo(axial->stack().count - 1);
-        wheel(*axial, {50, 50}, 1);
-        QCOMPARE(axial->slice(), axial->stack().count - 1);
-        axial->scrollTo(0);
-        QCOMPARE(axial->slice(), std::int64_t{0});
-        QSignalSpy shift(axial.get(), &SliceView::shiftWheel);
-        wheel(*axial, {50, 50}, 2, Qt::ShiftModifier);
-        QCOMPARE(shift.count(), 1);
-        QCOMPARE(shift.at(0).at(0).toInt(), 2);
-        QCOMPARE(axial->slice(), std::int64_t{0});
-    }
-
-    void zoomKeepsThePlaceUnderTheCursorAndPanFollowsIt()
-    {
-        const imaging::Volume volume = m_phantom.volume(tests::all48()[11]);
-        const auto state = stateFor(volume);
-        const auto view = viewOf(volume, Plane::Sagittal, state);
-        const QPointF at(60, 200);
-        const Vec3 place = view->worldAt(at);
-        wheel(*view, at, 4, Qt::ControlModifier);
-        QVERIFY(state->poses[0].get().zoom > 1.5);
-        QVERIFY(norm(view->worldAt(at) - place) < 1e-9);
-        const double zoom = state->poses[0].get().zoom;
-        drag(*view, Qt::RightButton, at.toPoint(), {60, 150});
-        QVERIFY(state->poses[0].get().zoom > zoom);
-        QVERIFY(norm(view->worldAt(at) - place) < 1e-9);
-        drag(*view, Qt::MiddleButton, at.toPoint(), {90, 170});
-        QVERIFY(norm(view->worldAt({90, 170}) - place) < 1e-6);
-        view->fit();
-        QCOMPARE(state->poses[0].get().zoom, 1.0);
-        state->poses[0].modify([](view::Pose& p) { p.quarterTurns = 1; });
-        const Vec3 turnedPlace = view->worldAt({100, 80});
-        drag(*view, Qt::MiddleButton, {100, 80}, {140, 120});
-        QVERIFY(norm(view->worldAt({140, 120}) - turnedPlace) < 1e-6);
-    }
-
-    void rightClickAsksForTheMenuAndDoubleClickForMore()
-    {
-        const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
-        const auto view = viewOf(volume, Plane::Axial, stateFor(volume));
-        QSignalSpy menu(view.get(), &SliceView::menuRequested), maximise(view.get(), &SliceView::maximiseRequested);
-        drag(*view, Qt::RightButton, {50, 50}, {51, 51});
-        QCOMPARE(menu.count(), 1);
-        QCOMPARE(view->state()->poses[0].get().zoom, 1.0);
-        drag(*view, Qt::RightButton, {50, 50}, {50, 80});
-        QCOMPARE(menu.count(), 1);
-        QTest::mouseDClick(view.get(), Qt::LeftButton, {}, {50, 50});
-        QCOMPARE(maximise.count(), 1);
-    }
-
-    void windowDragChangesTheNumbersAndThePicture()
-    {
-        const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
-        const auto state = stateFor(volume);
-        const auto view = viewOf(volume, Plane::Axial, state);
-        state->transfer.set({{400, 40}, {}, false, "soft tissue"});
-        const QPointF centre(view->width() / 2.0, view->height() / 2.0);
-        QCOMPARE(view->greyAt(centre), expectedGrey(m_phantom.Body, state->transfer.get()));
-        QSignalSpy changed(view.get(), &SliceView::transferChanged);
-        drag(*view, Qt::LeftButton, {50, 50}, {90, 20});
-        QVERIFY(changed.count() > 0);
-        QVERIFY(state->transfer.get().window.width > 400);
-        QVERIFY(state->transfer.get().window.centre < 40);
-        QCOMPARE(QString::fromStdString(state->transfer.get().source), QStringLiteral("by hand"));
-        QCOMPARE(view->greyAt(centre), expectedGrey(m_phantom.Body, state->transfer.get()));
-        QVERIFY(state->userWindow.has_value());
-    }
-
     void labelsLieWhereTheyAreInSpace()
     {
         const auto cases = tests::all48();
@@ -418,27 +297,6 @@ private Q_SLOTS:
         QVERIFY(yellow > 4 * 20 * 3);
     }
 
-    void embedderGetsImagePointsAndMayOwnTheMouse()
-    {
-        SliceView view;
-        view.resize(204, 204);
-        view.setImage(std::vector<float>(100 * 100, 0.5f), 100, 100, {{1, 0.5, view::WindowLevel::Shape::LinearExact}, {}, false, {}});
-        view.setGesture(Qt::LeftButton, Gesture::External);
-        view.setGesture(Qt::RightButton, Gesture::External);
-        QSignalSpy pressed(&view, &SliceView::mousePressed), moved(&view, &SliceView::mouseMoved), released(&view, &SliceView::mouseReleased), menu(&view, &SliceView::menuRequested);
-        const QPoint from = view.positionOfImagePoint({10, 20}).toPoint(), to = view.positionOfImagePoint({40, 50}).toPoint();
-        const view::Transfer before = view.transfer();
-        drag(view, Qt::LeftButton, from, to);
-        drag(view, Qt::RightButton, from, from);
-        QVERIFY(view.transfer() == before);
-        QCOMPARE(pressed.count(), 2);
-        QCOMPARE(released.count(), 2);
-        QCOMPARE(menu.count(), 0);
-        QVERIFY((pressed.at(0).at(0).toPointF() - QPointF(10, 20)).manhattanLength() < 1.1);
-        QVERIFY((released.at(0).at(0).toPointF() - QPointF(40, 50)).manhattanLength() < 1.1);
-        QVERIFY(moved.count() >= 5);
-    }
-
     void aMirroredViewSaysSo()
     {
         const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
@@ -449,18 +307,6 @@ private Q_SLOTS:
         state->poses[0].modify([](view::Pose& p) { p.sideways = true; });
         QCOMPARE(view->grab().toImage().pixel(100, 1), yellow);
         QCOMPARE(view->letters().left, std::string("L"));
-    }
-
-    void emptyViewsTakeEveryEvent()
-    {
-        SliceView view;
-        view.resize(100, 100);
-        drag(view, Qt::LeftButton, {10, 10}, {50, 50});
-        wheel(view, {10, 10}, 1);
-        QTest::keyClick(&view, Qt::Key_Home);
-        QVERIFY(!view.grab().isNull());
-        QCOMPARE(view.greyAt({5, 5}), -1);
-        QVERIFY(view.fidelityText().isEmpty());
     }
 };
 

@@ -172,6 +172,7 @@ void InputPage::fillTree()
         auto* item = new QTreeWidgetItem(parent, {row.text});
         item->setData(ActionColumn, Qt::UserRole, row.id);
         item->setToolTip(ActionColumn, row.tip);
+        item->setSizeHint(ActionColumn, QSize(0, 22));
         showRow(item);
         if (row.id == before)
             again = item;

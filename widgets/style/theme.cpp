@@ -39,6 +39,7 @@ QToolButton:hover { background: {Hover}; }
 QToolButton:pressed, QToolButton:checked { background: {Selection}; }
 QToolButton:focus { border-color: {Accent}; }
 QToolButton::menu-indicator { image: none; }
+QToolButton#qt_toolbar_ext_button { qproperty-icon: url(:/icons/more.svg); qproperty-iconSize: 12px 12px; padding: 0; background: {Raised}; }
 QLineEdit, QTextEdit, QPlainTextEdit, QSpinBox, QDoubleSpinBox { background: {Field}; border: 1px solid {Line}; border-radius: 4px; padding: 3px 6px;
     selection-background-color: {TextSelection}; selection-color: white; }
 QLineEdit:focus, QTextEdit:focus, QPlainTextEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus { border-color: {Accent}; }

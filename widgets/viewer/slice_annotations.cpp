@@ -95,11 +95,14 @@ void paintAnnotations(QPainter& painter, const QRect& areaInPixels, const SliceA
     if (notes.cornersVisible) {
         QString heading = notes.topLeft.join(QStringLiteral("  "));
         drawText(painter, inner, Qt::AlignLeft | Qt::AlignTop, heading, planeColour(notes.plane).lighter(115));
-        // narrow views keep the heading; the badge is also in the panel's status
+        // the middle of the upper edge belongs to its letter: a long badge stands below it
         const QFontMetricsF metrics(plain);
-        const QString badge = notes.topRight.join(QStringLiteral("  "));
-        if (metrics.horizontalAdvance(heading) + metrics.horizontalAdvance(badge) + 70 < inner.width())
-            drawText(painter, inner, Qt::AlignRight | Qt::AlignTop, badge);
+        constexpr double LetterWidth = 44;
+        QString badge = notes.topRight.join(QStringLiteral("  "));
+        const bool beside = metrics.horizontalAdvance(badge) < (inner.width() - LetterWidth) / 2;
+        const double room = beside ? inner.width() : inner.width() - 16; // of the crosshair's letters on the left
+        badge = metrics.elidedText(badge, Qt::ElideRight, room);
+        drawText(painter, beside ? inner : inner.adjusted(0, metrics.height() + 2, 0, 0), Qt::AlignRight | Qt::AlignTop, badge);
         drawText(painter, inner, Qt::AlignLeft | Qt::AlignBottom, notes.bottomLeft.join(QLatin1Char('\n')));
         const view::ScaleBar bar = view::scaleBar(notes.port.pixelsPerMm, std::clamp(area.width() / 4, 30.0, 160.0), notes.meaning);
         const QPointF end(inner.right(), inner.bottom() - 4);

@@ -148,7 +148,8 @@ void SliceView::paintMeasurements(QPainter& painter)
         QPolygonF line;
         for (const Vec3& p : item.points)
             line << positionOf(p);
-        for (const auto& [pen, width] : {std::pair{QColor(0, 0, 0, 170), 3.5}, {colour, 1.5}}) {
+        const double wide = selected ? 2.5 : 1.5; // not told by colour alone
+        for (const auto& [pen, width] : {std::pair{QColor(0, 0, 0, 170), wide + 2}, {colour, wide}}) {
             painter.setPen(QPen(pen, width));
             painter.setBrush(Qt::NoBrush);
             painter.drawPolyline(line);

@@ -111,10 +111,8 @@ void SeriesDetails::show(const project::SeriesRow* row, const QPixmap& thumbnail
     m_notes->setVisible(row && (row->missing || !row->notices.empty()));
     if (!row) {
         m_title->setText(tr("Nothing chosen"));
-        m_title->setEnabled(false);
         return;
     }
-    m_title->setEnabled(true);
     const qreal ratio = devicePixelRatioF();
     QPixmap picture = thumbnail.scaled(QSize(PictureSize, PictureSize) * ratio, Qt::KeepAspectRatio, Qt::SmoothTransformation);
     picture.setDevicePixelRatio(ratio);
