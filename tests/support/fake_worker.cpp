@@ -176,7 +176,7 @@ int main(int argc, char** argv)
         if (after("--method").empty())
             std::fputs((description().dump(1) + "\n").c_str(), stdout);
         else
-            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"made_from", Json::parse(after("--options"))}}}}) + "\n").c_str(), stdout);
+            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}, {"made_from", Json::parse(after("--options"))}}}}) + "\n").c_str(), stdout);
         return 0;
     }
     if (command == "behave")
