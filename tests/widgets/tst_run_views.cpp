@@ -110,6 +110,10 @@ private Q_SLOTS:
         model.setJobs({b, a});
         QCOMPARE(reset.count(), 0); // the same jobs: the selection of a view stays
         QCOMPARE(model.index(1, JobTableModel::Step).data().toString(), QStringLiteral("5 of 10"));
+        b.createdUtc = a.createdUtc; // within the same second
+        JobTableModel other;
+        other.setJobs({a, b});
+        QCOMPARE(other.rowOf("b"), 0);
     }
     void previewsFollowTheNewestStep()
     {

@@ -31,6 +31,7 @@ QString stateText(const JobStatus& job)
 
 void JobTableModel::setJobs(std::vector<JobStatus> jobs)
 {
+    std::ranges::reverse(jobs); // they come oldest first, and several may begin within one second
     std::ranges::stable_sort(jobs, [](const JobStatus& a, const JobStatus& b) { return a.createdUtc > b.createdUtc; });
     const bool same = jobs.size() == m_jobs.size() && std::ranges::equal(jobs, m_jobs, {}, &JobStatus::id, &JobStatus::id);
     if (same) {

@@ -19,7 +19,7 @@ public:
     static constexpr int IdRole = Qt::UserRole;
 
     using QAbstractTableModel::QAbstractTableModel;
-    void setJobs(std::vector<services::JobStatus> jobs); ///< keeps rows where the same jobs are there, so that the selection stays
+    void setJobs(std::vector<services::JobStatus> jobs); ///< oldest first; keeps rows where the same jobs are there, so that the selection stays
     const services::JobStatus& job(int row) const { return m_jobs.at(static_cast<std::size_t>(row)); }
     int rowOf(const std::string& id) const; ///< -1 when it is not there
 

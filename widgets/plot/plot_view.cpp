@@ -138,6 +138,7 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
         s.plot->axisScaleDraw(axis)->setTickLength(QwtScaleDiv::MajorTick, 4);
         s.plot->setAxisMaxMinor(axis, axis == Y ? 4 : 0);
         s.plot->setAxisMaxMajor(axis, 6);
+        s.plot->setAxisScale(axis, 0, axis == X ? 10 : 1); // until there are points
     }
     s.grid = new QwtPlotGrid;
     s.grid->attach(s.plot);
