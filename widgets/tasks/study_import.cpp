@@ -15,7 +15,7 @@ QString titleOf(const std::vector<path>& paths)
 {
     if (paths.size() == 1)
         return QObject::tr("Importing %1").arg(QString::fromStdString(paths.front().filename().string()));
-    return QObject::tr("Importing %n item(s)", nullptr, int(paths.size()));
+    return QObject::tr("Importing %1 items").arg(paths.size());
 }
 
 QString words(const services::ImportSummary& summary)

@@ -237,7 +237,7 @@ void StudiesPanel::refreshProblems()
         [this](Result<std::vector<project::ProblemRow>> problems) {
             const int count = problems ? int(problems->size()) : 0;
             m_problems->setText(QString::number(count));
-            m_problems->setToolTip(tr("%n file(s) could not be read: click for the list", nullptr, count));
+            m_problems->setToolTip(count == 1 ? tr("One file could not be read: click to see it") : tr("%1 files could not be read: click for the list").arg(count));
             m_problems->setVisible(count > 0);
         });
 }
