@@ -72,6 +72,33 @@ bool MeasurementList::remove(int id)
     return std::erase_if(items, [id](const Measurement& m) { return m.id == id; }) > 0;
 }
 
+void MeasurementHistory::record(const MeasurementList& now)
+{
+    if (now.items == current().items)
+        return;
+    m_steps.resize(m_at + 1); // what was taken back is gone
+    m_steps.push_back(now);
+    ++m_at;
+}
+
+std::optional<MeasurementList> MeasurementHistory::undo()
+{
+    if (m_at == 0)
+        return std::nullopt;
+    MeasurementList before = m_steps[--m_at];
+    before.nextId = m_steps.back().nextId; // a number is never used again
+    return before;
+}
+
+std::optional<MeasurementList> MeasurementHistory::redo()
+{
+    if (m_at + 1 == m_steps.size())
+        return std::nullopt;
+    MeasurementList after = m_steps[++m_at];
+    after.nextId = m_steps.back().nextId;
+    return after;
+}
+
 Json toJson(const MeasurementList& list, const MeasurementSource& source)
 {
     const bool pixels = source.meaning == LengthMeaning::Unknown;

@@ -4,6 +4,7 @@
 #include "core/view/orientation.h"
 #include "core/view/scale_bar.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,21 @@ struct MeasurementList {
     const Measurement* find(int id) const;
     bool remove(int id);
     bool operator==(const MeasurementList&) const = default;
+};
+
+/// The measurements of one image with what was done to them: one step a gesture.
+class MeasurementHistory {
+public:
+    /// A gesture is complete and left the list so. Nothing is recorded when it changed no measurement.
+    void record(const MeasurementList& now);
+    /// The list before the last gesture, or after the one that was taken back; nothing when there is none.
+    std::optional<MeasurementList> undo();
+    std::optional<MeasurementList> redo();
+    const MeasurementList& current() const { return m_steps[m_at]; }
+
+private:
+    std::vector<MeasurementList> m_steps{MeasurementList{}};
+    std::size_t m_at = 0;
 };
 
 /// What an exported list has to say of its image.

@@ -61,6 +61,35 @@ private Q_SLOTS:
         QVERIFY(list.find(first) && !list.find(second));
     }
 
+    void gesturesAreTakenBackOneByOne()
+    {
+        MeasurementHistory history;
+        MeasurementList list;
+        QVERIFY(!history.undo() && !history.redo());
+        list.add({.points = {{0, 0, 0}, {1, 0, 0}}});
+        history.record(list);
+        const MeasurementList one = list;
+        list.items.front().points[1] = {5, 0, 0};
+        history.record(list);
+        list.selected = 0; // choosing is no edit
+        history.record(list);
+        const MeasurementList moved = list;
+        list.remove(1);
+        history.record(list);
+        QCOMPARE(history.undo()->items, moved.items);
+        QCOMPARE(history.undo()->items, one.items);
+        const auto nothing = history.undo();
+        QVERIFY(nothing->items.empty() && nothing->nextId == 2);
+        QVERIFY(!history.undo());
+        QCOMPARE(history.redo()->items, one.items);
+        // another edit ends the way forward
+        list = one;
+        QVERIFY(list.add({.points = {{0, 0, 0}, {2, 0, 0}}}) == 2);
+        history.record(list);
+        QVERIFY(!history.redo());
+        QCOMPARE(history.undo()->items, one.items);
+    }
+
     void exportsSayWhatTheNumbersMean()
     {
         MeasurementList list;

@@ -110,6 +110,7 @@ Q_SIGNALS:
     void probeChanged(const QString& text);
     void transferChanged();                        ///< by the person, here
     void windowResetRequested();
+    void measurementEdited();                      ///< one gesture on the measurements is complete
     void overlayOpacityDragged(double by);
     void maximiseRequested();
     void menuRequested(const QPoint& globalPosition);
@@ -141,6 +142,7 @@ private:
     void measureRelease(const QPointF& position);
     void dragGrabbed(const QPointF& position);
     void paintMeasurements(QPainter& painter);
+    void updateCursor(const QPointF& position);
     std::unique_ptr<State> m;
 };
 

@@ -159,6 +159,7 @@ void SliceView::mouseMoveEvent(QMouseEvent* event)
     const QPointF position = event->position();
     if (event->buttons() == Qt::NoButton) {
         measureMove(position);
+        updateCursor(position);
         if (m->profile.gesture(view::MouseInput::Move, held(event->modifiers())) == Gesture::Crosshair)
             moveCrosshair(worldAt(position));
     } else if (m->button != Qt::NoButton) {
@@ -185,6 +186,8 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
     const bool click = event->button() == Qt::RightButton && !m->moved && m->dragging != Gesture::External;
     if (m->button == Qt::LeftButton && m->begun && m->moved)
         measureRelease(event->position());
+    if (m->grabbed != 0 && m->moved)
+        Q_EMIT measurementEdited();
     m->grabbed = 0;
     m->dragging = Gesture::None;
     m->button = Qt::NoButton;

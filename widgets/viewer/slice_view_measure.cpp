@@ -136,8 +136,19 @@ void SliceView::measureRelease(const QPointF& position)
     } else {
         const view::Measurement done = *std::exchange(m->begun, std::nullopt);
         m->viewer->measurements.modify([&](view::MeasurementList& list) { list.add(done); });
+        Q_EMIT measurementEdited();
     }
     update();
+}
+
+void SliceView::updateCursor(const QPointF& position)
+{
+    if (measurementAt(position) != 0 && !m->begun)
+        setCursor(Qt::SizeAllCursor);
+    else if (m->tool == Gesture::Distance || m->tool == Gesture::Angle)
+        setCursor(Qt::CrossCursor);
+    else
+        unsetCursor();
 }
 
 void SliceView::paintMeasurements(QPainter& painter)

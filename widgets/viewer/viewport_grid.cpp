@@ -23,6 +23,7 @@ ViewportGrid::ViewportGrid(std::shared_ptr<view::ViewerState> state, QWidget* pa
         connect(view, &SliceView::transferChanged, this, &ViewportGrid::transferChanged);
         connect(view, &SliceView::menuRequested, this, &ViewportGrid::menuRequested);
         connect(view, &SliceView::windowResetRequested, this, &ViewportGrid::windowResetRequested);
+        connect(view, &SliceView::measurementEdited, this, &ViewportGrid::measurementEdited);
         connect(view, &SliceView::overlayOpacityDragged, this, &ViewportGrid::overlayOpacityDragged);
         connect(view, &SliceView::activated, this, [this, n] { m_state->active.set(static_cast<int>(n)); });
         connect(view, &SliceView::maximiseRequested, this, [this, n] { toggleMaximised(static_cast<int>(n)); });

@@ -38,6 +38,7 @@ Q_SIGNALS:
     void crosshairMoved(const hilum::Vec3& world);
     void transferChanged();
     void windowResetRequested();
+    void measurementEdited();
     void overlayOpacityDragged(double by);
     void menuRequested(const QPoint& globalPosition);
 

@@ -157,6 +157,10 @@ void ReadPanel::makeMeasureActions()
     const Place place{"measure", tr("Measure")};
     addAction("actionMeasureDelete", tr("Delete measurement"), tr("Deletes the chosen measurement: click it in a view or in the list"), QKeySequence(Qt::Key_Delete), place,
               [this] { deleteMeasurement(); });
+    addAction("actionMeasureUndo", tr("Undo measurement"), tr("Takes the last change of the measurements of this image back"), QKeySequence(Qt::CTRL | Qt::Key_Z), place,
+              [this] { takeBack(&view::MeasurementHistory::undo); });
+    addAction("actionMeasureRedo", tr("Redo measurement"), tr("Makes the change again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), place,
+              [this] { takeBack(&view::MeasurementHistory::redo); });
     addToggle("actionMeasureList", tr("List of measurements"), tr("Shows all measurements of this image below the views"), QKeySequence(Qt::Key_M), place, false,
               [this](bool on) { m_measureTable->setVisible(on); });
     addAction("actionMeasureExport", tr("Export measurements..."), tr("Writes the measurements of this image as JSON or as a table (CSV), with their points and what the lengths mean"),

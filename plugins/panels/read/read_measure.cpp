@@ -14,7 +14,7 @@ namespace hilum::panels {
 void ReadPanel::keepMeasurements()
 {
     if (m_measuredRow != 0)
-        m_measured[m_measuredRow] = m_state->measurements.get();
+        m_measured[m_measuredRow].record(m_state->measurements.get());
 }
 
 void ReadPanel::recallMeasurements(project::RowId row)
@@ -22,7 +22,7 @@ void ReadPanel::recallMeasurements(project::RowId row)
     m_measuredRow = row;
     m_measureTable->setMeaning(m_grid->slice(0)->lengthMeaning());
     if (const auto kept = m_measured.find(row); kept != m_measured.end())
-        m_state->measurements.set(kept->second);
+        m_state->measurements.set(kept->second.current());
 }
 
 void ReadPanel::deleteMeasurement()
@@ -30,6 +30,17 @@ void ReadPanel::deleteMeasurement()
     for (std::size_t n = 0; n < 3; ++n)
         m_grid->slice(n)->stopMeasuring();
     m_state->measurements.modify([](view::MeasurementList& list) { list.remove(list.selected); });
+    keepMeasurements();
+}
+
+void ReadPanel::takeBack(std::optional<view::MeasurementList> (view::MeasurementHistory::*step)())
+{
+    if (m_measuredRow == 0)
+        return;
+    if (auto list = (m_measured[m_measuredRow].*step)())
+        m_state->measurements.set(*list);
+    else
+        m_context.services.messages->note(tr("Nothing was measured before or after this"));
 }
 
 void ReadPanel::goTo(const Vec3& point)

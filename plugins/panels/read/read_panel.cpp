@@ -109,6 +109,7 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     connect(m_grid, &widgets::ViewportGrid::probeChanged, selection, &widgets::Selection::setProbe);
     connect(m_grid, &widgets::ViewportGrid::menuRequested, this, &ReadPanel::openMenu);
     connect(m_grid, &widgets::ViewportGrid::transferChanged, this, &ReadPanel::updatePresets);
+    connect(m_grid, &widgets::ViewportGrid::measurementEdited, this, &ReadPanel::keepMeasurements);
     connect(m_grid, &widgets::ViewportGrid::overlayOpacityDragged, this, [this](double by) { setOpacity(m_opacity + by); });
     connect(m_grid, &widgets::ViewportGrid::windowResetRequested, this, [this] {
         if (!m_volume.isEmpty())

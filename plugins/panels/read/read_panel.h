@@ -94,6 +94,7 @@ private:
     void keepMeasurements();
     void recallMeasurements(project::RowId row);
     void deleteMeasurement();
+    void takeBack(std::optional<view::MeasurementList> (view::MeasurementHistory::*step)());
     void exportMeasurements();
     void goTo(const Vec3& point);
     void stepSeries(int step);
@@ -122,7 +123,7 @@ private:
     std::size_t m_fileWindow = 0;   ///< of those in the file: key 1 goes round
     double m_opacity = 0.5;
     widgets::Gesture m_tool = widgets::Gesture::WindowLevel;
-    std::map<project::RowId, view::MeasurementList> m_measured; ///< while the program runs
+    std::map<project::RowId, view::MeasurementHistory> m_measured; ///< while the program runs
     project::RowId m_measuredRow = 0;                           ///< whose measurements the state holds
     bool m_isPreview = false, m_syncing = false;
     project::RowId m_previewed = 0;

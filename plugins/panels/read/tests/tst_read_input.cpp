@@ -352,6 +352,30 @@ private Q_SLOTS:
         QVERIFY(bench.panel->measurementText(ReadPanel::ExportFormat::Csv).find("1,distance,Image,") != std::string::npos);
     }
 
+    void measuringIsTakenBackByGesture()
+    {
+        Bench bench;
+        bench.open(m_ct);
+        QTest::keyClick(bench.axial(), Qt::Key_D);
+        const QPoint middle(bench.axial()->width() / 2, bench.axial()->height() / 2), end = middle + QPoint(40, 0);
+        bench.drag(Qt::LeftButton, middle, end);
+        const auto drawn = bench.measured().items;
+        bench.drag(Qt::LeftButton, end, end + QPoint(0, 40)); // moves its end, in four steps
+        const auto moved = bench.measured().items;
+        QVERIFY(moved != drawn && moved.size() == 1);
+        QTest::keyClick(bench.axial(), Qt::Key_Delete);
+        QVERIFY(bench.measured().items.empty());
+        const auto undo = [&] { QTest::keyClick(bench.axial(), Qt::Key_Z, Qt::ControlModifier); };
+        undo();
+        QVERIFY(bench.measured().items == moved);
+        undo();
+        QVERIFY(bench.measured().items == drawn);
+        undo();
+        QVERIFY(bench.measured().items.empty());
+        QTest::keyClick(bench.axial(), Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
+        QVERIFY(bench.measured().items == drawn);
+    }
+
     void aMeasurementBegunOnAnotherSliceIsGivenUp()
     {
         Bench bench;
