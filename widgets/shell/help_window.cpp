@@ -84,6 +84,7 @@ void HelpWindow::setType()
             format.setCellPadding(5);
             format.setCellSpacing(0);
             format.setBorder(1);
+            format.setWidth(QTextLength(QTextLength::PercentageLength, 99)); // its border has room
             format.setBorderCollapse(true);
             format.setBorderBrush(theme::colour(theme::Role::Line));
             format.setTopMargin(6);

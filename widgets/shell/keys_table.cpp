@@ -3,6 +3,7 @@
 #include "core/view/mouse_profile.h"
 #include "widgets/shell/actions.h"
 
+#include <QRegularExpression>
 #include <QStringList>
 
 namespace hilum::widgets {
@@ -45,6 +46,7 @@ QString mouseTable()
     for (const QString& input : std::as_const(inputs)) {
         QStringList its = cells[input];
         its.resize(column);
+        its.replaceInStrings(QRegularExpression(QStringLiteral("^$")), QStringLiteral("\u2013")); // an empty cell is joined to its neighbour by some readers
         its.prepend(input);
         table += row(its);
     }
@@ -74,7 +76,7 @@ QString keysPage(const Actions& actions)
                                   "These are the keys as installed. *Settings* `Ctrl+,` changes every one of them, and the mouse; `?` shows those of the workspace you are in. "
                                   "Keys without Ctrl or Alt do nothing while you type in a text field.\n\n"
                                   "## Mouse in the views of Read\n\n"
-                                  "Whatever the left button does: pressed on the end of a measurement it moves that end, on its line the whole.\n\n");
+                                  "Whatever the left button does: pressed on the end of a measurement it moves that end, on its line the whole. A dash: as without the keys held, or nothing.\n\n");
     page += mouseTable() + QStringLiteral("\nIn the 3-D view left drag turns, middle drag pans, right drag and wheel zoom.\n\n## Everywhere\n\n") + keysOf(actions, {});
     for (const QAction* action : actions.all()) { // workspaces in the order of their bar
         const ActionInfo& info = actions.info(action);
