@@ -159,6 +159,34 @@ private Q_SLOTS:
         QCOMPARE(out.at("pos_embed").size(1), std::int64_t(197)); // 16 x 16 places to 14 x 14
     }
 
+    void gmmlBecomesAModelOfSpcxr()
+    {
+        const auto known = registry();
+        const MethodEntry* const entry = known.find("spcxr").value();
+        Json options = Json::object();
+        for (const Json& field : entry->info.schema)
+            options[field.at("key").get<std::string>()] = field.at("default");
+        options.update({{"channels", 3}, {"pixel_mean", {0.485, 0.456, 0.406}}, {"pixel_std", {0.229, 0.224, 0.225}}});
+        const auto method = entry->make(options, Rng(4));
+        const TensorMap state = changed(method->trainable());
+        writeCheckpoint(at_("in.pth"), state, "SiT_model", [](std::string name) { return "module." + name; });
+        HILUM_VERIFY_ERROR(import("gmml", {"heads=4"}), ErrorCode::Options); // nor does it tell the blocks
+        const auto report = import("gmml", {"heads=4", "reconstruction_blocks=2,3,4"});
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        const auto model = openModel(at_("out.safetensors"));
+        HILUM_VERIFY_OK(model);
+        const auto loaded = loadMethod(known, *model);
+        HILUM_VERIFY_OK(loaded);
+        for (const auto& [name, tensor] : namedState((*loaded)->trainable()))
+            QVERIFY2(at::equal(tensor, state.at(name)), name.c_str());
+        // one grey channel: the patch embedding is summed, the head that predicted three is not kept
+        const auto grey = import("gmml", {"heads=4", "reconstruction_blocks=2,3,4", "channels=1", "pixel_mean=0.5", "pixel_std=0.25"}, 0.9);
+        HILUM_VERIFY_OK(grey);
+        QCOMPARE(grey->at("adapted").size(), std::size_t(1));
+        QVERIFY(jsonLine(grey->at("mismatched")).find("convTrans.weight") != std::string::npos);
+    }
+
     void swinLayoutsKeepTheirMergingOrder_data()
     {
         QTest::addColumn<QString>("layout");

@@ -48,7 +48,8 @@ Adapted adaptShapes(const torch::nn::Module& module, const RenamedState& state, 
             }
             continue;
         }
-        if (own.dim() < 4 || !name.ends_with("weight"))
+        // only where the image itself comes in
+        if (own.dim() < 4 || !name.ends_with("weight") || (name.find("patch_embed.") == std::string::npos && !name.starts_with("encoder1.layer.conv")))
             continue;
         std::vector<std::int64_t> wanted = own.sizes().vec();
         const std::int64_t channels = wanted[1];

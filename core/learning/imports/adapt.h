@@ -13,7 +13,7 @@ struct Adapted {
 };
 
 /// Finds tensors that differ from the network's in one known way: position embeddings of another square grid (names that end in pos_embed, class row
-/// kept), and weights of convolutions with another number of input channels where one of both is 1.
+/// kept), and weights of the convolutions that read the image with another number of channels where one of both is 1.
 Adapted adaptShapes(const torch::nn::Module& module, const RenamedState& state, Resize resize);
 
 } // namespace hilum::learning::imports

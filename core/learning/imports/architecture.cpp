@@ -140,6 +140,9 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
         break;
     case NetworkKind::Gmml:
         out = transformer(shapes, "backbone.");
+        out["patch"] = out["align"] = out.at("tokeniser_strides").at(0);
+        if (out.at("depth") == 12) // as published; the file does not tell
+            out["reconstruction_blocks"] = {6, 8, 10, 12};
         break;
     case NetworkKind::VisionTransformer:
         out = transformer(shapes, "");

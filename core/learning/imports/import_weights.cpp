@@ -55,7 +55,7 @@ Status needHeads(const Json& architecture, std::initializer_list<const char*> ke
 {
     for (const char* key : keys)
         if (!architecture.contains(key))
-            return fail(ErrorCode::Options, "the checkpoint does not tell the number of {0}: add --set {0}=N", key);
+            return fail(ErrorCode::Options, "the checkpoint does not tell {0}: add --set {0}=...", key);
     return {};
 }
 
@@ -75,12 +75,9 @@ Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, 
     }
     HILUM_TRY(const Json given, settingsToJson(settings, entry->info.schema));
     options.update(given);
-    std::vector<const char*> heads{"heads"};
-    if (options.contains("decoder_heads"))
-        heads.push_back("decoder_heads");
-    for (const char* key : heads)
-        if (!architecture.contains(key) && !given.contains(key))
-            return fail(ErrorCode::Options, "the checkpoint does not tell the number of {0}: add --set {0}=N", key);
+    for (const char* key : {"heads", "decoder_heads", "reconstruction_blocks"})
+        if (options.contains(key) && !architecture.contains(key) && !given.contains(key))
+            return fail(ErrorCode::Options, "the checkpoint does not tell {0}: add --set {0}=...", key);
     HILUM_TRY_STATUS(checkAgainstSchema(options, entry->info.schema));
     Target target;
     target.method = entry->make(options, Rng(0).fork("weights"));

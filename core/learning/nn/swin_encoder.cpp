@@ -366,8 +366,8 @@ constexpr std::array<std::string_view, 2> EmbeddingWords{"convolution", "conv-bl
 } // namespace
 
 std::string_view name(MergeMode mode) { return MergeWords[static_cast<std::size_t>(mode)]; }
-MergeMode mergeModeOf(std::string_view word) { return wordOf<MergeMode>(word, MergeWords, "patch merging"); }
+MergeMode mergeModeOf(std::string_view word) { return word == "v2" ? MergeMode::V2 : wordOf<MergeMode>(word, MergeWords, "patch merging"); }
 std::string_view name(VolumeEmbedding kind) { return EmbeddingWords[static_cast<std::size_t>(kind)]; }
-VolumeEmbedding volumeEmbeddingOf(std::string_view word) { return wordOf<VolumeEmbedding>(word, EmbeddingWords, "patch embedding"); }
+VolumeEmbedding volumeEmbeddingOf(std::string_view word) { return word == "conv" || word == "single-conv" ? VolumeEmbedding::Convolution : wordOf<VolumeEmbedding>(word, EmbeddingWords, "patch embedding"); }
 
 } // namespace hilum::learning

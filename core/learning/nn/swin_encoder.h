@@ -16,7 +16,7 @@ enum class MergeMode {
     V2,      ///< 000,001,010,011,100,101,110,111 ("mergingv2")
 };
 std::string_view name(MergeMode mode); ///< "legacy", "monai15", "mergingv2"
-/// \throws std::invalid_argument for another word, listing the three
+/// "v2" is taken too. \throws std::invalid_argument for another word, listing the three
 MergeMode mergeModeOf(std::string_view word);
 
 enum class VolumeEmbedding {
@@ -24,7 +24,7 @@ enum class VolumeEmbedding {
     ConvBlock,   ///< two of 3^3 (stride 2, then 1), each with an affine instance norm and leaky ReLU (DAE)
 };
 std::string_view name(VolumeEmbedding kind); ///< "convolution", "conv-block"
-VolumeEmbedding volumeEmbeddingOf(std::string_view word);
+VolumeEmbedding volumeEmbeddingOf(std::string_view word); ///< "conv" and "single-conv" are taken too
 
 /// Whether hidden states are normalised over channels, without parameters, before they are handed out.
 enum class HiddenStates { Raw, Normalised };

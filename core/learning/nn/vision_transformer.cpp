@@ -1,6 +1,7 @@
 #include "core/learning/nn/vision_transformer.h"
 
 #include "core/learning/nn/init.h"
+#include "core/learning/nn/positions.h"
 #include "core/learning/nn/volume_layers.h"
 
 #include <ATen/ops/cat.h>
@@ -19,13 +20,10 @@ Json VisionTransformerSizes::architecture() const
 VisionTransformer::VisionTransformer(const VisionTransformerSizes& sizes, const Rng& rng) : m_sizes(sizes)
 {
     TORCH_CHECK(sizes.patch > 0 && sizes.imageSize % sizes.patch == 0, "an image of ", sizes.imageSize, " pixels does not divide into patches of ", sizes.patch);
-    const auto drawn = [&](const char* name, std::int64_t tokens) {
-        at::Tensor t = at::empty({1, tokens, sizes.width}, at::kFloat);
-        fillNormal_(t, 0.02, rng.fork(name));
-        return register_parameter(name, t);
-    };
-    m_classToken = drawn("cls_token", 1);
-    m_positions = drawn("pos_embed", 1 + sizes.tokens());
+    at::Tensor token = at::empty({1, 1, sizes.width}, at::kFloat);
+    fillNormal_(token, 0.02, rng.fork("cls_token"));
+    m_classToken = register_parameter("cls_token", token);
+    m_positions = register_parameter("pos_embed", sineCosinePositions({sizes.side(), sizes.side()}, sizes.width));
     m_patchEmbed = register_module("patch_embed",
         std::make_shared<PatchEmbed>(sizes.channels, std::vector<std::int64_t>{sizes.patch}, sizes.width, sizes.width, rng.fork("patch_embed")));
     for (std::int64_t i = 0; i < sizes.depth; ++i)

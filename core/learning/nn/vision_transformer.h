@@ -20,7 +20,8 @@ struct VisionTransformerSizes {
 
 /// Vision transformer (Dosovitskiy et al. 2021, ViT) with learned positions and a class token; all tokens always go through.
 ///
-/// Names of the public codes: cls_token, pos_embed, patch_embed.proj, blocks.N.*, norm.
+/// Names of the public codes: cls_token, pos_embed, patch_embed.proj, blocks.N.*, norm. The positions begin as sine and cosine (our setting: the
+/// public codes draw them with deviation 0.02, from which they take long to grow).
 class VisionTransformer : public torch::nn::Module {
 public:
     VisionTransformer(const VisionTransformerSizes& sizes, const Rng& rng);

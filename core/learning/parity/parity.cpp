@@ -56,6 +56,11 @@ Json compared(const std::string& name, const at::Tensor& got, const at::Tensor& 
     line["max_rel"] = at::where(size.gt(0), difference / size, at::zeros_like(size)).max().item<double>();
     line["worst"] = at::where(difference.eq(0), at::zeros_like(allowed), difference / allowed).max().item<double>();
     line["passed"] = within.all().item<bool>();
+    std::int64_t flat = difference.argmax().item<std::int64_t>();
+    std::vector<std::int64_t> at(static_cast<std::size_t>(expected.dim()));
+    for (std::size_t i = at.size(); i-- > 0; flat /= expected.size(static_cast<std::int64_t>(i)))
+        at[i] = flat % expected.size(static_cast<std::int64_t>(i));
+    line["at"] = at;
     const auto finite = [&](const char* key) { // JSON has no NaN
         if (const double x = line[key]; !std::isfinite(x))
             line[key] = nullptr;

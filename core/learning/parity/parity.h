@@ -58,8 +58,8 @@ void registerBuiltinParity(ParityRegistry& registry);
 
 /// Runs one folder. A value passes when |got - expected| <= tolerance_abs + tolerance_rel |expected| (0 where absent); an output that the case
 /// expects and nothing computes, one of another shape, and NaN fail.
-/// \return {"schema": "hilum.parity/1", "kind", "source", "passed", "seconds", "outputs": [{"name", "shape", "passed", "max_abs", "max_rel", "worst"
-///         (largest difference over its tolerance), "text" where there is more to say}]}
+/// \return {"schema": "hilum.parity/1", "kind", "source", "passed", "seconds", "outputs": [{"name", "shape", "passed", "max_abs" (its place "at"),
+///         "max_rel", "worst" (largest difference over its tolerance), "text" where there is more to say}]}
 Result<Json> runParity(const ParityRegistry& registry, const path& folder);
 
 } // namespace hilum::learning

@@ -98,7 +98,8 @@ TensorMap runSwinUnetr(const ParityCase& c)
 {
     SwinUnetr network(swinSizesOf(c.json), c.integer("out_channels"), Rng(0));
     c.fill(network, "swinunetr");
-    const auto maps = network.forward(c.array("image"));
+    const bool normalised = !c.json.contains("normalise_hidden") || c.flag("normalise_hidden");
+    const auto maps = network.forward(c.array("image"), normalised ? HiddenStates::Normalised : HiddenStates::Raw);
     TensorMap out;
     for (std::size_t i = 0; i < maps.hidden.size(); ++i)
         out[std::format("hidden_{}", i)] = maps.hidden[i];

@@ -22,7 +22,7 @@ TensorMap run(const ParityCase& c)
     out["features"] = network.features(c.array("corrupted"), &taps);
     out["attention_last_block"] = taps.back();
     out["reconstruction"] = network.reconstruct(out["features"]);
-    const GmmlLosses losses = gmmlLosses(out["reconstruction"], c.array("image"), c.array("mask"));
+    const GmmlLosses losses = gmmlLosses(out["reconstruction"], c.array("image"), c.array("mask").expand_as(c.array("image")));
     out["loss_all"] = losses.all;
     out["loss_masked"] = losses.corrupted;
     return out;

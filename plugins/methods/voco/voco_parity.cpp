@@ -3,6 +3,7 @@
 #include "plugins/methods/voco/voco_losses.h"
 #include "plugins/methods/voco/voco_network.h"
 
+#include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
@@ -27,9 +28,11 @@ TensorMap runV2Step(const ParityCase& c)
     if (labels.dim() != 3 || labels.size(0) != c.integer("volumes") || labels.size(1) != c.integer("crops_per_volume") || labels.size(2) != c.integer("bases"))
         throw std::invalid_argument("labels are not [volumes, crops_per_volume, bases]");
     const auto out = network.step({c.array("crops"), c.array("bases"), labels, c.array("keep"), c.number("dropout"), c.number("momentum")});
-    const auto teacher = network.teacher().named_parameters();
-    return {{"embeddings", out.embeddings}, {"loss", out.loss}, {"loss_intra", out.intra}, {"loss_inter", out.inter}, {"loss_regularisation", out.regularisation},
-        {"teacher_layer1_weight", teacher["layer1.0.weight"]}, {"teacher_layer2_weight", teacher["layer2.0.weight"]}, {"teacher_layer3_weight", teacher["layer3.0.weight"]}};
+    TensorMap outputs{{"embeddings", out.embeddings}, {"loss", out.loss}, {"loss_intra", out.intra}, {"loss_inter", out.inter}, {"loss_regularisation", out.regularisation}};
+    for (const char* layer : {"layer1", "layer2", "layer3"})
+        for (const char* part : {"weight", "bias"})
+            outputs[std::format("teacher_{}_{}", layer, part)] = network.teacher().named_parameters()[std::format("{}.0.{}", layer, part)];
+    return outputs;
 }
 
 } // namespace

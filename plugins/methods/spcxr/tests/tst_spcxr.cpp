@@ -1,0 +1,281 @@
+#include "plugins/methods/spcxr/spcxr_method.h"
+
+#include "core/base/options_json.h"
+#include "core/learning/losses/masked_error.h"
+#include "core/learning/method_options.h"
+
+#include <torch/torch.h>
+
+#include <QTest>
+
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+using namespace hilum;
+using namespace hilum::learning;
+
+namespace {
+
+/// Width 96, 2 blocks, 64-pixel images: the toy of property 19.
+SpcxrOptions toy()
+{
+    SpcxrOptions o;
+    o.image.depth = 2;
+    o.image.reconstructionBlocks = {1, 2};
+    return o;
+}
+
+/// Four smooth pictures with an edge each, as stored in a cache.
+TensorMap storedCase(int number)
+{
+    const at::Tensor x = at::arange(64, at::kFloat) / 63, y = x.unsqueeze(1);
+    at::Tensor grey = 0.5 + 0.4 * at::sin(x * (3 + number) + y * (5 - number));
+    grey.slice(0, 10 * number, 10 * number + 16).slice(1, 8, 40) *= 0.3;
+    return {{"image", (grey * 65535).round().to(at::kInt).to(at::kUInt16).unsqueeze(0)}};
+}
+
+TensorMap fourCases(const SpcxrMethod& method)
+{
+    const auto views = method.viewMaker();
+    std::vector<at::Tensor> images;
+    for (int i = 0; i < 4; ++i)
+        images.push_back(views->makePlainView(storedCase(i)).at("image"));
+    return {{"image", at::stack(images)}};
+}
+
+/// 200 steps of AdamW with warm-up and half cosine; `rng` gives the stream of a step. \return the losses
+std::vector<double> train(SpcxrMethod& method, const TensorMap& batch, const std::function<Rng(std::uint64_t)>& rng)
+{
+    constexpr int Steps = 200;
+    constexpr double Rate = 5e-3;
+    torch::optim::AdamW optimiser(method.trainable().parameters(), torch::optim::AdamWOptions(Rate));
+    std::vector<double> losses;
+    for (int step = 0; step < Steps; ++step) {
+        for (auto& group : optimiser.param_groups())
+            group.options().set_lr(Rate * std::min(1.0, (step + 1) / 20.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
+        const StepOutput out = method.step(batch, rng(static_cast<std::uint64_t>(step)));
+        optimiser.zero_grad();
+        out.loss.backward();
+        optimiser.step();
+        losses.push_back(out.loss.item<double>());
+    }
+    return losses;
+}
+
+} // namespace
+
+/// Properties 6, 7 and 19 for SPCXR, and what every method owes.
+class TestSpcxr : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void groupsCoverWhatTheyShall_data()
+    {
+        QTest::addColumn<int>("align");
+        QTest::newRow("anywhere") << 1;
+        QTest::newRow("on the patches") << 16;
+    }
+    void groupsCoverWhatTheyShall()
+    {
+        QFETCH(int, align);
+        GroupOptions o;
+        o.align = align;
+        const double block = 66.0 * 66 / (224 * 224); // int(0.3 x 224) is the exclusive limit 67
+        for (std::uint64_t seed = 0; seed < 40; ++seed) {
+            Rng rng(seed);
+            at::Tensor covered = at::zeros({224, 224}, at::kByte);
+            for (const GroupBox& box : drawGroups(224, 0.6 * 224 * 224, o, rng)) {
+                QVERIFY(box[2] >= 1 && box[3] >= 1 && box[2] <= 66 && box[3] <= 66 && box[0] + box[2] <= 224 && box[1] + box[3] <= 224);
+                for (const std::int64_t edge : {box[0], box[1], box[2], box[3]})
+                    QCOMPARE(edge % align, std::int64_t(0));
+                covered.slice(0, box[0], box[0] + box[2]).slice(1, box[1], box[1] + box[3]).fill_(1);
+            }
+            const double share = covered.to(at::kDouble).mean().item<double>();
+            QVERIFY2(share >= 0.6 && share < 0.6 + block, std::to_string(share).c_str());
+        }
+    }
+
+    void corruptionIsNoiseOrAnotherImage()
+    {
+        torch::manual_seed(1);
+        const at::Tensor images = at::randn({200, 2, 64, 64});
+        GroupOptions o;
+        o.align = 8;
+        const CorruptedBatch out = corruptGroups(images, o, Rng(4));
+        const double block = 18.0 * 18 / (64 * 64);
+        int aliens = 0;
+        for (std::int64_t b = 0; b < 200; ++b) {
+            const at::Tensor hidden = out.mask[b].unsqueeze(0).expand({2, -1, -1}).ne(0);
+            QVERIFY(at::equal(out.images[b].masked_select(hidden.logical_not()), images[b].masked_select(hidden.logical_not())));
+            const double share = out.mask[b].mean().item<double>();
+            const std::int64_t donor = out.donors[static_cast<std::size_t>(b)];
+            if (donor >= 0) {
+                ++aliens;
+                QVERIFY(share >= 0.3 && share < 0.3 + block);
+                QVERIFY(at::equal(out.images[b].masked_select(hidden), images[donor].masked_select(hidden)));
+            } else {
+                QVERIFY(share >= 0.5 && share < 0.75 + block);
+                const at::Tensor noise = out.images[b].masked_select(hidden);
+                QVERIFY(std::abs(noise.mean().item<double>()) < 0.1 && std::abs(noise.std().item<double>() - 1) < 0.1); // at least 4096 draws
+            }
+        }
+        QVERIFY2(std::abs(aliens - 100) < 36, std::to_string(aliens).c_str()); // five deviations of 200 fair draws
+        // noise alone depends on the case, not on its batch
+        o.alienProbability = 0;
+        const CorruptedBatch few = corruptGroups(images.slice(0, 0, 3), o, Rng(4)), many = corruptGroups(images.slice(0, 0, 9), o, Rng(4));
+        QVERIFY(at::equal(few.images, many.images.slice(0, 0, 3)));
+    }
+
+    void otherFillsKeepTheirWord()
+    {
+        torch::manual_seed(2);
+        const at::Tensor images = at::rand({3, 1, 64, 64}) + 5; // no value that noise or zero could have
+        GroupOptions o{.alienProbability = 0, .align = 8, .fill = GroupFill::Zeros};
+        const CorruptedBatch zeros = corruptGroups(images, o, Rng(1));
+        QCOMPARE((zeros.images * zeros.mask.unsqueeze(1)).abs().max().item<double>(), 0.0);
+        o.fill = GroupFill::Place;
+        const CorruptedBatch place = corruptGroups(images, o, Rng(1));
+        QVERIFY(place.images.min().item<double>() >= 5);
+        QVERIFY(!at::equal(place.images, images));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, corruptGroups(images, GroupOptions{.align = 32}, Rng(1)));
+    }
+
+    void featureIsTheMeanOfTheNamedBlocks()
+    {
+        torch::manual_seed(3);
+        const torch::NoGradGuard none;
+        SpcxrOptions o = toy();
+        o.image.depth = 4;
+        o.image.reconstructionBlocks = {2, 3, 4};
+        const GmmlNetwork network(o.image.sizes(), Rng(1));
+        const at::Tensor image = at::randn({2, 1, 64, 64});
+        std::vector<at::Tensor> taps;
+        const at::Tensor features = network.features(image, &taps);
+        const auto blocks = network.backbone().blockOutputs(image, std::vector<std::int64_t>{2, 3, 4});
+        QVERIFY((features - network.backbone().normalise((blocks[0] + blocks[1] + blocks[2]) / 3).slice(1, 1)).abs().max().item<double>() < 1e-5);
+        QCOMPARE(taps.size(), std::size_t(4));
+        QCOMPARE(taps[0].size(2), std::int64_t(65)); // all tokens and the class token, whatever is corrupted
+        QCOMPARE(network.reconstruct(features).sizes().vec(), image.sizes().vec());
+    }
+
+    void lossOfCorruptedPixelsIgnoresTheOthers()
+    {
+        torch::manual_seed(4);
+        const at::Tensor clean = at::randn({2, 1, 8, 8}), mask = at::zeros({2, 1, 8, 8});
+        mask.slice(2, 0, 3).fill_(1);
+        const at::Tensor guess = at::randn({2, 1, 8, 8}), other = guess + 100 * (1 - mask);
+        QVERIFY(at::equal(gmmlLosses(guess, clean, mask).corrupted, gmmlLosses(other, clean, mask).corrupted));
+        QCOMPARE(gmmlLosses(clean, clean, mask).corrupted.item<double>(), 0.0);
+        QCOMPARE(gmmlLosses(guess, clean, at::zeros_like(mask)).corrupted.item<double>(), 0.0); // nothing corrupted: 0, not NaN
+        QVERIFY(std::abs(gmmlLosses(clean + 2, clean, mask).all.item<double>() - 2) < 1e-6);
+    }
+
+    void initTestCase()
+    {
+        at::set_num_threads(1); // tiny products: threads would only wait for each other
+    }
+
+    void overfitsFourSamples()
+    {
+        SpcxrMethod method(toy(), Rng(1));
+        const TensorMap batch = fourCases(method);
+        const auto losses = train(method, batch, [](std::uint64_t) { return Rng(7); }); // the same corruption at every step
+        // against the best constant and the mean picture under the same mask, in the same L1
+        const CorruptedBatch seen = corruptGroups(batch.at("image"), toy().groups, Rng(7).fork("groups"));
+        const at::Tensor mask = seen.mask.unsqueeze(1), clean = batch.at("image");
+        const double constant = gmmlLosses(clean.masked_select(mask.ne(0)).median().expand_as(clean), clean, mask).corrupted.item<double>();
+        const double meanPicture = gmmlLosses(clean.mean(0, true).expand_as(clean), clean, mask).corrupted.item<double>();
+        qInfo("L1 %.4f -> %.4f; best constant %.4f, mean picture %.4f", losses.front(), losses.back(), constant, meanPicture);
+        QVERIFY(losses.back() < 0.5 * losses.front() && 2 * losses.back() < constant && 2 * losses.back() < meanPicture);
+    }
+
+    void restoresCorruptionThatItHasNotSeen()
+    {
+        SpcxrOptions o = toy();
+        o.groups.alienProbability = 0.25;
+        SpcxrMethod method(o, Rng(1));
+        const TensorMap batch = fourCases(method);
+        train(method, {{"image", batch.at("image").repeat({8, 1, 1, 1})}}, [](std::uint64_t step) { return Rng(7).fork(step); }); // eight corruptions of each a step
+        const torch::NoGradGuard none;
+        const auto target = method.maskedTarget(batch, Rng(99));
+        const auto error = [&](const at::Tensor& guess) { return maskedMean(patchError(guess.expand_as(target.target), target.target), target.mask).item<double>(); };
+        const double own = error(method.predictMasked(batch, target.mask)), constant = error(target.target.mean()), meanPicture = error(target.target.mean(0, true));
+        qInfo("squared error %.4f; best constant %.4f, mean picture %.4f", own, constant, meanPicture);
+        QVERIFY(2 * own < constant && 2 * own < meanPicture);
+    }
+
+    void sameSeedSameSteps()
+    {
+        SpcxrMethod a(toy(), Rng(3)), b(toy(), Rng(3));
+        const TensorMap batch = fourCases(a);
+        QVERIFY(at::equal(a.step(batch, Rng(1)).loss, b.step(batch, Rng(1)).loss));
+        QVERIFY(!at::equal(a.step(batch, Rng(1)).loss, a.step(batch, Rng(2)).loss));
+    }
+
+    void viewsDependOnTheirStreamAlone()
+    {
+        const SpcxrMethod method(toy(), Rng(1));
+        const auto views = method.viewMaker();
+        const at::Tensor a = views->makeViews(storedCase(0), Rng(5).fork(1)).at("image");
+        QVERIFY(at::equal(a, views->makeViews(storedCase(0), Rng(5).fork(1)).at("image")));
+        QVERIFY(!at::equal(a, views->makeViews(storedCase(0), Rng(5).fork(2)).at("image")));
+        QCOMPARE(a.sizes().vec(), (std::vector<std::int64_t>{1, 64, 64}));
+    }
+
+    void showsGroupsAndDonor()
+    {
+        SpcxrMethod method(toy(), Rng(1));
+        TensorMap item = storedCase(1);
+        const auto drawn = method.reconstruct(item, {{"seed", 3}});
+        QCOMPARE(drawn.arrays.at("mask").sizes().vec(), (std::vector<std::int64_t>{8, 8}));
+        QCOMPARE(drawn.arrays.at("groups").sizes().vec(), (std::vector<std::int64_t>{64, 64}));
+        QVERIFY(at::equal(drawn.arrays.at("groups"), drawn.arrays.at("mask").repeat_interleave(8, 0).repeat_interleave(8, 1)));
+        QVERIFY(std::abs(drawn.numbers.at("hidden_fraction").get<double>() - drawn.arrays.at("groups").to(at::kDouble).mean().item<double>()) < 1e-9);
+        QVERIFY(at::equal(drawn.arrays.at("reconstruction"), method.reconstruct(item, {{"seed", 3}}).arrays.at("reconstruction")));
+        QCOMPARE(drawn.numbers.at("filled_with").get<std::string>(), std::string("noise"));
+        QVERIFY((drawn.arrays.at("input") - item.at("image").to(at::kFloat) / 65535).abs().max().item<double>() < 1e-6);
+
+        const auto fine = method.reconstruct(item, {{"seed", 3}, {"align", 1}});
+        QCOMPARE(fine.arrays.at("mask").sizes().vec(), (std::vector<std::int64_t>{64, 64})); // pixels: the groups lie on no patch
+
+        item["donor"] = storedCase(2).at("image");
+        item["mask"] = at::zeros({8, 8}, at::kByte);
+        item["mask"][2][5] = 1;
+        const auto given = method.reconstruct(item, Json::object());
+        const at::Tensor where = given.arrays.at("groups").ne(0).unsqueeze(0);
+        QCOMPARE(where.sum().item<std::int64_t>(), std::int64_t(64));
+        QVERIFY(at::equal(given.arrays.at("corrupted").masked_select(where), given.arrays.at("donor").masked_select(where)));
+        QVERIFY(at::equal(given.arrays.at("corrupted").masked_select(where.logical_not()), given.arrays.at("input").masked_select(where.logical_not())));
+        QCOMPARE(given.numbers.at("filled_with").get<std::string>(), std::string("other image"));
+        // the number is the mean absolute error of those pixels, in the space of training
+        const double error = given.arrays.at("error").abs().masked_select(where).mean().item<double>() / 0.25;
+        QVERIFY(std::abs(given.numbers.at("loss_corrupted").get<double>() - error) < 1e-4);
+    }
+
+    void attentionRowsSumToOne()
+    {
+        SpcxrMethod method(toy(), Rng(1));
+        const auto layers = method.attentionLayers(storedCase(0));
+        QCOMPARE(layers.size(), std::size_t(2));
+        for (const at::Tensor& l : layers)
+            QVERIFY((l.sum(-1) - 1).abs().max().item<double>() < 1e-5);
+        const auto gradients = method.attentionGradients(storedCase(0), 12);
+        at::Tensor others = gradients[1].clone();
+        others.select(1, 12).zero_();
+        QCOMPARE(others.abs().max().item<double>(), 0.0);
+    }
+
+    void wrongOptionsAreAllNamed()
+    {
+        try {
+            checkedOptions<SpcxrOptions>({{"image_size", 100}, {"width", 90}, {"reconstruction_blocks", {2, 9}}, {"pixel_mean", {0.1, 0.2}}});
+            QFAIL("accepted");
+        } catch (const std::invalid_argument& e) {
+            for (const char* word : {"image_size = 100", "width = 90", "block 9", "pixel_mean"})
+                QVERIFY2(std::string(e.what()).find(word) != std::string::npos, e.what());
+        }
+    }
+};
+
+QTEST_APPLESS_MAIN(TestSpcxr)
+#include "tst_spcxr.moc"
