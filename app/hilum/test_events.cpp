@@ -138,6 +138,11 @@ Status focusBack(QWidget* window)
 {
     const QWidget* active = QApplication::activeWindow();
     const QWindow* focus = QGuiApplication::focusWindow();
+    // a dialog that has just opened gets the focus a moment later
+    if (QWidget* dialog = QApplication::activeModalWidget(); dialog && !QApplication::activePopupWidget() && dialog->isVisible() && focus != dialog->windowHandle()) {
+        dialog->activateWindow();
+        return fail(ErrorCode::CheckFailed, "{} does not have the focus yet", dialog->objectName().toStdString());
+    }
     if (QApplication::activePopupWidget() || (active && active->isVisible() && focus && focus->isVisible()))
         return {};
     window->window()->activateWindow();

@@ -35,7 +35,7 @@ Result<Spot> spotOf(const Json& step, Usable usable);
 
 Status drag(const Json& step);
 Status drop(const Json& step);
-/// Without a window manager nothing gives the focus back when a dialog or a list closes: asked for here, and the step is tried again.
+/// Without a window manager nothing gives the focus back when a dialog or a list closes, and a new dialog gets it late: asked for here, and the step is tried again.
 Status focusBack(QWidget* window);
 Result<QKeySequence> keysOf(const Json& step);
 void pressKeys(const Json& step, const QKeySequence& sequence, QWidget* window);
