@@ -18,12 +18,13 @@ constexpr std::int64_t MaxPanels = 16;
 constexpr std::int64_t LeftSteps = 24;           // 32 rows of 768 numbers stay in the first-level cache
 constexpr std::int64_t DepthChunk = 1024;        // tokens that a weight gradient sums before it stores
 
-/// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: `ahead` is a tile that will be wanted soon.
+/// W [columns, depth] to operand B for 16 columns x 32 depth. Rows are far apart: `ahead` is a tile that will be wanted soon. It is asked for
+/// in the second-level cache: rows that lie a power of two apart would push each other out of the first.
 HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, const float* ahead, Half* to)
 {
     for (int n = 0; n < 16; ++n) {
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride), _MM_HINT_T0);
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride + 16), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride), _MM_HINT_T1);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + n * stride + 16), _MM_HINT_T1);
     }
     __m512i r[16];
     for (int n = 0; n < 16; ++n)
@@ -37,7 +38,7 @@ HILUM_INLINE void packTransposed(const float* w, std::int64_t stride, const floa
 HILUM_INLINE void packPlain(const float* w, std::int64_t stride, const float* ahead, Half* to)
 {
     for (int k = 0; k < 32; ++k)
-        _mm_prefetch(reinterpret_cast<const char*>(ahead + k * stride), _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(ahead + k * stride), _MM_HINT_T1);
     for (int k = 0; k < 16; ++k)
         _mm512_store_si512(to + k * 32, pairUp(halvesOf(_mm512_loadu_ps(w + 2 * k * stride), _mm512_loadu_ps(w + (2 * k + 1) * stride))));
 }
@@ -234,35 +235,44 @@ void runPart(const WeightProduct& p, std::int64_t part, std::int64_t parts)
 
 void packPart(const WeightGradient& g, std::int64_t part, std::int64_t parts)
 {
-    // dy^T as operand A: [out / 16][steps] tiles
-    const std::int64_t rows = g.out / Panel, steps = g.steps();
+    // dy^T as operand A: [out / 16][steps] tiles. Pairs of tokens are read along their rows into a strip first: down its columns, rows a power
+    // of two apart would push each other out of the cache
+    constexpr std::int64_t Strip = 512, StripStride = 2 * (Strip + 16); // columns; halves from pair to pair
+    const std::int64_t blocks = g.out / Panel, steps = g.steps();
+    const std::int64_t firstColumn = blocks * part / parts * Panel, lastColumn = blocks * (part + 1) / parts * Panel;
+    auto* strip = static_cast<Half*>(scratch.take(16 * StripStride * 2 + Strip * 4));
+    auto* sums = reinterpret_cast<float*>(strip + 16 * StripStride);
     const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
-    for (std::int64_t row = rows * part / parts; row < rows * (part + 1) / parts; ++row) {
-        __m512 sums[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+    for (std::int64_t column = firstColumn; column < lastColumn; column += Strip) {
+        const std::int64_t width = lastColumn - column < Strip ? lastColumn - column : Strip;
+        for (std::int64_t c = 0; c < width; ++c)
+            sums[c] = 0;
         for (std::int64_t step = 0; step < steps; ++step) {
-            const Half* base = g.dy + step * Step * g.out + row * Panel;
-            const std::int64_t valid = g.tokens - step * Step;
-            for (int token = 0; token < 32; ++token)
-                _mm_prefetch(reinterpret_cast<const char*>(base + (token + Step) * g.out), _MM_HINT_T0);
-            for (int side = 0; side < 2; ++side) { // the two tiles share cache lines
-                __m512i r[16];
-                for (int pair = 0; pair < 16; ++pair) {
-                    const Half* from = base + 2 * pair * g.out + side * Tile;
-                    const __m256i low = 2 * pair < valid ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)) : _mm256_setzero_si256();
-                    const __m256i high = 2 * pair + 1 < valid ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + g.out)) : _mm256_setzero_si256();
-                    r[pair] = pairUp(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
-                    sums[side] = _mm512_dpbf16_ps(sums[side], (__m512bh)r[pair], ones);
+            for (std::int64_t pair = 0; pair < 16; ++pair) {
+                const std::int64_t token = step * Step + 2 * pair;
+                const Half* from = g.dy + token * g.out + column;
+                Half* to = strip + pair * StripStride;
+                for (std::int64_t c = 0; c < width; c += Tile) {
+                    const __m256i low = token < g.tokens ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + c)) : _mm256_setzero_si256();
+                    const __m256i high = token + 1 < g.tokens ? _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + g.out + c)) : _mm256_setzero_si256();
+                    const __m512i both = pairUp(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+                    _mm512_store_si512(to + 2 * c, both);
+                    if (g.bias)
+                        _mm512_store_ps(sums + c, _mm512_dpbf16_ps(_mm512_load_ps(sums + c), (__m512bh)both, ones));
                 }
+            }
+            for (std::int64_t c = 0; c < width; c += Tile) {
+                __m512i r[16];
+                for (int pair = 0; pair < 16; ++pair)
+                    r[pair] = _mm512_load_si512(strip + pair * StripStride + 2 * c);
                 transpose(r);
-                Half* to = g.packed + ((2 * row + side) * steps + step) * TileHalves;
+                Half* to = g.packed + ((column + c) / Tile * steps + step) * TileHalves;
                 for (int i = 0; i < 16; ++i)
                     _mm512_store_si512(to + i * 32, r[i]);
             }
         }
-        if (g.bias) {
-            _mm512_storeu_ps(g.bias + row * Panel, sums[0]);
-            _mm512_storeu_ps(g.bias + row * Panel + Tile, sums[1]);
-        }
+        if (g.bias)
+            __builtin_memcpy(g.bias + column, sums, static_cast<std::size_t>(width) * 4);
     }
 }
 
