@@ -24,6 +24,7 @@ ap.add_argument("--steps", type=int, default=3)
 ap.add_argument("--batch", type=int, default=16)
 ap.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"))
 ap.add_argument("--peer-rows", default="best", choices=("best", "all"))
+ap.add_argument("--note", help="kept in the record: what else the machine did")
 ap.add_argument("--out")
 args = ap.parse_args()
 
@@ -83,7 +84,7 @@ def summary(values):
 
 report = {
     "what": "mae vit-b16-224, whole training steps", "batch": args.batch, "processor": processor(), "threads": first["threads"], "libtorch": first["libtorch"],
-    "load_average_at_the_start_of_each_round": load,
+    "note": args.note, "load_average_at_the_start_of_each_round": load,
     "ours": {**summary([r["images_per_s"] for r in own]), "dtype": first["dtype"], "kernels": first["kernels"],
              "processor_seconds_a_step": statistics.median(statistics.median(r["processor_seconds_all"]) for r in own)},
     "libtorch_operations_alone": {**summary([r["images_per_s"] for r in plain]),
