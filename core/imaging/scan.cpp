@@ -249,6 +249,8 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
             result.refused.push_back({p, "not_found", std::format("{} does not exist", p.string()), ErrorCode::NotFound});
     }
     result.filesSeen = static_cast<std::int64_t>(candidates.size());
+    if (work.cancelled()) // the walk is cut short then: what it found is not all there is
+        return fail(ErrorCode::Cancelled, "stopped after finding {} files", candidates.size());
 
     std::vector<Found> found(candidates.size());
     EarlyNews news(early);

@@ -138,7 +138,6 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
         s.plot->axisScaleDraw(axis)->setTickLength(QwtScaleDiv::MajorTick, 4);
         s.plot->setAxisMaxMinor(axis, axis == Y ? 4 : 0);
         s.plot->setAxisMaxMajor(axis, 6);
-        s.plot->setAxisScale(axis, 0, axis == X ? 10 : 1); // until there are points
     }
     s.grid = new QwtPlotGrid;
     s.grid->attach(s.plot);
@@ -309,8 +308,6 @@ void PlotView::zoomTo(double xLow, double xHigh, double yLow, double yHigh)
 void PlotView::showAll()
 {
     m_state->zoomed = false;
-    m_state->plot->setAxisAutoScale(X, true);
-    m_state->plot->setAxisAutoScale(Y, true);
     redraw();
 }
 
@@ -323,6 +320,11 @@ void PlotView::later()
 void PlotView::redraw()
 {
     State& s = *m_state;
+    if (!s.zoomed) {
+        const bool none = pointCount() == 0; // without points Qwt counts from 0 to 1000
+        for (const auto axis : {X, Y})
+            none ? s.plot->setAxisScale(axis, 0.1, axis == X ? 10 : 1) : s.plot->setAxisAutoScale(axis, true);
+    }
     s.plot->updateAxes();
     const QwtInterval shown = s.plot->axisInterval(X);
     for (const State::Curve& curve : s.curves)
