@@ -44,7 +44,7 @@ void registerHdxrayMae(MethodRegistry& registry)
         .papers = {"Pre-training on High Definition X-ray Images: An Experimental Study. Visual Intelligence 2025, arXiv 2404.17926"},
         .input = "radiograph", .schema = optionsSchema<HdxrayMaeOptions>(), .presets = {}};
     entry.info.presets = {
-        {"tiny", "Tiny, 256 pixels", "256 tokens of 16 pixels; about three minutes on two CPU cores (our setting).", Json::object()},
+        {"tiny", "Tiny, 256 pixels", "256 tokens of 16 pixels; about two minutes on two CPU cores (our setting).", Json::object()},
         {"small", "Small, 512 pixels", "256 tokens of 32 pixels, ViT-S; a few hours on a CPU, minutes on a GPU (our setting).",
             {{"image_size", 512}, {"tokeniser_strides", {8, 4, 1}}, {"tokeniser_width", 192}, {"width", 384}, {"depth", 8}, {"heads", 6}, {"decoder_width", 256},
                 {"decoder_depth", 4}, {"decoder_heads", 8}, {"steps", 6000}, {"warmup_steps", 200}, {"lr", 5e-4}}},
