@@ -1,5 +1,6 @@
 #include "core/learning/masked_image_method.h"
 
+#include "core/learning/data/case_image.h"
 #include "core/learning/losses/masked_error.h"
 
 #include <ATen/core/grad_mode.h>
@@ -13,32 +14,9 @@ namespace hilum::learning {
 
 namespace {
 
-const at::Tensor& arrayOf(const TensorMap& item, const char* name)
+at::Tensor normalised(const at::Tensor& grey, const MaskedImageOptions& o)
 {
-    const auto it = item.find(name);
-    TORCH_CHECK(it != item.end(), "the case has no array \"", name, "\"");
-    return it->second;
-}
-
-at::Tensor numbers(const std::vector<double>& values) // [C or 1, 1, 1] float32
-{
-    return at::tensor(at::ArrayRef<double>(values), at::kFloat).reshape({-1, 1, 1});
-}
-
-/// Stored grey values to float of [0, 1]. \return [1, S, S]
-at::Tensor greyOf(const TensorMap& item, std::int64_t size)
-{
-    const at::Tensor& stored = arrayOf(item, "image");
-    TORCH_CHECK(stored.dim() == 3 && stored.size(1) == size && stored.size(2) == size, "image of shape ", stored.sizes(), " where [1, ", size, ", ", size,
-        "] is expected");
-    const at::Tensor values = stored.to(at::kCPU).to(at::kFloat);
-    return stored.scalar_type() == at::kUInt16 ? values / 65535.0 : values;
-}
-
-at::Tensor normalised(const at::Tensor& grey, const MaskedImageOptions& o) // [C', S, S] -> [C, S, S]
-{
-    at::Tensor x = grey.size(0) == o.network.channels ? grey : grey.mean(0, true).expand({o.network.channels, -1, -1});
-    return ((x - numbers(o.mean)) / numbers(o.deviation)).contiguous();
+    return normalisedChannels(grey, o.network.channels, o.mean, o.deviation);
 }
 
 double valueOf(const at::Tensor& scalar) { return scalar.item<double>(); }
@@ -79,7 +57,7 @@ struct MaskedImageMethod::Views : ViewMaker {
     TensorMap make(const TensorMap& item, const CropBox* box) const
     {
         const std::int64_t size = options.network.imageSize;
-        at::Tensor grey = greyOf(item, size);
+        at::Tensor grey = greyOf(arrayOf(item, "image"), size);
         if (box)
             grey = cropImage(grey, *box, size, options.interpolation);
         TensorMap views{{"image", normalised(grey, options)}};
@@ -163,7 +141,7 @@ at::Tensor MaskedImageMethod::predictMasked(const TensorMap& batch, const at::Te
 
 at::Tensor MaskedImageMethod::imageOf(const TensorMap& item) const
 {
-    return normalised(greyOf(item, m_options.network.imageSize), m_options).unsqueeze(0).to(m_network->parameters().front().device());
+    return normalised(greyOf(arrayOf(item, "image"), m_options.network.imageSize), m_options).unsqueeze(0).to(m_network->parameters().front().device());
 }
 
 at::Tensor MaskedImageMethod::insideOf(const TensorMap& item, const Json& request) const
@@ -211,7 +189,7 @@ PretrainingMethod::Shown MaskedImageMethod::reconstruct(const TensorMap& item, c
     // back to grey values of [0, 1]; one grey channel in, one out
     const bool grey = item.at("image").size(0) == 1;
     const auto picture = [&](const at::Tensor& p) {
-        const at::Tensor x = unpatchify(p, n.patch(), n.channels, grid)[0].cpu() * numbers(m_options.deviation) + numbers(m_options.mean);
+        const at::Tensor x = unpatchify(p, n.patch(), n.channels, grid)[0].cpu() * channelNumbers(m_options.deviation) + channelNumbers(m_options.mean);
         return (grey ? x.mean(0, true) : x).contiguous();
     };
     const at::Tensor hide = mask.hidden.unsqueeze(-1).to(at::kBool);

@@ -1,5 +1,6 @@
 #include "tests/learning/toy_method.h"
 
+#include "core/base/digest.h"
 #include "core/learning/data/case_dataset.h"
 #include "core/learning/data/loader.h"
 
@@ -66,7 +67,7 @@ private Q_SLOTS:
     {
         std::vector<CacheCase> cases;
         for (int i = 0; i < 115; ++i)
-            cases.push_back({std::to_string(i), "patient " + std::to_string(i % 73), 0, "", ""});
+            cases.push_back({std::to_string(i), "patient " + std::to_string(i % 73), 0, "", sha256Hex(std::to_string(i))});
         const Split split = splitByPatient(cases, 7, 0.2);
         QCOMPARE(split.heldOutPatients, std::int64_t{15}); // a fifth of 73, rounded
         QCOMPARE(split.trainPatients, std::int64_t{58});
@@ -83,6 +84,13 @@ private Q_SLOTS:
             heldTurned.insert(turned[i].patient);
         QVERIFY(held == heldTurned);
         QVERIFY(splitByPatient(cases, 8, 0.2).heldOut != split.heldOut);
+        // another user's keyed hashes name the same images otherwise: the same ones are held out
+        std::vector<CacheCase> renamed = cases;
+        for (CacheCase& c : renamed) {
+            c.key = sha256Hex("other " + c.key);
+            c.patient = sha256Hex("other " + c.patient);
+        }
+        QVERIFY(splitByPatient(renamed, 7, 0.2).heldOut == split.heldOut);
     }
 
     void edgesOfTheSplit()

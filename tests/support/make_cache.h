@@ -78,7 +78,7 @@ inline Json makeCache(const path& folder, const MadeCache& made = {})
                 writer.addCopy<std::uint8_t>(prefix + "region", {made.size, made.size}, region);
             }
             index["cases"].push_back({{"key", keyedHash("test", "case " + std::to_string(n)).substr(0, 16)}, {"patient", keyedHash("test", "patient " + std::to_string(patient)).substr(0, 16)},
-                                      {"shard", first / made.casesPerShard}, {"prefix", prefix}, {"source_digest", ""}, {"notices", Json::array()}});
+                                      {"shard", first / made.casesPerShard}, {"prefix", prefix}, {"source_digest", sha256Hex("image " + prefix)}, {"notices", Json::array()}});
         }
         must(writer.write(folder / name));
         const auto digest = sha256File(folder / name);

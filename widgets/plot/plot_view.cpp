@@ -321,9 +321,12 @@ void PlotView::redraw()
 {
     State& s = *m_state;
     if (!s.zoomed) {
-        const bool none = pointCount() == 0; // without points Qwt counts from 0 to 1000
-        for (const auto axis : {X, Y})
-            none ? s.plot->setAxisScale(axis, 0.1, axis == X ? 10 : 1) : s.plot->setAxisAutoScale(axis, true);
+        s.plot->setAxisAutoScale(X, true);
+        s.plot->setAxisAutoScale(Y, true);
+        if (pointCount() == 0) { // Qwt would count from 0 to 1000
+            s.plot->setAxisScale(X, 0, 10);
+            s.plot->setAxisScale(Y, s.scale == Scale::Logarithmic ? 0.1 : 0, 1);
+        }
     }
     s.plot->updateAxes();
     const QwtInterval shown = s.plot->axisInterval(X);

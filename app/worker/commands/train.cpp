@@ -25,7 +25,7 @@ Command trainCommand()
             learning::keepFreedMemory();
             // training is never worth a stuttering window
             [[maybe_unused]] const int niceness = ::nice(10);
-            const KeepAwake awake("training in " + a->run);
+            const KeepAwake awake("training a model"); // no path: every user of the machine can read it
             learning::MethodRegistry registry;
             learning::registerBuiltinMethods(registry);
             learning::RunRequest request;

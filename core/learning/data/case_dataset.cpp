@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 namespace hilum::learning {
@@ -26,17 +27,26 @@ void countPatients(Split& split, const std::vector<CacheCase>& cases)
 
 Split splitByPatient(const std::vector<CacheCase>& cases, std::uint64_t seed, double heldOutFraction)
 {
-    std::set<std::string> unique;
-    for (const CacheCase& c : cases)
-        unique.insert(c.patient);
-    std::vector<std::string> patients(unique.begin(), unique.end()); // sorted: independent of the order in the cache
+    // a patient's key differs from user to user; the images do not: the patient's smallest image digest gives the order before the shuffle
+    std::map<std::string, std::string> smallest;
+    for (const CacheCase& c : cases) {
+        const auto [at, fresh] = smallest.emplace(c.patient, c.sourceDigest);
+        if (!fresh)
+            at->second = std::min(at->second, c.sourceDigest);
+    }
+    std::vector<std::pair<std::string, std::string>> patients;
+    for (const auto& [patient, digest] : smallest)
+        patients.emplace_back(digest, patient);
+    std::ranges::sort(patients);
     Rng rng = Rng(seed).fork("split");
     rng.shuffle(std::span(patients));
     std::size_t count = static_cast<std::size_t>(std::llround(heldOutFraction * static_cast<double>(patients.size())));
     if (heldOutFraction > 0)
         count = std::max<std::size_t>(count, 1);
     count = std::min(count, patients.empty() ? 0 : patients.size() - 1);
-    const std::set<std::string> heldOut(patients.begin(), patients.begin() + static_cast<std::ptrdiff_t>(count));
+    std::set<std::string> heldOut;
+    for (std::size_t i = 0; i < count; ++i)
+        heldOut.insert(patients[i].second);
     Split split;
     for (std::size_t i = 0; i < cases.size(); ++i)
         (heldOut.contains(cases[i].patient) ? split.heldOut : split.train).push_back(i);

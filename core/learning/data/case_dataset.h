@@ -13,7 +13,7 @@ struct Split {
 };
 
 /// Draws the held-out patients: round(fraction * patients), at least one when the fraction is above 0 and there are two patients,
-/// always leaving one to train on. Depends on the seed and the set of patients, not on their order in the cache.
+/// always leaving one to train on. Depends on the seed and on the images' digests, neither on their order in the cache nor on the user's keyed hashes.
 Split splitByPatient(const std::vector<CacheCase>& cases, std::uint64_t seed, double heldOutFraction);
 
 /// split.json: {"schema", "seed", "fraction", "train": [case keys], "held_out": [case keys], "train_patients", "held_out_patients",

@@ -32,7 +32,7 @@ bool stopped(const EvaluationSetup& setup) { return setup.cancelled && setup.can
 Error cancelledError() { return Error{.code = ErrorCode::Cancelled, .message = "the evaluation was stopped"}; }
 
 /// The stream of a case: independent of which other cases are evaluated.
-Rng caseRng(const EvaluationSetup& setup, std::size_t number) { return Rng(setup.seed).fork("held-out").fork(setup.cache->cases()[number].key); }
+Rng caseRng(const EvaluationSetup& setup, std::size_t number) { return Rng(setup.seed).fork("held-out").fork(setup.cache->cases()[number].sourceDigest); }
 
 Result<TensorMap> plainBatch(const ViewMaker& views, const EvaluationSetup& setup, std::size_t number)
 {

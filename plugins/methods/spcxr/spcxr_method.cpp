@@ -1,6 +1,7 @@
 #include "plugins/methods/spcxr/spcxr_method.h"
 
 #include "core/base/options_json.h"
+#include "core/learning/data/case_image.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/masking.h"
 #include "core/learning/method_options.h"
@@ -18,30 +19,9 @@ namespace hilum::learning {
 
 namespace {
 
-const at::Tensor& arrayOf(const TensorMap& item, const char* name)
+at::Tensor normalised(const at::Tensor& grey, const SpcxrImageOptions& o)
 {
-    const auto it = item.find(name);
-    TORCH_CHECK(it != item.end(), "the case has no array \"", name, "\"");
-    return it->second;
-}
-
-at::Tensor numbers(const std::vector<double>& values) // [C or 1, 1, 1] float32
-{
-    return at::tensor(at::ArrayRef<double>(values), at::kFloat).reshape({-1, 1, 1});
-}
-
-/// Stored grey values to float of [0, 1]. \return [1, S, S]
-at::Tensor greyOf(const at::Tensor& stored, std::int64_t size)
-{
-    TORCH_CHECK(stored.dim() == 3 && stored.size(1) == size && stored.size(2) == size, "image of shape ", stored.sizes(), " where [1, ", size, ", ", size, "] is expected");
-    const at::Tensor values = stored.to(at::kCPU).to(at::kFloat);
-    return stored.scalar_type() == at::kUInt16 ? values / 65535.0 : values;
-}
-
-at::Tensor normalised(const at::Tensor& grey, const SpcxrImageOptions& o) // [C', S, S] -> [C, S, S]
-{
-    const at::Tensor x = grey.size(0) == o.channels ? grey : grey.mean(0, true).expand({o.channels, -1, -1});
-    return ((x - numbers(o.mean)) / numbers(o.deviation)).contiguous();
+    return normalisedChannels(grey, o.channels, o.mean, o.deviation);
 }
 
 /// Pixels [.., S, S] of a token map [.., g, g].
@@ -198,7 +178,7 @@ PretrainingMethod::Shown SpcxrMethod::reconstruct(const TensorMap& item, const J
 
     const bool grey = item.at("image").size(0) == 1;
     const auto picture = [&](const at::Tensor& x) {
-        const at::Tensor values = x.cpu() * numbers(o.deviation) + numbers(o.mean);
+        const at::Tensor values = x.cpu() * channelNumbers(o.deviation) + channelNumbers(o.mean);
         return (grey ? values.mean(0, true) : values).contiguous();
     };
     const at::Tensor pixels = mask.cpu();

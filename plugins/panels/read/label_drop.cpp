@@ -1,4 +1,5 @@
 #include "plugins/panels/read/label_drop.h"
+#include "plugins/panels/read/answer_buttons.h"
 
 #include <QDialogButtonBox>
 #include <QFileInfo>
@@ -42,14 +43,7 @@ LabelDropDialog::LabelDropDialog(const QString& name, const QString& what, QWidg
     text->setMinimumWidth(420);
     auto* buttons = new QDialogButtonBox(this);
     const auto add = [&](const QString& words, const char* objectName, const QString& tip, Answer answer, QDialogButtonBox::ButtonRole role) {
-        QPushButton* button = buttons->addButton(words, role);
-        button->setObjectName(QString::fromLatin1(objectName));
-        button->setToolTip(tip);
-        connect(button, &QPushButton::clicked, this, [this, answer] {
-            m_answer = answer;
-            answer == Answer::Cancel ? reject() : accept();
-        });
-        return button;
+        return addAnswer(this, buttons, m_answer, answer, words, objectName, tip, role);
     };
     add(tr("Overlay on this image"), "overlayButton", tr("Shows the labels over the open image, placed by their own coordinates"), Answer::Overlay, QDialogButtonBox::AcceptRole)->setDefault(true);
     add(tr("Open separately"), "separateButton", tr("Adds the file to the library and opens it as an image of its own"), Answer::OpenSeparately, QDialogButtonBox::ActionRole);

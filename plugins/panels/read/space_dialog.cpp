@@ -1,4 +1,5 @@
 #include "plugins/panels/read/space_dialog.h"
+#include "plugins/panels/read/answer_buttons.h"
 
 #include <QDialogButtonBox>
 #include <QLabel>
@@ -87,14 +88,7 @@ SpaceDialog::SpaceDialog(const Geometry& image, const Geometry& labels, const QS
     rows->addWidget(legend);
     auto* buttons = new QDialogButtonBox(this);
     const auto add = [&](const QString& words, const char* objectName, const QString& tip, Answer answer, QDialogButtonBox::ButtonRole role) {
-        QPushButton* button = buttons->addButton(words, role);
-        button->setObjectName(QString::fromLatin1(objectName));
-        button->setToolTip(tip);
-        connect(button, &QPushButton::clicked, this, [this, answer] {
-            m_answer = answer;
-            answer == Answer::Cancel ? reject() : accept();
-        });
-        return button;
+        return addAnswer(this, buttons, m_answer, answer, words, objectName, tip, role);
     };
     const bool some = overlap == Overlap::Some;
     add(tr("Resample"), "resampleButton", some ? tr("Shows the labels over the image, at the place that their file gives them") : tr("The two do not overlap: nothing would be seen"),
