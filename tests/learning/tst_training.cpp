@@ -380,7 +380,7 @@ private Q_SLOTS:
             mean += pixels(i) / static_cast<double>(setup.split.train.size());
         std::map<std::string, std::vector<std::array<double, 2>>> patients;
         for (const std::size_t i : setup.split.heldOut) {
-            const at::Tensor t = pixels(i), mask = ToyMethod::drawMask(1, Rng(4).fork("held-out").fork(cache->cases()[i].key))[0];
+            const at::Tensor t = pixels(i), mask = ToyMethod::drawMask(1, Rng(4).fork("held-out").fork(cache->cases()[i].sourceDigest))[0];
             double visibleSum = 0, picture = 0, constant = 0;
             for (int n = 0; n < 16; ++n)
                 if (mask[n].item<float>() == 0)
