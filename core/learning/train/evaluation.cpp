@@ -48,12 +48,22 @@ double hiddenError(const at::Tensor& guess, const at::Tensor& target, const at::
     return ((perPatch * hidden).sum() / hidden.sum()).item<double>();
 }
 
+/// Patients by the place of their first case in the cache: an order that does not depend on the user's keyed hashes.
+std::map<std::string, std::size_t> patientOrder(const ShardReader& cache)
+{
+    std::map<std::string, std::size_t> order;
+    for (std::size_t i = 0; i < cache.cases().size(); ++i)
+        order.emplace(cache.cases()[i].patient, i);
+    return order;
+}
+
 /// The patient-wise mean and its interval.
 Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cases, const EvaluationSetup& setup, double& estimate)
 {
-    std::map<std::string, std::pair<double, int>> patients;
+    const auto order = patientOrder(*setup.cache);
+    std::map<std::size_t, std::pair<double, int>> patients;
     for (std::size_t i = 0; i < cases.size(); ++i) {
-        auto& [sum, count] = patients[setup.cache->cases()[cases[i]].patient];
+        auto& [sum, count] = patients[order.at(setup.cache->cases()[cases[i]].patient)];
         sum += perCase[i];
         ++count;
     }
@@ -87,22 +97,23 @@ Result<at::Tensor> meanPicture(PretrainingMethod& method, const ViewMaker& views
 /// is one patient in all.
 std::vector<std::size_t> donors(const EvaluationSetup& setup)
 {
-    const auto& cases = setup.cache->cases();
-    std::map<std::string, std::vector<std::size_t>> byPatient;
+    const auto order = patientOrder(*setup.cache);
+    const auto patientOf = [&](std::size_t number) { return order.at(setup.cache->cases()[number].patient); };
+    std::map<std::size_t, std::vector<std::size_t>> byPatient;
     for (const std::size_t i : setup.split.heldOut)
-        byPatient[cases[i].patient].push_back(i);
+        byPatient[patientOf(i)].push_back(i);
     std::vector<std::size_t> out;
     if (byPatient.size() < 2) {
         if (!setup.split.train.empty())
             out.assign(setup.split.heldOut.size(), setup.split.train.front());
         return out;
     }
-    std::map<std::string, std::size_t> seen;
+    std::map<std::size_t, std::size_t> seen;
     for (const std::size_t i : setup.split.heldOut) {
-        auto next = std::next(byPatient.find(cases[i].patient));
+        auto next = std::next(byPatient.find(patientOf(i)));
         if (next == byPatient.end())
             next = byPatient.begin();
-        out.push_back(next->second[seen[cases[i].patient]++ % next->second.size()]);
+        out.push_back(next->second[seen[patientOf(i)]++ % next->second.size()]);
     }
     return out;
 }
