@@ -17,16 +17,33 @@ std::string_view meaningWords(LengthMeaning meaning)
     return meaning == LengthMeaning::Patient ? "in the patient" : name(meaning);
 }
 
+/// A field of a table (RFC 4180); a text that a spreadsheet would take for a formula gets a quote in front.
+std::string quoted(const std::string& text)
+{
+    if (text.empty())
+        return {};
+    std::string out = "\"";
+    if (std::string_view("=+-@\t\r").contains(text.front()))
+        out += '\'';
+    for (const char c : text)
+        out += c == '"' ? "\"\"" : std::string(1, c);
+    return out + '"';
+}
+
 } // namespace
 
-std::string_view name(MeasureKind kind) { return kind == MeasureKind::Distance ? "distance" : "angle"; }
-std::size_t pointCount(MeasureKind kind) { return kind == MeasureKind::Distance ? 2 : 3; }
+std::string_view name(MeasureKind kind) { return kind == MeasureKind::Distance ? "distance" : kind == MeasureKind::Angle ? "angle" : "text"; }
+std::size_t pointCount(MeasureKind kind) { return kind == MeasureKind::Angle ? 3 : 2; }
 
 MeasureValue measured(const Measurement& m, LengthMeaning meaning)
 {
     if (m.points.size() != pointCount(m.kind))
         throw std::invalid_argument(std::format("measured: {} has {} points", name(m.kind), m.points.size()));
     MeasureValue out;
+    if (m.kind == MeasureKind::Note) {
+        out.text = m.text;
+        return out;
+    }
     out.meaning = meaningWords(meaning);
     const bool pixels = meaning == LengthMeaning::Unknown;
     if (m.kind == MeasureKind::Distance) {
@@ -114,21 +131,23 @@ Json toJson(const MeasurementList& list, const MeasurementSource& source)
         Json points = Json::array();
         for (const Vec3& p : m.points)
             points.push_back({p[0], p[1], p[2]});
-        out["measurements"].push_back({{"id", m.id}, {"kind", name(m.kind)}, {"plane", name(m.plane)}, {"value", v.value}, {"unit", v.unit}, {"points", points}});
+        Json row = {{"id", m.id}, {"kind", name(m.kind)}, {"plane", name(m.plane)}, {"points", points}};
+        row.update(m.kind == MeasureKind::Note ? Json{{"text", m.text}} : Json{{"value", v.value}, {"unit", v.unit}});
+        out["measurements"].push_back(std::move(row));
     }
     return out;
 }
 
 std::string toCsv(const MeasurementList& list, const MeasurementSource& source)
 {
-    std::string out = "id,kind,plane,value,unit,meaning,x1,y1,z1,x2,y2,z2,x3,y3,z3\n";
+    std::string out = "id,kind,plane,value,unit,meaning,x1,y1,z1,x2,y2,z2,x3,y3,z3,text\n";
     for (const Measurement& m : list.items) {
         const MeasureValue v = measured(m, source.meaning);
-        out += std::format("{},{},{},{},{},{}", m.id, name(m.kind), name(m.plane), shortest(v.value), v.unit, v.meaning);
+        out += std::format("{},{},{},{},{},{}", m.id, name(m.kind), name(m.plane), m.kind == MeasureKind::Note ? "" : shortest(v.value), v.unit, v.meaning);
         for (std::size_t n = 0; n < 3; ++n)
             for (std::size_t axis = 0; axis < 3; ++axis)
                 out += n < m.points.size() ? "," + shortest(m.points[n][axis]) : std::string(",");
-        out += '\n';
+        out += ',' + quoted(m.text) + '\n';
     }
     return out;
 }

@@ -10,11 +10,11 @@
 
 namespace hilum::view {
 
-enum class MeasureKind { Distance, Angle };
-std::string_view name(MeasureKind kind);      ///< "distance", "angle"
+enum class MeasureKind { Distance, Angle, Note };
+std::string_view name(MeasureKind kind);      ///< "distance", "angle", "text"
 std::size_t pointCount(MeasureKind kind);     ///< 2; 3 for an angle, whose vertex is the second
 
-/// A ruler or an angle on one slice.
+/// A ruler, an angle or a text with an arrow (from the second point to the first) on one slice.
 ///
 /// Points are LPS mm, or for an image without patient space mm in its plane (pixels where the spacing is unknown), as in SliceView.
 struct Measurement {
@@ -22,17 +22,18 @@ struct Measurement {
     MeasureKind kind = MeasureKind::Distance;
     Plane plane = Plane::Image;  ///< of the view that it was drawn in
     std::vector<Vec3> points;
+    std::string text;            ///< of a note; empty for the others
     bool operator==(const Measurement&) const = default;
 };
 
 /// The number with all that it means.
 struct MeasureValue {
     double value = 0;
-    std::string unit;    ///< "mm", "px", "deg"
+    std::string unit;    ///< "mm", "px", "deg"; empty for a note, which has no value
     std::string meaning; ///< "in the patient", "detector plane", "calibrated", "pixels"
     std::string text;    ///< "42.3 mm", "42.3 mm, detector plane", "120.5 px", "37.2°"
 };
-/// Length between the ends, or the angle at the vertex (0 to 180 degrees; 0 for a leg without length). An angle among pixels of unknown
+/// Length between the ends, the angle at the vertex (0 to 180 degrees; 0 for a leg without length), or a note's text. An angle among pixels of unknown
 /// shape supposes that they are square and says so.
 MeasureValue measured(const Measurement& measurement, LengthMeaning meaning);
 
@@ -71,9 +72,9 @@ struct MeasurementSource {
     LengthMeaning meaning = LengthMeaning::Patient;
 };
 /// {"schema": "hilum.measurements/1", "space": "patient_lps_mm" | "image_plane_mm" | "image_plane_px", "series_uid", "frame_of_reference_uid",
-/// "length_meaning", "intended_use", "measurements": [{"id", "kind", "plane", "value", "unit", "points": [[x, y, z], ...]}]}
+/// "length_meaning", "intended_use", "measurements": [{"id", "kind", "plane", "value", "unit" (of a text: "text"), "points": [[x, y, z], ...]}]}
 Json toJson(const MeasurementList& list, const MeasurementSource& source);
-/// One row a measurement: id,kind,plane,value,unit,meaning,x1,y1,z1,...,x3,y3,z3; first line names the columns.
+/// One row a measurement: id,kind,plane,value,unit,meaning,x1,y1,z1,...,x3,y3,z3,text; first line names the columns.
 std::string toCsv(const MeasurementList& list, const MeasurementSource& source);
 
 } // namespace hilum::view

@@ -14,25 +14,25 @@ using enum MouseInput;
 constexpr MouseBinding Radiology[] = {
     {LeftDrag, NoModifier, Gesture::Tool},        {LeftDrag, ShiftHeld, Gesture::Pan},    {LeftDrag, ControlHeld, Gesture::Zoom},
     {LeftDrag, AltHeld, Gesture::Crosshair},      {MiddleDrag, NoModifier, Gesture::Pan}, {RightDrag, NoModifier, Gesture::Zoom},
-    {Wheel, NoModifier, Gesture::Scroll},         {Wheel, ControlHeld, Gesture::Zoom},    {Wheel, ShiftHeld, Gesture::External},
+    {Wheel, NoModifier, Gesture::Scroll},         {Wheel, ControlHeld, Gesture::Zoom},    {Wheel, ShiftHeld, Gesture::TimePoint},
     {Move, ShiftHeld, Gesture::Crosshair},        {DoubleClick, NoModifier, Gesture::Maximise},
 };
 constexpr MouseBinding ItkSnap[] = {
     {LeftDrag, NoModifier, Gesture::Tool},        {LeftDrag, ControlHeld, Gesture::Zoom}, {LeftDrag, AltHeld, Gesture::Pan},
     {MiddleDrag, NoModifier, Gesture::Pan},       {RightDrag, NoModifier, Gesture::Zoom}, {Wheel, NoModifier, Gesture::Scroll},
-    {Wheel, ControlHeld, Gesture::Zoom},          {Wheel, ShiftHeld, Gesture::External},  {Move, ShiftHeld, Gesture::Crosshair},
+    {Wheel, ControlHeld, Gesture::Zoom},          {Wheel, ShiftHeld, Gesture::TimePoint},  {Move, ShiftHeld, Gesture::Crosshair},
     {DoubleClick, NoModifier, Gesture::Maximise},
 };
 constexpr MouseBinding Slicer[] = {
     {LeftDrag, NoModifier, Gesture::Tool},        {LeftDrag, ShiftHeld, Gesture::Pan},    {LeftDrag, ControlHeld, Gesture::OverlayOpacity},
     {LeftDrag, AltHeld | ShiftHeld, Gesture::Crosshair}, {MiddleDrag, NoModifier, Gesture::Pan}, {RightDrag, NoModifier, Gesture::Zoom},
-    {Wheel, NoModifier, Gesture::Scroll},         {Wheel, ControlHeld, Gesture::Zoom},    {Wheel, ShiftHeld, Gesture::External},
+    {Wheel, NoModifier, Gesture::Scroll},         {Wheel, ControlHeld, Gesture::Zoom},    {Wheel, ShiftHeld, Gesture::TimePoint},
     {Move, ShiftHeld, Gesture::Crosshair},        {DoubleClick, NoModifier, Gesture::Maximise}, {DoubleClick, ControlHeld, Gesture::ResetWindow},
 };
 constexpr MouseBinding Mitk[] = {
     {LeftDrag, NoModifier, Gesture::Tool},        {MiddleDrag, NoModifier, Gesture::Pan}, {RightDrag, NoModifier, Gesture::WindowLevel},
     {RightDrag, ControlHeld, Gesture::Zoom},      {RightDrag, ShiftHeld, Gesture::Pan},   {Wheel, NoModifier, Gesture::Scroll},
-    {Wheel, ControlHeld, Gesture::Zoom},          {Wheel, ShiftHeld, Gesture::External},  {Move, ShiftHeld, Gesture::Crosshair},
+    {Wheel, ControlHeld, Gesture::Zoom},          {Wheel, ShiftHeld, Gesture::TimePoint},  {Move, ShiftHeld, Gesture::Crosshair},
     {DoubleClick, NoModifier, Gesture::Maximise},
 };
 
@@ -56,6 +56,9 @@ std::string_view name(Gesture gesture)
     case Gesture::Scroll: return "slices";
     case Gesture::Distance: return "measures a distance";
     case Gesture::Angle: return "measures an angle";
+    case Gesture::Note: return "writes a text";
+    case Gesture::WindowBox: return "window from a box";
+    case Gesture::TimePoint: return "time points";
     case Gesture::OverlayOpacity: return "overlay opacity";
     case Gesture::Maximise: return "one view large, and back";
     case Gesture::ResetWindow: return "first window and level again";

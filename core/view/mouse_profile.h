@@ -17,6 +17,9 @@ enum class Gesture {
     Scroll,         ///< up goes to higher slices
     Distance,       ///< draws a ruler
     Angle,          ///< draws an angle: first leg, then second
+    Note,           ///< writes a text with an arrow to its place
+    WindowBox,      ///< window and level from the values in a box
+    TimePoint,      ///< up goes to later time points
     OverlayOpacity, ///< up makes the overlay stronger
     Maximise,
     ResetWindow,

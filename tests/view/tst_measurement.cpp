@@ -42,6 +42,19 @@ private Q_SLOTS:
         QCOMPARE(QString::fromStdString(v.text), text);
     }
 
+    void aTextHasNoValueAndGoesAlong()
+    {
+        const Measurement note{.id = 1, .kind = MeasureKind::Note, .points = {{0, 0, 0}, {3, 4, 0}}, .text = "here"};
+        QCOMPARE(measured(note, LengthMeaning::Patient).text, std::string("here"));
+        QVERIFY(measured(note, LengthMeaning::Patient).unit.empty());
+        MeasurementList list;
+        list.add(note);
+        const Json json = toJson(list, {});
+        QCOMPARE(json["measurements"][0]["text"].get<std::string>(), std::string("here"));
+        QVERIFY(!json["measurements"][0].contains("value"));
+        QVERIFY(QString::fromStdString(toCsv(list, {})).contains(QStringLiteral("1,text,image,,,,0,0,0,3,4,0,,,,\"here\"\n")));
+    }
+
     void unfinishedOnesHaveNoValue()
     {
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, (void)measured({.kind = MeasureKind::Angle, .points = {{0, 0, 0}, {1, 0, 0}}}, LengthMeaning::Patient));

@@ -25,7 +25,7 @@ private Q_SLOTS:
         QCOMPARE(axial->slice(), axial->stack().count - 1);
         axial->scrollTo(0);
         QCOMPARE(axial->slice(), std::int64_t{0});
-        QSignalSpy shift(axial.get(), &SliceView::shiftWheel);
+        QSignalSpy shift(axial.get(), &SliceView::timePointsTurned);
         wheel(*axial, {50, 50}, 2, Qt::ShiftModifier);
         QCOMPARE(shift.count(), 1);
         QCOMPARE(shift.at(0).at(0).toInt(), 2);

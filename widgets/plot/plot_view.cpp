@@ -350,6 +350,9 @@ void PlotView::applyColours()
         colours.setColor(role, text);
     colours.setColor(QPalette::Window, paper ? back : palette().color(QPalette::Window));
     s.plot->setPalette(colours);
+    // the entries of the legend are buttons with bevels: on a dark window they would be white frames
+    for (const auto role : {QPalette::Light, QPalette::Midlight, QPalette::Mid, QPalette::Dark, QPalette::Shadow})
+        colours.setColor(role, colours.color(QPalette::Window));
     s.legend->setPalette(colours);
     if (auto* canvas = qobject_cast<QwtPlotCanvas*>(s.plot->canvas())) {
         QPalette canvasColours = colours;

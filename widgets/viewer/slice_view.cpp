@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace hilum::widgets {
 
@@ -99,6 +100,17 @@ void SliceView::setVolume(const imaging::Volume& volume, view::Plane plane, cons
         place(volume, planeGeometry(volume), view::Plane::Image, space.empty() ? view::planeSpace(header.seriesUid, "this image") : space);
     else
         place(volume, volume.geometry(), plane, space.empty() ? view::patientSpace(header.frameOfReferenceUid, header.seriesUid) : space);
+}
+
+void SliceView::replaceVolume(const imaging::Volume& volume)
+{
+    if (volume.geometry().size != m->geometry.size)
+        throw std::invalid_argument("replaceVolume: the size differs from what is shown");
+    m->volume = volume;
+    m->sampler = std::make_unique<SliceSampler>(volume, m->geometry);
+    m->range = valueRange(volume);
+    m->baseValid = false;
+    update();
 }
 
 void SliceView::setImage(std::vector<float> values, std::int64_t width, std::int64_t height, const view::Transfer& transfer)

@@ -44,6 +44,8 @@ public:
     /// Leaves the window to the state: see `firstTransfer`.
     /// \param space  name of the crosshair's space; empty: from the header
     void setVolume(const imaging::Volume& volume, view::Plane plane, const std::string& space = {});
+    /// Other values on the grid that is shown, everything else stays. \throws std::invalid_argument when the size differs
+    void replaceVolume(const imaging::Volume& volume);
     /// Grey values 0 to 1, or any numbers with the window to show them by. The view then has a window of its own.
     void setImage(const imaging::GreyImage& image);
     void setImage(std::vector<float> values, std::int64_t width, std::int64_t height, const view::Transfer& transfer);
@@ -94,7 +96,7 @@ public:
     /// The measurement under a position, 0 for none; only those that lie in the slice that is shown.
     int measurementAt(const QPointF& position) const;
     bool isMeasuring() const;                                    ///< one is begun and lacks points
-    void stopMeasuring();                                        ///< forgets the one that is begun
+    void stopMeasuring();                                        ///< forgets the one that is begun, and a box
     void fit();                                                  ///< zoom 1, no pan
     double scale() const;                                        ///< device pixels per image pixel
     QString fidelityText() const;                                ///< "VOI LUT · scale 0.62"
@@ -105,7 +107,7 @@ Q_SIGNALS:
     void mouseMoved(const QPointF& imagePoint, Qt::MouseButtons buttons, Qt::KeyboardModifiers modifiers);
     void mouseReleased(const QPointF& imagePoint, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
     void mouseLeft();
-    void shiftWheel(int steps);
+    void timePointsTurned(int steps);              ///< the wheel asks for later (+) or earlier time points
     void crosshairMoved(const hilum::Vec3& world); ///< by the person, here
     void probeChanged(const QString& text);
     void transferChanged();                        ///< by the person, here
@@ -137,6 +139,8 @@ private:
     bool inSlice(const view::Measurement& measurement) const;
     bool takeHold(const QPointF& position);
     void measurePress(const QPointF& position, view::MeasureKind kind);
+    void windowFromBox(const QRectF& box);
+    void paintBox(QPainter& painter) const;
     bool stillMeasuring();
     void measureMove(const QPointF& position);
     void measureRelease(const QPointF& position);

@@ -19,6 +19,16 @@ unsigned held(Qt::KeyboardModifiers modifiers)
     return (modifiers.testFlag(Qt::ShiftModifier) ? view::ShiftHeld : 0u) | (modifiers.testFlag(Qt::ControlModifier) ? view::ControlHeld : 0u)
          | (modifiers.testFlag(Qt::AltModifier) ? view::AltHeld : 0u);
 }
+
+std::optional<view::MeasureKind> measureKind(Gesture gesture)
+{
+    switch (gesture) {
+    case Gesture::Distance: return view::MeasureKind::Distance;
+    case Gesture::Angle: return view::MeasureKind::Angle;
+    case Gesture::Note: return view::MeasureKind::Note;
+    default: return std::nullopt;
+    }
+}
 } // namespace
 
 Gesture SliceView::gestureOf(const State& state, Qt::MouseButton button, Qt::KeyboardModifiers modifiers)
@@ -98,8 +108,10 @@ void SliceView::mousePressEvent(QMouseEvent* event)
     const bool plainLeft = event->button() == Qt::LeftButton && held(event->modifiers()) == view::NoModifier && m->dragging != Gesture::External;
     if (plainLeft && !m->begun && takeHold(event->position()))
         m->dragging = Gesture::None;
-    else if (m->dragging == Gesture::Distance || m->dragging == Gesture::Angle)
-        measurePress(event->position(), m->dragging == Gesture::Distance ? view::MeasureKind::Distance : view::MeasureKind::Angle);
+    else if (const auto kind = measureKind(m->dragging))
+        measurePress(event->position(), *kind);
+    else if (m->dragging == Gesture::WindowBox)
+        m->box = QRectF(event->position(), QSizeF(0, 0));
     else if (m->dragging == Gesture::Crosshair)
         moveCrosshair(worldAt(event->position()));
     Q_EMIT mousePressed(imagePointAt(event->position()), event->button(), event->modifiers());
@@ -148,6 +160,12 @@ void SliceView::drag(const QPointF& position)
         scrollBy(static_cast<std::int64_t>(whole));
         break;
     }
+    case Gesture::WindowBox:
+        if (m->box) { // not given up meanwhile
+            m->box = QRectF(m->pressed, position);
+            update();
+        }
+        break;
     default: break;
     }
 }
@@ -188,6 +206,10 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
         measureRelease(event->position());
     if (m->grabbed != 0 && m->moved)
         Q_EMIT measurementEdited();
+    if (m->box) {
+        windowFromBox(std::exchange(m->box, std::nullopt)->normalized());
+        update();
+    }
     m->grabbed = 0;
     m->dragging = Gesture::None;
     m->button = Qt::NoButton;
@@ -223,9 +245,9 @@ void SliceView::wheelEvent(QWheelEvent* event)
     m->wheelRest += angle;
     const int steps = m->wheelRest / 120;
     m->wheelRest -= 120 * steps;
-    if (bound == Gesture::External) {
+    if (bound == Gesture::TimePoint) {
         if (steps != 0)
-            Q_EMIT shiftWheel(steps);
+            Q_EMIT timePointsTurned(steps);
         return;
     }
     scrollBy(steps);

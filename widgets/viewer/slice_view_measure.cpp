@@ -10,7 +10,7 @@ namespace hilum::widgets {
 
 namespace {
 
-constexpr double HandlePixels = 7, LinePixels = 5;
+constexpr double HandlePixels = 7, LinePixels = 5, ArrowPixels = 10;
 const QColor LineColour(0x8f, 0xd3, 0xe6), SelectedColour(0xff, 0xc8, 0x6b);
 
 double distance(const QPointF& a, const QPointF& b) { return std::hypot(a.x() - b.x(), a.y() - b.y()); }
@@ -22,6 +22,17 @@ double distance(const QPointF& p, const QPointF& a, const QPointF& b)
     const double length2 = QPointF::dotProduct(way, way);
     const double t = length2 > 0 ? std::clamp(QPointF::dotProduct(p - a, way) / length2, 0.0, 1.0) : 0;
     return distance(p, a + t * way);
+}
+
+/// The head of an arrow that comes from `from` and points at `tip`; nothing to see where they are the same.
+QPolygonF arrowHead(const QPointF& from, const QPointF& tip)
+{
+    const QPointF way = from - tip;
+    const double length = std::hypot(way.x(), way.y());
+    if (length < 1)
+        return {tip};
+    const QPointF back = way / length * ArrowPixels, aside(-back.y() / 2, back.x() / 2);
+    return {tip + back + aside, tip, tip + back - aside};
 }
 
 } // namespace
@@ -86,13 +97,14 @@ void SliceView::dragGrabbed(const QPointF& position)
     m->grabbedAt = now;
 }
 
-bool SliceView::isMeasuring() const { return m->begun.has_value(); }
+bool SliceView::isMeasuring() const { return m->begun || m->box; }
 
 void SliceView::stopMeasuring()
 {
-    if (!m->begun)
+    if (!m->begun && !m->box)
         return;
     m->begun.reset();
+    m->box.reset();
     update();
 }
 
@@ -145,7 +157,7 @@ void SliceView::updateCursor(const QPointF& position)
 {
     if (measurementAt(position) != 0 && !m->begun)
         setCursor(Qt::SizeAllCursor);
-    else if (m->tool == Gesture::Distance || m->tool == Gesture::Angle)
+    else if (m->tool == Gesture::Distance || m->tool == Gesture::Angle || m->tool == Gesture::Note || m->tool == Gesture::WindowBox)
         setCursor(Qt::CrossCursor);
     else
         unsetCursor();
@@ -164,15 +176,18 @@ void SliceView::paintMeasurements(QPainter& painter)
             painter.setPen(QPen(pen, width));
             painter.setBrush(Qt::NoBrush);
             painter.drawPolyline(line);
-            for (const QPointF& p : line)
-                painter.drawEllipse(p, 3.5, 3.5);
+            if (item.kind == view::MeasureKind::Note)
+                painter.drawPolyline(arrowHead(line[1], line[0]));
+            else
+                for (const QPointF& p : line)
+                    painter.drawEllipse(p, 3.5, 3.5);
         }
         if (item.points.size() != view::pointCount(item.kind))
             return;
         const view::MeasureValue value = view::measured(item, m->meaning);
         // beside the lowest end, inside the view
         QPointF at = *std::ranges::max_element(line, {}, [](const QPointF& p) { return p.y(); });
-        if (item.kind == view::MeasureKind::Angle)
+        if (item.kind != view::MeasureKind::Distance)
             at = line[1];
         const QString text = QString::fromStdString(value.text);
         const QSizeF size = painter.fontMetrics().boundingRect(text).size() + QSize(10, 4);
@@ -180,6 +195,8 @@ void SliceView::paintMeasurements(QPainter& painter)
         at.setY(std::clamp(at.y() + 4, 20.0, std::max(20.0, height() - size.height() - 30)));
         painter.setPen(Qt::NoPen);
         painter.setBrush(QColor(0, 0, 0, 150)); // readable on bone and on air
+        if (text.isEmpty())
+            return; // being written
         painter.drawRoundedRect(QRectF(at, size), 3, 3);
         painter.setPen(colour);
         painter.drawText(QRectF(at, size), Qt::AlignCenter, text);

@@ -84,6 +84,7 @@ void SliceView::paintEvent(QPaintEvent*)
     paintAnnotations(painter, rect(), notes);
     if (!m->viewer->overlaysHidden.get())
         paintMeasurements(painter);
+    paintBox(painter);
 }
 
 void SliceView::resizeEvent(QResizeEvent* event)

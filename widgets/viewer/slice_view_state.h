@@ -46,6 +46,7 @@ struct SliceView::State {
     Qt::MouseButton button = Qt::NoButton;
     QPointF pressed, last;
     bool moved = false;
+    std::optional<QRectF> box; ///< being drawn for a window
     double scrollRest = 0;
     int wheelRest = 0;
 

@@ -25,6 +25,7 @@ ViewportGrid::ViewportGrid(std::shared_ptr<view::ViewerState> state, QWidget* pa
         connect(view, &SliceView::windowResetRequested, this, &ViewportGrid::windowResetRequested);
         connect(view, &SliceView::measurementEdited, this, &ViewportGrid::measurementEdited);
         connect(view, &SliceView::overlayOpacityDragged, this, &ViewportGrid::overlayOpacityDragged);
+        connect(view, &SliceView::timePointsTurned, this, &ViewportGrid::timePointsTurned);
         connect(view, &SliceView::activated, this, [this, n] { m_state->active.set(static_cast<int>(n)); });
         connect(view, &SliceView::maximiseRequested, this, [this, n] { toggleMaximised(static_cast<int>(n)); });
     }
@@ -80,6 +81,15 @@ void ViewportGrid::setVolume(const imaging::Volume& volume, const view::Transfer
         m_volumeView->clear();
     m_flat = !deep;
     arrange();
+}
+
+void ViewportGrid::replaceVolume(const imaging::Volume& volume)
+{
+    for (SliceView* view : m_slices)
+        if (!view->isEmpty())
+            view->replaceVolume(volume);
+    if (!m_volumeView->isEmpty())
+        m_volumeView->replaceVolume(volume);
 }
 
 void ViewportGrid::clear()

@@ -21,6 +21,8 @@ public:
 
     /// Shows another image and resets the state for it. \param space as in SliceView::setVolume
     void setVolume(const imaging::Volume& volume, const view::Transfer& first, const std::string& space = {});
+    /// Another time point of the image that is shown: state, zoom and window stay. Same geometry, else std::invalid_argument.
+    void replaceVolume(const imaging::Volume& volume);
     void clear();
     bool isFlat() const { return m_flat; } ///< one view in the image's own plane
 
@@ -40,6 +42,7 @@ Q_SIGNALS:
     void windowResetRequested();
     void measurementEdited();
     void overlayOpacityDragged(double by);
+    void timePointsTurned(int steps);
     void menuRequested(const QPoint& globalPosition);
 
 protected:

@@ -44,6 +44,13 @@ void VolumeView::setVolume(const imaging::Volume& volume)
     resetCamera();
 }
 
+void VolumeView::replaceVolume(const imaging::Volume& volume)
+{
+    m_volume = volume;
+    m_given = false;
+    ask(false);
+}
+
 void VolumeView::clear()
 {
     m_renderer.reset(); // frees its memory

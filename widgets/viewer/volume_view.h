@@ -21,7 +21,9 @@ public:
 
     /// Read only once the view is visible: preparing costs time and memory.
     void setVolume(const imaging::Volume& volume);
+    void replaceVolume(const imaging::Volume& volume); ///< other values: the camera stays
     void clear();
+    bool isEmpty() const { return m_volume.isEmpty(); }
     void setPreset(RenderPreset preset);
     RenderPreset preset() const { return m_request.preset; }
     /// View axes in LPS: to the right and up on the screen.

@@ -62,7 +62,7 @@ void ReadPanel::makeTools()
 
     // what the left button does; the tips follow the mouse profile
     const auto tool = [&](const char* id, const QString& text, const QKeySequence& keys, Gesture gesture) {
-        const bool measures = gesture == Gesture::Distance || gesture == Gesture::Angle;
+        const bool measures = gesture == Gesture::Distance || gesture == Gesture::Angle || gesture == Gesture::Note;
         QAction* action = m_context.actions->add({.id = QString::fromLatin1(id), .text = text, .tip = QString::fromStdString(view::mouseSentence(profile(), gesture)), .shortcut = keys,
                                                   .context = m_context.workspace, .icon = {}, .checkable = true, .group = tr("Tools"), .menu = measures ? u"measure"_s : u"image"_s},
                                                  this, [this, gesture] { setTool(gesture); });
@@ -77,6 +77,8 @@ void ReadPanel::makeTools()
     tool("actionToolSelect", tr("Select"), QKeySequence(Qt::Key_N), Gesture::None);
     tool("actionToolDistance", tr("Distance"), QKeySequence(Qt::Key_D), Gesture::Distance);
     tool("actionToolAngle", tr("Angle"), QKeySequence(Qt::Key_A), Gesture::Angle);
+    tool("actionToolNote", tr("Text"), QKeySequence(Qt::Key_B), Gesture::Note);
+    tool("actionToolWindowBox", tr("W/L from box"), QKeySequence(Qt::SHIFT | Qt::Key_W), Gesture::WindowBox);
     addAction("actionToolNone", tr("Cancel, or put the tool down"), tr("Stops the measurement that is begun; pressed again the left button does what it does at first"),
               QKeySequence(Qt::Key_Escape), {"", tr("Tools")}, [this] { putToolDown(); });
 }
@@ -102,6 +104,10 @@ void ReadPanel::makeSliceActions()
               {"image", place.group}, [this] { stepSeries(-1); });
     addAction("actionSeriesNext", tr("Next series"), tr("Opens the series after this one in its study, or the picture after it in its folder"), QKeySequence(Qt::Key_BracketRight),
               {"image", place.group}, [this] { stepSeries(1); });
+    addAction("actionTimePrevious", tr("Earlier time point"), tr("The time point before this one of a series in time"), QKeySequence(Qt::SHIFT | Qt::Key_Down), {"image", place.group},
+              [this] { stepTime(-1); });
+    addAction("actionTimeNext", tr("Later time point"), tr("The time point after this one of a series in time"), QKeySequence(Qt::SHIFT | Qt::Key_Up), {"image", place.group},
+              [this] { stepTime(1); });
     addToggle("actionCine", tr("Cine"), tr("Runs through the slices of the active view"), QKeySequence(Qt::Key_C), {"image", place.group}, false, [this](bool on) { cine(on); });
 }
 
@@ -157,6 +163,7 @@ void ReadPanel::makeMeasureActions()
     const Place place{"measure", tr("Measure")};
     addAction("actionMeasureDelete", tr("Delete measurement"), tr("Deletes the chosen measurement: click it in a view or in the list"), QKeySequence(Qt::Key_Delete), place,
               [this] { deleteMeasurement(); });
+    addAction("actionMeasureText", tr("Edit text..."), tr("Changes the chosen text"), QKeySequence(Qt::Key_F2), place, [this] { editNote(); });
     addAction("actionMeasureUndo", tr("Undo measurement"), tr("Takes the last change of the measurements of this image back"), QKeySequence(Qt::CTRL | Qt::Key_Z), place,
               [this] { takeBack(&view::MeasurementHistory::undo); });
     addAction("actionMeasureRedo", tr("Redo measurement"), tr("Makes the change again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), place,
@@ -207,7 +214,7 @@ void ReadPanel::makeMenu()
     for (const char* id : {"actionInvert", "actionFit", "actionRotateRight", "actionFlipSideways", "actionFlipVertical"})
         m_menu->addAction(action(id));
     m_menu->addSeparator();
-    for (const char* id : {"actionMeasureDelete", "actionMeasureExport"})
+    for (const char* id : {"actionMeasureText", "actionMeasureDelete", "actionMeasureExport"})
         m_menu->addAction(action(id));
     m_menu->addSeparator();
     for (const char* id : {"actionVolumeBone", "actionVolumeLung", "actionVolumeSoft", "actionVolumeReset"})

@@ -7,6 +7,7 @@
 #include "widgets/shell/messages.h"
 
 #include <QFileDialog>
+#include <QInputDialog>
 #include <QMenu>
 
 namespace hilum::panels {
@@ -15,6 +16,47 @@ void ReadPanel::keepMeasurements()
 {
     if (m_measuredRow != 0)
         m_measured[m_measuredRow].record(m_state->measurements.get());
+}
+
+/// A note is complete once it has its text; without one it goes again.
+void ReadPanel::finishMeasurement()
+{
+    const view::MeasurementList& list = m_state->measurements.get();
+    const view::Measurement* chosen = list.find(list.selected);
+    if (chosen && chosen->kind == view::MeasureKind::Note && chosen->text.empty())
+        editNote();
+    else
+        keepMeasurements();
+}
+
+void ReadPanel::editNote()
+{
+    const view::MeasurementList& list = m_state->measurements.get();
+    const view::Measurement* chosen = list.find(list.selected);
+    if (!chosen || chosen->kind != view::MeasureKind::Note) {
+        m_context.services.messages->note(tr("Choose a text first: click it in a view or in the list"));
+        return;
+    }
+    auto* dialog = new QInputDialog(this);
+    dialog->setObjectName(QStringLiteral("noteDialog"));
+    dialog->setAttribute(Qt::WA_DeleteOnClose);
+    dialog->setWindowTitle(tr("Text"));
+    dialog->setLabelText(tr("Text at this place. It is exported with the measurements: write nothing that names the patient."));
+    dialog->setTextValue(QString::fromStdString(chosen->text));
+    connect(dialog, &QDialog::finished, this, [this, dialog, id = chosen->id, row = m_measuredRow](int answer) {
+        if (row != m_measuredRow)
+            return; // another image is open
+        const std::string text = dialog->textValue().simplified().toStdString();
+        m_state->measurements.modify([&](view::MeasurementList& now) {
+            view::Measurement* item = now.find(id);
+            if (item && answer == QDialog::Accepted && !text.empty())
+                item->text = text;
+            else if (item && item->text.empty())
+                now.remove(id);
+        });
+        keepMeasurements();
+    });
+    dialog->open();
 }
 
 void ReadPanel::recallMeasurements(project::RowId row)

@@ -109,7 +109,8 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     connect(m_grid, &widgets::ViewportGrid::probeChanged, selection, &widgets::Selection::setProbe);
     connect(m_grid, &widgets::ViewportGrid::menuRequested, this, &ReadPanel::openMenu);
     connect(m_grid, &widgets::ViewportGrid::transferChanged, this, &ReadPanel::updatePresets);
-    connect(m_grid, &widgets::ViewportGrid::measurementEdited, this, &ReadPanel::keepMeasurements);
+    connect(m_grid, &widgets::ViewportGrid::measurementEdited, this, &ReadPanel::finishMeasurement);
+    connect(m_grid, &widgets::ViewportGrid::timePointsTurned, this, &ReadPanel::stepTime);
     connect(m_grid, &widgets::ViewportGrid::overlayOpacityDragged, this, [this](double by) { setOpacity(m_opacity + by); });
     connect(m_grid, &widgets::ViewportGrid::windowResetRequested, this, [this] {
         if (!m_volume.isEmpty())
@@ -167,7 +168,12 @@ void ReadPanel::workspaceShown() { m_grid->setFocus(); }
 void ReadPanel::showVolume()
 {
     const imaging::Volume volume = m_context.services.selection->volume();
+    if (m_timeArrives) {
+        replaceTime(volume);
+        return;
+    }
     m_cine->stop();
+    m_time = m_timeWanted = 0;
     if (volume.isEmpty()) {
         if (m_context.services.selection->series())
             return; // being read: the first look stays
@@ -195,6 +201,15 @@ void ReadPanel::showVolume()
     m_syncing = false;
     recallMeasurements(m_context.services.selection->series() ? m_context.services.selection->series()->id : 0);
 
+    showNotices();
+    crosshairFromWindow(m_context.services.selection->crosshair());
+    updateWords();
+    updatePresets();
+}
+
+void ReadPanel::showNotices()
+{
+    const imaging::Volume& volume = m_volume;
     QStringList notices;
     for (const imaging::Notice& notice : volume.header().notices)
         notices << QString::fromStdString(notice.text);
@@ -212,10 +227,9 @@ void ReadPanel::showVolume()
             changes << tr("orientation assumed");
     }
     changes.removeDuplicates();
+    if (volume.header().timePoints > 1)
+        changes << tr("time point %1/%2").arg(m_time + 1).arg(volume.header().timePoints);
     m_grid->setBadge(changes.join(QStringLiteral(" · ")));
-    crosshairFromWindow(m_context.services.selection->crosshair());
-    updateWords();
-    updatePresets();
 }
 
 void ReadPanel::preview(project::RowId id)

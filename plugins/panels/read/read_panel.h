@@ -77,6 +77,7 @@ private:
     void updateTips();
     void putToolDown();
     void showVolume();
+    void showNotices();
     void preview(project::RowId row);
     void showPreview(imaging::Volume slice, project::RowId row);
     void endPreview(); ///< when the reading failed or was stopped
@@ -92,6 +93,11 @@ private:
     void openSeparately(const imaging::LabelMap& labels, const LabelSource& source);
     void importDropped(const path& file);
     void keepMeasurements();
+    void finishMeasurement();
+    void editNote();
+    void stepTime(int by);
+    void readTime();
+    void replaceTime(const imaging::Volume& volume);
     void recallMeasurements(project::RowId row);
     void deleteMeasurement();
     void takeBack(std::optional<view::MeasurementList> (view::MeasurementHistory::*step)());
@@ -126,6 +132,8 @@ private:
     std::map<project::RowId, view::MeasurementHistory> m_measured; ///< while the program runs
     project::RowId m_measuredRow = 0;                           ///< whose measurements the state holds
     bool m_isPreview = false, m_syncing = false;
+    std::int64_t m_time = 0, m_timeWanted = 0; ///< time point shown, and the one asked for last
+    bool m_timeReading = false, m_timeArrives = false;
     project::RowId m_previewed = 0;
     std::vector<view::Subscription> m_subscriptions;
 };

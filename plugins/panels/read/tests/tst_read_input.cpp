@@ -1,10 +1,9 @@
 // Mouse profiles, chosen keys, measuring, series keys and dropped label maps of the Read workspace.
-#include "plugins/panels/read/read_panel.h"
+#include "plugins/panels/read/tests/read_bench.h"
 
 #include "core/base/jsonl.h"
 #include "core/imaging/volume_write.h"
 #include "tests/support/compare.h"
-#include "tests/support/window_fixture.h"
 #include "tests/widgets/letter_phantom.h"
 #include "widgets/shell/actions.h"
 
@@ -23,69 +22,8 @@
 
 using namespace hilum;
 using namespace hilum::widgets;
-using panels::ReadPanel;
-
-namespace {
-
-struct Bench : tests::WindowFixture {
-    QWidget window;
-    Actions actions{&window};
-    QLineEdit* field = nullptr;
-    ReadPanel* panel = nullptr;
-
-    Bench()
-    {
-        actions.addContextWidget(QStringLiteral("read"), &window);
-        panel = new ReadPanel({.services = services, .actions = &actions, .workspace = QStringLiteral("read")}, &window);
-        field = new QLineEdit(&window);
-        auto* rows = new QVBoxLayout(&window);
-        rows->addWidget(panel, 1);
-        rows->addWidget(field);
-        window.resize(1000, 800);
-        window.show();
-        QVERIFY(QTest::qWaitForWindowActive(&window));
-    }
-    void open(const imaging::Volume& volume, project::RowId id = 5)
-    {
-        project::SeriesRow row;
-        row.id = id;
-        row.kind = "volume";
-        selection.setSeries(row);
-        selection.setVolume(volume);
-        panel->workspaceShown();
-    }
-    SliceView* axial() const { return panel->grid()->slice(0); }
-    const view::MeasurementList& measured() const { return panel->state()->measurements.get(); }
-    QPoint at(const Vec3& world) const { return axial()->positionOf(world).toPoint(); }
-    void drag(Qt::MouseButton button, const QPoint& from, const QPoint& to, Qt::KeyboardModifiers keys = {}) const
-    {
-        SliceView* v = axial();
-        QTest::mousePress(v, button, keys, from);
-        for (int step = 1; step <= 4; ++step) {
-            const QPoint p = from + (to - from) * step / 4;
-            QMouseEvent move(QEvent::MouseMove, QPointF(p), v->mapToGlobal(QPointF(p)), Qt::NoButton, button, keys);
-            QApplication::sendEvent(v, &move);
-        }
-        QTest::mouseRelease(v, button, keys, to);
-    }
-};
-
-imaging::Volume radiograph(imaging::SpacingMeaning meaning)
-{
-    imaging::ImageHeader header;
-    header.geometry.size = {120, 100, 1};
-    header.geometry.spacingMm = {0.5, 0.5, 1};
-    header.hasPatientSpace = false;
-    header.spacingMeaning = meaning;
-    header.modality = "DX";
-    header.seriesUid = "1.9";
-    std::vector<std::uint16_t> pixels(120 * 100);
-    for (std::size_t i = 0; i < pixels.size(); ++i)
-        pixels[i] = static_cast<std::uint16_t>(i % 120);
-    return imaging::Volume(header, pixels);
-}
-
-} // namespace
+using tests::radiograph;
+using tests::ReadBench;
 
 class TestReadInput : public QObject {
     Q_OBJECT
@@ -93,7 +31,7 @@ class TestReadInput : public QObject {
     const imaging::Volume m_ct = m_phantom.volume(tests::all48()[0]);
 
     /// Answers the next dialog of that name by its button.
-    static void answer(Bench& bench, const QString& dialog, const QString& button, bool& asked)
+    static void answer(ReadBench& bench, const QString& dialog, const QString& button, bool& asked)
     {
         auto* timer = new QTimer(&bench.window);
         timer->setInterval(20);
@@ -126,7 +64,7 @@ class TestReadInput : public QObject {
 private Q_SLOTS:
     void profilesChangeWhatTheMouseDoes()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         const auto pose = [&] { return bench.panel->state()->poses[0].get(); };
         const auto window = [&] { return bench.panel->state()->transfer.get().window; };
@@ -179,7 +117,7 @@ private Q_SLOTS:
 
     void profilesBringTheirOrderOfViews()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         const auto corner = [&](const QWidget* view) { return std::pair{view->x() > 10, view->y() > 10}; };
         ViewportGrid* grid = bench.panel->grid();
@@ -195,7 +133,7 @@ private Q_SLOTS:
 
     void toolTipsAndOverlayFollowTheProfile()
     {
-        Bench bench;
+        ReadBench bench;
         const QAction* zoom = bench.actions.find(QStringLiteral("actionToolZoom"));
         QVERIFY(zoom->toolTip().contains(QStringLiteral("Left drag: zoom. Middle drag: pan. Right drag: zoom, click: menu.")));
         QVERIFY(zoom->toolTip().contains(QStringLiteral("[Z]")));
@@ -208,7 +146,7 @@ private Q_SLOTS:
 
     void chosenKeysReplaceTheDeclaredOnes()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         bench.actions.setChosenKeys({{"actionInvert", "J"}, {"actionSliceUp", "PgDown"}, {"actionPageDown", ""}, {"actionHideOverlays", "G"}});
         QTest::keyClick(bench.axial(), Qt::Key_I);
@@ -232,7 +170,7 @@ private Q_SLOTS:
 
     void sliceKeysStepAndStayOutOfLists()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         const std::int64_t middle = bench.axial()->slice(), last = bench.axial()->stack().count - 1;
         const auto press = [&](Qt::Key key, Qt::KeyboardModifiers modifiers, std::int64_t wanted) {
@@ -263,7 +201,7 @@ private Q_SLOTS:
 
     void distancesAreMillimetresOfThePatient()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         QTest::keyClick(bench.axial(), Qt::Key_D);
         QVERIFY(bench.panel->tool() == Gesture::Distance);
@@ -301,7 +239,7 @@ private Q_SLOTS:
 
     void anglesTakeThreeClicksAndEscapeStopsThem()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         QTest::keyClick(bench.axial(), Qt::Key_A);
         const QPoint vertex(bench.axial()->width() / 2, bench.axial()->height() / 2);
@@ -336,7 +274,7 @@ private Q_SLOTS:
         QFETCH(int, meaning);
         QFETCH(QString, unit);
         QFETCH(QString, words);
-        Bench bench;
+        ReadBench bench;
         bench.open(radiograph(imaging::SpacingMeaning(meaning)));
         QTest::keyClick(bench.axial(), Qt::Key_D);
         const QPoint from = bench.axial()->positionOfImagePoint({20, 50}).toPoint(), to = bench.axial()->positionOfImagePoint({80, 50}).toPoint();
@@ -354,7 +292,7 @@ private Q_SLOTS:
 
     void measuringIsTakenBackByGesture()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         QTest::keyClick(bench.axial(), Qt::Key_D);
         const QPoint middle(bench.axial()->width() / 2, bench.axial()->height() / 2), end = middle + QPoint(40, 0);
@@ -378,7 +316,7 @@ private Q_SLOTS:
 
     void aMeasurementBegunOnAnotherSliceIsGivenUp()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         QTest::keyClick(bench.axial(), Qt::Key_D);
         const QPoint middle(bench.axial()->width() / 2, bench.axial()->height() / 2);
@@ -391,7 +329,7 @@ private Q_SLOTS:
 
     void theLayoutOfTheViewsIsRemembered()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         QTest::keyClick(bench.axial(), Qt::Key_2, Qt::AltModifier);
         QCOMPARE(bench.panel->state()->layout.get(), view::Layout::OneByTwo);
@@ -404,7 +342,7 @@ private Q_SLOTS:
 
     void measurementsStayWithTheirSeries()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct, 5);
         QTest::keyClick(bench.axial(), Qt::Key_D);
         const QPoint middle(bench.axial()->width() / 2, bench.axial()->height() / 2);
@@ -420,7 +358,7 @@ private Q_SLOTS:
 
     void bracketsGoThroughTheStudy()
     {
-        Bench bench;
+        ReadBench bench;
         bench.library.rows = {{.id = 1, .kind = "volume", .studyUid = "1.1"}, {.id = 2, .kind = "report", .studyUid = "1.1"}, {.id = 3, .kind = "image", .studyUid = "1.2"},
                               {.id = 4, .kind = "volume", .studyUid = "1.1"}};
         bench.selection.setSeries(bench.library.rows[0]);
@@ -474,7 +412,7 @@ private Q_SLOTS:
         QFETCH(QString, button);
         QFETCH(bool, overlaid);
         QFETCH(int, imported);
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         imaging::ImageHeader header;
         header.geometry = m_ct.geometry();
@@ -511,7 +449,7 @@ private Q_SLOTS:
         QFETCH(QString, button);
         QFETCH(bool, overlaid);
         QFETCH(bool, opened);
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         imaging::ImageHeader header;
         header.geometry = tests::all48()[7];
@@ -529,7 +467,7 @@ private Q_SLOTS:
 
     void aDroppedImageIsImported()
     {
-        Bench bench;
+        ReadBench bench;
         bench.open(m_ct);
         const QString file = bench.folder.filePath("image.nii");
         HILUM_VERIFY_OK(imaging::writeVolume(m_ct, path(file.toStdString()), "nifti")); // holds negative values

@@ -1,0 +1,74 @@
+// Series in time: one time point is in memory, the wheel with Shift asks for another.
+#include "plugins/panels/read/read_panel.h"
+
+#include "core/services/importer.h"
+#include "core/services/task_runner.h"
+#include "widgets/shell/messages.h"
+
+#include <algorithm>
+
+namespace hilum::panels {
+
+void ReadPanel::stepTime(int by)
+{
+    const auto& series = m_context.services.selection->series();
+    const std::int64_t count = m_volume.isEmpty() ? 1 : m_volume.header().timePoints;
+    if (count <= 1 || m_isPreview || !series || !m_context.services.library || !m_context.services.runner) {
+        m_context.services.messages->note(tr("This image has one time point"));
+        return;
+    }
+    m_timeWanted = std::clamp<std::int64_t>(m_timeWanted + by, 0, count - 1);
+    if (!m_timeReading) // while one is read the wheel may turn on: the last wish is read next
+        readTime();
+}
+
+void ReadPanel::readTime()
+{
+    if (m_timeWanted == m_time)
+        return;
+    m_timeReading = true;
+    const project::RowId row = m_context.services.selection->series()->id;
+    m_context.services.runner->run<imaging::Volume>(
+        this,
+        [library = m_context.services.library, row, time = m_timeWanted](const Work& work) -> Result<imaging::Volume> {
+            HILUM_TRY(const auto series, library->series(row));
+            return imaging::readVolume(services::itemOf(series), {.spacing = imaging::SpacingPolicy::Regularise, .timePoint = time}, work);
+        },
+        [this, row, time = m_timeWanted](Result<imaging::Volume> volume) {
+            m_timeReading = false;
+            const auto& series = m_context.services.selection->series();
+            if (!series || series->id != row)
+                return; // another image is open
+            if (!volume) {
+                m_timeWanted = m_time;
+                m_context.services.messages->error(volume.error(), tr("Reading another time point"));
+                return;
+            }
+            m_time = time;
+            // the other workspaces see the same time point
+            m_timeArrives = true;
+            const widgets::Crosshair place = m_context.services.selection->crosshair();
+            m_context.services.selection->setVolume(std::move(*volume));
+            m_context.services.selection->setCrosshair(place);
+            m_timeArrives = false;
+            readTime();
+        });
+}
+
+/// The views keep zoom, slice, window, measurements and overlays.
+void ReadPanel::replaceTime(const imaging::Volume& volume)
+{
+    if (volume.geometry().size != m_volume.geometry().size) {
+        m_timeArrives = false;
+        showVolume(); // time points of different size: a new image in every respect
+        return;
+    }
+    m_volume = volume;
+    m_syncing = true;
+    m_grid->replaceVolume(volume);
+    m_syncing = false;
+    showNotices();
+    updateWords();
+}
+
+} // namespace hilum::panels

@@ -1,0 +1,169 @@
+// Window from a box, texts and time points of the Read workspace.
+#include "plugins/panels/read/tests/read_bench.h"
+
+#include "core/services/importer.h"
+#include "tests/support/compare.h"
+#include "tests/widgets/letter_phantom.h"
+
+#include <QInputDialog>
+#include <QLabel>
+#include <QTemporaryDir>
+#include <QWheelEvent>
+
+#include <cstring>
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::widgets;
+using tests::ReadBench;
+
+namespace {
+
+constexpr int Side = 12, Slices = 6, Times = 4;
+
+/// A NIfTI-1 file in time: at time t every voxel holds 100 t + its column.
+path writeSeriesInTime(const QString& folder)
+{
+    char header[352] = {};
+    const auto put = [&](std::size_t at, auto value) { std::memcpy(header + at, &value, sizeof value); };
+    put(0, std::int32_t{348});
+    const std::int16_t dim[] = {4, Side, Side, Slices, Times};
+    for (std::size_t n = 0; n < std::size(dim); ++n)
+        put(40 + 2 * n, dim[n]);
+    put(70, std::int16_t{4});  // int16
+    put(72, std::int16_t{16});
+    const float spacing[] = {1, 2, 2, 3, 1};
+    for (std::size_t n = 0; n < std::size(spacing); ++n)
+        put(76 + 4 * n, spacing[n]);
+    put(108, 352.0f);
+    put(254, std::int16_t{1}); // sform
+    const float rows[3][4] = {{2, 0, 0, 0}, {0, 2, 0, 0}, {0, 0, 3, 0}};
+    std::memcpy(header + 280, rows, sizeof rows);
+    std::memcpy(header + 344, "n+1", 4);
+    const path file = path(folder.toStdString()) / "in-time.nii";
+    std::ofstream out(file, std::ios::binary);
+    out.write(header, sizeof header);
+    for (int t = 0; t < Times; ++t)
+        for (int n = 0; n < Side * Side * Slices; ++n) {
+            const auto value = static_cast<std::int16_t>(100 * t + n % Side);
+            out.write(reinterpret_cast<const char*>(&value), 2);
+        }
+    return file;
+}
+
+void turn(SliceView* view, int steps, Qt::KeyboardModifiers keys)
+{
+    QWheelEvent event(QPointF(50, 50), view->mapToGlobal(QPointF(50, 50)), {}, QPoint(0, 120 * steps), Qt::NoButton, keys, Qt::NoScrollPhase, false);
+    QApplication::sendEvent(view, &event);
+}
+
+} // namespace
+
+class TestReadTools : public QObject {
+    Q_OBJECT
+    const tests::LetterPhantom m_phantom;
+    const imaging::Volume m_ct = m_phantom.volume(tests::all48()[0]);
+
+    static QInputDialog* dialogOf(ReadBench& bench) { return bench.panel->findChild<QInputDialog*>(QStringLiteral("noteDialog")); }
+
+private Q_SLOTS:
+    void aBoxGivesTheWindowOfItsValues()
+    {
+        ReadBench bench;
+        bench.open(tests::radiograph(imaging::SpacingMeaning::DetectorPlane)); // a pixel holds its column
+        QTest::keyClick(bench.axial(), Qt::Key_W, Qt::ShiftModifier);
+        QVERIFY(bench.panel->tool() == Gesture::WindowBox);
+        const auto place = [&](double column, double row) { return bench.axial()->positionOfImagePoint({column, row}).toPoint(); };
+        bench.drag(Qt::LeftButton, place(60, 70), place(20, 30)); // from the lower right: a box all the same
+        const view::Transfer t = bench.panel->state()->transfer.get();
+        // 1 and 99 per cent of columns 20 to 60, give or take a screen pixel
+        QVERIFY2(std::abs(t.window.centre - 40) < 1, qPrintable(QString::number(t.window.centre)));
+        QVERIFY2(std::abs(t.window.width - 40) < 3, qPrintable(QString::number(t.window.width)));
+        QCOMPARE(t.source, std::string("from a box"));
+        QVERIFY(bench.panel->state()->userWindow == t.window); // key 9 brings it back
+        // a click is no box, a box beside the image neither, Escape gives one up
+        bench.drag(Qt::LeftButton, place(30, 30), place(30, 30));
+        QVERIFY(bench.panel->state()->transfer.get() == t);
+        QTest::mousePress(bench.axial(), Qt::LeftButton, {}, place(80, 20));
+        QMouseEvent move(QEvent::MouseMove, QPointF(place(100, 60)), bench.axial()->mapToGlobal(QPointF(place(100, 60))), Qt::NoButton, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(bench.axial(), &move);
+        QTest::keyClick(bench.axial(), Qt::Key_Escape);
+        QTest::mouseRelease(bench.axial(), Qt::LeftButton, {}, place(100, 60));
+        QVERIFY(bench.panel->state()->transfer.get() == t);
+        QVERIFY(bench.panel->tool() == Gesture::WindowBox);
+    }
+
+    void aTextIsWrittenChangedAndTakenBack()
+    {
+        ReadBench bench;
+        bench.open(m_ct);
+        QTest::keyClick(bench.axial(), Qt::Key_B);
+        bench.drag(Qt::LeftButton, {150, 150}, {220, 190});
+        QTRY_VERIFY(dialogOf(bench));
+        dialogOf(bench)->setTextValue(QStringLiteral("  old fracture?  "));
+        dialogOf(bench)->accept();
+        QTRY_COMPARE(bench.measured().items.size(), std::size_t{1});
+        QCOMPARE(bench.measured().items[0].text, std::string("old fracture?"));
+        QVERIFY(bench.measured().items[0].kind == view::MeasureKind::Note);
+        QTRY_VERIFY(!dialogOf(bench));
+
+        bench.panel->setTool(Gesture::Note);
+        bench.drag(Qt::LeftButton, {100, 250}, {140, 290}); // without words it goes again
+        QTRY_VERIFY(dialogOf(bench));
+        dialogOf(bench)->reject();
+        QTRY_COMPARE(bench.measured().items.size(), std::size_t{1});
+        QTRY_VERIFY(!dialogOf(bench));
+
+        bench.panel->state()->measurements.modify([](view::MeasurementList& list) { list.selected = list.items[0].id; });
+        QTest::keyClick(bench.axial(), Qt::Key_F2);
+        QTRY_VERIFY(dialogOf(bench));
+        QCOMPARE(dialogOf(bench)->textValue(), QStringLiteral("old fracture?"));
+        dialogOf(bench)->setTextValue(QStringLiteral("=new, \"healed\""));
+        dialogOf(bench)->accept();
+        QTRY_COMPARE(bench.measured().items[0].text, std::string("=new, \"healed\""));
+        const std::string csv = bench.panel->measurementText(panels::ReadPanel::ExportFormat::Csv);
+        QVERIFY2(csv.find("\"'=new, \"\"healed\"\"\"") != std::string::npos, csv.c_str()); // no formula for a spreadsheet
+        QTest::keyClick(bench.axial(), Qt::Key_Z, Qt::ControlModifier);
+        QTRY_COMPARE(bench.measured().items[0].text, std::string("old fracture?"));
+        QTest::keyClick(bench.axial(), Qt::Key_Z, Qt::ControlModifier);
+        QTRY_VERIFY(bench.measured().items.empty());
+    }
+
+    void theWheelWithShiftGoesThroughTime()
+    {
+        ReadBench bench;
+        const path file = writeSeriesInTime(bench.folder.path());
+        const auto first = imaging::readVolume(file);
+        HILUM_VERIFY_OK(first);
+        QCOMPARE(first->header().timePoints, std::int64_t{Times});
+        project::SeriesRow row{.id = 9, .kind = "volume", .format = "nifti", .width = Side, .height = Side, .slices = Slices, .files = {file}, .where = file};
+        HILUM_VERIFY_OK(bench.library.addSeries({{.row = row}}, nullptr));
+        bench.open(*first, 9);
+        const auto value = [&] { return bench.selection.volume().at(5, 0, 0) - bench.selection.volume().at(0, 0, 0) == 5 ? bench.selection.volume().at(0, 0, 0) : -1.0; };
+        QCOMPARE(value(), 0.0);
+        bench.axial()->scrollBy(2);
+        const std::int64_t slice = bench.axial()->slice();
+        bench.panel->state()->poses[0].modify([](view::Pose& p) { p.zoom = 2; });
+        const auto window = bench.panel->state()->transfer.get();
+
+        turn(bench.axial(), 2, Qt::ShiftModifier);
+        QTRY_COMPARE(value(), 200.0);
+        QCOMPARE(bench.axial()->slice(), slice);
+        QCOMPARE(bench.panel->state()->poses[0].get().zoom, 2.0);
+        QVERIFY(bench.panel->state()->transfer.get() == window);
+        QVERIFY2(bench.axial()->fidelityText().contains(QStringLiteral("time point 3/4")), qPrintable(bench.axial()->fidelityText()));
+        const view::Probe probe = bench.axial()->probeAt(bench.axial()->positionOf(bench.selection.volume().geometry().indexToWorld({3, 3, 2})));
+        QCOMPARE(probe.values.at(0), 203.0); // what the views show, not only what the window keeps
+        turn(bench.axial(), 7, Qt::ShiftModifier); // no further than the last
+        QTRY_COMPARE(value(), 300.0);
+        QTest::keyClick(bench.axial(), Qt::Key_Down, Qt::ShiftModifier);
+        QTRY_COMPARE(value(), 200.0);
+
+        bench.open(m_ct); // one time point: said, nothing changes
+        turn(bench.axial(), 1, Qt::ShiftModifier);
+        QVERIFY(!bench.axial()->fidelityText().contains(QStringLiteral("time point")));
+    }
+};
+
+QTEST_MAIN(TestReadTools)
+#include "tst_read_tools.moc"
