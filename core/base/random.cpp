@@ -36,7 +36,7 @@ Rng::Rng(std::uint64_t seed, std::uint64_t stream) : m_seed(seed), m_stream(stre
 
 Rng Rng::fork(std::uint64_t part) const
 {
-    return Rng(m_seed, mix(m_stream ^ mix(part)));
+    return Rng(m_seed, mix(m_stream ^ mix(part))).startingAt(firstSample());
 }
 
 Rng Rng::fork(std::string_view purpose) const
@@ -44,7 +44,14 @@ Rng Rng::fork(std::string_view purpose) const
     std::uint64_t hash = 0xcbf29ce484222325u; // FNV-1a
     for (const char c : purpose)
         hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return Rng(m_seed, mix(m_stream ^ mix(~hash)));
+    return Rng(m_seed, mix(m_stream ^ mix(~hash))).startingAt(firstSample());
+}
+
+Rng Rng::startingAt(std::int64_t firstSample) const
+{
+    Rng out = *this;
+    out.m_firstSample = static_cast<std::uint64_t>(firstSample);
+    return out;
 }
 
 std::uint64_t Rng::bits()

@@ -21,6 +21,12 @@ public:
     Rng fork(std::uint64_t part) const;
     Rng fork(std::string_view purpose) const;
 
+    /// The stream of sample `number` of a batch whose first sample has number `firstSample()`: draws that are made for each sample by itself are then the
+    /// same whether one process has the batch or several share it. Forks keep the number of the first sample.
+    Rng sample(std::int64_t number) const { return fork(m_firstSample + static_cast<std::uint64_t>(number)); }
+    Rng startingAt(std::int64_t firstSample) const;
+    std::int64_t firstSample() const { return static_cast<std::int64_t>(m_firstSample); }
+
     std::uint64_t bits();                    ///< 64 uniform bits
     double uniform();                        ///< [0, 1), 53 bits
     double uniform(double low, double high); ///< [low, high)
@@ -42,6 +48,7 @@ public:
 private:
     std::uint64_t m_seed;
     std::uint64_t m_stream;
+    std::uint64_t m_firstSample = 0;
     std::uint64_t m_block = 0;
     unsigned m_used = 0; // words taken of m_words; 0 means that m_block has not been made
     std::array<std::uint64_t, 2> m_words{};

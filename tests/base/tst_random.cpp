@@ -32,6 +32,15 @@ private Q_SLOTS:
         QVERIFY(Rng(7).bits() != Rng(8).bits());
     }
 
+    void samplesOfASharedBatchDrawWhatTheWholeBatchDraws()
+    {
+        const Rng step = Rng(7).fork("step");
+        QCOMPARE(step.startingAt(4).sample(1).bits(), step.sample(5).bits());
+        QCOMPARE(step.startingAt(4).fork("mask").sample(1).bits(), step.fork("mask").sample(5).bits());
+        QCOMPARE(step.startingAt(4).fork("mask").bits(), step.fork("mask").bits()); // what the whole batch draws at once is not moved
+        QCOMPARE(step.sample(3).bits(), step.fork(3).bits());
+    }
+
     void momentsAreRight()
     {
         Rng rng(1);
