@@ -111,6 +111,7 @@ StepOutput MaskedImageMethod::step(const TensorMap& batch, Rng rng)
     const at::Tensor errors = patchErrors(image, mask);
     StepOutput out;
     out.loss = maskedMean(errors, mask.hidden);
+    out.weight = valueOf(drawn.hidden.sum());
     out.metrics["hidden_fraction"] = valueOf(drawn.hidden.mean());
     if (inside != batch.end()) {
         const at::NoGradGuard noGradient;

@@ -73,7 +73,7 @@ at::Tensor maskNoise(std::int64_t batch, std::int64_t tokens, const Rng& rng)
     at::Tensor noise = at::empty({batch, tokens}, at::kDouble);
     auto* values = noise.mutable_data_ptr<double>();
     for (std::int64_t b = 0; b < batch; ++b) {
-        Rng stream = rng.fork(static_cast<std::uint64_t>(b));
+        Rng stream = rng.sample(b);
         for (std::int64_t n = 0; n < tokens; ++n)
             *values++ = stream.uniform();
     }

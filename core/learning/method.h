@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct MethodInfo {
         Json options;    ///< the values that differ from the defaults
     };
     std::vector<Preset> presets; ///< the first is the default
+    std::vector<std::string> shows; ///< names of the arrays that reconstruct() can answer with, in the order to show them; some only on request
 };
 
 /// Makes the views of one case on a loader thread. Thread-safe: everything it needs comes in as arguments.
@@ -50,6 +52,7 @@ public:
 struct StepOutput {
     at::Tensor loss; ///< [] scalar
     std::map<std::string, double> metrics;
+    double weight = 1; ///< what `loss` is a mean over (hidden patches, for instance): several processes weigh their shares of a batch by it
 };
 
 /// Where the training is: given to the hooks.
@@ -82,6 +85,7 @@ public:
     /// What the method shows of one case (no gradient): for masked reconstruction `input`, `mask` on the token grid (1 = hidden),
     /// `corrupted`, `reconstruction` (un-normalised where it was trained on normalised targets), `error`, and metrics `loss`,
     /// `hidden_fraction`, ... in `numbers`. Images are [C, H, W] (or [C, D, H, W]) float in [0, 1] of the pipeline's output.
+    /// Volumes [1, D, H, W] may lie on a crop of what came in: `crop_box` in `numbers` (i0, j0, k0, i1, j1, k1, half-open, of the case's grid) says where.
     /// \param request "seed"; "mask" may be in `item` to replace the drawn one; options of the method may be overridden
     ///                ("mask_ratio_inside", "region_source", ...).
     struct Shown {
@@ -112,6 +116,14 @@ public:
     /// Prediction for every patch, [B, N, P] float32 in the same space, from the patches of `batch` where `mask` [B, N] is 0. Training's loss is
     /// the mean over hidden patches of the mean squared difference to the target.
     virtual at::Tensor predictMasked(const TensorMap& /*batch*/, const at::Tensor& /*mask*/) { throw std::logic_error("predictMasked: no masked reconstruction"); }
+
+    /// What else tells whether the method has learnt, as named numbers of held-out cases; beside the loss in evaluation.json, and the same of the network with its
+    /// first weights as `untrained_<name>`. Numbers of guesses that ignore the case go under names of their own ("overlap_error_best_constant").
+    /// Runs without gradient in evaluation mode. \param batch plain views of up to caseNumbersBatch() cases \param streams one per case, the same at every call
+    /// \return one map per case with the same names in all; empty: there are none
+    virtual std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& /*batch*/, std::span<const Rng> /*streams*/) { return {}; }
+    /// Cases of one call of caseNumbers: 1 where the numbers shall not depend on the other cases.
+    virtual std::int64_t caseNumbersBatch() const { return 1; }
 };
 
 /// A registered method: how to describe and how to build it.

@@ -13,7 +13,12 @@ O checkedOptions(const Json& json)
     O options;
     if (const Status status = fromJson(json, options); !status)
         throw std::invalid_argument(status.error().sentence());
-    if (const auto faults = options.image.faults(); !faults.empty()) {
+    std::vector<std::string> faults;
+    if constexpr (requires { options.faults(); })
+        faults = options.faults(); // the image's among them
+    else
+        faults = options.image.faults();
+    if (!faults.empty()) {
         std::string text;
         for (const std::string& fault : faults)
             text += (text.empty() ? "" : "; ") + fault;

@@ -130,7 +130,8 @@ inline MethodRegistry toyRegistry()
     MethodRegistry registry;
     for (const char* id : {"toy", "other"}) {
         MethodEntry entry;
-        entry.info = {.id = id, .title = "Toy", .summary = "For tests.", .papers = {}, .input = "radiograph", .schema = optionsSchema(ToyOptions{}), .presets = {{"tiny", "Tiny", "", Json::object()}}};
+        entry.info = {.id = id, .title = "Toy", .summary = "For tests.", .papers = {}, .input = "radiograph", .schema = optionsSchema(ToyOptions{}), .presets = {{"tiny", "Tiny", "", Json::object()}},
+            .shows = {"mask", "reconstruction"}};
         entry.make = [](const Json& options, Rng rng) -> std::unique_ptr<PretrainingMethod> {
             ToyOptions o;
             if (const Status read = fromJson(options, o); !read)

@@ -355,6 +355,42 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(refused, ErrorCode::NoSpace);
     }
 
+    void aMethodsOwnNumbersStandBesideTheLoss()
+    {
+        struct Own : ToyMethod {
+            using ToyMethod::ToyMethod;
+            std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override
+            {
+                std::vector<std::map<std::string, double>> out;
+                for (std::size_t i = 0; i < streams.size(); ++i)
+                    out.push_back({{"brightness", batch.at("image")[static_cast<std::int64_t>(i)].mean().item<double>()}, {"drawn", Rng(streams[i]).uniform()}});
+                return out;
+            }
+            std::int64_t caseNumbersBatch() const override { return perCall; }
+            std::int64_t perCall = 1;
+        };
+        const auto cache = ShardReader::open(at("cache"));
+        HILUM_VERIFY_OK(cache);
+        Own trained(ToyOptions{}, Rng(1)), untrained(ToyOptions{}, Rng(2));
+        EvaluationSetup setup;
+        setup.cache = &*cache;
+        setup.split = splitByPatient(cache->cases(), 4, 0.2);
+        const auto evaluation = evaluateHeldOut(trained, &untrained, setup);
+        HILUM_VERIFY_OK(evaluation);
+        double mean = 0; // every patient has two images here: the mean over patients is that over images
+        for (const std::size_t i : setup.split.heldOut)
+            mean += ToyMethod::Views().makePlainView(*cache->read(i)).at("image").mean().item<double>() / static_cast<double>(setup.split.heldOut.size());
+        QVERIFY(qAbs(evaluation->at("brightness").get<double>() - mean) < 1e-6);
+        QCOMPARE(evaluation->at("untrained_drawn"), evaluation->at("drawn")); // the same streams
+        QVERIFY(evaluation->at("intervals").contains("brightness") && evaluation->at("cases").front().contains("untrained_brightness"));
+        trained.perCall = untrained.perCall = 3; // more cases a call, the same numbers
+        QCOMPARE(evaluateHeldOut(trained, &untrained, setup)->at("brightness"), evaluation->at("brightness"));
+        QCOMPARE(evaluateHeldOut(trained, &untrained, setup)->at("drawn"), evaluation->at("drawn"));
+        // a method without numbers of its own adds nothing
+        ToyMethod plain(ToyOptions{}, Rng(1));
+        QVERIFY(!evaluateHeldOut(plain, nullptr, setup)->contains("brightness"));
+    }
+
     void constantGuessesAreWhatTheySay()
     {
         const auto cache = ShardReader::open(at("cache"));

@@ -4,6 +4,18 @@
 
 namespace hilum::commands {
 
+namespace {
+
+std::string joined(const Json& words)
+{
+    std::string text;
+    for (const Json& word : words)
+        text += " " + word.get<std::string>();
+    return text;
+}
+
+} // namespace
+
 Run declareMethods(CLI::App& verb)
 {
     verb.description("every pre-training method: options with ranges, presets, papers");
@@ -24,6 +36,7 @@ Run declareMethods(CLI::App& verb)
                 text += "  " + paper.get<std::string>() + "\n";
             for (const Json& preset : entry.value("presets", Json::array()))
                 text += std::format("preset {}: {}\n", preset.value("id", ""), preset.value("summary", ""));
+            text += "shows" + joined(entry.value("shows", Json::array())) + "\n";
             print(text + "\n" + schemaTable(entry.value("schema", Json::array())));
             return {};
         }
@@ -37,7 +50,7 @@ Run declareMethods(CLI::App& verb)
             text += "               presets";
             for (const Json& preset : entry.value("presets", Json::array()))
                 text += " " + preset.value("id", "");
-            text += "\n";
+            text += "\n               shows" + joined(entry.value("shows", Json::array())) + "\n";
         }
         print(text);
         return {};

@@ -118,6 +118,37 @@ std::vector<std::size_t> donors(const EvaluationSetup& setup)
     return out;
 }
 
+/// The method's own numbers by name, one value per held-out case.
+Result<std::map<std::string, std::vector<double>>> namedNumbers(PretrainingMethod& method, const EvaluationSetup& setup)
+{
+    const torch::NoGradGuard noGradient;
+    const EvalMode mode(method.trainable());
+    const auto views = method.viewMaker();
+    const auto& cases = setup.split.heldOut;
+    const auto size = static_cast<std::size_t>(std::max<std::int64_t>(method.caseNumbersBatch(), 1));
+    std::map<std::string, std::vector<double>> out;
+    for (std::size_t first = 0; first < cases.size(); first += size) {
+        if (stopped(setup))
+            return std::unexpected(cancelledError());
+        std::vector<TensorMap> parts;
+        std::vector<Rng> streams;
+        for (std::size_t i = first; i < std::min(first + size, cases.size()); ++i) {
+            HILUM_TRY(const TensorMap item, setup.cache->read(cases[i]));
+            parts.push_back(views->makePlainView(item));
+            streams.push_back(caseRng(setup, cases[i]));
+        }
+        const PrecisionScope precision(setup.placement);
+        const auto numbers = method.caseNumbers(toDevice(stackViews(parts), setup.placement.device), streams);
+        TORCH_CHECK(numbers.empty() || numbers.size() == parts.size(), "caseNumbers gave ", numbers.size(), " rows for ", parts.size(), " cases");
+        for (const auto& row : numbers)
+            for (const auto& [name, value] : row)
+                out[name].push_back(value);
+    }
+    for (const auto& [name, values] : out)
+        TORCH_CHECK(values.size() == cases.size(), "the number \"", name, "\" is given for ", values.size(), " of ", cases.size(), " cases");
+    return out;
+}
+
 } // namespace
 
 Result<std::vector<double>> caseLosses(PretrainingMethod& method, const EvaluationSetup& setup, const std::vector<std::size_t>& cases)
@@ -174,6 +205,13 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
     if (untrained) {
         HILUM_TRY(const auto losses, caseLosses(*untrained, setup, cases));
         put("untrained_loss", losses);
+    }
+    for (const auto& [prefix, method] : {std::pair{"", &trained}, {"untrained_", untrained}}) {
+        if (!method)
+            continue;
+        HILUM_TRY(const auto numbers, namedNumbers(*method, setup));
+        for (const auto& [name, values] : numbers)
+            put((prefix + name).c_str(), values);
     }
     if (trained.isMaskedReconstruction()) {
         const torch::NoGradGuard noGradient;

@@ -36,7 +36,8 @@ Result<std::vector<double>> caseLosses(PretrainingMethod& method, const Evaluati
 /// - swapped_loss: the model's prediction from the visible patches of the next held-out patient's image at the same places, against
 ///   the first patient's target: near held_out_loss when a model ignores what it sees
 ///
-/// Methods without masked reconstruction get held_out_loss and untrained_loss.
+/// Methods without masked reconstruction get held_out_loss and untrained_loss. What PretrainingMethod::caseNumbers names comes beside them, and of the untrained
+/// network as untrained_<name>, averaged in the same way.
 /// \param untrained the network with its first weights, or null
 /// \return Empty when no patient is held out
 Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untrained, const EvaluationSetup& setup);

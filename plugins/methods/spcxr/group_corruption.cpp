@@ -26,19 +26,39 @@ at::Tensor noiseLike(const at::Tensor& image, const Rng& rng)
     return noise;
 }
 
+/// Half to even, as published.
+std::int64_t wholeLength(std::int64_t drawn, std::int64_t align)
+{
+    return static_cast<std::int64_t>(std::nearbyint(static_cast<double>(drawn) / static_cast<double>(align))) * align;
+}
+
 } // namespace
+
+double reachableShare(std::int64_t side, const GroupOptions& o)
+{
+    const std::int64_t align = std::max<std::int64_t>(o.align, 1), longest = static_cast<std::int64_t>(static_cast<double>(side) * o.largestBlock);
+    if (longest <= align || side <= align)
+        return 0;
+    std::int64_t reach = 0;
+    for (std::int64_t start = 0; start <= (side - align - 1) / align * align; start += align)
+        for (std::int64_t drawn = align; drawn < longest; ++drawn)
+            reach = std::max(reach, start + std::min(wholeLength(std::min(drawn, side - start), align), side - start));
+    return static_cast<double>(reach * reach) / static_cast<double>(side * side);
+}
 
 std::vector<GroupBox> drawGroups(std::int64_t side, double pixels, const GroupOptions& o, Rng& rng)
 {
     const std::int64_t align = std::max<std::int64_t>(o.align, 1), longest = static_cast<std::int64_t>(static_cast<double>(side) * o.largestBlock);
     TORCH_CHECK(longest > align && side > align, "rectangles on multiples of ", align, " pixels are not below ", o.largestBlock, " of ", side, " pixels");
     TORCH_CHECK(pixels <= static_cast<double>(side * side), pixels, " pixels are more than the ", side * side, " of the image");
+    TORCH_CHECK(pixels <= static_cast<double>(side * side) * reachableShare(side, o), pixels, " pixels are more than rectangles of at most ", o.largestBlock, " of ", side,
+        " pixels on multiples of ", align, " can cover");
     std::vector<std::uint8_t> covered(static_cast<std::size_t>(side * side), 0);
     std::int64_t count = 0;
     std::vector<GroupBox> boxes;
     const auto length = [&](std::int64_t start) {
         const std::int64_t drawn = std::min(rng.integer(align, longest), side - start);
-        const auto whole = static_cast<std::int64_t>(std::nearbyint(static_cast<double>(drawn) / static_cast<double>(align))) * align; // half to even, as published
+        const std::int64_t whole = wholeLength(drawn, align);
         return std::min(whole, side - start);
     };
     while (static_cast<double>(count) < pixels) {
@@ -64,7 +84,7 @@ CorruptedBatch corruptGroups(const at::Tensor& images, const GroupOptions& o, co
     CorruptedBatch out;
     std::vector<at::Tensor> corrupted, masks;
     for (std::int64_t b = 0; b < batch; ++b) {
-        Rng stream = rng.fork(static_cast<std::uint64_t>(b));
+        Rng stream = rng.sample(b);
         at::Tensor image = clean[b].clone(), mask = at::zeros({side, side}, at::kFloat);
         const bool alien = stream.chance(o.alienProbability);
         const double share = alien ? o.maxReplaced : stream.uniform(std::min(0.5, o.maxCorrupted), o.maxCorrupted);

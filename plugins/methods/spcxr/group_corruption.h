@@ -31,7 +31,12 @@ struct GroupOptions {
 /// A rectangle of pixels: first row, first column, rows, columns.
 using GroupBox = std::array<std::int64_t, 4>;
 
+/// Largest share of an S x S image that rectangles of these options can ever cover, [0, 1]: they begin on multiples of `align` and may be too short to
+/// reach the last rows and columns.
+double reachableShare(std::int64_t side, const GroupOptions& options);
+
 /// Draws rectangles until they cover at least `pixels` of an S x S image; they may overlap, so that larger connected groups arise.
+/// Throws c10::Error when they never could.
 std::vector<GroupBox> drawGroups(std::int64_t side, double pixels, const GroupOptions& options, Rng& rng);
 
 struct CorruptedBatch {

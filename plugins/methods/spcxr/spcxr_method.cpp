@@ -101,6 +101,7 @@ StepOutput SpcxrMethod::step(const TensorMap& batch, Rng rng)
     const GmmlLosses losses = gmmlLosses(reconstruction, image, corrupted.mask.unsqueeze(1).expand_as(image));
     StepOutput out;
     out.loss = m_options.maskedLoss ? losses.corrupted : losses.all;
+    out.weight = m_options.maskedLoss ? corrupted.mask.sum().item<double>() : static_cast<double>(image.size(0));
     out.metrics["loss_corrupted"] = losses.corrupted.item<double>();
     out.metrics["loss_all"] = losses.all.item<double>();
     out.metrics["corrupted_fraction"] = corrupted.mask.mean().item<double>();
@@ -232,7 +233,8 @@ void registerSpcxr(MethodRegistry& registry)
     entry.info = {.id = "spcxr", .title = "SPCXR",
         .summary = "Overwrites large groups of pixels with noise or with another image, shows all tokens to the network and has the clean image restored.",
         .papers = {"SPCXR, first as SS-CXR: self-supervised pre-training on chest X-rays. ICIP 2024, arXiv 2211.12944", "GMML, group masked model learning: its base, as the public code Sara-Ahmed/GMML has it"},
-        .input = "radiograph", .schema = optionsSchema<SpcxrOptions>(), .presets = {}};
+        .input = "radiograph", .schema = optionsSchema<SpcxrOptions>(), .presets = {},
+        .shows = {"input", "groups", "mask", "donor", "corrupted", "reconstruction", "error", "patch_loss"}};
     const Json common = {{"image_size", 224}, {"patch", 16}, {"align", 16}, {"depth", 12}, {"reconstruction_blocks", {6, 8, 10, 12}}, {"warmup_steps", 500}, {"steps", 20000}};
     Json small = common, published = common;
     small.update({{"width", 192}, {"heads", 3}, {"batch", 32}, {"lr", 5e-4}, {"steps", 6000}, {"warmup_steps", 200}});

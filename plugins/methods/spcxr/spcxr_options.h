@@ -48,6 +48,17 @@ struct SpcxrOptions {
         train.clipKind = ClipKind::PerTensor;
     }
 
+    /// What is wrong with the values together; empty when nothing is.
+    std::vector<std::string> faults() const
+    {
+        std::vector<std::string> out = image.faults();
+        const double reach = reachableShare(image.imageSize, groups), most = std::max(groups.maxCorrupted, groups.maxReplaced);
+        if (most > reach)
+            out.push_back(std::format("max_corrupted or max_replaced = {} is more than {:.2f}, all that rectangles of at most largest_group = {} of {} pixels on multiples of align = {} can cover",
+                most, reach, groups.largestBlock, image.imageSize, groups.align));
+        return out;
+    }
+
     template <class Self, class Visitor>
     static void visitFields(Self& o, Visitor&& visit)
     {

@@ -140,6 +140,17 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(c10::Error, corruptGroups(images, GroupOptions{.align = 32}, Rng(1)));
     }
 
+    void rectanglesThatCannotCoverEnoughAreRefused()
+    {
+        // 32 pixels, multiples of 8, at most 9 long: they begin at 16 at the latest and end at 24
+        const GroupOptions o{.alienProbability = 0, .align = 8};
+        QCOMPARE(reachableShare(32, o), 24.0 * 24 / (32 * 32));
+        QCOMPARE(reachableShare(224, {}), 1.0);
+        Rng rng(1);
+        QVERIFY_THROWS_EXCEPTION(c10::Error, drawGroups(32, 0.6 * 32 * 32, o, rng)); // it would draw for ever
+        QVERIFY(!drawGroups(32, 0.5 * 32 * 32, o, rng).empty());
+    }
+
     void featureIsTheMeanOfTheNamedBlocks()
     {
         torch::manual_seed(3);
