@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/services/cache_places.h"
+#include "core/services/run_folder.h"
 #include "core/services/worker_program.h"
 
 namespace hilum::commands {
@@ -13,7 +14,7 @@ struct Arguments {
     std::string job, method, preset, out, device = "auto", dtype = "auto", watch;
     std::vector<std::string> data, settings;
     std::int64_t threads = 0;
-    bool resume = false, json = false;
+    bool resume = false, json = false, writeJob = false;
 };
 
 /// A job file made earlier, run again (elsewhere): its options are complete, its cache is found by name unless --data is given.
@@ -43,6 +44,20 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
     return request;
 }
 
+Status writeJob(const Arguments& a, const services::JobRequest& request)
+{
+    HILUM_TRY_STATUS(makeFolder(request.run));
+    HILUM_TRY_STATUS(services::JobRunner::writeJobFile(request, services::randomId(), request.run));
+    std::error_code ignored;
+    const std::string run = std::filesystem::absolute(request.run, ignored).string();
+    const std::string command = std::format("hilum-worker train --run {} --cache {}", run, request.cache.string());
+    if (a.json)
+        print(Json{{"schema", "hilum.train/1"}, {"state", "written"}, {"run", run}, {"cache", request.cache.string()}, {"command", command}}.dump(2));
+    else
+        print(std::format("{}/job.json is written; nothing was started\none process:      {}\nseveral of them:  torchrun --nproc-per-node 2 --no-python {}", run, command, command));
+    return {};
+}
+
 } // namespace
 
 Run declareTrain(CLI::App& verb)
@@ -60,6 +75,7 @@ Run declareTrain(CLI::App& verb)
     verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one");
     verb.add_option("--watch", a->watch, "key of a case whose reconstruction is kept while training");
     verb.add_flag("--resume", a->resume, "go on from the last checkpoint of --out");
+    verb.add_flag("--write-job", a->writeJob, "prepare the images, write job.json and start nothing: for several processes under torchrun, mpirun or srun")->excludes("--resume");
     verb.add_flag("--json", a->json, "one JSON document at the end");
     (void)method;
     return [a]() -> Status {
@@ -84,6 +100,8 @@ Run declareTrain(CLI::App& verb)
                            .dtype = a->dtype, .threads = a->threads, .watchCase = a->watch, .run = a->out};
             }
         }
+        if (a->writeJob)
+            return writeJob(*a, request);
         HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume));
         const path evaluation = path(a->out) / "evaluation.json";
         if (a->json) {

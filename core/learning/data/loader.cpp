@@ -73,7 +73,7 @@ struct Loader::State {
             std::int64_t epochAt = -1;
             std::vector<std::size_t> order;
             for (std::int64_t i = 0; i < options.batch; ++i) {
-                const std::int64_t sample = batch * options.batch + i, n = static_cast<std::int64_t>(cases.size());
+                const std::int64_t sample = (batch * options.ranks + options.rank) * options.batch + i, n = static_cast<std::int64_t>(cases.size());
                 if (sample / n != epochAt) {
                     epochAt = sample / n;
                     order = permutation(epochAt, cases.size(), options.seed);
@@ -121,6 +121,7 @@ Loader::Loader(const ShardReader& cache, const ViewMaker& views, std::vector<std
     : m_state(new State{.cache = cache, .views = views, .cases = std::move(cases), .options = options, .mutex = {}, .changed = {}, .ready = {}, .threads = {}})
 {
     TORCH_CHECK(!m_state->cases.empty() && options.batch > 0 && options.threads > 0 && options.prefetch >= 0, "Loader: needs cases, a batch and a thread");
+    TORCH_CHECK(options.rank >= 0 && options.rank < options.ranks, "Loader: rank ", options.rank, " of ", options.ranks);
     m_state->toMake = m_state->toGive = firstBatch;
     // this thread's own number of compute threads is settled before the loader's threads choose theirs
     at::get_num_threads();

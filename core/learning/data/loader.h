@@ -23,9 +23,10 @@ public:
         std::int64_t threads = 1;
         std::int64_t prefetch = 2; ///< batches that may wait, the one in use not counted
         bool pinned = false;       ///< page-locked memory, for copies to a GPU
+        std::int64_t ranks = 1, rank = 0; ///< of several processes this one takes every ranks-th batch of the stream, from the rank-th on
     };
 
-    /// `cache` and `views` must outlive the loader. \param cases numbers in the cache, at least one. \param firstBatch where to go on.
+    /// `cache` and `views` must outlive the loader. \param cases numbers in the cache, at least one. \param firstBatch where to go on, in batches of this process.
     Loader(const ShardReader& cache, const ViewMaker& views, std::vector<std::size_t> cases, Options options, std::int64_t firstBatch = 0);
     ~Loader();
     Loader(const Loader&) = delete;

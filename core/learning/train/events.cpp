@@ -43,6 +43,14 @@ Result<std::unique_ptr<EventStream>> EventStream::open(const path& run, Echo ech
     return std::unique_ptr<EventStream>(new EventStream(file, name, echo));
 }
 
+Result<std::unique_ptr<EventStream>> EventStream::nowhere()
+{
+    const int file = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (file < 0)
+        return std::unexpected(systemError("open", "/dev/null", errno));
+    return std::unique_ptr<EventStream>(new EventStream(file, "/dev/null", Echo::None));
+}
+
 EventStream::EventStream(int file, path name, Echo echo) : m_file(file), m_name(std::move(name)), m_echo(echo) {}
 
 EventStream::~EventStream() { ::close(m_file); }

@@ -19,6 +19,8 @@ public:
     enum class Echo { StandardOutput, None };
     /// Opens RUN/events.jsonl to append; a last line that a killed worker cut off is closed first.
     static Result<std::unique_ptr<EventStream>> open(const path& run, Echo echo);
+    /// For a process whose events nobody keeps.
+    static Result<std::unique_ptr<EventStream>> nowhere();
     ~EventStream();
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;

@@ -7,6 +7,7 @@
 #include "core/learning/model_file.h"
 #include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
+#include "core/learning/train/process_group.h"
 #include "core/learning/train/trainer.h"
 
 #include <torch/torch.h>
@@ -95,8 +96,14 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     if (std::error_code ignored; !fs::is_directory(run, ignored))
         return fail(ErrorCode::NotFound, "{} is no run folder", run.string());
     HILUM_TRY(TrainJob job, readJob(registry, run));
-    HILUM_TRY(const RunLock lock, RunLock::take(run));
-    removeLeftovers(run);
+    HILUM_TRY(const auto place, rankPlace());
+    const bool keepsRecord = !place || place->rank == 0;
+    std::optional<RunLock> lock;
+    if (keepsRecord) {
+        HILUM_TRY(RunLock taken, RunLock::take(run));
+        lock.emplace(std::move(taken));
+        removeLeftovers(run);
+    }
 
     std::optional<Checkpoint> checkpoint;
     const auto latest = latestCheckpoint(run);
@@ -118,18 +125,25 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
 
     HILUM_TRY(const TrainOptions o, trainOptions(job.options));
     // before the choice of device and type: what is measured for it depends on the threads
-    const std::int64_t threads = computeThreads(job.threads);
+    const std::int64_t threads = computeThreads(job.threads > 0 || !place ? job.threads : std::max<std::int64_t>(1, std::thread::hardware_concurrency() / static_cast<unsigned>(place->size)));
     at::set_num_threads(static_cast<int>(threads));
+    if (place && job.device == "cuda")
+        job.device = std::format("cuda:{}", place->localRank);
     HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype));
-    HILUM_TRY_STATUS(writeWorkerFile(run));
-    HILUM_TRY(const auto events, EventStream::open(run, request.echo));
+    if (keepsRecord)
+        HILUM_TRY_STATUS(writeWorkerFile(run));
+    HILUM_TRY(const auto events, keepsRecord ? EventStream::open(run, request.echo) : EventStream::nowhere());
     Json hello = deviceRecord(placement, threads);
     hello.update({{"protocol", protocol::Version}, {"pid", ::getpid()}, {"version", programVersion(request.program)}, {"job", job.id}, {"method", job.method},
-                  {"resumed_from", checkpoint ? Json(checkpoint->step) : Json()}});
+                  {"resumed_from", checkpoint ? Json(checkpoint->step) : Json()}, {"processes", place ? place->size : 1}});
     events->emit(protocol::Hello, std::move(hello));
     RunMonitor monitor(*events, request.listen);
     monitor.update(checkpoint ? checkpoint->step : 0, o.steps, 0, -1, 0);
     monitor.enter("loading");
+    std::unique_ptr<ProcessGroup> group;
+    if (place) {
+        HILUM_TRY(group, ProcessGroup::join(*place, run, placement.device));
+    }
     const auto warn = [&](const char* code, std::string text) { events->emit(protocol::Warning, {{"code", code}, {"text", std::move(text)}}); };
     if (request.begin == RunRequest::Begin::Resume && !checkpoint)
         warn("no_checkpoint", "there is no checkpoint to go on from: the run begins at step 0");
@@ -150,7 +164,11 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
             return fail(ErrorCode::Mismatch, "the cache was prepared as {}, these options need {}", jsonLine(cache.pipeline()), jsonLine(wanted));
     if (!cache.patientsKnown())
         warn("patients_unknown", "the cache does not know which images belong to one patient: each image counts as one");
+    if (group && !keepsRecord)
+        HILUM_TRY_STATUS(group->barrier()); // the first process writes the split, the others read it
     HILUM_TRY(const Split split, makeSplit(run, cache, o));
+    if (group && keepsRecord)
+        HILUM_TRY_STATUS(group->barrier());
     if (split.train.empty())
         return fail(ErrorCode::Empty, "no image is left to train on");
 
@@ -167,6 +185,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     setup.run = run;
     setup.events = events.get();
     setup.monitor = &monitor;
+    setup.group = group.get();
     if (!job.watchCase.empty()) {
         setup.watchCase = cache.find(job.watchCase);
         if (!setup.watchCase)
@@ -184,11 +203,14 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     Trainer trainer(setup);
     if (checkpoint)
         HILUM_TRY_STATUS(trainer.resume(*checkpoint));
-    HILUM_TRY_STATUS(trainer.checkDisk());
+    if (keepsRecord)
+        HILUM_TRY_STATUS(trainer.checkDisk());
     checkpoint.reset(); // its tensors are a copy of the weights and moments
 
     HILUM_TRY(const TrainingOutcome outcome, trainer.run());
     Json result = {{"step", outcome.step}, {"cancelled", outcome.cancelled}, {"evaluation", Json()}};
+    if (!keepsRecord)
+        return result; // the first process evaluates and writes
     if (outcome.cancelled) {
         result["model"] = "checkpoints/" + outcome.checkpoint.filename().string() + "/model.safetensors";
         events->emit(protocol::Done, result);
@@ -249,7 +271,11 @@ Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& reque
         return result;
     const Error& error = status.error();
     const Json line = protocol::errorMessage(error);
-    const bool othersRecord = error.code == ErrorCode::Busy || error.code == ErrorCode::Usage;
+    const auto place = rankPlace();
+    const bool follows = place && *place && (*place)->rank != 0; // the record is the first process's
+    if (follows)
+        std::fputs(("hilum-worker, " + error.sentence() + "\n").c_str(), stderr);
+    const bool othersRecord = error.code == ErrorCode::Busy || error.code == ErrorCode::Usage || follows;
     std::error_code ignored;
     if (!othersRecord && fs::is_directory(request.run, ignored)) {
         if (const auto events = EventStream::open(request.run, request.echo)) {

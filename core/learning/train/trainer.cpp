@@ -80,7 +80,9 @@ Result<Trainer::StepNumbers> Trainer::update(Loader& loader)
 {
     const TrainOptions& o = m_setup.options;
     StepNumbers numbers;
+    double weight = 0;
     m_optimizer.zeroGradients();
+    const std::int64_t firstSample = m_setup.group ? m_setup.group->rank() * o.batch : 0;
     const Rng stepRng = Rng(static_cast<std::uint64_t>(o.seed)).fork("step").fork(static_cast<std::uint64_t>(m_step));
     for (std::int64_t part = 0; part < o.accumulation; ++part) {
         HILUM_TRY(const TensorMap batch, loader.next());
@@ -88,16 +90,19 @@ Result<Trainer::StepNumbers> Trainer::update(Loader& loader)
         StepOutput out;
         {
             const PrecisionScope precision(m_setup.placement);
-            out = m_setup.method->step(views, stepRng.fork(static_cast<std::uint64_t>(part)));
+            out = m_setup.method->step(views, stepRng.fork(static_cast<std::uint64_t>(part)).startingAt(firstSample));
         }
         const double loss = out.loss.item<double>();
-        if (!std::isfinite(loss))
+        if (!std::isfinite(loss) && !m_setup.group)
             return std::unexpected(notFinite("the loss", loss));
+        weight += out.weight;
         (o.accumulation > 1 ? out.loss / static_cast<double>(o.accumulation) : out.loss).backward();
         numbers.loss += loss / static_cast<double>(o.accumulation);
         for (const auto& [name, value] : out.metrics)
             numbers.terms[name] += value / static_cast<double>(o.accumulation);
     }
+    if (m_setup.group)
+        HILUM_TRY_STATUS(share(numbers, weight));
     numbers.gradientNorm = m_optimizer.clipGradients(o.clipNorm, o.clipKind);
     if (!std::isfinite(numbers.gradientNorm))
         return std::unexpected(notFinite("the gradient", numbers.gradientNorm));
@@ -105,9 +110,37 @@ Result<Trainer::StepNumbers> Trainer::update(Loader& loader)
     ++m_step;
     if (m_average)
         m_average->update(m_setup.method->trainable(), std::min(o.emaDecay, (1.0 + static_cast<double>(m_step)) / (10.0 + static_cast<double>(m_step))));
-    const double epoch = static_cast<double>(m_step * o.accumulation * o.batch) / static_cast<double>(m_setup.split.train.size());
+    const std::int64_t processes = m_setup.group ? m_setup.group->size() : 1;
+    const double epoch = static_cast<double>(m_step * o.accumulation * o.batch * processes) / static_cast<double>(m_setup.split.train.size());
     m_setup.method->afterOptimizerStep({m_step, o.steps, epoch});
     return numbers;
+}
+
+Status Trainer::share(StepNumbers& numbers, double weight)
+{
+    ProcessGroup& group = *m_setup.group;
+    // agreed on before the gradients travel: how much each share counts, and whether somebody wants to stop
+    std::vector<double> all{weight, weight * numbers.loss, m_setup.monitor->cancelRequested() ? 1.0 : 0.0};
+    for (const auto& [name, value] : numbers.terms)
+        all.push_back(value);
+    HILUM_TRY_STATUS(group.sum(all));
+    numbers.loss = all[1] / all[0];
+    m_groupStops = all[2] > 0;
+    std::size_t at = 3;
+    for (auto& [name, value] : numbers.terms)
+        value = all[at++] / group.size();
+    if (!std::isfinite(numbers.loss))
+        return std::unexpected(notFinite("the loss", numbers.loss));
+    const double share = weight * group.size() / all[0];
+    std::vector<at::Tensor> gradients;
+    const torch::NoGradGuard noGradient;
+    for (at::Tensor& parameter : m_setup.method->trainable().parameters())
+        if (parameter.mutable_grad().defined()) {
+            if (share != 1)
+                parameter.mutable_grad().mul_(share);
+            gradients.push_back(parameter.mutable_grad());
+        }
+    return group.average(gradients);
 }
 
 Status Trainer::heldOutLoss()
@@ -143,6 +176,10 @@ Status Trainer::heldOutLoss()
 
 Status Trainer::save(const char* reason)
 {
+    if (!keepsRecord()) {
+        m_saved = m_step;
+        return {};
+    }
     m_setup.monitor->enter("saving");
     HILUM_TRY_STATUS(heldOutLoss());
     Checkpoint checkpoint;
@@ -170,7 +207,7 @@ Status Trainer::save(const char* reason)
 
 Status Trainer::preview()
 {
-    if (!m_setup.watchCase)
+    if (!m_setup.watchCase || !keepsRecord())
         return {};
     const CacheCase& watched = m_setup.cache->cases()[*m_setup.watchCase];
     HILUM_TRY(const TensorMap item, m_setup.cache->read(*m_setup.watchCase));
@@ -197,7 +234,8 @@ Result<TrainingOutcome> Trainer::run()
     RunMonitor& monitor = *m_setup.monitor;
     const auto viewMaker = m_setup.method->viewMaker();
     m_setup.method->trainable().train();
-    const double perStep = static_cast<double>(o.batch * o.accumulation);
+    const std::int64_t processes = m_setup.group ? m_setup.group->size() : 1;
+    const double perStep = static_cast<double>(o.batch * o.accumulation * processes);
     const auto due = [](std::int64_t step, std::int64_t every) { return every > 0 && step % every == 0; };
 
     monitor.update(m_step, o.steps, 0, -1, 0);
@@ -206,12 +244,20 @@ Result<TrainingOutcome> Trainer::run()
         HILUM_TRY_STATUS(preview());
     if (m_step < o.steps) {
         Loader loader(*m_setup.cache, *viewMaker, m_setup.split.train,
-                      {.batch = o.batch, .seed = static_cast<std::uint64_t>(o.seed), .threads = o.loaderThreads, .prefetch = o.prefetch, .pinned = m_setup.placement.device.is_cuda()},
+                      {.batch = o.batch, .seed = static_cast<std::uint64_t>(o.seed), .threads = o.loaderThreads, .prefetch = o.prefetch, .pinned = m_setup.placement.device.is_cuda(),
+                       .ranks = processes, .rank = m_setup.group ? m_setup.group->rank() : 0},
                       m_step * o.accumulation);
         double secondsPerStep = 0;
-        while (m_step < o.steps && !monitor.cancelRequested()) {
+        while (m_step < o.steps && !stops()) {
             const double began = now();
-            HILUM_TRY(const StepNumbers numbers, update(loader));
+            const auto updated = update(loader);
+            if (!updated && updated.error().code == ErrorCode::WorkerLost && keepsRecord() && m_saved != m_step) {
+                HILUM_TRY_STATUS(save("process_lost"));
+                Error error = updated.error();
+                error.message += std::format("; the checkpoint of step {} is written, --resume goes on from it", m_step);
+                return std::unexpected(std::move(error));
+            }
+            HILUM_TRY(const StepNumbers numbers, updated);
             const double took = now() - began;
             // a moving mean over about ten steps: the first one pays for memory and kernels
             secondsPerStep = secondsPerStep == 0 ? took : 0.9 * secondsPerStep + 0.1 * took;
@@ -227,7 +273,7 @@ Result<TrainingOutcome> Trainer::run()
                         metric[name] = value;
                 m_setup.events->emit(protocol::Metric, std::move(metric));
             }
-            if (monitor.cancelRequested())
+            if (stops())
                 break;
             if (due(m_step, o.previewEvery) || (m_step == o.steps && o.previewEvery > 0))
                 HILUM_TRY_STATUS(preview());

@@ -7,6 +7,7 @@
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/options.h"
 #include "core/learning/train/placement.h"
+#include "core/learning/train/process_group.h"
 
 #include <optional>
 
@@ -25,6 +26,7 @@ struct TrainerSetup {
     std::optional<std::size_t> watchCase; ///< number in the cache
     EventStream* events = nullptr;
     RunMonitor* monitor = nullptr;
+    ProcessGroup* group = nullptr;       ///< null: this process trains alone. Only rank 0 writes, shows and evaluates
 };
 
 struct TrainingOutcome {
@@ -45,7 +47,8 @@ public:
     /// Refuses with NoSpace when the run's checkpoints will not fit on the disk.
     Status checkDisk() const;
     /// Trains to the last step or until the monitor says stop; a checkpoint is written either way.
-    /// Options (reason "not_finite") when loss or gradient is no finite number: names the step.
+    /// Options (reason "not_finite") when loss or gradient is no finite number: names the step. WorkerLost when another process of the group
+    /// is gone: rank 0 has then written a checkpoint of the last whole step.
     Result<TrainingOutcome> run();
 
     /// The weights to keep: averaged ones where the options ask for them.
@@ -63,12 +66,17 @@ private:
     Status preview();
     Status heldOutLoss();
     Error notFinite(const char* what, double value) const;
+    /// The mean gradient over all processes' samples, the same everywhere; in `numbers` the means of loss and terms.
+    Status share(StepNumbers& numbers, double weight);
+    bool keepsRecord() const { return !m_setup.group || m_setup.group->rank() == 0; }
+    bool stops() const { return m_setup.group ? m_groupStops : m_setup.monitor->cancelRequested(); }
 
     TrainerSetup m_setup;
     AdamW m_optimizer;
     std::optional<MovingAverage> m_average;
     std::int64_t m_step = 0;
     std::int64_t m_saved = -1;         ///< step of the last checkpoint
+    bool m_groupStops = false;         ///< one of the processes was asked to stop: all do after the same step
     path m_lastCheckpoint;
     std::optional<double> m_heldOut;   ///< loss on the held-out cases of the current step
 };
