@@ -7,6 +7,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 namespace hilum::learning {
@@ -68,7 +70,7 @@ Result<ShardReader> ShardReader::open(const path& cache)
         std::set<std::string> keys;
         for (const Json& one : reader.m_index["cases"]) {
             CacheCase c{one.at("key").get<std::string>(), one.at("patient").get<std::string>(), one.at("shard").get<std::size_t>(), one.at("prefix").get<std::string>(),
-                        one.value("source_digest", "")};
+                        one.value("source_digest", ""), one.value("modality_class", "")};
             if (c.shard >= reader.m_shards.size())
                 return damaged(std::format("case {} names shard {} of {}", c.key, c.shard, reader.m_shards.size()));
             if (!keys.insert(c.key).second)
@@ -97,7 +99,15 @@ Result<TensorMap> ShardReader::read(std::size_t caseNumber) const
     TensorMap arrays = readTensors(m_shards[c.shard], c.prefix);
     if (arrays.empty())
         return fail(ErrorCode::BadData, "{} holds no arrays of case {} (prefix \"{}\")", m_shards[c.shard].file().string(), c.key, c.prefix);
+    if (!c.modality.empty())
+        arrays["modality_class"] = at::tensor({modalityNumber(c.modality)}, at::kLong);
     return arrays;
+}
+
+std::int64_t modalityNumber(std::string_view modality)
+{
+    constexpr std::array<std::string_view, 6> Known{"ct", "t1", "t1ce", "t2", "flair", "mr"};
+    return std::ranges::find(Known, modality) - Known.begin();
 }
 
 } // namespace hilum::learning

@@ -14,7 +14,11 @@ struct CacheCase {
     std::size_t shard = 0;
     std::string prefix;  ///< of its arrays' names within the shard
     std::string sourceDigest;
+    std::string modality; ///< "ct", "t1", ... of volumes; empty elsewhere
 };
+
+/// Number of a modality class (cache_format.md) among ct, t1, t1ce, t2, flair, mr, and 6 for every other.
+std::int64_t modalityNumber(std::string_view modality);
 
 /// A prepared cache (resources/docs/dev/cache_format.md), its shards mapped. Thread-safe once opened.
 class ShardReader {
@@ -30,7 +34,7 @@ public:
     bool patientsKnown() const { return m_index.value("patients_known", false); }
     const std::vector<CacheCase>& cases() const { return m_cases; }
     std::optional<std::size_t> find(std::string_view key) const;
-    /// The arrays of a case, copied out of the mapping. BadData when its shard holds none under its prefix.
+    /// The arrays of a case, copied out of the mapping; of a volume also `modality_class` [1] int64, see modalityNumber. BadData when its shard holds none under its prefix.
     Result<TensorMap> read(std::size_t caseNumber) const;
 
 private:

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "core/learning/method.h"
+#include "core/learning/nn/swin_unetr.h"
+#include "plugins/methods/dae/dae_options.h"
+
+namespace hilum::learning {
+
+/// DAE: "Disruptive Autoencoders: Leveraging Low-level features for 3D Medical Image Pre-training", MIDL 2024, arXiv 2307.16896.
+///
+/// Views: `image` [1, D, H, W] float32, a crop of the scaled volume; `modality` [1] int64 (modalityNumber).
+class DaeMethod : public PretrainingMethod {
+public:
+    DaeMethod(const DaeOptions& options, const Rng& initialisation);
+
+    std::unique_ptr<ViewMaker> viewMaker() const override;
+    torch::nn::Module& trainable() override { return *m_network; }
+    StepOutput step(const TensorMap& batch, Rng rng) override;
+    EncoderExport encoder() const override;
+    Json inputPipeline() const override { return m_options.pipeline(); }
+    /// L1 of the restored crop beside three guesses for the same disruption: the disrupted crop itself, its block means grown back smoothly, and the
+    /// crop's own mean (which no guess without the clean crop could know).
+    std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
+
+    /// `input`, `noisy`, `decimated`, `corrupted`, `channel_mask` [C] (1 = zeroed), `reconstruction`, `error`, `cmcl_similarity` [m, m]: cosine of the pooled
+    /// bottleneck between crops of this volume and of `other_0`, ... where `item` holds them.
+    /// \param request besides "seed": "crop_centre" [i, j, k]; "disruption", "noise_variance", "decimation", "channel_ratio"
+    Shown reconstruct(const TensorMap& item, const Json& request) override;
+
+    const SwinUnetr& network() const { return *m_network; }
+
+private:
+    struct Views;
+    struct Disrupted;
+    Disrupted disrupt(const at::Tensor& image, const DaeOptions& o, const Rng& rng) const;
+    SwinUnetrEncoder::Maps forward(const Disrupted& disrupted) const;
+
+    DaeOptions m_options;
+    std::shared_ptr<SwinUnetr> m_network;
+};
+
+void registerDae(MethodRegistry& registry);
+
+} // namespace hilum::learning
