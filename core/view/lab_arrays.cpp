@@ -104,6 +104,13 @@ Result<Reconstruction> readReconstruction(const path& where)
         HILUM_TRY(const auto values, view.as<float>());
         out.patchLoss.assign(values.begin(), values.end());
     }
+    if (file.tensors().contains("groups")) {
+        std::int64_t rows = out.height, columns = out.width;
+        HILUM_TRY(out.groups, tokens(file, "groups", rows, columns));
+    }
+    if (file.tensors().contains("donor")) {
+        HILUM_TRY(out.donor, picture(file, "donor", out.height, out.width));
+    }
     out.digest = arraysDigest(file);
     return out;
 }

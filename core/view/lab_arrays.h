@@ -21,6 +21,8 @@ struct Reconstruction {
     std::vector<std::uint8_t> mask;   ///< token grid, 1 = hidden
     std::vector<std::uint8_t> region; ///< token grid, 1 = inside; empty when the method has none
     std::vector<float> patchLoss;     ///< token grid; empty when the method gives none
+    std::vector<std::uint8_t> groups; ///< pixels, 1 = overwritten (SPCXR); empty when the method names none
+    std::vector<float> donor;         ///< pixels of the image that filled them; empty: none
     std::string digest;               ///< SHA-256 over the arrays as the worker wrote them: names, types, shapes, bytes
 
     bool isEmpty() const { return input.empty(); }
