@@ -93,6 +93,25 @@ Picture errorPicture(const Plane& error, double limit)
     return out;
 }
 
+Picture groupPicture(const Plane& plane, const Plane& groups, std::string_view filledWith)
+{
+    Picture out = greyPicture(plane);
+    const auto in = [&](std::int64_t x, std::int64_t y) {
+        return x >= 0 && y >= 0 && x < groups.width && y < groups.height && groups.values[static_cast<std::size_t>(y * groups.width + x)] > 0;
+    };
+    for (std::int64_t y = 0; y < out.height; ++y)
+        for (std::int64_t x = 0; x < out.width; ++x) {
+            const std::int64_t gx = x * groups.width / out.width, gy = y * groups.height / out.height;
+            if (!in(gx, gy))
+                continue;
+            const bool edge = !in(gx - 1, gy) || !in(gx + 1, gy) || !in(gx, gy - 1) || !in(gx, gy + 1);
+            const bool pattern = filledWith == "noise" ? x % 6 == 0 && y % 6 == 0 : filledWith == "zeros" ? y % 6 == 0 : filledWith == "place" ? (x + y) % 8 == 0 : (x - y) % 8 == 0;
+            if (edge || pattern)
+                out.set(x, y, {0xFF, 0xB4, 0x54});
+        }
+    return out;
+}
+
 Picture overlayPicture(const Plane& grey, const Plane& map)
 {
     const auto [low, high] = std::minmax_element(map.values.begin(), map.values.end());

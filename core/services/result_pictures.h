@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace hilum::services {
@@ -37,6 +38,9 @@ Result<Plane> planeOf(const TensorFile& file, const std::string& name);
 Picture greyPicture(const Plane& plane, const Plane* mask = nullptr);
 /// Signed error around 0 in the diverging map; \param limit the value at both ends, 0 takes the largest absolute value.
 Picture errorPicture(const Plane& error, double limit = 0);
+/// Grey values with groups of overwritten pixels (`groups`, 1 = overwritten): outlined, with a pattern by what fills them: dots for "noise", level lines for "zeros",
+/// rising lines for "place", falling ones for anything else.
+Picture groupPicture(const Plane& plane, const Plane& groups, std::string_view filledWith);
 /// Grey image under a map on its own grid, blended where the map is high; lowest and highest value of the map span the colours.
 Picture overlayPicture(const Plane& grey, const Plane& map);
 

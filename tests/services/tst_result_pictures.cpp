@@ -44,6 +44,26 @@ private Q_SLOTS:
         QVERIFY(blue(36 + 3, 3) > red(36 + 3, 3)); // too dark is blue
         QVERIFY(std::abs(red(36, 0) - blue(36, 0)) < 3); // no error is grey
     }
+    void groupsAreOutlinedWithTheirPattern()
+    {
+        const Plane plane{.width = 16, .height = 16, .values = std::vector<float>(256, 0.5f)};
+        Plane groups{.width = 16, .height = 16, .values = std::vector<float>(256)};
+        for (std::size_t y = 2; y < 15; ++y)
+            for (std::size_t x = 2; x < 15; ++x)
+                groups.values[y * 16 + x] = 1;
+        const auto marked = [&](std::string_view fill, std::int64_t x, std::int64_t y) {
+            const Picture picture = groupPicture(plane, groups, fill);
+            return picture.rgb[static_cast<std::size_t>((y * 16 + x) * 3)] == 0xFF;
+        };
+        for (const char* fill : {"noise", "zeros", "place", "other image"}) {
+            QVERIFY(marked(fill, 2, 9));   // the edge
+            QVERIFY(!marked(fill, 1, 9));  // outside
+        }
+        QVERIFY(marked("noise", 6, 6) && !marked("noise", 7, 6));
+        QVERIFY(marked("zeros", 6, 6) && marked("zeros", 7, 6) && !marked("zeros", 7, 7));
+        QVERIFY(marked("place", 5, 11) && !marked("place", 8, 10));
+        QVERIFY(marked("other image", 11, 3) && !marked("other image", 8, 10));
+    }
 };
 
 QTEST_APPLESS_MAIN(TestResultPictures)

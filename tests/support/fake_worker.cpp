@@ -151,6 +151,7 @@ Json description()
         methods.push_back({{"id", id},
                            {"title", id},
                            {"input", "radiograph"},
+                           {"shows", {"input", "corrupted", "reconstruction", "error", "mask", "patch_loss"}},
                            {"schema",
                             {{{"key", "steps"}, {"label", "Steps"}, {"type", "integer"}, {"default", 10}, {"minimum", 1}, {"maximum", 1000}},
                              {{"key", "mask_ratio"}, {"label", "Mask ratio"}, {"type", "number"}, {"default", 0.75}, {"minimum", 0.05}, {"maximum", 0.95}}}},
