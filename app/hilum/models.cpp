@@ -3,14 +3,18 @@
 #include "app/hilum/training.h"
 #include "core/base/digest.h"
 #include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
 #include "core/base/tensor_file.h"
 #include "core/imaging/read.h"
+#include "core/imaging/volume_write.h"
 #include "core/services/result_pictures.h"
+#include "core/services/volume_pictures.h"
 #include "core/services/worker_program.h"
 #include "core/view/lab_arrays.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace hilum::app {
@@ -63,7 +67,7 @@ Result<Json> modelMetadata(const path& model)
     return metadata;
 }
 
-Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work)
+Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work, const std::vector<path>& others)
 {
     Inference out;
     out.model = model;
@@ -77,22 +81,62 @@ Result<Inference> openForInference(const ModelArguments& model, const path& imag
         out.metadata = {{"method", method.id}, {"preset", method.preset}, {"options", method.options}, {"pipeline", method.pipeline}, {"untrained", true}};
         out.workerArguments = {"--method", method.id, "--preset", method.preset, "--options", jsonLine(method.options), "--initial-seed", std::to_string(model.seed)};
     }
-    const Json pipeline = out.metadata.value("pipeline", Json::object());
-    HILUM_TRY(out.image, imaging::readVolume(image, {.spacing = imaging::SpacingPolicy::Regularise}, work));
-    if (pipeline.value("kind", "") == "radiograph" && out.image.geometry().size[2] > 1)
-        return fail(ErrorCode::Mismatch, "{} has {} slices, and {} works on radiographs: choose a single image", image.string(), out.image.geometry().size[2],
-                    out.metadata.value("method", ""));
-    HILUM_TRY(out.input, imaging::modelInput(out.image, pipeline));
+    HILUM_TRY(out.entry, services::methodEntry(out.metadata.value("method", "")));
+    const std::string title = out.entry.value("title", out.metadata.value("method", ""));
+    const auto read = [&](const path& file, imaging::Volume& volume) -> Result<services::RequestInput> {
+        HILUM_TRY(volume, imaging::readVolume(file, {.spacing = imaging::SpacingPolicy::Regularise}, work));
+        auto pipeline = services::pipelineFor(out.metadata.value("pipeline", Json::object()), volume, title);
+        if (!pipeline)
+            return std::unexpected(withContext(std::move(pipeline).error(), file.string()));
+        out.pipeline = *pipeline;
+        return services::requestInput(volume, *pipeline, nullptr, work);
+    };
+    for (const path& other : others) {
+        imaging::Volume volume;
+        HILUM_TRY(services::RequestInput input, read(other, volume));
+        out.others.push_back(std::move(input));
+    }
+    HILUM_TRY(out.input, read(image, out.image));
     if (const Json grid = out.metadata.value("token_grid", Json()); grid.is_array() && grid.size() == 2)
         out.grid = {grid[0].get<std::int64_t>(), grid[1].get<std::int64_t>()};
     out.imageDigest = sha256Hex(out.image.visit([](auto values) { return std::as_bytes(values); }));
     return out;
 }
 
+bool shows(const Inference& inference, std::string_view array)
+{
+    const Json list = inference.entry.value("shows", Json::array());
+    return std::ranges::any_of(list, [&](const Json& one) { return one.is_string() && one.get_ref<const std::string&>() == array; });
+}
+
+Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& pointsLps)
+{
+    if (!inference.input.volume)
+        return fail(ErrorCode::Usage, "--at places a crop of a volume, and the image is a radiograph");
+    const Geometry& grid = inference.input.volume->geometry;
+    Json centres = Json::array();
+    for (const Vec3& point : pointsLps) {
+        const Vec3 at = grid.worldToIndex(point);
+        if (!grid.contains(at))
+            return fail(ErrorCode::Usage, "--at {},{},{} lies outside of the volume that the model sees", shortest(point[0]), shortest(point[1]), shortest(point[2]));
+        centres.push_back({std::llround(at[0]), std::llround(at[1]), std::llround(at[2])});
+    }
+    if (shows(inference, "crop_boxes")) {
+        for (Json& one : centres)
+            one.erase(2); // crops of the axial plane
+        return Json{{"crop_centres", centres}};
+    }
+    if (centres.size() != 1)
+        return fail(ErrorCode::Usage, "{} looks at one crop: give --at once", inference.entry.value("title", ""));
+    return Json{{"crop_centre", centres.front()}};
+}
+
 Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference)
 {
+    if (!shows(inference, "mask"))
+        return fail(ErrorCode::Usage, "{} hides no places of the image, so --mask says nothing to it", inference.entry.value("title", ""));
     const auto [rows, columns] = inference.grid;
-    if (rows < 1 || columns < 1)
+    if (rows < 1 || columns < 1 || !inference.input.plane)
         return fail(ErrorCode::Unsupported, "this model tells no token grid, so a mask cannot be placed");
     services::Plane plane;
     if (file.extension() == ".safetensors") {
@@ -119,7 +163,7 @@ Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& in
         return fail(ErrorCode::Mismatch, "the mask {} has {} x {} pixels; it must have the token grid's {} x {} or the image's {} x {}", file.string(), plane.width, plane.height,
                     columns, rows, size[0], size[1]);
     // each token votes with the image pixels under its model pixels
-    const auto& input = inference.input;
+    const imaging::ModelInput& input = *inference.input.plane;
     for (std::int64_t r = 0; r < rows; ++r)
         for (std::int64_t c = 0; c < columns; ++c) {
             std::int64_t hidden = 0, all = 0;
@@ -161,7 +205,9 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
     HILUM_TRY_STATUS(makeFolder(out));
     HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
     const path request = scratch.where() / "request.safetensors";
-    HILUM_TRY_STATUS(imaging::writeRequest(inference.input, request, mask, inference.grid));
+    HILUM_TRY_STATUS(services::writeRequest({.input = inference.input, .mask = mask ? *mask : std::vector<std::uint8_t>{}, .maskGrid = inference.grid, .others = inference.others}, request));
+    if (!inference.input.modalityClass.empty() && kind == protocol::Reconstruct)
+        fields["modality_class"] = inference.input.modalityClass;
     std::vector<std::string> arguments = inferArguments(kind, fields, request, scratch.where());
     arguments.insert(arguments.end(), inference.workerArguments.begin(), inference.workerArguments.end());
     HILUM_TRY(const Json answer, services::runWorker(arguments, {}, [&] { return work.cancelled(); }));
@@ -179,22 +225,52 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
         files.push_back(name);
         return writeFileAtomically(out / name, png);
     };
-    if (kind == protocol::Reconstruct) {
-        HILUM_TRY(const services::Plane hidden, services::planeOf(tensors, "mask"));
+    Json place = Json::object();
+    if (kind == protocol::Reconstruct && inference.input.volume) {
+        HILUM_TRY(const view::VolumeAnswer shown, view::readVolumeAnswer(tensors));
+        const Geometry& grid = inference.input.volume->geometry;
+        for (const auto& [name, picture] : services::volumePictures(shown, grid.spacingMm))
+            HILUM_TRY_STATUS(save(name.c_str(), picture));
+        const std::pair<const char*, const view::Block*> blocks[] = {{"input", &shown.input}, {"noisy", &shown.noisy}, {"decimated", &shown.decimated}, {"corrupted", &shown.corrupted},
+                                                                     {"reconstruction", &shown.reconstruction}, {"error", &shown.error}};
+        for (const auto& [name, block] : blocks) {
+            if (block->isEmpty())
+                continue;
+            const std::string file = std::string(name) + ".nii.gz";
+            HILUM_TRY_STATUS(imaging::writeVolume(services::placedVolume(*block, grid, shown.cropBox, name), out / file, "nifti"));
+            files.push_back(file);
+        }
+        place = {{"size", grid.size}, {"spacing_mm", grid.spacingMm}, {"origin_lps", grid.originLps}, {"direction", {grid.direction[0], grid.direction[1], grid.direction[2]}},
+                 {"crop_box", shown.cropBox ? Json(*shown.cropBox) : Json(nullptr)}};
+    } else if (kind == protocol::Reconstruct) {
         HILUM_TRY(const services::Plane input, services::planeOf(tensors, "input"));
-        HILUM_TRY(const services::Plane reconstruction, services::planeOf(tensors, "reconstruction"));
-        HILUM_TRY(const services::Plane error, services::planeOf(tensors, "error"));
         HILUM_TRY_STATUS(save("input.png", services::greyPicture(input)));
-        HILUM_TRY_STATUS(save("corrupted.png", services::greyPicture(input, &hidden)));
-        HILUM_TRY_STATUS(save("reconstruction.png", services::greyPicture(reconstruction)));
-        HILUM_TRY_STATUS(save("error.png", services::errorPicture(error)));
-        HILUM_TRY(const services::Picture all, services::reconstructionPicture(tensors));
-        HILUM_TRY_STATUS(save("montage.png", all));
+        if (shows(inference, "mask")) {
+            HILUM_TRY(const services::Plane hidden, services::planeOf(tensors, "mask"));
+            HILUM_TRY(const services::Plane reconstruction, services::planeOf(tensors, "reconstruction"));
+            HILUM_TRY(const services::Plane error, services::planeOf(tensors, "error"));
+            HILUM_TRY_STATUS(save("corrupted.png", services::greyPicture(input, &hidden)));
+            HILUM_TRY_STATUS(save("reconstruction.png", services::greyPicture(reconstruction)));
+            HILUM_TRY_STATUS(save("error.png", services::errorPicture(error)));
+            HILUM_TRY(const services::Picture all, services::reconstructionPicture(tensors));
+            HILUM_TRY_STATUS(save("montage.png", all));
+        }
+        if (tensors.tensors().contains("groups")) {
+            HILUM_TRY(const services::Plane groups, services::planeOf(tensors, "groups"));
+            HILUM_TRY(const services::Plane given, services::planeOf(tensors, "corrupted"));
+            HILUM_TRY_STATUS(save("groups.png", services::groupPicture(given, groups, answer.value("numbers", Json::object()).value("filled_with", ""))));
+        }
+        if (tensors.tensors().contains("donor")) {
+            HILUM_TRY(const services::Plane donor, services::planeOf(tensors, "donor"));
+            HILUM_TRY_STATUS(save("donor.png", services::greyPicture(donor)));
+        }
     } else {
         HILUM_TRY(const TensorFile asked, TensorFile::open(request));
         HILUM_TRY(const services::Picture picture, services::attentionPicture(asked, tensors));
         HILUM_TRY_STATUS(save("attention.png", picture));
     }
+    if (const auto& plane = inference.input.plane)
+        place = {{"width", plane->width}, {"height", plane->height}, {"scale_to_image", plane->scale}, {"offset_in_image", plane->offset}, {"tokens", inference.grid}};
     files.push_back("result.json");
 
     const Json numbers = answer.value("numbers", Json::object()), model = answer.value("model", Json::object());
@@ -204,15 +280,15 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
     provenance.model = {{"weights_sha256", model.value("weights_sha256", Json())}, {"step", model.value("step", Json())}, {"licence", model.value("licence", Json())},
                         {"untrained", inference.metadata.value("untrained", false)}};
     provenance.inputs = {{{"digest", inference.imageDigest}, {"kind", "modality values"}}};
-    provenance.preprocessing = {{"pipeline", inference.metadata.value("pipeline", Json::object())}, {"grey_chain", inference.input.chain},
-                                {"region_method", inference.input.regionMethod}, {"region_confidence", inference.input.regionConfidence}};
+    provenance.preprocessing = {{"pipeline", inference.pipeline}};
+    if (const auto& plane = inference.input.plane)
+        provenance.preprocessing.update({{"grey_chain", plane->chain}, {"region_method", plane->regionMethod}, {"region_confidence", plane->regionConfidence}});
     provenance.seed = fields.value("seed", std::uint64_t{0});
     provenance.device = {{"name", answer.value("device", Json())}, {"dtype", answer.value("dtype", model.value("dtype", Json()))}};
     Json result = {{"schema", protocol::ResultSchema}, {"kind", provenance.kind}, {"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")},
                    {"request", "request.safetensors"}, {"request_fields", fields}, {"arrays_sha256", view::arraysDigest(tensors)}, {"model", modelRecord(inference, model, out)},
                    {"numbers", numbers}, {"seconds", answer.value("seconds", Json())},
-                   {"grid", {{"width", inference.input.width}, {"height", inference.input.height}, {"scale_to_image", inference.input.scale}, {"offset_in_image", inference.input.offset},
-                             {"tokens", inference.grid}}},
+                   {"grid", place},
                    {"files", files}, {"provenance", toJson(provenance)}};
     for (const auto& [key, value] : numbers.items()) // loss, hidden_fraction and so on stand at the top, as scripts read them
         if (!result.contains(key))

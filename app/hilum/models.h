@@ -3,8 +3,8 @@
 #include "core/base/jsonl.h"
 #include "core/base/progress.h"
 #include "core/base/tensor_file.h"
-#include "core/imaging/model_input.h"
 #include "core/imaging/volume.h"
+#include "core/services/model_request.h"
 
 #include <array>
 #include <optional>
@@ -31,22 +31,34 @@ struct Inference {
     ModelArguments model;
     Json metadata;              ///< of the model; for untrained weights method, preset, options, pipeline
     imaging::Volume image;
-    imaging::ModelInput input;
-    std::array<std::int64_t, 2> grid{0, 0}; ///< tokens: rows, columns
+    Json entry;                 ///< of the method in `describe`
+    Json pipeline;              ///< that the image went through: the model's, or its half for such images
+    services::RequestInput input;
+    std::vector<services::RequestInput> others; ///< donor of a radiograph, volumes to compare with
+    std::array<std::int64_t, 2> grid{0, 0}; ///< tokens: rows, columns; {0, 0} where the model has no such grid
     std::vector<std::string> workerArguments;
     std::string imageDigest;    ///< of the modality values
 };
-Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work);
+/// Mismatch or Unsupported when the model does not take such an image (a volume for a radiograph method and the other way).
+/// \param others files of other images, which go through the same pipeline
+Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work, const std::vector<path>& others = {});
+
+/// Does the method show an array of this name (MethodInfo::shows)?
+bool shows(const Inference& inference, std::string_view array);
+
+/// Fields that place crops around points of the patient: `crop_centres` where the method draws crops, else `crop_centre` of the first point. Usage for a radiograph,
+/// for a point outside of the model's grid and for a method without crops. \param pointsLps millimetres
+Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& pointsLps);
 
 /// A mask file on the token grid: an image or label map, or a `mask` array of a safetensors file, on the token grid or on the image
-/// grid (a token is hidden when at least half of it is non-zero).
+/// grid (a token is hidden when at least half of it is non-zero). Usage when the method hides no places of the image.
 Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference);
 
 /// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
 
-/// Sends the request and completes OUT/result.json: schema, numbers, geometry of the model's grid in the image, provenance, files.
-/// OUT/tensors.safetensors comes from the worker. \param fields what is asked besides the image.
+/// Sends the request and completes OUT/result.json: schema, numbers, geometry of the model's grid in the image or the patient, provenance, files.
+/// OUT/tensors.safetensors comes from the worker; pictures and, of volumes, NIfTI files at their place in the patient are made of it. \param fields what is asked besides the image.
 Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work);
 
 } // namespace hilum::app

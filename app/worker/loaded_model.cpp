@@ -56,6 +56,48 @@ Result<Json> overridesIn(const Json& fields, const Json& schema)
     return values;
 }
 
+/// What a request says beside method options: where crops lie, what kind of picture it is, and texts to compare with. Checked.
+Result<Json> wishesIn(const Json& fields)
+{
+    Json out = Json::object();
+    const auto whole = [](const Json& list, std::size_t count) {
+        return list.is_array() && list.size() == count && std::ranges::all_of(list, [](const Json& n) { return n.is_number_integer(); });
+    };
+    for (const auto& [key, value] : fields.items()) {
+        if (value.is_null())
+            continue;
+        bool good = true;
+        if (key == "crop_centre")
+            good = whole(value, 3);
+        else if (key == "crop_centres")
+            good = value.is_array() && std::ranges::all_of(value, [&](const Json& one) { return whole(one, 2) || whole(one, 3); });
+        else if (key == "modality_class" || key == "report")
+            good = value.is_string();
+        else if (key == "texts")
+            good = value.is_array() && std::ranges::all_of(value, [](const Json& one) { return one.is_string(); });
+        else
+            continue;
+        if (!good)
+            return fail(ErrorCode::Protocol, "{} = {} is not what the request's field holds (crop_centre: three whole numbers; crop_centres: a list of pairs; texts: a list of texts; "
+                        "modality_class and report: a text)", key, value.dump());
+        out[key] = value;
+    }
+    return out;
+}
+
+bool windowed(const Json& architecture)
+{
+    return architecture.value("kind", "").find("swin") != std::string::npos;
+}
+
+std::string listed(const std::vector<std::string>& names)
+{
+    std::string out;
+    for (const std::string& name : names)
+        out += (out.empty() ? "" : ", ") + name;
+    return out;
+}
+
 Json imageDigest(const TensorMap& item)
 {
     const at::Tensor image = item.at("image").contiguous();
@@ -99,6 +141,7 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
     }
     HILUM_TRY(const MethodEntry* entry, registry.find(out.m_metadata.value("method", "")));
     out.m_schema = entry->info.schema;
+    out.m_shows = entry->info.shows;
     out.m_method->trainable().eval();
     out.m_method->trainable().to(compute.device);
     out.m_metadata["pipeline"] = out.m_method->inputPipeline();
@@ -109,6 +152,7 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
     out.m_metadata["layers"] = architecture.value("depth", 0);
     out.m_metadata["heads"] = architecture.value("heads", 0);
     out.m_metadata["title"] = entry->info.title;
+    out.m_metadata["shows"] = entry->info.shows;
     out.m_device = {{"name", compute.device.str()}, {"processor", processorName()}, {"dtype", "float32"}, {"threads", at::get_num_threads()}, {"libtorch", libtorchVersion()}};
     return out;
 }
@@ -137,8 +181,12 @@ Result<Json> LoadedModel::reconstruct(const Json& fields)
     HILUM_TRY(const auto seed, fieldOr<std::uint64_t>(fields, "seed", 0));
     HILUM_TRY(Json overrides, overridesIn(fields, m_schema));
     HILUM_TRY(const TensorMap item, readRequest(request));
-    if (!m_method->isMaskedReconstruction())
-        return fail(ErrorCode::Unsupported, "method {} reconstructs no masked image", m_metadata.value("method", ""));
+    if (m_shows.empty())
+        return fail(ErrorCode::Unsupported, "method {} has nothing to show of one image", m_metadata.value("method", ""));
+    if (item.contains("mask") && std::ranges::find(m_shows, "mask") == m_shows.end())
+        return fail(ErrorCode::Usage, "{} hides no places of the image, so a mask says nothing to it; it shows {}", m_metadata.value("title", ""), listed(m_shows));
+    HILUM_TRY(const Json wishes, wishesIn(fields));
+    overrides.update(wishes);
     overrides["seed"] = seed;
     PretrainingMethod::Shown shown = m_method->reconstruct(item, overrides);
     const Json record = provenance("reconstruction", seed, overrides, imageDigest(item));
@@ -154,7 +202,9 @@ Result<Json> LoadedModel::prepareAttention(const Json& fields)
     m_prepared.reset(); // its memory is needed
     prepared.layers = m_method->attentionLayers(prepared.item);
     if (prepared.layers.empty())
-        return fail(ErrorCode::Unsupported, "method {} has no attention to show", m_metadata.value("method", ""));
+        return fail(ErrorCode::Unsupported, "{} has no attention of the whole image to show: {}; `reconstruct` shows {}", m_metadata.value("title", ""),
+                    windowed(m_metadata.value("encoder", Json::object())) ? "its encoder attends within shifted windows, and no rollout through these is accepted" : "its encoder gives none",
+                    listed(m_shows));
     std::int64_t bytes = 0;
     for (const at::Tensor& layer : prepared.layers) {
         prepared.means.push_back(layer.mean(0, /*keepdim=*/true));

@@ -20,9 +20,10 @@ public:
     /// Method, options, pipeline, token grid, layers, heads, licence, weights digest, step: the answer of `load`.
     const Json& metadata() const { return m_metadata; }
 
-    /// `request` file, `seed`, overrides of method options, `out` file. \return {"out", "numbers", "provenance"}
+    /// `request` file, `seed`, overrides of method options, `crop_centre`, `crop_centres`, `modality_class`, `report`, `texts`, `out` file.
+    /// \return {"out", "numbers", "provenance"}; Usage for a mask where the method hides nothing; Unsupported when it shows nothing.
     Result<Json> reconstruct(const Json& fields);
-    /// `request` file. Keeps every layer's matrices. \return {"layers", "heads", "tokens", "grid", "bytes"}
+    /// `request` file. Keeps every layer's matrices. \return {"layers", "heads", "tokens", "grid", "bytes"}; Unsupported for an encoder without a map of the whole image.
     Result<Json> prepareAttention(const Json& fields);
     /// `kind_of`, `layer`, `head`, `query`, `out` file. \return {"out", "numbers", "provenance"}; Usage when nothing was prepared.
     Result<Json> attention(const Json& fields);
@@ -38,6 +39,7 @@ private:
 
     std::unique_ptr<learning::PretrainingMethod> m_method;
     Json m_schema; // of the method's options
+    std::vector<std::string> m_shows; // arrays of reconstruct
     Json m_metadata;
     Json m_device;
     std::optional<Prepared> m_prepared;

@@ -67,6 +67,21 @@ def lying_nifti(file):
     file.write_bytes(header)
 
 
+def small_nifti(file):
+    """A CT of 40 x 40 x 40 voxels of 2 mm."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, 40, 40, 40, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, 4, 16)
+    struct.pack_into("<8f", header, 76, 1, 2, 2, 2, 1, 1, 1, 1)
+    struct.pack_into("<f", header, 108, 352)
+    struct.pack_into("<h", header, 254, 1)  # sform
+    for row in range(3):
+        struct.pack_into("<f", header, 280 + 16 * row + 4 * row, 2)
+    header[344:348] = b"n+1\0"
+    file.write_bytes(header + b"".join(struct.pack("<h", -1000 + 40 * x) for _ in range(1600) for x in range(40)))
+
+
 # images that are none, or not whole
 (OUT / "text.dcm").write_text("this is a letter, not an image\n")
 truncated_dicom(OUT / "cut.dcm")
@@ -116,6 +131,26 @@ refuses(13, "of method mae, the job asks for hdxray-mae", "train", "--out", OUT 
 index = (OUT / "cache" / "index.json").read_text()
 (OUT / "cache" / "index.json").write_text(index.replace("hilum.cache/1", "hilum.cache/0"))
 refuses(10, "another version", "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "again", *small)
+
+# what a method does not do is said before anything is made
+film = OUT / "images" / "0.png"
+untrained = ("reconstruct", "--method", "mae", "--preset", "tiny", film, "--out", OUT / "asked")
+refuses(2, "--at places a crop of a volume, and the image is a radiograph", *untrained, "--at", "1,2,3")
+refuses(2, "--at is \"1,2\", it must be X,Y,Z in millimetres", *untrained, "--at", "1,2")
+refuses(2, "--donor says nothing to .*, which shows no donor", *untrained, "--donor", film)
+refuses(2, "give one of them", *untrained, "--donor", film, "--other", film)
+refuses(2, "--report says nothing to .*, which shows no similarity", *untrained, "--report", film)
+for method in listed["methods"]:
+    if method["id"] in ("voco", "dae"):
+        volume = OUT / "volume.nii"
+        small_nifti(volume)
+        ask = ("--method", method["id"], "--preset", "tiny", volume, "--out", OUT / "asked")
+        refuses(2, "hides no places of the image, so --mask says nothing to it", "reconstruct", *ask, "--mask", film)
+        refuses(2, "lies outside of the volume", "reconstruct", *ask, "--at", "9000,0,0")
+        refuses(6, "no attention map of a whole volume; `hilum reconstruct` shows input", "attention", *ask)
+        refuses(13, "learns volumes, and the image is a single picture", "reconstruct", "--method", method["id"], "--preset", "tiny", film, "--out", OUT / "asked")
+if (OUT / "asked").exists():
+    failures.append("a refused reconstruct left something behind")
 
 if failures:
     sys.exit("\n".join(failures))

@@ -166,6 +166,50 @@ private Q_SLOTS:
         QCOMPARE(worker.answer(90).at("name").get<std::string>(), std::string("usage"));
     }
 
+    void aVolumeIsShownAndWhatItHasNotIsSaid()
+    {
+        const std::vector<std::int64_t> shape{1, 40, 72, 80}; // D, H, W
+        std::vector<std::uint16_t> voxels(40 * 72 * 80);
+        for (std::size_t n = 0; n < voxels.size(); ++n)
+            voxels[n] = static_cast<std::uint16_t>(n % 80 * 800);
+        const path request = m_folder->where() / "volume.safetensors", masked = m_folder->where() / "masked.safetensors", out = m_folder->where() / "out.safetensors";
+        TensorFileWriter plain, hidden;
+        const std::vector<std::uint8_t> mask{1, 0};
+        plain.add<std::uint16_t>("image", shape, voxels);
+        hidden.add<std::uint16_t>("image", shape, voxels);
+        hidden.add<std::uint8_t>("mask", {1, 2}, mask);
+        HILUM_VERIFY_OK(plain.write(request));
+        HILUM_VERIFY_OK(hidden.write(masked));
+        Worker worker({"--method", "dae", "--preset", "tiny"});
+        const Json hello = worker.next();
+        QVERIFY2(hello.at("kind") == "hello", hello.dump().c_str());
+        const auto ask = [&](int id, Json fields) {
+            fields.update({{"id", id}, {"out", out.string()}});
+            worker.send(fields);
+            return worker.answer(id);
+        };
+        const Json shown = ask(1, {{"kind", "reconstruct"}, {"request", request.string()}, {"crop_centre", {30, 36, 20}}, {"modality_class", "ct"}});
+        QVERIFY2(shown.at("kind") == "result", shown.dump().c_str());
+        QCOMPARE(shown.at("numbers").at("crop_box"), Json({0, 4, 4, 64, 68, 36}));
+        const auto file = TensorFile::open(out);
+        HILUM_VERIFY_OK(file);
+        for (const char* name : {"input", "noisy", "decimated", "corrupted", "reconstruction", "error"})
+            QCOMPARE(file->find(name)->shape, (std::vector<std::int64_t>{1, 32, 64, 64}));
+        QCOMPARE(*file->metadataJson("numbers"), shown.at("numbers"));
+        const auto input = *file->find("input")->as<float>();
+        QVERIFY(std::abs(input[5] - 5 * 800 / 65535.0f) < 1e-4f); // i0 = 0
+        // what it does not have: one sentence each, and what there is
+        const auto refused = [&](const Json& answer, const char* name, const char* says) {
+            return answer.value("name", "") == name && answer.value("message", "").find(says) != std::string::npos;
+        };
+        const Json no = ask(2, {{"kind", "reconstruct"}, {"request", masked.string()}});
+        QVERIFY2(refused(no, "usage", "hides no places of the image, so a mask says nothing to it; it shows input, noisy"), no.dump().c_str());
+        const Json rollout = ask(3, {{"kind", "prepare_attention"}, {"request", request.string()}});
+        QVERIFY2(refused(rollout, "unsupported", "`reconstruct` shows input, noisy"), rollout.dump().c_str());
+        const Json crooked = ask(4, {{"kind", "reconstruct"}, {"request", request.string()}, {"crop_centre", {1, 2}}});
+        QVERIFY2(refused(crooked, "protocol", "crop_centre = [1,2]"), crooked.dump().c_str());
+    }
+
     void newestOfAKindWinsAndRubbishIsSurvived()
     {
         const path request = m_folder->where() / "request.safetensors";

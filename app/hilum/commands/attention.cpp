@@ -9,6 +9,14 @@ namespace hilum::commands {
 
 namespace {
 
+std::string listOf(const Json& names)
+{
+    std::string out;
+    for (const Json& name : names)
+        out += (out.empty() ? "" : ", ") + name.get<std::string>();
+    return out;
+}
+
 /// "X,Y" in pixels of the image -> token index.
 Result<std::int64_t> tokenOf(const std::string& text, const app::Inference& inference)
 {
@@ -17,13 +25,14 @@ Result<std::int64_t> tokenOf(const std::string& text, const app::Inference& infe
         return fail(ErrorCode::Usage, "--query is \"{}\", it must be X,Y in pixels of the image", text);
     HILUM_TRY(const double x, parseDouble(std::string_view(text).substr(0, comma)));
     HILUM_TRY(const double y, parseDouble(std::string_view(text).substr(comma + 1)));
-    const auto [mx, my] = inference.input.fromImage(x, y);
-    if (mx < -0.5 || my < -0.5 || mx > static_cast<double>(inference.input.width) - 0.5 || my > static_cast<double>(inference.input.height) - 0.5)
+    const imaging::ModelInput& plane = *inference.input.plane;
+    const auto [mx, my] = plane.fromImage(x, y);
+    if (mx < -0.5 || my < -0.5 || mx > static_cast<double>(plane.width) - 0.5 || my > static_cast<double>(plane.height) - 0.5)
         return fail(ErrorCode::Usage, "--query {} lies outside the image of {} x {} pixels", text, inference.image.geometry().size[0], inference.image.geometry().size[1]);
     const auto cell = [](double at, std::int64_t pixels, std::int64_t tokens) {
         return std::min(static_cast<std::int64_t>((at + 0.5) * static_cast<double>(tokens) / static_cast<double>(pixels)), tokens - 1);
     };
-    return cell(my, inference.input.height, inference.grid[0]) * inference.grid[1] + cell(mx, inference.input.width, inference.grid[1]);
+    return cell(my, plane.height, inference.grid[0]) * inference.grid[1] + cell(mx, plane.width, inference.grid[1]);
 }
 
 } // namespace
@@ -51,6 +60,9 @@ Run declareAttention(CLI::App& verb)
     return [a]() -> Status {
         const Work work = consoleWork();
         HILUM_TRY(const app::Inference inference, app::openForInference(a->model, a->image, work));
+        if (!inference.input.plane)
+            return fail(ErrorCode::Unsupported, "{} has no attention map of a whole volume; `hilum reconstruct` shows {}", inference.entry.value("title", ""),
+                        listOf(inference.entry.value("shows", Json::array())));
         Json fields = {{"kind_of", a->kind}, {"layer", a->layer}, {"head", a->head}, {"query", nullptr}};
         if (!a->query.empty()) {
             HILUM_TRY(const std::int64_t token, tokenOf(a->query, inference));

@@ -1,17 +1,38 @@
 #include "app/hilum/commands/command.h"
 #include "app/hilum/models.h"
 #include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
 #include "core/base/options_json.h"
-#include "core/services/worker_program.h"
 
 namespace hilum::commands {
 
+namespace {
+
+/// "X,Y,Z" in millimetres.
+Result<Vec3> pointOf(const std::string& text)
+{
+    Vec3 out{};
+    std::size_t from = 0;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const std::size_t comma = axis < 2 ? text.find(',', from) : text.size();
+        const auto value = comma == std::string::npos ? Result<double>(fail(ErrorCode::Usage, "")) : parseDouble(std::string_view(text).substr(from, comma - from));
+        if (!value)
+            return fail(ErrorCode::Usage, "--at is \"{}\", it must be X,Y,Z in millimetres", text);
+        out[axis] = *value;
+        from = comma + 1;
+    }
+    return out;
+}
+
+} // namespace
+
 Run declareReconstruct(CLI::App& verb)
 {
-    verb.description("hides part of an image and shows what a model fills in");
+    verb.description("shows what a model makes of one image: what it hides and fills in, which crops it compares, which slices count");
     struct Arguments {
         app::ModelArguments model;
-        std::string image, out, mask;
+        std::string image, out, mask, donor, report;
+        std::vector<std::string> others, points;
         std::uint64_t seed = 0;
         bool json = false;
     };
@@ -23,15 +44,39 @@ Run declareReconstruct(CLI::App& verb)
     verb.add_option("IMAGE", a->image, "file or folder of one image")->required();
     verb.add_option("--out", a->out, "folder for pictures, tensors and result.json")->required();
     auto* seed = verb.add_option("--seed", a->seed, "of the mask");
-    verb.add_option("--mask", a->mask, "image, label map or safetensors: non-zero is hidden")->excludes(seed);
+    verb.add_option("--mask", a->mask, "image, label map or safetensors: non-zero is hidden (methods that hide places of a radiograph)")->excludes(seed);
+    verb.add_option("--donor", a->donor, "another radiograph, whose pixels fill the hidden groups (spcxr)");
+    verb.add_option("--other", a->others, "other volumes to compare with (dae: similarity of modalities)");
+    verb.add_option("--at", a->points, "X,Y,Z in patient millimetres (LPS): middle of the crop of a volume; voco takes it several times");
+    verb.add_option("--report", a->report, "text file with the study's report (unimedi)");
     verb.add_flag("--json", a->json, "result.json on standard output");
     return [a]() -> Status {
         const Work work = consoleWork();
-        HILUM_TRY(const app::Inference inference, app::openForInference(a->model, a->image, work));
+        if (!a->donor.empty() && !a->others.empty())
+            return fail(ErrorCode::Usage, "--donor is for radiographs and --other for volumes: give one of them");
+        std::vector<path> others(a->others.begin(), a->others.end());
+        if (!a->donor.empty())
+            others = {a->donor};
+        HILUM_TRY(const app::Inference inference, app::openForInference(a->model, a->image, work, others));
+        const std::string title = inference.entry.value("title", "");
+        for (const auto& [given, option, needs] : {std::tuple{!a->donor.empty(), "--donor", "donor"}, {!a->others.empty(), "--other", "cmcl_similarity"}, {!a->report.empty(), "--report", "similarity"}})
+            if (given && !app::shows(inference, needs))
+                return fail(ErrorCode::Usage, "{} says nothing to {}, which shows no {}", option, title, needs);
         Json fields = {{"seed", a->seed}};
+        if (!a->report.empty()) {
+            HILUM_TRY(fields["report"], readTextFile(a->report, 1 << 20));
+        }
+        if (!a->points.empty()) {
+            std::vector<Vec3> points;
+            for (const std::string& text : a->points) {
+                HILUM_TRY(const Vec3 point, pointOf(text));
+                points.push_back(point);
+            }
+            HILUM_TRY(const Json crops, app::cropFields(inference, points));
+            fields.update(crops);
+        }
         if (!a->model.settings.empty()) {
-            HILUM_TRY(const Json entry, services::methodEntry(inference.metadata.value("method", "")));
-            HILUM_TRY(const Json overrides, settingsToJson(a->model.settings, entry.value("schema", Json::array())));
+            HILUM_TRY(const Json overrides, settingsToJson(a->model.settings, inference.entry.value("schema", Json::array())));
             fields.update(overrides);
         }
         std::vector<std::uint8_t> mask;
@@ -39,8 +84,12 @@ Run declareReconstruct(CLI::App& verb)
             HILUM_TRY(mask, app::readMask(a->mask, inference));
         }
         HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.empty() ? nullptr : &mask, fields, a->out, work));
-        print(a->json ? result.dump(2)
-                      : std::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
+        if (a->json)
+            print(result.dump(2));
+        else if (inference.input.volume)
+            print(std::format("{} pictures and volumes in {}", result.value("files", Json::array()).size() - 1, a->out));
+        else
+            print(std::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
         return {};
     };
 }

@@ -154,12 +154,18 @@ PretrainingMethod::Shown SpcxrMethod::reconstruct(const TensorMap& item, const J
     groups.maxCorrupted = request.value("max_corrupted", groups.maxCorrupted);
     groups.maxReplaced = request.value("max_replaced", groups.maxReplaced);
     groups.align = request.value("align", groups.align);
+    groups.largestBlock = request.value("largest_group", groups.largestBlock);
+    for (const GroupFill fill : {GroupFill::Noise, GroupFill::Zeros, GroupFill::Place})
+        if (request.value("fill", "") == fillWord(fill))
+            groups.fill = fill;
     at::Tensor mask, corrupted; // [S, S], [C, S, S]
     if (const auto given = item.find("mask"); given != item.end()) {
         const at::Tensor m = given->second.to(at::kCPU).ne(0);
         TORCH_CHECK(m.numel() == grid * grid || m.numel() == side * side, "the given mask has ", m.numel(), " values; ", grid, " x ", grid, " tokens or ", side, " x ", side,
             " pixels are expected");
         mask = (m.numel() == grid * grid ? spread(m.reshape({grid, grid}), o.patch) : m.reshape({side, side})).to(at::kFloat).to(image.device());
+        if (groups.fill == GroupFill::Place)
+            groups.fill = GroupFill::Noise; // other places need rectangles
         corrupted = corruptGiven(image, mask, groups.fill, donor, rng);
     } else if (donor.defined()) {
         Rng stream = rng;
