@@ -250,4 +250,9 @@ void OptionField::setLabelWidth(int pixels)
     m_fault->setContentsMargins(pixels + 6, 0, 0, 2);
 }
 
+void OptionField::setSourceShown(bool shown)
+{
+    m_source->setVisible(shown);
+}
+
 } // namespace hilum::widgets

@@ -42,6 +42,7 @@ public:
 
     int labelWidth() const;
     void setLabelWidth(int pixels);
+    void setSourceShown(bool shown); ///< narrow columns leave it to the tool tip
 
 Q_SIGNALS:
     void edited();

@@ -1,13 +1,19 @@
 #include "plugins/panels/lab/lab_panel.h"
 
 #include "core/base/digest.h"
+#include "core/imaging/read.h"
+#include "core/project/library.h"
+#include "core/services/importer.h"
 #include "core/services/job_runner.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
 #include "widgets/shell/messages.h"
+#include "widgets/shell/settings.h"
 
+#include <QComboBox>
 #include <QGridLayout>
 #include <QLabel>
+#include <QScrollBar>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -23,6 +29,7 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     m_session = new LabSession(s.runner, s.models, this);
     m_controls = new LabControls;
     m_bar = new CheckpointBar;
+    m_side = new MethodSide;
 
     auto* split = new QSplitter(Qt::Horizontal);
     split->addWidget(m_controls);
@@ -31,22 +38,98 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     column->setContentsMargins(0, 0, 0, 0);
     column->setSpacing(0);
     m_stack = new QStackedWidget;
-    auto* views = new QWidget;
-    m_grid = new QGridLayout(views);
-    m_grid->setContentsMargins(0, 0, 0, 0);
-    m_grid->setSpacing(2);
-    buildViews();
-    m_stack->addWidget(views);
+    m_stack->addWidget(buildMiddle());
     m_refusal = new QLabel;
     m_refusal->setObjectName(QStringLiteral("labRefusal"));
     m_refusal->setAlignment(Qt::AlignCenter);
     m_refusal->setWordWrap(true);
     m_refusal->setMargin(60);
-    m_refusal->setText(tr("No image is open. Open a radiograph in Studies (F4), or drag one onto the window."));
+    m_refusal->setText(tr("No image is open. Open a radiograph or a volume in Studies (F4), or drag one onto the window."));
     m_stack->addWidget(m_refusal);
     m_stack->setCurrentWidget(m_refusal);
     column->addWidget(m_stack, 1);
     column->addWidget(m_bar);
+    buildLines(column);
+    split->addWidget(right);
+    split->setStretchFactor(1, 1);
+    split->setSizes({350, 1040});
+    split->setChildrenCollapsible(false);
+    auto* outer = new QVBoxLayout(this);
+    outer->setContentsMargins(0, 0, 0, 0);
+    outer->addWidget(split);
+
+    m_flicker.setInterval(400);
+    connect(&m_flicker, &QTimer::timeout, this, [this] {
+        m_flickerSecond = !m_flickerSecond;
+        applyComparison();
+    });
+    connectSession();
+    connectControls();
+    if (context.actions)
+        registerActions();
+    applyProfile();
+    if (s.settings)
+        connect(s.settings, &widgets::Settings::changed, this, [this](const QString& key) {
+            if (key == QStringLiteral("input/profile"))
+                applyProfile();
+        });
+    if (s.selection) {
+        connect(s.selection, &widgets::Selection::volumeChanged, this, &LabPanel::takeImage);
+        connect(s.selection, &widgets::Selection::crosshairChanged, this, &LabPanel::updateCrosshair);
+        connect(s.selection, &widgets::Selection::modelChanged, this, [this] { takeModel(m_context.services.selection->model()); });
+        takeImage();
+    }
+    if (s.jobs)
+        connect(s.jobs, &services::JobRunner::jobChanged, this, &LabPanel::updateRuns);
+    arrange();
+}
+
+LabPanel::~LabPanel() = default;
+
+QWidget* LabPanel::buildMiddle()
+{
+    auto* middle = new QWidget;
+    auto* row = new QHBoxLayout(middle);
+    row->setContentsMargins(0, 0, 0, 0);
+    row->setSpacing(0);
+    auto* views = new QWidget;
+    m_grid = new QGridLayout(views);
+    m_grid->setContentsMargins(0, 0, 0, 0);
+    m_grid->setSpacing(2);
+    buildViews();
+    row->addWidget(views, 1);
+
+    m_sliceColumn = new QWidget;
+    auto* slices = new QVBoxLayout(m_sliceColumn);
+    slices->setContentsMargins(2, 0, 2, 0);
+    slices->setSpacing(2);
+    m_planeCombo = new QComboBox;
+    m_planeCombo->setObjectName(QStringLiteral("planeCombo"));
+    m_planeCombo->setToolTip(tr("Which slices are shown: axial, coronal or sagittal"));
+    m_planeCombo->addItems({tr("Axial"), tr("Coronal"), tr("Sagittal")});
+    connect(m_planeCombo, &QComboBox::currentIndexChanged, this, [this](int index) { setPlane(static_cast<view::SlicePlane>(index)); });
+    slices->addWidget(m_planeCombo);
+    auto* bars = new QHBoxLayout;
+    bars->setSpacing(2);
+    m_sliceBar = new QScrollBar(Qt::Vertical);
+    m_sliceBar->setObjectName(QStringLiteral("sliceBar"));
+    m_sliceBar->setToolTip(tr("Slice of the volume; the wheel over a view steps through them"));
+    m_sliceBar->setInvertedAppearance(true); // the head is on top
+    connect(m_sliceBar, &QScrollBar::valueChanged, this, [this](int value) { setSlice(value); });
+    m_weights = new SliceWeights;
+    m_weights->setObjectName(QStringLiteral("sliceWeights"));
+    connect(m_weights, &SliceWeights::sliceAsked, this, [this](qint64 slice) { setSlice(slice); });
+    bars->addWidget(m_sliceBar, 0, Qt::AlignHCenter);
+    bars->addWidget(m_weights);
+    slices->addLayout(bars, 1);
+    m_sliceColumn->hide();
+    row->addWidget(m_sliceColumn);
+    row->addWidget(m_side);
+    return middle;
+}
+
+void LabPanel::buildLines(QVBoxLayout* column)
+{
     const auto line = [&](const char* name) {
         auto* label = new QLabel;
         label->setObjectName(QLatin1String(name));
@@ -69,34 +152,7 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     second->addWidget(m_status, 2);
     column->addLayout(first);
     column->addLayout(second);
-    split->addWidget(right);
-    split->setStretchFactor(1, 1);
-    split->setSizes({350, 1040});
-    split->setChildrenCollapsible(false);
-    auto* outer = new QVBoxLayout(this);
-    outer->setContentsMargins(0, 0, 0, 0);
-    outer->addWidget(split);
-
-    m_flicker.setInterval(400);
-    connect(&m_flicker, &QTimer::timeout, this, [this] {
-        m_flickerSecond = !m_flickerSecond;
-        applyComparison();
-    });
-    connectSession();
-    if (context.actions)
-        registerActions();
-    if (s.selection) {
-        connect(s.selection, &widgets::Selection::volumeChanged, this, [this] { m_session->setImage(m_context.services.selection->volume()); });
-        connect(s.selection, &widgets::Selection::crosshairChanged, this, &LabPanel::updateCrosshair);
-        connect(s.selection, &widgets::Selection::modelChanged, this, [this] { takeModel(m_context.services.selection->model()); });
-        m_session->setImage(s.selection->volume());
-    }
-    if (s.jobs)
-        connect(s.jobs, &services::JobRunner::jobChanged, this, &LabPanel::updateRuns);
-    arrange();
 }
-
-LabPanel::~LabPanel() = default;
 
 QString LabPanel::maskHash() const
 {
@@ -105,13 +161,15 @@ QString LabPanel::maskHash() const
 
 QString LabPanel::originalHash() const
 {
-    const imaging::ModelInput* input = m_session->input();
-    return input ? QString::fromStdString(sha256Hex(std::as_bytes(std::span(input->image)))) : QString();
+    if (const imaging::ModelInput* input = m_session->input())
+        return QString::fromStdString(sha256Hex(std::as_bytes(std::span(input->image))));
+    const imaging::VolumeInput* volume = m_session->volumeInput();
+    return volume ? QString::fromStdString(sha256Hex(std::as_bytes(std::span(volume->values)))) : QString();
 }
 
 QString LabPanel::arraysHash() const
 {
-    return QString::fromStdString(m_session->reconstruction().digest);
+    return QString::fromStdString(m_session->resultDigest());
 }
 
 void LabPanel::workspaceShown()
@@ -134,15 +192,12 @@ void LabPanel::askMethods()
                 report(described.error(), tr("Asking the worker for its methods"));
                 return;
             }
-            Json shown = Json::array(); // the Lab shows radiograph methods
-            for (const Json& entry : described->value("methods", Json::array()))
-                if (entry.value("input", "") == "radiograph")
-                    shown.push_back(entry);
-            m_session->setMethods(described->value("methods", Json::array()));
-            m_controls->setMethods(shown);
+            const Json methods = described->value("methods", Json::array());
+            m_session->setMethods(methods);
+            m_controls->model()->setMethods(methods);
             const auto* selection = m_context.services.selection;
             const bool given = selection && selection->model() != services::ModelChoice{};
-            takeModel(given ? selection->model() : m_controls->choice());
+            takeModel(given ? selection->model() : m_controls->model()->choice());
         });
 }
 
@@ -150,12 +205,84 @@ void LabPanel::takeModel(const services::ModelChoice& choice)
 {
     if (choice.model.empty() && choice.checkpoint.empty() && choice.method.empty())
         return;
-    m_controls->showChoice(choice);
+    m_controls->model()->showChoice(choice);
     if (!m_methodsAsked)
         return; // workspaceShown comes first and takes the choice then
     if (choice == m_session->choice() && m_session->metadata().is_object())
         return;
     m_session->setModel(choice);
+}
+
+void LabPanel::takeImage()
+{
+    m_sliceChosen = false;
+    m_session->setImage(m_context.services.selection->volume());
+    findReport();
+}
+
+void LabPanel::takeOther(int which, const QString& file)
+{
+    if (which == 0) {
+        m_session->setOther({}, {});
+    } else if (which == 1) {
+        if (m_session->imageBefore().isEmpty() && m_context.services.messages)
+            m_context.services.messages->note(tr("No image was open before this one"));
+        m_session->setOther(m_session->imageBefore(), tr("the image before"));
+    } else {
+        const path where = file.toStdString();
+        m_context.services.runner->run<imaging::Volume>(
+            this, [where](const Work& work) { return imaging::readVolume(where, {.spacing = imaging::SpacingPolicy::Regularise}, work); },
+            [this, where](Result<imaging::Volume> volume) {
+                if (!volume) {
+                    report(volume.error(), tr("Reading the other image"));
+                    m_session->setOther({}, {});
+                } else {
+                    m_session->setOther(*volume, QString::fromStdString(where.filename().string()));
+                }
+            });
+    }
+}
+
+void LabPanel::findReport()
+{
+    const widgets::Services& s = m_context.services;
+    const auto& series = s.selection->series();
+    const project::RowId study = series && s.library ? series->study : 0;
+    if (study == m_reportOf)
+        return;
+    m_reportOf = study;
+    m_session->setTexts({}, m_session->texts());
+    if (study == 0)
+        return;
+    s.runner->run<std::string>(
+        this,
+        [library = s.library, study](const Work& work) -> Result<std::string> {
+            constexpr std::int64_t Page = 2000;
+            for (std::int64_t offset = 0; !work.cancelled(); offset += Page) {
+                HILUM_TRY(const auto rows, library->list({.search = {}, .limit = Page, .offset = offset}));
+                for (const project::SeriesRow& row : rows) {
+                    if (row.study != study || row.kind != "report")
+                        continue;
+                    HILUM_TRY(const auto complete, library->series(row.id));
+                    HILUM_TRY(const Json found, imaging::readReport(services::itemOf(complete)));
+                    std::string text;
+                    for (const Json& part : found.value("sections", Json::array()))
+                        text += (text.empty() ? "" : "\n") + part.value("text", "");
+                    return text;
+                }
+                if (static_cast<std::int64_t>(rows.size()) < Page)
+                    break;
+            }
+            return std::string();
+        },
+        [this, study](Result<std::string> text) {
+            if (study != m_reportOf)
+                return;
+            if (!text)
+                report(text.error(), tr("Reading the study's report"));
+            else
+                m_session->setTexts(QString::fromStdString(*text), m_session->texts());
+        });
 }
 
 void LabPanel::updateRuns()
@@ -166,7 +293,7 @@ void LabPanel::updateRuns()
     for (const services::JobStatus& job : m_context.services.jobs->jobs())
         if (const bool done = job.state == services::JobState::Done; done || job.lastCheckpoint >= 0) // the weights that can be shown, not the step it has reached
             runs.push_back({tr("Step %1 · %2").arg(done ? job.step : job.lastCheckpoint).arg(QString::fromStdString(job.title.empty() ? job.method + " " + job.preset : job.title)), job.run});
-    m_controls->setRuns(runs);
+    m_controls->model()->setRuns(runs);
     updateCheckpoints();
 }
 
@@ -186,184 +313,6 @@ void LabPanel::updateCheckpoints()
         m_bar->setCheckpoints(std::move(found), step);
 }
 
-void LabPanel::connectSession()
-{
-    connect(m_session, &LabSession::modelChanged, this, [this] {
-        m_controls->showModel(*m_session);
-        updateCheckpoints();
-    });
-    connect(m_session, &LabSession::inputChanged, this, [this] {
-        for (PatchView* v : m_views)
-            v->setGrid(m_session->grid());
-        m_controls->showRegion(*m_session);
-        updateViews();
-        updateCrosshair();
-    });
-    connect(m_session, &LabSession::maskChanged, this, [this] {
-        for (PatchView* v : m_views) {
-            v->setGrid(m_session->grid());
-            v->update();
-        }
-        updateNumbers();
-    });
-    connect(m_session, &LabSession::reconstructionChanged, this, [this] {
-        updateViews();
-        updateNumbers();
-    });
-    connect(m_session, &LabSession::attentionChanged, this, &LabPanel::updateViews);
-    connect(m_session, &LabSession::statusChanged, this, [this](const QString& text) { m_status->setText(text); });
-    if (auto* selection = m_context.services.selection)
-        connect(m_session, &LabSession::deviceKnown, selection, &widgets::Selection::setDevice);
-    connect(m_session, &LabSession::refused, this, [this](const QString& sentence) {
-        m_refusal->setText(sentence);
-        m_stack->setCurrentIndex(sentence.isEmpty() ? 0 : 1);
-        if (!sentence.isEmpty()) {
-            m_stats->clear();
-            m_probe->clear();
-        }
-    });
-    connect(m_session, &LabSession::failed, this, &LabPanel::report);
-
-    connect(m_controls, &LabControls::modelAsked, this, [this](const services::ModelChoice& choice) {
-        if (choice.model.empty() && choice.checkpoint.empty() && choice.method.empty())
-            return;
-        if (m_context.services.selection)
-            m_context.services.selection->setModel(choice); // comes back through modelChanged
-        takeModel(choice);
-    });
-    connect(m_controls, &LabControls::settingsChanged, this, [this] { m_session->setMaskSettings(m_controls->settings()); });
-    connect(m_controls, &LabControls::redrawAsked, m_session, &LabSession::redraw);
-    connect(m_controls, &LabControls::polygonAsked, this, &LabPanel::beginPolygon);
-    connect(m_controls, &LabControls::brushRadiusChanged, this, [this] { setBrush(m_brush); });
-    connect(m_controls, &LabControls::patchChosen, this, [this](qint64 row, qint64 column) { centreOn(row, column); });
-    connect(m_controls, &LabControls::trainAsked, this, &LabPanel::proposeTraining);
-    connect(m_controls, &LabControls::attentionChanged, this, [this] {
-        AttentionWish wish = m_controls->attentionWish();
-        wish.query = m_session->attentionWish().query;
-        m_session->setAttentionWish(wish);
-        const bool shown = m_controls->attentionShown();
-        m_session->setAttentionWanted(shown);
-        // the attention lies over the original, in its place
-        for (Shown& slot : m_shown)
-            if (slot == (shown ? Shown::Original : Shown::Attention)) {
-                slot = shown ? Shown::Attention : Shown::Original;
-                break;
-            }
-        updateViews();
-    });
-    connect(m_bar, &CheckpointBar::chosen, this, [this](const CheckpointEntry& checkpoint) {
-        const services::ModelChoice choice{.checkpoint = checkpoint.folder};
-        if (m_context.services.selection)
-            m_context.services.selection->setModel(choice);
-        takeModel(choice);
-    });
-    connect(m_bar, &CheckpointBar::pinAsked, this, &LabPanel::pin);
-    connect(m_bar, &CheckpointBar::unpinAsked, this, [this] {
-        m_pins = {};
-        m_bar->setPins({}, {});
-        updateViews();
-    });
-    connect(m_bar, &CheckpointBar::modeChanged, this, [this](CompareMode mode) {
-        mode == CompareMode::Flicker ? m_flicker.start() : m_flicker.stop();
-        m_flickerSecond = false;
-        updateViews();
-    });
-}
-
-void LabPanel::updateViews()
-{
-    const QPainterPath border = regionBorder(*m_session);
-    const auto& reconstruction = m_session->reconstruction();
-    for (int i = 0; i < 4; ++i) {
-        PatchView* v = view(i);
-        const Shown shown = shownIn(i);
-        v->setContent(contentOf(shown, *m_session));
-        v->setMask(&m_session->mask());
-        const bool made = shown == Shown::Reconstruction || shown == Shown::Error || shown == Shown::PastedBack;
-        v->setShownMask(made ? reconstruction.mask : std::vector<std::uint8_t>{});
-        if (!m_drawingPolygon)
-            v->setBorder(border);
-        v->setMarked(shown == Shown::Attention ? m_session->attentionWish().query : std::nullopt);
-    }
-    applyComparison();
-}
-
-void LabPanel::updateNumbers()
-{
-    m_stats->setText(QString::fromStdString(view::maskStatsText(m_session->maskNumbers())));
-    m_stats->setToolTip(m_stats->text());
-    const auto& r = m_session->reconstruction();
-    if (!r.patchLoss.empty() && r.patchLoss.size() == m_session->mask().mask().size() && r.mask == m_session->mask().mask())
-        m_controls->showWorst(view::worstPatches(m_session->mask(), r.patchLoss, 12));
-}
-
-void LabPanel::updateCrosshair()
-{
-    const auto* selection = m_context.services.selection;
-    const imaging::ModelInput* input = m_session->input();
-    std::optional<QPointF> pixel;
-    if (selection && input && selection->crosshair().space == widgets::Crosshair::Space::Plane) {
-        const Vec3& p = selection->crosshair().point;
-        const auto at = input->fromImage(p[0], p[1]);
-        pixel = QPointF(at[0], at[1]);
-    }
-    for (PatchView* v : m_views)
-        v->setCrosshair(pixel);
-    if (pixel)
-        updateProbe(*pixel);
-}
-
-void LabPanel::setCrosshairPixel(const QPointF& pixel)
-{
-    const imaging::ModelInput* input = m_session->input();
-    if (!input)
-        return;
-    const double x = std::clamp(pixel.x(), -0.5, static_cast<double>(input->width) - 0.5), y = std::clamp(pixel.y(), -0.5, static_cast<double>(input->height) - 0.5);
-    const auto at = input->toImage(x, y);
-    if (m_context.services.selection)
-        m_context.services.selection->setCrosshair({widgets::Crosshair::Space::Plane, {at[0], at[1], 0}});
-}
-
-void LabPanel::updateProbe(const QPointF& pixel)
-{
-    const imaging::ModelInput* input = m_session->input();
-    const view::TokenGrid grid = m_session->grid();
-    const auto patch = grid.patchAt(pixel.x(), pixel.y());
-    if (!input || !patch) {
-        m_probe->clear();
-        return;
-    }
-    const auto at = input->toImage(pixel.x(), pixel.y());
-    const auto x = static_cast<std::int64_t>(std::lround(pixel.x())), y = static_cast<std::int64_t>(std::lround(pixel.y()));
-    const auto index = static_cast<std::size_t>(std::clamp<std::int64_t>(y, 0, input->height - 1) * input->width + std::clamp<std::int64_t>(x, 0, input->width - 1));
-    QString text = QString::fromStdString(view::probeText(m_session->readout((*patch)[0], (*patch)[1])));
-    text += tr("  ·  pixel (%1, %2)  grey %3").arg(std::lround(at[0])).arg(std::lround(at[1])).arg(input->image[index] / 65535.0, 0, 'f', 3);
-    const auto& r = m_session->reconstruction();
-    if (r.error.size() > index)
-        text += tr("  predicted %1  error %2").arg(static_cast<double>(r.reconstruction[index]), 0, 'f', 3).arg(static_cast<double>(r.error[index]), 0, 'f', 3);
-    m_probe->setText(text);
-    if (m_context.services.selection)
-        m_context.services.selection->setProbe(text);
-}
-
-void LabPanel::centreOn(std::int64_t row, std::int64_t column)
-{
-    const view::TokenGrid grid = m_session->grid();
-    if (grid.isEmpty())
-        return;
-    const auto at = grid.centre(row, column);
-    const QPointF pixel(at[0], at[1]);
-    setCrosshairPixel(pixel);
-    for (PatchView* v : m_views) {
-        ViewPose pose = v->pose();
-        if (pose.zoom <= 0)
-            pose.zoom = v->scale() * 2;
-        pose.centre = pixel;
-        v->setPose(pose);
-    }
-    updateProbe(pixel);
-}
-
 void LabPanel::report(const Error& error, const QString& doing)
 {
     if (error.code == ErrorCode::Cancelled)
@@ -379,14 +328,15 @@ void LabPanel::proposeTraining()
     const auto* selection = m_context.services.selection;
     if (!selection)
         return;
-    const services::ModelChoice choice = m_controls->choice();
+    const services::ModelChoice choice = m_controls->model()->choice();
     const Json& metadata = m_session->metadata();
     Json proposal = {{"method", metadata.is_object() ? metadata.value("method", choice.method) : choice.method},
                      {"preset", metadata.is_object() && metadata.contains("preset") && metadata["preset"].is_string() ? metadata["preset"].get<std::string>() : choice.preset},
                      {"images", "library"}};
     // what the Lab shows becomes what is trained
     Json options = m_session->requestFields();
-    options.erase("seed");
+    for (const char* key : {"seed", "modality_class", "crop_centre", "crop_centres", "report", "texts"}) // of this image alone
+        options.erase(key);
     proposal["options"] = options;
     if (selection->series())
         proposal["watch"] = selection->series()->id;

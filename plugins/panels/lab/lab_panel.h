@@ -3,17 +3,27 @@
 #include "plugins/panels/lab/checkpoint_bar.h"
 #include "plugins/panels/lab/lab_controls.h"
 #include "plugins/panels/lab/lab_pictures.h"
+#include "plugins/panels/lab/method_side.h"
+#include "plugins/panels/lab/random_crop.h"
+#include "widgets/shell/actions.h"
 #include "widgets/shell/panel.h"
 #include "widgets/shell/selection.h"
 
 #include <array>
 
+class QComboBox;
 class QGridLayout;
+class QScrollBar;
 class QStackedWidget;
+class QVBoxLayout;
 
 namespace hilum::lab {
 
-/// The Lab: what a model hides, fills in and attends to. Four linked views of the current image on the model's grid.
+/// The Lab: what a model hides, fills in, compares and attends to. Up to four linked views of the current image or volume on the model's grid, and beside them what
+/// the method says in numbers.
+///
+/// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
+/// lab_record.cpp: provenance and figures.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
     // numbers that GUI tests read by name
@@ -21,6 +31,8 @@ class LabPanel : public widgets::Panel {
     Q_PROPERTY(QString originalHash READ originalHash)
     Q_PROPERTY(QString arraysHash READ arraysHash)
     Q_PROPERTY(bool waiting READ waiting)
+    Q_PROPERTY(QString baseGrid READ baseGrid)
+    Q_PROPERTY(int slice READ sliceNumber)
 public:
     explicit LabPanel(const widgets::PanelContext& context, QWidget* parent = nullptr);
     ~LabPanel() override;
@@ -30,36 +42,54 @@ public:
     PatchView* view(int slot) const { return m_views[static_cast<std::size_t>(slot)]; }
     QString maskHash() const;     ///< SHA-256 of the mask's bytes; empty without a mask
     QString originalHash() const; ///< SHA-256 of the model's input as it is shown
-    QString arraysHash() const;   ///< SHA-256 of the arrays of the reconstruction on screen
+    QString arraysHash() const;   ///< SHA-256 of the arrays of the result on screen
+    QString baseGrid() const;     ///< "3 x 3" of VoCo's base crops; empty without
+    int sliceNumber() const { return static_cast<int>(m_slice.slice) + 1; } ///< of the volume that is shown, the first is 1
     bool waiting() const { return m_session->waiting(); }
     Shown shownIn(int slot) const { return m_shown[static_cast<std::size_t>(slot)]; }
 
-    /// PNG of the four views with captions, and beside it JSON and request arrays from which the same numbers can be made again.
+    /// PNG of the views with captions, and beside it JSON and request arrays from which the same numbers can be made again.
     void exportFigure(const path& png);
 
 protected:
     bool eventFilter(QObject* watched, QEvent* event) override;
     void resizeEvent(QResizeEvent* event) override;
+    void keyPressEvent(QKeyEvent* event) override;
+    void keyReleaseEvent(QKeyEvent* event) override;
 
 private:
+    QWidget* buildMiddle();
     void buildViews();
+    void buildLines(QVBoxLayout* column);
     void connectView(int slot);
     void registerActions();
+    void registerSliceActions();
+    void registerHandActions();
     void connectSession();
+    void connectControls();
+    void applyProfile();
+    const view::MouseProfile& profile() const;
+    QList<widgets::GestureInfo> gestures() const; ///< what the mouse does now
+    void hideOverlays(bool hidden);
 
     void takeModel(const services::ModelChoice& choice);
     void askMethods();
     void updateRuns();
     void updateCheckpoints();
+    void takeImage();
+    void takeOther(int which, const QString& file);
+    void findReport();
     void updateViews();
     void updateNumbers();
     void updateCrosshair();
     void updateProbe(const QPointF& pixel);
+    void updateReason();
     void arrange();
     void showKey(Shown shown);
     void setBrush(bool on);
     void setCrosshairPixel(const QPointF& pixel);
     void centreOn(std::int64_t row, std::int64_t column);
+    void centreOnCrosshair();
     void pin();
     void applyComparison();
     void beginPolygon();
@@ -72,12 +102,29 @@ private:
     QImage figurePicture() const;
     void report(const Error& error, const QString& doing);
 
+    // volumes
+    view::SliceFrame frame() const;
+    view::TokenGrid pictureGrid() const; ///< of what the views show: the model's grid, or a slice
+    void volumeChanged();
+    void setSlice(std::int64_t slice);
+    void setPlane(view::SlicePlane plane);
+    void placeCrops();
+    void moveCrop(std::size_t crop, const QPointF& middle, bool snaps);
+    std::optional<std::array<double, 3>> crosshairVoxel() const; ///< i, j, k of what is shown
+    void setCrosshairVoxel(const std::array<double, 3>& ijk);
+    QString volumeProbe(const QPointF& pixel) const;
+
     widgets::PanelContext m_context;
     LabSession* m_session = nullptr;
     LabControls* m_controls = nullptr;
     CheckpointBar* m_bar = nullptr;
+    MethodSide* m_side = nullptr;
     QStackedWidget* m_stack = nullptr;
     QGridLayout* m_grid = nullptr;
+    QWidget* m_sliceColumn = nullptr;
+    QScrollBar* m_sliceBar = nullptr;
+    SliceWeights* m_weights = nullptr;
+    QComboBox* m_planeCombo = nullptr;
     QLabel *m_refusal = nullptr, *m_stats = nullptr, *m_probe = nullptr, *m_status = nullptr;
     std::array<PatchView*, 4> m_views{};
     std::array<Shown, 4> m_shown{Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
@@ -88,7 +135,19 @@ private:
     std::array<Pinned, 2> m_pins;
     QTimer m_flicker;
     bool m_flickerSecond = false;
+    double m_opacity = 0.6;
+    bool m_overlaysHidden = false;
     QAction* m_brushAction = nullptr;
+
+    SliceChoice m_slice;
+    bool m_sliceChosen = false; // the slice of this image was chosen: by hand, or by the crosshair
+    std::array<double, 2> m_range{0, 1};
+    std::string m_rangeOf; // digest of the answer that m_range is of
+    std::vector<BaseCrop*> m_bases;
+    std::vector<RandomCrop*> m_crops;
+    std::vector<view::Box> m_cropBoxes; // on screen; ahead of the answer while one is dragged
+    std::size_t m_crop = 0;             // whose bars are shown
+    std::int64_t m_reportOf = 0;        // study whose report was looked for
 };
 
 } // namespace hilum::lab

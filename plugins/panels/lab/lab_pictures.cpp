@@ -34,16 +34,131 @@ QString title(Shown shown)
     case Shown::Error: return tr("Error");
     case Shown::PastedBack: return tr("Pasted back");
     case Shown::Attention: return tr("Attention");
+    case Shown::Noisy: return tr("With noise");
+    case Shown::Decimated: return tr("Decimated");
     }
     return {};
 }
 
-QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height)
+QString whyNot(Shown shown, const LabSession& session)
 {
+    if (!session.methodEntry())
+        return {}; // while a model is loaded nobody knows yet
+    const QString method = QString::fromStdString(session.methodTitle());
+    const char* array = nullptr;
+    switch (shown) {
+    case Shown::Original: return {};
+    case Shown::Disrupted: array = "corrupted"; break;
+    case Shown::Reconstruction: array = "reconstruction"; break;
+    case Shown::Error: array = "error"; break;
+    case Shown::PastedBack: return session.shows("mask") ? QString() : tr("%1 hides no places, so nothing is pasted back.").arg(method);
+    case Shown::Attention: return session.noAttention();
+    case Shown::Noisy: array = "noisy"; break;
+    case Shown::Decimated: array = "decimated"; break;
+    }
+    return session.shows(array) ? QString() : tr("%1 makes no such picture.").arg(method);
+}
+
+Qt::BrushStyle hatchOf(const std::string& filledWith)
+{
+    if (filledWith == "noise")
+        return Qt::Dense6Pattern;
+    if (filledWith == "zeros")
+        return Qt::HorPattern;
+    if (filledWith == "place")
+        return Qt::BDiagPattern;
+    return Qt::FDiagPattern;
+}
+
+namespace {
+
+/// Groups of overwritten pixels with the pattern of what fills them.
+PatchView::Hatch hatchOf(const view::Reconstruction& r, const Json& numbers)
+{
+    PatchView::Hatch out;
+    if (r.groups.empty())
+        return out;
+    for (std::int64_t y = 0; y < r.height; ++y)
+        for (std::int64_t x = 0, from = -1; x <= r.width; ++x) {
+            const bool in = x < r.width && r.groups[static_cast<std::size_t>(y * r.width + x)] != 0;
+            if (in && from < 0)
+                from = x;
+            if (!in && from >= 0) {
+                out.area.addRect(static_cast<double>(from), static_cast<double>(y), static_cast<double>(x - from), 1);
+                from = -1;
+            }
+        }
+    for (const auto& side : view::outline(r.groups, r.height, r.width)) {
+        out.border.moveTo(side[0], side[1]);
+        out.border.lineTo(side[2], side[3]);
+    }
+    const std::string fill = numbers.is_object() ? numbers.value("filled_with", "") : "";
+    out.style = lab::hatchOf(fill);
+    out.name = fill == "noise" ? tr("filled with noise") : fill == "zeros" ? tr("filled with mean grey") : fill == "place" ? tr("filled from another place") : tr("filled from another image");
+    return out;
+}
+
+const view::Block* blockOf(Shown shown, const view::VolumeAnswer& answer)
+{
+    switch (shown) {
+    case Shown::Original: return &answer.input;
+    case Shown::Disrupted: return &answer.corrupted;
+    case Shown::Reconstruction: return &answer.reconstruction;
+    case Shown::Error: return &answer.error;
+    case Shown::Noisy: return &answer.noisy;
+    case Shown::Decimated: return &answer.decimated;
+    default: return nullptr;
+    }
+}
+
+PatchView::Content volumeContent(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range)
+{
+    PatchView::Content out;
+    out.title = title(shown);
+    const view::VolumeAnswer& answer = session.answer();
+    const view::Block* block = blockOf(shown, answer);
+    if (!block || block->isEmpty())
+        return out;
+    const view::SliceFrame frame = view::frameOf(*block, slice.plane);
+    const std::int64_t at = std::clamp<std::int64_t>(slice.slice, 0, frame.slices() - 1);
+    const std::vector<float> values = view::sliceOf(*block, slice.plane, at);
+    const auto letters = frame.letters();
+    out.letters = QString(QLatin1Char(letters[0])) + QLatin1Char(letters[1]);
+    out.note = tr("slice %1 of %2").arg(at + 1).arg(frame.slices());
+    if (shown == Shown::Error) {
+        const double largest = answer.largestError();
+        out.image = errorPicture(values, frame.columns(), frame.rows(), largest);
+        out.map = view::ColourMap::Diverging;
+        out.low = -largest;
+        out.high = largest;
+    } else {
+        out.image = greyPicture(values, frame.columns(), frame.rows(), range);
+    }
+    if (shown == Shown::Original) {
+        if (answer.cropBox)
+            out.note += tr(" · the crop that the model gets");
+        if (slice.plane == view::SlicePlane::Axial)
+            for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n) {
+                const view::Box& b = answer.baseBoxes[n];
+                // the far corner of a box is the near one on the screen
+                const auto from = frame.screen({static_cast<double>(b[3] - 1), static_cast<double>(b[4] - 1), 0}), to = frame.screen({static_cast<double>(b[0]), static_cast<double>(b[1]), 0});
+                out.frames.push_back({QRectF(QPointF(from[0] - 0.5, from[1] - 0.5), QPointF(to[0] + 0.5, to[1] + 0.5)), QString::number(n)});
+            }
+    } else if (shown == Shown::Disrupted && !answer.channelMask.empty()) {
+        out.note += tr(" · noise and decimation; the masked channels are in the bar");
+    }
+    return out;
+}
+
+} // namespace
+
+QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, std::array<double, 2> range)
+{
+    const auto low = static_cast<float>(range[0]), factor = static_cast<float>(1 / (range[1] - range[0]));
     QImage image(static_cast<int>(width), static_cast<int>(height), QImage::Format_Grayscale8);
     for (int y = 0; y < image.height(); ++y)
         for (int x = 0; x < image.width(); ++x) {
-            const float v = values[static_cast<std::size_t>(y * image.width() + x)];
+            const float v = (values[static_cast<std::size_t>(y * image.width() + x)] - low) * factor;
             image.scanLine(y)[x] = static_cast<uchar>(std::lround(255 * std::clamp(std::isfinite(v) ? v : 0.0f, 0.0f, 1.0f)));
         }
     return image;
@@ -63,8 +178,10 @@ QImage errorPicture(const std::vector<float>& values, std::int64_t width, std::i
     return image;
 }
 
-PatchView::Content contentOf(Shown shown, const LabSession& session)
+PatchView::Content contentOf(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range)
 {
+    if (session.isVolume())
+        return volumeContent(shown, session, slice, range);
     PatchView::Content out;
     out.title = title(shown);
     const imaging::ModelInput* input = session.input();
@@ -79,6 +196,16 @@ PatchView::Content contentOf(Shown shown, const LabSession& session)
         break;
     }
     case Shown::Disrupted:
+        if (!r.groups.empty()) { // what the network gets, with a pattern that says what fills the groups
+            out.image = greyPicture(r.corrupted, r.width, r.height);
+            out.hatch = hatchOf(r, session.numbers());
+            out.note = tr("groups of pixels are overwritten");
+            if (!r.donor.empty()) {
+                out.thumbnail = greyPicture(r.donor, r.width, r.height);
+                out.thumbnailName = session.otherName();
+            }
+            break;
+        }
         out.image = inputPicture(*input);
         out.veil = true;
         out.note = tr("hidden patches are darkened by half");
@@ -119,6 +246,8 @@ PatchView::Content contentOf(Shown shown, const LabSession& session)
         out.note = QString::fromStdString(session.attentionName());
         break;
     }
+    case Shown::Noisy:
+    case Shown::Decimated: break; // of volumes
     }
     return out;
 }

@@ -7,10 +7,19 @@
 
 namespace hilum::lab {
 
-/// What a view of the Lab can show, in the order of the keys 1 to 6.
-enum class Shown { Original, Disrupted, Reconstruction, Error, PastedBack, Attention };
-inline constexpr int ShownCount = 6;
+/// What a view of the Lab can show, in the order of the keys 1 to 6; the rest is in the menu alone.
+enum class Shown { Original, Disrupted, Reconstruction, Error, PastedBack, Attention, Noisy, Decimated };
+inline constexpr int ShownCount = 8, KeyCount = 6;
 QString title(Shown shown);
+
+/// Why the present method or image has nothing to show there; empty when it has.
+QString whyNot(Shown shown, const LabSession& session);
+
+/// Which slice of a volume is shown.
+struct SliceChoice {
+    view::SlicePlane plane = view::SlicePlane::Axial;
+    std::int64_t slice = 0;
+};
 
 /// A reconstruction kept for comparison.
 struct Pinned {
@@ -20,14 +29,17 @@ struct Pinned {
     bool isEmpty() const { return label.isEmpty(); }
 };
 
-QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height);
+QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, std::array<double, 2> range = {0, 1});
 /// Signed error, 0 in the middle of the diverging map, `largest` at its end.
 QImage errorPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, double largest);
 
-/// What a view shows of a session; `note` says which picture it is.
-PatchView::Content contentOf(Shown shown, const LabSession& session);
+/// What a view shows of a session; `note` says which picture it is. \param range what is black and white in a volume
+PatchView::Content contentOf(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range);
 
 /// Border of the region on the model's grid: the contour as computed where there is one, else the border of the inside patches.
 QPainterPath regionBorder(const LabSession& session);
+
+/// Pattern of what groups were filled with, as the worker names it: "noise", "zeros", "place", "other image".
+Qt::BrushStyle hatchOf(const std::string& filledWith);
 
 } // namespace hilum::lab

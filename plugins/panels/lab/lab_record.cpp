@@ -51,7 +51,7 @@ std::vector<path> sourceFiles(const widgets::Services& services)
 
 void LabPanel::showProvenance()
 {
-    if (m_session->reconstruction().isEmpty())
+    if (!m_session->hasResult())
         return;
     m_context.services.runner->run<std::string>(
         this, [files = sourceFiles(m_context.services)](const Work&) { return digestOf(files); },
@@ -99,7 +99,7 @@ void LabPanel::showProvenance()
 
 void LabPanel::askAndExport()
 {
-    if (m_session->reconstruction().isEmpty()) {
+    if (!m_session->hasResult()) {
         if (m_context.services.messages)
             m_context.services.messages->note(tr("There is no reconstruction to export"));
         return;
@@ -114,32 +114,48 @@ void LabPanel::askAndExport()
 
 QImage LabPanel::figurePicture() const
 {
-    // each view at the same size, whatever the window's; four in a row
+    // each view at the same size, whatever the window's, side by side; what the method says in numbers beside them
     constexpr int Side = 512, Caption = 34, Foot = 44, Gap = 6;
-    QImage image(4 * Side + 3 * Gap, Side + Caption + Foot, QImage::Format_RGB32);
+    std::vector<int> shown;
+    for (int i = 0; i < 4; ++i)
+        if (whyNot(shownIn(i), *m_session).isEmpty())
+            shown.push_back(i);
+    const QSize numbers = m_side->isVisibleTo(this) ? m_side->contentSize() : QSize(0, 0);
+    const int views = static_cast<int>(shown.size()) * (Side + Gap) - Gap, body = std::max(Side, numbers.height());
+    QImage image(views + (numbers.isEmpty() ? 0 : Gap + numbers.width()), body + Caption + Foot, QImage::Format_RGB32);
     image.fill(QColor(0x1f, 0x1f, 0x1f));
     QPainter painter(&image);
     QFont font = this->font();
     font.setPixelSize(17);
-    for (int i = 0; i < 4; ++i) {
+    for (int n = 0; n < static_cast<int>(shown.size()); ++n) {
+        const int i = shown[static_cast<std::size_t>(n)];
         PatchView copy;
         copy.setContent(view(i)->content());
-        copy.setGrid(m_session->grid());
-        copy.setMask(&m_session->mask());
+        copy.setGrid(pictureGrid());
+        copy.setAspect(view(i)->aspect());
+        copy.setMask(m_session->isVolume() ? nullptr : &m_session->mask());
         copy.setBorder(regionBorder(*m_session));
         copy.setPose({});
         copy.setPalette(palette());
         copy.setFont(font);
         copy.resize(Side, Side + 22); // the view's own caption takes 22
-        copy.render(&painter, QPoint(i * (Side + Gap), Caption - 22));
+        if (i == 0 && m_slice.plane == view::SlicePlane::Axial)
+            for (std::size_t crop = 0; crop < m_cropBoxes.size(); ++crop) {
+                auto* rectangle = new RandomCrop(&copy, static_cast<int>(crop)); // goes with its view
+                rectangle->setRect(m_crops[crop]->cropRect());
+                rectangle->show();
+            }
+        copy.render(&painter, QPoint(n * (Side + Gap), Caption - 22));
     }
+    if (!numbers.isEmpty())
+        m_side->renderContent(painter, QPoint(views + Gap, Caption - 22));
     painter.setPen(QColor(0xe4, 0xe4, 0xe4));
     painter.setFont(font);
-    painter.drawText(QRect(10, Caption + Side + 2, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, m_stats->text());
+    painter.drawText(QRect(10, Caption + body + 2, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, m_stats->text());
     painter.setPen(QColor(0xa6, 0xa6, 0xa6));
     font.setPixelSize(14);
     painter.setFont(font);
-    painter.drawText(QRect(10, Caption + Side + 22, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, tr("Hilum · research use only, not for diagnosis"));
+    painter.drawText(QRect(10, Caption + body + 22, image.width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, tr("Hilum · research use only, not for diagnosis"));
     return image;
 }
 
@@ -157,11 +173,16 @@ void LabPanel::exportFigure(const path& png)
     stem.replace_extension();
     Json figure = {{"schema", "hilum.figure/1"}, {"kind", "reconstruction"},
                    {"picture", png.filename().string()}, {"picture_sha256", sha256Hex(std::as_bytes(std::span(bytes.constData(), static_cast<std::size_t>(bytes.size()))))},
-                   {"request", stem.filename().string() + ".safetensors"}, {"request_fields", m_session->requestFields()},
-                   {"arrays_sha256", r.digest}, {"mask_sha256", sha256Hex(std::as_bytes(std::span(r.mask)))}, {"mask_grid", {r.rows, r.columns}},
+                   {"request", stem.filename().string() + ".safetensors"}, {"request_fields", m_session->shownFields()},
+                   {"arrays_sha256", m_session->resultDigest()},
                    {"numbers", m_session->numbers()}, {"shown", Json::array()}};
     for (int i = 0; i < 4; ++i)
-        figure["shown"].push_back(title(shownIn(i)).toStdString());
+        if (whyNot(shownIn(i), *m_session).isEmpty())
+            figure["shown"].push_back(title(shownIn(i)).toStdString());
+    if (m_session->isVolume())
+        figure["slice"] = {{"plane", std::array{"axial", "coronal", "sagittal"}[static_cast<std::size_t>(m_slice.plane)]}, {"number", sliceNumber()}};
+    else
+        figure.update({{"mask_sha256", sha256Hex(std::as_bytes(std::span(r.mask)))}, {"mask_grid", {r.rows, r.columns}}});
     figure["model"] = {{"weights_sha256", m_session->metadata().value("weights_sha256", Json())}};
     if (weights.empty()) {
         figure["model"]["method"] = choice.method;
@@ -172,18 +193,19 @@ void LabPanel::exportFigure(const path& png)
         figure["model"]["path"] = std::filesystem::proximate(weights, png.parent_path().empty() ? path(".") : png.parent_path()).string();
     }
     const path request = path(stem.string() + ".safetensors"), record = path(stem.string() + ".json");
-    const Status written = m_session->writeRequestFile(request);
-    if (!written) {
-        report(written.error(), tr("Exporting the figure"));
+    auto writer = m_session->requestWriter();
+    if (!writer) {
+        report(writer.error(), tr("Exporting the figure"));
         return;
     }
     m_context.services.runner->run<bool>(
         this,
-        [png, record, figure, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
+        [png, request, write = *std::move(writer), record, figure, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
             HILUM_TRY(const std::string digest, digestOf(files));
             if (!digest.empty())
                 provenance.inputs.insert(provenance.inputs.begin(), {{"digest", digest}, {"kind", "image file"}});
             figure["provenance"] = toJson(provenance);
+            HILUM_TRY_STATUS(write(request));
             HILUM_TRY_STATUS(writeFileAtomically(png, picture));
             HILUM_TRY_STATUS(writeFileAtomically(record, figure.dump(2) + "\n"));
             return true;

@@ -1,16 +1,19 @@
 #pragma once
 
+#include "core/base/paths.h"
 #include "core/base/provenance.h"
-#include "core/imaging/model_input.h"
+#include "core/services/model_request.h"
 #include "core/services/model_server.h"
 #include "core/services/task_runner.h"
 #include "core/view/lab_arrays.h"
 #include "core/view/mask_model.h"
+#include "core/view/method_answer.h"
 #include "core/view/patch_readout.h"
 
 #include <QObject>
 #include <QTimer>
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,13 +22,14 @@ namespace hilum::lab {
 /// Where inside and outside come from.
 enum class RegionSource { LungContour, Rectangle, MaskFile, Polygon };
 
-/// How a mask is drawn and where its region comes from.
+/// How an image is disrupted, and where a region comes from.
 struct MaskSettings {
     RegionSource source = RegionSource::LungContour;
     double ratioInside = 0.95, ratioOutside = 0.85; ///< `ratioOutside` alone where the method knows no region
     std::uint64_t seed = 0;
     path maskFile;                                  ///< for MaskFile
     std::vector<std::array<double, 2>> polygon;     ///< for Polygon, pixels of the image
+    Json options = Json::object();                  ///< other options of the method for this image, by key
     bool operator==(const MaskSettings&) const = default;
 };
 
@@ -37,8 +41,10 @@ struct AttentionWish {
     bool operator==(const AttentionWish&) const = default;
 };
 
-/// The Lab without its widgets: which weights, which image, which mask, and what the model made of them. Everything that takes
+/// The Lab without its widgets: which weights, which image, what is disturbed or compared, and what the model made of it. Everything that takes
 /// time goes through the task runner or the model server; the newest wish wins. GUI thread only.
+///
+/// lab_session.cpp: model and image; lab_request.cpp: mask, crops and what the worker answers; lab_attention.cpp; lab_provenance.cpp.
 class LabSession : public QObject {
     Q_OBJECT
 public:
@@ -50,12 +56,22 @@ public:
     const services::ModelChoice& choice() const { return m_choice; }
     const Json& metadata() const { return m_metadata; } ///< null until loaded
     const Json* methodEntry() const;                    ///< of the loaded model; null when unknown
+    std::string methodTitle() const;
     bool knowsRegion() const;                           ///< the method has ratios inside and outside
+    bool shows(std::string_view array) const;           ///< the method can show this array (MethodInfo::shows)
+    bool isVolume() const { return m_request.volume != nullptr; } ///< what is shown is a volume
+    bool hasMask() const { return !isVolume() && shows("mask"); } ///< a radiograph of which places are hidden: `reconstruction` is there, else `answer`
 
     void setImage(const imaging::Volume& image);
     const imaging::Volume& image() const { return m_image; }
-    const imaging::ModelInput* input() const { return m_input.get(); }
-    view::TokenGrid grid() const;
+    const imaging::Volume& imageBefore() const { return m_before; } ///< the one that was open before it
+    /// Another image for the model: a radiograph's pixels may fill hidden groups, a volume is compared with. Empty: none.
+    void setOther(const imaging::Volume& other, const QString& name);
+    const QString& otherName() const { return m_otherName; }
+    const services::RequestInput& otherInput() const { return m_other; }
+    const imaging::ModelInput* input() const { return m_request.plane.get(); }
+    const imaging::VolumeInput* volumeInput() const { return m_request.volume.get(); }
+    view::TokenGrid grid() const; ///< of a radiograph
 
     /// Draws a new mask; painting is forgotten.
     void setMaskSettings(const MaskSettings& settings);
@@ -66,9 +82,22 @@ public:
     void endStroke();
     void undo();
     void redo();
-    void redraw(); ///< the mask of the settings again, painting forgotten
+    void redraw(); ///< the mask of the settings again, painting forgotten; crops that were placed are drawn again
 
-    const view::Reconstruction& reconstruction() const { return m_reconstruction; }
+    /// Where the crop of a volume lies, voxels of the model's grid; nullopt: where the method takes it.
+    void setCropCentre(std::optional<std::array<std::int64_t, 3>> ijk);
+    /// Places random crop `crop` of VoCo: its middle on the i-j plane, voxels. The others stay.
+    void placeCrop(std::size_t crop, double i, double j);
+    bool placingCrop() const { return !m_cropCentres.empty() && waiting(); } ///< a crop was placed and the answer is not there yet
+    /// The report of the study, and texts to compare an image with. Empty: none.
+    void setTexts(const QString& report, const QStringList& texts);
+    const QStringList& texts() const { return m_texts; }
+    const QString& report() const { return m_report; }
+
+    const view::Reconstruction& reconstruction() const { return m_reconstruction; } ///< of a radiograph with a mask
+    const view::VolumeAnswer& answer() const { return m_answer; }                  ///< of everything else
+    bool hasResult() const { return !m_reconstruction.isEmpty() || !m_answer.isEmpty(); }
+    std::string resultDigest() const { return hasMask() ? m_reconstruction.digest : m_answer.digest; }
     const Json& numbers() const { return m_numbers; }
     view::MaskNumbers maskNumbers() const;
     view::PatchReadout readout(std::int64_t row, std::int64_t column) const;
@@ -81,19 +110,23 @@ public:
     std::string attentionName() const; ///< "rollout over 12 layers from patch r12 c7"
     std::int64_t layers() const { return m_metadata.is_object() ? m_metadata.value("layers", std::int64_t{0}) : 0; }
     std::int64_t heads() const { return m_metadata.is_object() ? m_metadata.value("heads", std::int64_t{0}) : 0; }
+    /// Why there is no attention for what is open; empty when there is.
+    QString noAttention() const;
 
-    bool waiting() const { return m_pending > 0 || m_writing || m_throttle.isActive(); }
-    /// The request as it goes to the worker: seed and overrides of method options.
+    bool waiting() const { return m_pending > 0 || m_writing || m_throttle.isActive() || m_preparing; }
+    /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
-    /// Record of the last reconstruction. `sourceDigest` is the image file's, when known.
+    const Json& shownFields() const { return m_shownFields; } ///< those that the result on screen was asked with
+    /// Record of the last result. Texts are there by digest: they may name people. `sourceDigest` is the image file's, when known.
     Provenance provenance(const std::string& sourceDigest) const;
-    Status writeRequestFile(const path& file) const; ///< image, region, and the mask when it was painted
+    /// Writes what was asked: image, region, and the mask when it was painted. May take long for a volume: not on the GUI thread.
+    Result<std::function<Status(const path&)>> requestWriter() const;
 
 Q_SIGNALS:
     void modelChanged();
     void inputChanged();
     void maskChanged();
-    void reconstructionChanged();
+    void reconstructionChanged(); ///< of a radiograph or a volume
     void attentionChanged();
     void statusChanged(const QString& text);
     void deviceKnown(const QString& name); ///< where the model runs, with each answer
@@ -101,42 +134,66 @@ Q_SIGNALS:
     void failed(const hilum::Error& error, const QString& doing);
 
 private:
+    struct Shown { // an answer that was read
+        view::Reconstruction plane;
+        view::VolumeAnswer whole;
+    };
     void loaded(const Json& metadata);
     void makeInput();
-    std::string refusal() const; ///< why the present image cannot go into the present model; empty when it can
+    Result<Json> pipeline() const; ///< of the present model for the present image; the error says why there is none
     void askSoon();
     void ask();
+    void send(const path& request, bool painted);
     void answered(std::uint64_t image, Result<Json> answer, bool painted);
-    void show(view::Reconstruction arrays, bool painted);
+    void show(Shown arrays, bool painted);
     void askAttention();
     void sendAttention();
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
+    void forgetResults();
 
     services::TaskRunner* m_runner;
     services::ModelServer* m_server;
     Json m_methods = Json::array();
     services::ModelChoice m_choice;
     Json m_metadata;
-    imaging::Volume m_image;
-    std::shared_ptr<const imaging::ModelInput> m_input;
+    imaging::Volume m_image, m_before, m_otherImage;
+    QString m_otherName;
+    services::RequestInput m_request, m_other;
+    Json m_pipeline;                // that m_request went through
     std::uint64_t m_imageNumber = 0; // counts inputs: answers to older ones are dropped
+    bool m_preparing = false;
     MaskSettings m_settings;
     view::MaskModel m_mask;
     bool m_painted = false; // the mask is sent with the request instead of being drawn by the worker
     std::string m_paintedOn; // method and pipeline of the loaded model
+    std::optional<std::array<std::int64_t, 3>> m_cropCentre;
+    std::vector<std::array<std::int64_t, 2>> m_cropCentres; // placed by hand; empty: drawn from the seed
+    QString m_report;
+    QStringList m_texts;
     view::Reconstruction m_reconstruction;
+    view::VolumeAnswer m_answer;
     bool m_shownPainted = false; // the mask of m_reconstruction was painted, not drawn from the seed
+    Json m_shownFields;          // that the result on screen was asked with
     Json m_numbers, m_device;
     QTimer m_throttle;
     bool m_writing = false, m_again = false;
     int m_pending = 0;
     std::uint64_t m_asked = 0, m_shown = 0; // requests in order: an older answer never replaces a newer one
+    std::shared_ptr<const TemporaryFolder> m_folder; // holds the request of a volume, which is written once
+    path m_volumeRequest;
 
     bool m_attentionWanted = false, m_attentionReady = false, m_attentionAsking = false, m_attentionAgain = false, m_attentionRetried = false;
     AttentionWish m_attentionWish;
     view::AttentionMap m_attention;
     Json m_attentionNumbers;
 };
+
+/// The entry of an option in a method's schema; null when it has none.
+const Json* optionField(const Json* entry, const std::string& key);
+/// What the pipeline of an image must compute for a source; the rest is handed in.
+std::string pipelineRegion(RegionSource source);
+/// Of temporary folders: a failure does not matter, the folder goes at the end anyway.
+void removeFile(const path& file);
 
 } // namespace hilum::lab

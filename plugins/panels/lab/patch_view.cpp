@@ -1,9 +1,7 @@
 #include "plugins/panels/lab/patch_view.h"
 
 #include <QApplication>
-#include <QMouseEvent>
 #include <QPainter>
-#include <QWheelEvent>
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +11,6 @@ namespace hilum::lab {
 namespace {
 
 constexpr int TitleHeight = 22;
-constexpr double ClickSlack = 3; // pixels of movement that still are a click
 constexpr int VeilAlpha = 128;   // 50 %
 const QColor BorderColour(0xED, 0xD5, 0x4C);
 const QColor CrossColour(0x7F, 0xC8, 0xFF), PointedColour(0xFF, 0xFF, 0xFF, 150);
@@ -30,7 +27,7 @@ QString shortNumber(double v)
 
 } // namespace
 
-PatchView::PatchView(QWidget* parent) : QWidget(parent)
+PatchView::PatchView(QWidget* parent) : QWidget(parent), m_profile(&view::mouseProfiles().front())
 {
     setMouseTracking(true);
     setFocusPolicy(Qt::ClickFocus);
@@ -48,9 +45,29 @@ void PatchView::setContent(Content content)
 
 void PatchView::setGrid(const view::TokenGrid& grid)
 {
+    if (grid == m_grid)
+        return;
     m_grid = grid;
     updateOverlay();
     update();
+    Q_EMIT placeChanged();
+}
+
+void PatchView::setAspect(double rowsPerColumn)
+{
+    m_aspect = rowsPerColumn > 0 ? rowsPerColumn : 1;
+    update();
+    Q_EMIT placeChanged();
+}
+
+void PatchView::setSlices(bool many)
+{
+    m_slices = many;
+}
+
+void PatchView::setMouseProfile(const view::MouseProfile& profile)
+{
+    m_profile = &profile;
 }
 
 void PatchView::updateOverlay()
@@ -89,6 +106,7 @@ void PatchView::setPose(const ViewPose& pose)
 {
     m_pose = pose;
     update();
+    Q_EMIT placeChanged();
 }
 
 void PatchView::setCrosshair(std::optional<QPointF> pixel)
@@ -156,7 +174,7 @@ double PatchView::scale() const
     if (m_grid.isEmpty())
         return 1;
     const QRectF c = canvas();
-    return std::max(1e-3, std::min(c.width() / static_cast<double>(m_grid.width), c.height() / static_cast<double>(m_grid.height)));
+    return std::max(1e-3, std::min(c.width() / static_cast<double>(m_grid.width), c.height() / (static_cast<double>(m_grid.height) * m_aspect)));
 }
 
 QRectF PatchView::imageRect() const
@@ -165,21 +183,21 @@ QRectF PatchView::imageRect() const
     const QPointF centre = m_pose.zoom > 0 ? m_pose.centre : QPointF(static_cast<double>(m_grid.width) / 2 - 0.5, static_cast<double>(m_grid.height) / 2 - 0.5);
     const QPointF middle = canvas().center();
     // the top left corner of pixel (0, 0) is (-0.5, -0.5)
-    return {middle.x() + (-0.5 - centre.x()) * s, middle.y() + (-0.5 - centre.y()) * s, static_cast<double>(m_grid.width) * s, static_cast<double>(m_grid.height) * s};
+    return {middle.x() + (-0.5 - centre.x()) * s, middle.y() + (-0.5 - centre.y()) * s * m_aspect, static_cast<double>(m_grid.width) * s, static_cast<double>(m_grid.height) * s * m_aspect};
 }
 
 QPointF PatchView::toPixel(const QPointF& position) const
 {
     const QRectF r = imageRect();
     const double s = scale();
-    return {(position.x() - r.left()) / s - 0.5, (position.y() - r.top()) / s - 0.5};
+    return {(position.x() - r.left()) / s - 0.5, (position.y() - r.top()) / (s * m_aspect) - 0.5};
 }
 
 QPointF PatchView::toWidget(const QPointF& pixel) const
 {
     const QRectF r = imageRect();
     const double s = scale();
-    return {r.left() + (pixel.x() + 0.5) * s, r.top() + (pixel.y() + 0.5) * s};
+    return {r.left() + (pixel.x() + 0.5) * s, r.top() + (pixel.y() + 0.5) * s * m_aspect};
 }
 
 void PatchView::drawVeil(QPainter& painter, const QRectF& where) const
@@ -283,11 +301,12 @@ void PatchView::paintEvent(QPaintEvent*)
             painter.setOpacity(1);
         }
         drawVeil(painter, where);
+        drawHatch(painter, where);
+        drawFrames(painter);
         painter.setRenderHint(QPainter::Antialiasing);
         if (!m_border.isEmpty()) {
             painter.save();
-            painter.translate(where.topLeft());
-            painter.scale(scale(), scale());
+            toPixels(painter, where);
             painter.translate(0.5, 0.5);
             QPen pen(BorderColour, 1.4);
             pen.setCosmetic(true);
@@ -297,7 +316,7 @@ void PatchView::paintEvent(QPaintEvent*)
             painter.restore();
         }
         if (m_marked) {
-            const double w = m_grid.patchWidth() * scale(), h = m_grid.patchHeight() * scale();
+            const double w = m_grid.patchWidth() * scale(), h = m_grid.patchHeight() * scale() * m_aspect;
             painter.setPen(QPen(Qt::white, 1.5));
             painter.setBrush(Qt::NoBrush);
             painter.drawRect(QRectF(where.left() + static_cast<double>((*m_marked)[1]) * w, where.top() + static_cast<double>((*m_marked)[0]) * h, w, h));
@@ -315,6 +334,9 @@ void PatchView::paintEvent(QPaintEvent*)
             painter.drawEllipse(*m_pointer, r, r);
         }
     }
+    if (!m_overlaysHidden)
+        drawThumbnail(painter);
+    drawLetters(painter);
     drawBar(painter);
 }
 
@@ -322,7 +344,14 @@ void PatchView::changePose(const ViewPose& pose)
 {
     m_pose = pose;
     update();
+    Q_EMIT placeChanged();
     Q_EMIT poseChanged(pose);
+}
+
+void PatchView::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    Q_EMIT placeChanged();
 }
 
 void PatchView::zoomAt(const QPointF& position, double factor)
@@ -335,102 +364,9 @@ void PatchView::zoomAt(const QPointF& position, double factor)
         pose.centre = toPixel(canvas().center());
     pose.zoom = std::clamp(scale() * factor, 0.02, 80.0);
     // the pixel under the pointer stays there
-    pose.centre = before - (position - canvas().center()) / pose.zoom;
+    const QPointF off = (position - canvas().center()) / pose.zoom;
+    pose.centre = before - QPointF(off.x(), off.y() / m_aspect);
     changePose(pose);
-}
-
-void PatchView::mousePressEvent(QMouseEvent* event)
-{
-    m_pressed = m_last = event->position();
-    m_moved = false;
-    const bool alt = event->modifiers() & Qt::AltModifier;
-    const double line = m_wipe * width();
-    if (event->button() == Qt::LeftButton && !m_content.second.isNull() && std::abs(event->position().x() - line) < 6) {
-        m_drag = Drag::Wipe;
-    } else if (m_brush && !alt && (event->button() == Qt::LeftButton || event->button() == Qt::RightButton)) {
-        m_drag = Drag::Paint;
-        Q_EMIT strokeBegan(event->button() == Qt::LeftButton ? view::MaskModel::Stroke::Hide : view::MaskModel::Stroke::Reveal, toPixel(event->position()));
-    } else if (event->button() == Qt::LeftButton) {
-        m_drag = Drag::Cross;
-        Q_EMIT pointed(toPixel(event->position()));
-    } else if (event->button() == Qt::MiddleButton) {
-        m_drag = Drag::Pan;
-    } else if (event->button() == Qt::RightButton) {
-        m_drag = Drag::Zoom;
-    }
-    event->accept();
-}
-
-void PatchView::mouseMoveEvent(QMouseEvent* event)
-{
-    const QPointF at = event->position();
-    m_moved |= (at - m_pressed).manhattanLength() > ClickSlack;
-    m_pointer = at;
-    switch (m_drag) {
-    case Drag::None:
-        if (event->modifiers() & Qt::ShiftModifier && !m_brush)
-            Q_EMIT pointed(toPixel(at));
-        break;
-    case Drag::Cross: Q_EMIT pointed(toPixel(at)); break;
-    case Drag::Paint: Q_EMIT strokeMoved(toPixel(at)); break;
-    case Drag::Wipe: Q_EMIT wipeChanged(std::clamp(at.x() / std::max(1, width()), 0.0, 1.0)); break;
-    case Drag::Pan: {
-        ViewPose pose = m_pose;
-        if (pose.zoom <= 0) {
-            pose.centre = toPixel(canvas().center());
-            pose.zoom = scale();
-        }
-        pose.centre -= (at - m_last) / pose.zoom;
-        changePose(pose);
-        break;
-    }
-    case Drag::Zoom:
-        if (m_moved)
-            zoomAt(m_pressed, std::exp((m_last.y() - at.y()) * 0.01));
-        break;
-    }
-    m_last = at;
-    Q_EMIT hovered(toPixel(at));
-    if (m_brush)
-        update();
-}
-
-void PatchView::mouseReleaseEvent(QMouseEvent* event)
-{
-    const Drag ended = m_drag;
-    m_drag = Drag::None;
-    if (ended == Drag::Paint)
-        Q_EMIT strokeEnded();
-    else if (ended == Drag::Cross && !m_moved)
-        Q_EMIT clicked(toPixel(event->position()));
-    else if (ended == Drag::Zoom && !m_moved)
-        Q_EMIT menuAsked(event->globalPosition().toPoint());
-}
-
-void PatchView::mouseDoubleClickEvent(QMouseEvent* event)
-{
-    if (event->button() == Qt::LeftButton && !m_brush)
-        Q_EMIT maximiseAsked();
-    else
-        mousePressEvent(event);
-}
-
-void PatchView::wheelEvent(QWheelEvent* event)
-{
-    // Shift turns the wheel sideways on some systems
-    const int turned = event->angleDelta().y() != 0 ? event->angleDelta().y() : event->angleDelta().x();
-    if (m_brush && event->modifiers() & Qt::ShiftModifier)
-        Q_EMIT radiusStepped(turned > 0 ? 1 : turned < 0 ? -1 : 0);
-    else
-        zoomAt(event->position(), std::pow(1.15, turned / 120.0));
-    event->accept();
-}
-
-void PatchView::leaveEvent(QEvent*)
-{
-    m_pointer.reset();
-    update();
-    Q_EMIT left();
 }
 
 } // namespace hilum::lab

@@ -2,6 +2,7 @@
 
 #include "core/view/colour_map.h"
 #include "core/view/mask_model.h"
+#include "core/view/mouse_profile.h"
 #include "core/view/patch_readout.h"
 
 #include <QImage>
@@ -22,12 +23,30 @@ struct ViewPose {
 /// One picture of the Lab on the model's grid with what is drawn over it: veil over hidden patches, border of the region, a
 /// colour-mapped overlay with its bar, crosshair. Image pixel (x, y) has its centre at whole numbers.
 ///
-/// Left drag moves the crosshair, middle pans, right drag zooms, wheel zooms at the pointer, double click maximises, right click
-/// opens the menu. With the brush: left hides patches, right reveals, Shift+wheel changes the radius, Alt+left moves the crosshair.
+/// The mouse follows a profile, with the crosshair as the left button's tool; where it has the window and level, the wheel on a single picture or slices of it, this
+/// view zooms. Right click opens the menu. With the brush: left hides patches, right reveals, Shift+wheel changes the radius, Alt+left moves the crosshair.
 class PatchView : public QWidget {
     Q_OBJECT
-    Q_PROPERTY(QString crosshairPatch READ crosshairPatch) // GUI tests read it
+    // GUI tests read these
+    Q_PROPERTY(QString crosshairPatch READ crosshairPatch)
+    Q_PROPERTY(QString hatch READ hatchName)         ///< what the marked groups are filled with
+    Q_PROPERTY(QString thumbnail READ thumbnailName) ///< whose pixels they are
+    Q_PROPERTY(int frames READ frameCount)
+    Q_PROPERTY(bool overlaysHidden READ overlaysHidden)
 public:
+    /// A rectangle with a name over the picture: a base crop.
+    struct Frame {
+        QRectF pixels; ///< edges: pixel x covers [x - 0.5, x + 0.5]
+        QString name;
+        bool operator==(const Frame&) const = default;
+    };
+    /// Marked areas with a pattern: groups of pixels that were overwritten.
+    struct Hatch {
+        QPainterPath area;   ///< in image pixels; corner (0, 0) is the edge of pixel (0, 0)
+        QPainterPath border; ///< its outline
+        Qt::BrushStyle style = Qt::NoBrush;
+        QString name;        ///< "noise"
+    };
     struct Content {
         QString title;                 ///< "Reconstruction"
         QString note;                  ///< second line: what exactly this is
@@ -37,6 +56,11 @@ public:
         view::ColourMap map = view::ColourMap::Grey; ///< of the bar and the overlay
         double low = 0, high = 0;      ///< ends of the bar; equal: no bar
         bool veil = false;             ///< darkens hidden patches by half
+        Hatch hatch;                   ///< no area: none
+        std::vector<Frame> frames;
+        QImage thumbnail;              ///< in the lower left corner, with `thumbnailName` and an arrow to the hatched area; null: none
+        QString thumbnailName;
+        QString letters;               ///< of a slice, left and top: "RA"; empty: none
     };
 
     explicit PatchView(QWidget* parent = nullptr);
@@ -55,11 +79,19 @@ public:
     void setPointed(std::optional<QPointF> pixel); ///< where the pointer is in any of the views: a fainter crosshair
     /// The patch of the fainter crosshair, else of the crosshair, as "r12 c7"; empty when neither is on the image.
     QString crosshairPatch() const;
+    void setAspect(double rowsPerColumn); ///< height of a pixel over its width, 1 unless voxels are not square
+    double aspect() const { return m_aspect; }
+    void setSlices(bool many); ///< the wheel steps through slices; else there is one picture
+    void setMouseProfile(const view::MouseProfile& profile);
     void setMarked(std::optional<std::array<std::int64_t, 2>> patch); ///< the patch whose attention is shown
     void setBrush(bool on, double radius);
     void setOverlayOpacity(double opacity);
     void setWipe(double share); ///< 0..1 of the view's width; where `second` begins
-    void setOverlaysHidden(bool hidden); ///< Space is held: the bare picture
+    void setOverlaysHidden(bool hidden); ///< the bare picture
+    bool overlaysHidden() const { return m_overlaysHidden; }
+    QString hatchName() const { return m_content.hatch.name; }
+    QString thumbnailName() const { return m_content.thumbnail.isNull() ? QString() : m_content.thumbnailName; }
+    int frameCount() const { return static_cast<int>(m_content.frames.size()); }
 
     QPointF toPixel(const QPointF& position) const;
     QPointF toWidget(const QPointF& pixel) const;
@@ -77,6 +109,9 @@ Q_SIGNALS:
     void strokeMoved(const QPointF& pixel);
     void strokeEnded();
     void radiusStepped(int steps);
+    void sliceStepped(int steps);  ///< up: towards higher slices
+    void opacityStepped(double by);
+    void placeChanged();           ///< the image lies elsewhere in the widget: zoom, pan, size
     void poseChanged(const hilum::lab::ViewPose& pose);
     void wipeChanged(double share);
     void maximiseAsked();
@@ -90,9 +125,17 @@ protected:
     void mouseDoubleClickEvent(QMouseEvent* event) override;
     void wheelEvent(QWheelEvent* event) override;
     void leaveEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
+    bool event(QEvent* event) override; ///< pinch zooms
 
 private:
-    enum class Drag { None, Cross, Pan, Zoom, Paint, Wipe };
+    enum class Drag { None, Cross, Pan, Zoom, Scroll, Opacity, Paint, Wipe, Nothing };
+    Drag dragOf(Qt::MouseButton button, Qt::KeyboardModifiers modifiers) const;
+    void drawHatch(QPainter& painter, const QRectF& where) const;
+    void drawFrames(QPainter& painter) const;
+    void drawThumbnail(QPainter& painter) const;
+    void drawLetters(QPainter& painter) const;
+    void toPixels(QPainter& painter, const QRectF& where) const; ///< the painter draws in corners of pixels then
     QRectF imageRect() const; ///< of the whole image, in the widget
     QRectF canvas() const;    ///< below the title
     void drawVeil(QPainter& painter, const QRectF& where) const;
@@ -113,8 +156,13 @@ private:
     std::optional<QPointF> m_pointer;              // of the widget
     std::optional<std::array<std::int64_t, 2>> m_marked;
     bool m_brush = false, m_overlaysHidden = false;
-    double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5;
+    double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5, m_aspect = 1;
+    bool m_slices = false;
+    const view::MouseProfile* m_profile;
+    int m_wheelRest = 0;
+    double m_scrollRest = 0;
     Drag m_drag = Drag::None;
+    Qt::MouseButton m_button = Qt::NoButton;
     QPointF m_pressed, m_last;
     bool m_moved = false;
 };

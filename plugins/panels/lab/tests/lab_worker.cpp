@@ -1,10 +1,13 @@
-// A stand-in for hilum-worker's serving mode with answers that can be computed by hand: hidden patches get the grey value 0.5,
-// visible ones their own; patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere.
+// A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
+// patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
+// VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25.
+// UniMedI: slice k has weight k, the last two are chosen; text n has the cosine n / 10, the report -0.5.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <numeric>
@@ -20,25 +23,193 @@ Json field(const char* key, const char* type, Json value)
     return {{"key", key}, {"label", key}, {"help", ""}, {"type", type}, {"default", std::move(value)}};
 }
 
+Json entry(const char* id, const char* title, const Json& pipeline, Json schema, Json shows)
+{
+    const Json tiny = {{"id", "tiny"}, {"title", "Tiny"}, {"options", Json::object()}, {"pipeline", pipeline}};
+    return {{"id", id}, {"title", title}, {"input", pipeline["kind"]}, {"schema", std::move(schema)}, {"shows", std::move(shows)}, {"presets", Json::array({tiny})}};
+}
+
 Json description()
 {
     Json source = field("region_source", "string", "paper-idea");
     source["choices"] = {{{"key", "paper-idea"}, {"label", "Lung contour"}}, {{"key", "as-released"}, {"label", "Rectangle"}}};
-    const Json pipeline = {{"kind", "radiograph"}, {"size", {Side, Side}}, {"channels", 1}, {"resize", "stretch"}, {"grey", "voi"}, {"region", "lung-contour"}, {"mean", 0.5}, {"std", 0.5}};
-    const Json tiny = {{"id", "tiny"}, {"title", "Tiny"}, {"options", Json::object()}, {"pipeline", pipeline}};
-    const Json schema = Json::array({source, field("mask_ratio_inside", "number", 0.95), field("mask_ratio_outside", "number", 0.85)});
-    const Json method = {{"id", "hdxray-mae"}, {"title", "HD X-ray MAE"}, {"input", "radiograph"}, {"schema", schema}, {"presets", Json::array({tiny})}};
-    return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", Json::array({method})}};
+    Json film = {{"kind", "radiograph"}, {"size", {Side, Side}}, {"channels", 1}, {"resize", "stretch"}, {"grey", "voi"}, {"region", "lung-contour"}, {"mean", 0.5}, {"std", 0.5}};
+    const Json volume = {{"kind", "volume"}, {"orientation", "RAS"}, {"grey", "window"}, {"window", {-1000, 1000}}, {"fit", "none"}};
+    const Json masks = {"input", "corrupted", "reconstruction", "error", "mask", "patch_loss"};
+    Json methods = Json::array();
+    methods.push_back(entry("hdxray-mae", "HD X-ray MAE", film, Json::array({source, field("mask_ratio_inside", "number", 0.95), field("mask_ratio_outside", "number", 0.85)}), masks));
+    film["region"] = "none";
+    Json groups = masks;
+    groups.push_back("groups");
+    groups.push_back("donor");
+    methods.push_back(entry("spcxr", "SPCXR", film, Json::array({field("max_corrupted", "number", 0.75)}), groups));
+    methods.push_back(entry("voco", "VoCo", volume, Json::array(), {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}));
+    methods.push_back(entry("dae", "Disruptive AE", volume, Json::array({field("channel_ratio", "number", 0.6)}),
+                            {"input", "noisy", "decimated", "corrupted", "reconstruction", "error", "channel_mask", "cmcl_similarity"}));
+    methods.push_back(entry("unimedi", "UniMedI", {{"kind", "mixed"}, {"volume", volume}, {"radiograph", film}}, Json::array(), {"input", "slice_scores", "slices_chosen", "similarity"}));
+    return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", methods}};
 }
+
+std::string loaded = "hdxray-mae"; // the method that serves
 
 Json metadata()
 {
-    const Json one = description()["methods"][0];
-    return {{"method", "hdxray-mae"}, {"preset", "tiny"}, {"options", {{"normalised_target", false}}}, {"pipeline", one["presets"][0]["pipeline"]}, {"step", 0},
-            {"weights_sha256", std::string(64, 'a')}, {"token_grid", {Grid, Grid}}, {"layers", 4}, {"heads", 6}, {"class_token", true}, {"untrained", true}};
+    for (const Json& one : description()["methods"])
+        if (one["id"] == loaded) {
+            const bool vit = loaded == "hdxray-mae" || loaded == "spcxr";
+            return {{"method", loaded}, {"preset", "tiny"}, {"options", {{"normalised_target", false}}}, {"pipeline", one["presets"][0]["pipeline"]}, {"step", 0},
+                    {"weights_sha256", std::string(64, 'a')}, {"token_grid", vit ? Json{Grid, Grid} : Json::array()}, {"layers", vit ? 4 : 0}, {"heads", vit ? 6 : 0},
+                    {"encoder", {{"kind", vit ? "vit" : "swin"}}}, {"class_token", vit}, {"untrained", true}};
+        }
+    return {};
 }
 
-Result<Json> reconstruct(const Json& request)
+/// A request's volume as grey values 0..1.
+struct Voxels {
+    std::int64_t width = 0, height = 0, depth = 0;
+    std::vector<float> values;
+    std::vector<std::int64_t> shape() const { return {1, depth, height, width}; }
+};
+Result<Voxels> voxels(const TensorFile& file)
+{
+    HILUM_TRY(const TensorView image, file.find("image"));
+    HILUM_TRY(const auto grey, image.as<std::uint16_t>());
+    Voxels out{.width = image.shape.back(), .height = image.shape[image.shape.size() - 2], .depth = image.shape.size() == 4 ? image.shape[1] : 1, .values = {}};
+    for (const std::uint16_t v : grey)
+        out.values.push_back(static_cast<float>(v) / 65535.0f);
+    return out;
+}
+
+Result<Json> groups(const Json& request)
+{
+    HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
+    HILUM_TRY(const Voxels image, voxels(file));
+    std::vector<std::uint8_t> area(Side * Side, 0), mask(Grid * Grid, 0);
+    std::vector<float> shown = image.values, error(Side * Side, 0), loss(Grid * Grid, 0), donor;
+    if (file.tensors().contains("donor")) {
+        HILUM_TRY(const TensorView other, file.find("donor"));
+        HILUM_TRY(const auto grey, other.as<std::uint16_t>());
+        for (const std::uint16_t v : grey)
+            donor.push_back(static_cast<float>(v) / 65535.0f);
+    }
+    for (std::int64_t y = 4 * Patch; y < 8 * Patch; ++y) // patches r4..7, c2..9
+        for (std::int64_t x = 2 * Patch; x < 10 * Patch; ++x) {
+            const auto at = static_cast<std::size_t>(y * Side + x);
+            area[at] = 1;
+            mask[static_cast<std::size_t>(y / Patch * Grid + x / Patch)] = 1;
+            shown[at] = donor.empty() ? 0 : donor[at];
+        }
+    TensorFileWriter out;
+    out.add<float>("input", {1, Side, Side}, image.values);
+    out.add<float>("corrupted", {1, Side, Side}, shown);
+    out.add<float>("reconstruction", {1, Side, Side}, image.values);
+    out.add<float>("error", {1, Side, Side}, error);
+    out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
+    out.add<std::uint8_t>("groups", {Side, Side}, area);
+    out.add<float>("patch_loss", {Grid, Grid}, loss);
+    if (!donor.empty())
+        out.add<float>("donor", {1, Side, Side}, donor);
+    HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
+    return Json{{"out", request["out"]}, {"numbers", {{"filled_with", donor.empty() ? "zeros" : "other image"}}}, {"seconds", 0.01}, {"device", "cpu"}};
+}
+
+Result<Json> crops(const Json& request)
+{
+    HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
+    HILUM_TRY(const Voxels image, voxels(file));
+    const std::int64_t w = image.width / 3, h = image.height / 3;
+    std::vector<std::int64_t> bases, boxes;
+    for (std::int64_t i = 0; i < 3; ++i)
+        for (std::int64_t j = 0; j < 3; ++j)
+            for (const std::int64_t n : {i * w, j * h, std::int64_t{0}, (i + 1) * w, (j + 1) * h, image.depth})
+                bases.push_back(n);
+    Json centres = request.value("crop_centres", Json::array({{image.width / 2, image.height / 2}}));
+    for (const Json& one : centres) {
+        const std::int64_t i = one[0].get<std::int64_t>() - w / 2, j = one[1].get<std::int64_t>() - h / 2;
+        for (const std::int64_t n : {i, j, std::int64_t{0}, i + w, j + h, image.depth})
+            boxes.push_back(n);
+    }
+    const auto count = static_cast<std::int64_t>(centres.size());
+    const std::vector<float> predicted(static_cast<std::size_t>(9 * count), 0.1f), similar(81, 0.5f);
+    TensorFileWriter out;
+    out.add<float>("input", image.shape(), image.values);
+    out.add<std::int64_t>("base_boxes", {9, 6}, bases);
+    out.add<std::int64_t>("crop_boxes", {count, 6}, boxes);
+    out.add<float>("overlap", {count, 9}, predicted);
+    out.add<float>("overlap_predicted", {count, 9}, predicted);
+    out.add<float>("base_similarity", {9, 9}, similar);
+    HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
+    return Json{{"out", request["out"]}, {"numbers", Json::object()}, {"seconds", 0.01}, {"device", "cpu"}};
+}
+
+Result<Json> disruption(const Json& request)
+{
+    HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
+    HILUM_TRY(const Voxels image, voxels(file));
+    // the crop: half of each side, around the centre that is asked for
+    const std::int64_t size[] = {image.width / 2, image.height / 2, image.depth / 2}, grid[] = {image.width, image.height, image.depth};
+    Json box = Json::array();
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const std::int64_t centre = request.contains("crop_centre") ? request["crop_centre"][axis].get<std::int64_t>() : grid[axis] / 2;
+        box.push_back(std::clamp<std::int64_t>(centre - size[axis] / 2, 0, grid[axis] - size[axis]));
+    }
+    for (std::size_t axis = 0; axis < 3; ++axis)
+        box.push_back(box[axis].get<std::int64_t>() + size[axis]);
+    std::vector<float> input, corrupted, reconstruction, error;
+    for (std::int64_t k = box[2]; k < box[5]; ++k)
+        for (std::int64_t j = box[1]; j < box[4]; ++j)
+            for (std::int64_t i = box[0]; i < box[3]; ++i) {
+                input.push_back(image.values[static_cast<std::size_t>((k * image.height + j) * image.width + i)]);
+                corrupted.push_back(1 - input.back());
+                reconstruction.push_back(input.back() + 0.25f);
+                error.push_back(0.25f);
+            }
+    std::vector<std::uint8_t> channels;
+    const std::int64_t zeroed = std::lround(request.value("channel_ratio", 0.5) * 12);
+    for (std::int64_t n = 0; n < 12; ++n)
+        channels.push_back(n < zeroed);
+    const std::vector<std::int64_t> shape{1, size[2], size[1], size[0]};
+    const std::vector<float> similar{1, 0.5f, 0.5f, 1};
+    TensorFileWriter out;
+    out.add<float>("input", shape, input);
+    out.add<float>("noisy", shape, corrupted);
+    out.add<float>("decimated", shape, corrupted);
+    out.add<float>("corrupted", shape, corrupted);
+    out.add<float>("reconstruction", shape, reconstruction);
+    out.add<float>("error", shape, error);
+    out.add<std::uint8_t>("channel_mask", {12}, channels);
+    out.add<float>("cmcl_similarity", {2, 2}, similar);
+    const Json numbers = {{"crop_box", box}, {"loss", 0.25}};
+    out.setMetadata("numbers", jsonLine(numbers));
+    HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
+    return Json{{"out", request["out"]}, {"numbers", numbers}, {"seconds", 0.01}, {"device", "cpu"}};
+}
+
+Result<Json> slices(const Json& request)
+{
+    HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
+    HILUM_TRY(const Voxels image, voxels(file));
+    std::vector<float> scores, cosines;
+    for (std::int64_t k = 0; k < image.depth; ++k)
+        scores.push_back(static_cast<float>(k));
+    if (request.contains("report"))
+        cosines.push_back(-0.5f);
+    for (std::size_t n = 0; n < request.value("texts", Json::array()).size(); ++n)
+        cosines.push_back(static_cast<float>(n + 1) / 10);
+    const std::vector<std::int64_t> chosen{image.depth - 2, image.depth - 1};
+    TensorFileWriter out;
+    out.add<float>("input", image.depth > 1 ? image.shape() : std::vector<std::int64_t>{1, image.height, image.width}, image.values);
+    if (image.depth > 1) {
+        out.add<float>("slice_scores", {image.depth}, scores);
+        out.add<std::int64_t>("slices_chosen", {2}, chosen);
+    }
+    if (!cosines.empty())
+        out.add<float>("similarity", {1, static_cast<std::int64_t>(cosines.size())}, cosines);
+    HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
+    return Json{{"out", request["out"]}, {"numbers", Json::object()}, {"seconds", 0.01}, {"device", "cpu"}};
+}
+
+Result<Json> masked(const Json& request)
 {
     HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
     HILUM_TRY(const TensorView image, file.find("image"));
@@ -111,6 +282,11 @@ Result<Json> attention(const Json& request)
     return Json{{"out", request["out"]}, {"numbers", {{"sum", 1.0}}}, {"seconds", 0.001}, {"device", "cpu"}};
 }
 
+Result<Json> reconstruct(const Json& request)
+{
+    return loaded == "spcxr" ? groups(request) : loaded == "voco" ? crops(request) : loaded == "dae" ? disruption(request) : loaded == "unimedi" ? slices(request) : masked(request);
+}
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -131,8 +307,10 @@ int main(int argc, char** argv)
         if (kind == protocol::Quit)
             return 0;
         Result<Json> answer = Json::object();
-        if (kind == protocol::Load)
+        if (kind == protocol::Load) {
+            loaded = request->value("method", loaded);
             answer = Json{{"model", metadata()}};
+        }
         else if (kind == protocol::Reconstruct)
             answer = reconstruct(*request);
         else if (kind == protocol::PrepareAttention)

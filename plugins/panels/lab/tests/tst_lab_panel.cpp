@@ -7,10 +7,12 @@
 #include "widgets/shell/messages.h"
 #include "widgets/shell/panel.h"
 #include "widgets/shell/selection.h"
+#include "widgets/shell/settings.h"
 
 #include <QCheckBox>
 #include <QComboBox>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMainWindow>
 #include <QPluginLoader>
 #include <QSignalSpy>
@@ -43,6 +45,21 @@ imaging::Volume ramp(std::int64_t slices = 1)
     return {header, std::move(voxels)};
 }
 
+/// A CT of 96 x 96 x 24 voxels of 2 x 2 x 4 mm, head first supine, with a bright voxel at (20, 30, 5) and otherwise a ramp along i.
+imaging::Volume ct()
+{
+    imaging::ImageHeader header;
+    header.geometry = {.size = {96, 96, 24}, .spacingMm = {2, 2, 4}, .originLps = {-95, -80, 100}, .direction = {}};
+    header.modality = "CT";
+    header.unit = imaging::Unit::Hu;
+    std::vector<std::int16_t> voxels;
+    for (int k = 0; k < 24; ++k)
+        for (int j = 0; j < 96; ++j)
+            for (int i = 0; i < 96; ++i)
+                voxels.push_back(static_cast<std::int16_t>(i == 20 && j == 30 && k == 5 ? 1000 : -800 + 8 * i));
+    return {header, std::move(voxels)};
+}
+
 constexpr int Wait = 20000; // ms; ten times what a slow machine takes
 
 } // namespace
@@ -55,6 +72,7 @@ private:
     std::unique_ptr<services::ModelServer> m_models;
     std::unique_ptr<Selection> m_selection;
     std::unique_ptr<Messages> m_messages;
+    std::unique_ptr<Settings> m_settings;
     std::unique_ptr<QMainWindow> m_window;
     std::unique_ptr<Actions> m_actions;
     Panel* m_panel = nullptr;
@@ -67,6 +85,21 @@ private:
         // views of equal width and height below their caption of 22 show the whole image
         const double side = std::min(view->width(), view->height() - 22), left = (view->width() - side) / 2, top = 22 + (view->height() - 22 - side) / 2;
         return QPoint(static_cast<int>(left + (column + 0.5) * side / 16), static_cast<int>(top + (row + 0.5) * side / 16));
+    }
+    void chooseMethod(const QString& title) const
+    {
+        auto* combo = find<QComboBox>("methodCombo");
+        QTRY_VERIFY_WITH_TIMEOUT(combo->findText(title) >= 0, Wait);
+        combo->setCurrentIndex(combo->findText(title));
+    }
+    static void drag(QWidget* widget, const QPoint& by)
+    {
+        QWidget* window = widget->window();
+        const QPoint from = widget->mapTo(window, widget->rect().center());
+        QTest::mousePress(window->windowHandle(), Qt::LeftButton, {}, from);
+        for (int piece = 1; piece <= 8; ++piece)
+            QTest::mouseMove(window->windowHandle(), from + by * piece / 8);
+        QTest::mouseRelease(window->windowHandle(), Qt::LeftButton, {}, from + by);
     }
     void settle() const { QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("loss")), Wait); }
 
@@ -82,6 +115,8 @@ private Q_SLOTS:
         m_models = std::make_unique<services::ModelServer>();
         m_selection = std::make_unique<Selection>();
         m_messages = std::make_unique<Messages>();
+        m_settings = std::make_unique<Settings>(m_home.filePath(QStringLiteral("window.ini")));
+        m_settings->remove(QStringLiteral("input/profile"));
         m_window = std::make_unique<QMainWindow>();
         m_actions = std::make_unique<Actions>(m_window.get());
         QPluginLoader loader(QStringLiteral(LAB_PLUGIN));
@@ -92,6 +127,7 @@ private Q_SLOTS:
         context.services.models = m_models.get();
         context.services.selection = m_selection.get();
         context.services.messages = m_messages.get();
+        context.services.settings = m_settings.get();
         context.actions = m_actions.get();
         context.workspace = QStringLiteral("lab");
         m_actions->addContextWidget(context.workspace, m_window.get());
@@ -217,6 +253,149 @@ private Q_SLOTS:
                                   qPrintable(label("tokenProbe")), Wait);
         QTest::mouseMove(view, at(view, 4, 9));
         QVERIFY2(label("tokenProbe").contains(QStringLiteral("attn 0.000")), qPrintable(label("tokenProbe")));
+    }
+    void groupsAreOutlinedWithTheirFill()
+    {
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("SPCXR"));
+        QTRY_VERIFY_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("hidden 32 of 256")), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        auto* disrupted = find<QWidget>("labView2");
+        QCOMPARE(disrupted->property("hatch").toString(), QStringLiteral("filled with mean grey"));
+        QVERIFY(find<QComboBox>("otherCombo")->isVisibleTo(m_panel));
+        // a second radiograph, and the first one as donor
+        m_selection->setVolume(ramp());
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("hidden 32")), Wait);
+        auto* other = find<QComboBox>("otherCombo");
+        other->setCurrentIndex(1);
+        Q_EMIT other->activated(1);
+        QTRY_COMPARE_WITH_TIMEOUT(disrupted->property("hatch").toString(), QStringLiteral("filled from another image"), Wait);
+        QCOMPARE(disrupted->property("thumbnail").toString(), QStringLiteral("the image before"));
+        QCOMPARE(label("otherNote"), QStringLiteral("the image before"));
+    }
+    void cropsOfVoCoAreDragged()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_COMPARE_WITH_TIMEOUT(m_panel->property("baseGrid").toString(), QStringLiteral("3 x 3"), Wait);
+        auto* bars = find<QWidget>("overlapBars");
+        QTRY_VERIFY_WITH_TIMEOUT(bars->isVisibleTo(m_panel), Wait);
+        // in the middle at first: all of it lies in base crop 4
+        QCOMPARE(bars->property("trueBars").toString(), QStringLiteral("0.000 0.000 0.000 0.000 1.000 0.000 0.000 0.000 0.000"));
+        QCOMPARE(bars->property("predictedBars").toString(), QStringLiteral("0.100 0.100 0.100 0.100 0.100 0.100 0.100 0.100 0.100"));
+        // what VoCo does not show is not there, and the reason is
+        QVERIFY(find<QWidget>("labView1")->isVisible());
+        QVERIFY(!find<QWidget>("labView2")->isVisible());
+        QVERIFY(!find<QWidget>("labView3")->isVisible());
+        QVERIFY(label("hiddenReason").startsWith(QStringLiteral("VoCo hides nothing")));
+        QVERIFY(!find<QWidget>("attentionShown")->isVisible());
+        QVERIFY(label("attentionReason").size() > 20);
+        // one crop to the left and one down on the screen is to the right and behind in the patient: base crop 6
+        auto* crop = find<QWidget>("randomCrop");
+        QVERIFY(crop->isVisible());
+        drag(crop, QPoint(-crop->width(), crop->height()));
+        QTRY_COMPARE_WITH_TIMEOUT(bars->property("trueBars").toString(), QStringLiteral("0.000 0.000 0.000 0.000 0.000 0.000 1.000 0.000 0.000"), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        QCOMPARE(bars->property("trueBars").toString(), QStringLiteral("0.000 0.000 0.000 0.000 0.000 0.000 1.000 0.000 0.000"));
+        QCOMPARE(crop->property("crop").toString(), QStringLiteral("0 64 32 96")); // pixels of the slice: left, bottom
+        // half a crop back: half of it in base crop 3, which is nearer to the left
+        drag(crop, QPoint(crop->width() / 2, 0));
+        const QStringList half = bars->property("trueBars").toString().split(QLatin1Char(' '));
+        QVERIFY2(std::abs(half[3].toDouble() - 0.5) < 0.05 && std::abs(half[6].toDouble() - 0.5) < 0.05, qPrintable(half.join(QLatin1Char(' '))));
+        QVERIFY(find<QWidget>("baseSimilarity")->property("values").toString().startsWith(QStringLiteral("0.50 0.50")));
+    }
+    void channelsOfDaeAreMaskedNotPixels()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("Disruptive AE"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QWidget>("channelBar")->isVisibleTo(m_panel), Wait);
+        QCOMPARE(label("channelText"), QStringLiteral("6 of 12 channels masked, not pixels"));
+        QCOMPARE(find<QWidget>("channelBar")->property("channels").toString(), QStringLiteral("111111000000"));
+        for (const char* view : {"labView1", "labView2", "labView3", "labView4"})
+            QVERIFY(find<QWidget>(view)->isVisible());
+        QVERIFY2(label("maskStats").contains(QStringLiteral("loss 0.2500")) && label("maskStats").contains(QStringLiteral("mean error 0.250")), qPrintable(label("maskStats")));
+        QCOMPARE(find<QWidget>("cmclSimilarity")->property("values").toString(), QStringLiteral("1.00 0.50;0.50 1.00"));
+        // the method's own option, from its declaration
+        auto* ratio = find<QLineEdit>("option_channel_ratio");
+        QVERIFY(ratio);
+        ratio->setText(QStringLiteral("0.25"));
+        QTRY_COMPARE_WITH_TIMEOUT(label("channelText"), QStringLiteral("3 of 12 channels masked, not pixels"), Wait);
+        QVERIFY(!find<QWidget>("patchErrorTable")->isVisible());
+    }
+    void theCrosshairOfAVolumeIsThePatients()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("Disruptive AE"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QWidget>("channelBar")->isVisibleTo(m_panel) && !m_panel->property("waiting").toBool(), Wait);
+        // the marker of the file, in the patient
+        const Vec3 marker = ct().geometry().indexToWorld({20, 30, 5});
+        m_selection->setCrosshair({Crosshair::Space::Patient, marker});
+        m_actions->find(QStringLiteral("actionLabCentre"))->trigger(); // the crop there
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("tokenProbe").contains(QStringLiteral("value 1.000")), Wait);
+        QVERIFY2(label("tokenProbe").contains(QStringLiteral("(R 55.0, A 20.0, S 120.0)")), qPrintable(label("tokenProbe")));
+        // the wheel steps through the slices and takes the crosshair along
+        const int slice = m_panel->property("slice").toInt();
+        auto* view = find<QWidget>("labView1");
+        QWheelEvent wheel(view->rect().center(), view->mapToGlobal(view->rect().center()), {}, {0, 120}, Qt::NoButton, {}, Qt::NoScrollPhase, false);
+        QCoreApplication::sendEvent(view, &wheel);
+        QCOMPARE(m_panel->property("slice").toInt(), slice + 1);
+        QCOMPARE(m_selection->crosshair().point[2], marker[2] + 4);
+    }
+    void slicesAndTextsOfUniMedI()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("UniMedI"));
+        auto* weights = find<QWidget>("sliceWeights");
+        QTRY_VERIFY_WITH_TIMEOUT(weights->isVisible(), Wait);
+        QCOMPARE(weights->property("chosen").toString(), QStringLiteral("23 24"));
+        auto* text = find<QLineEdit>("textQuery");
+        QVERIFY(text->isVisibleTo(m_panel));
+        for (const char* sentence : {"no effusion", "effusion on the left"}) {
+            text->setText(QLatin1String(sentence));
+            QTest::keyClick(text, Qt::Key_Return);
+        }
+        auto* similarity = find<QWidget>("textSimilarity");
+        QTRY_COMPARE_WITH_TIMEOUT(similarity->property("values").toString(), QStringLiteral("0.10 0.20"), Wait);
+        QCOMPARE(label("textBest"), QStringLiteral("Nearest: effusion on the left (0.200)"));
+        QVERIFY(!find<QWidget>("labView2")->isVisible());
+        // a radiograph goes in too: no slices then
+        m_selection->setVolume(ramp());
+        QTRY_VERIFY_WITH_TIMEOUT(!weights->isVisible() && !m_panel->property("waiting").toBool(), Wait);
+        QTRY_COMPARE_WITH_TIMEOUT(similarity->property("values").toString(), QStringLiteral("0.10 0.20"), Wait);
+    }
+    void theMouseFollowsTheProfile()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("Disruptive AE"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QWidget>("channelBar")->isVisibleTo(m_panel) && !m_panel->property("waiting").toBool(), Wait);
+        auto* view = find<QWidget>("labView1");
+        const Vec3 before = m_selection->crosshair().point;
+        // ITK-SNAP: Alt+left pans
+        m_settings->setValue(QStringLiteral("input/profile"), QStringLiteral("itk-snap"));
+        QTest::mouseClick(view, Qt::LeftButton, Qt::AltModifier, view->rect().center() + QPoint(30, 30));
+        QCOMPARE(m_selection->crosshair().point, before);
+        QVERIFY(view->toolTip().contains(QStringLiteral("Alt+left drag: pan")));
+        // Radiology: it moves the crosshair
+        m_settings->setValue(QStringLiteral("input/profile"), QStringLiteral("radiology"));
+        QTest::mouseClick(view, Qt::LeftButton, Qt::AltModifier, view->rect().center() + QPoint(30, 30));
+        QVERIFY(m_selection->crosshair().point != before);
+    }
+    void handKeysAreRemapped()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        auto* view = find<QWidget>("labView1");
+        m_actions->find(QStringLiteral("actionMaskBrush"))->setChecked(true);
+        m_actions->setChosenKeys({{QStringLiteral("actionLabHideOverlays"), QStringLiteral("H")}, {QStringLiteral("actionLabCancel"), QStringLiteral("X")}});
+        QTest::keyPress(view, Qt::Key_Space);
+        QVERIFY(!view->property("overlaysHidden").toBool());
+        QTest::keyRelease(view, Qt::Key_Space);
+        QTest::keyPress(view, Qt::Key_H);
+        QVERIFY(view->property("overlaysHidden").toBool());
+        QTest::keyRelease(view, Qt::Key_H);
+        QVERIFY(!view->property("overlaysHidden").toBool());
+        m_actions->find(QStringLiteral("actionLabCancel"))->trigger();
+        QVERIFY(!m_actions->find(QStringLiteral("actionMaskBrush"))->isChecked());
     }
     void refusesAVolume()
     {

@@ -1,0 +1,175 @@
+// Keys of the Lab and what its mouse does. The rest of LabPanel is in lab_panel.cpp.
+#include "plugins/panels/lab/lab_panel.h"
+
+#include "core/view/mouse_profile.h"
+#include "widgets/shell/actions.h"
+#include "widgets/shell/settings.h"
+
+#include <QAction>
+#include <QKeyEvent>
+
+#include <algorithm>
+
+namespace hilum::lab {
+
+namespace {
+
+constexpr view::Gesture OfRead[] = {view::Gesture::ResetWindow, view::Gesture::WindowBox, view::Gesture::TimePoint};
+
+QString words(std::string_view text)
+{
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size()));
+}
+
+} // namespace
+
+const view::MouseProfile& LabPanel::profile() const
+{
+    const widgets::Settings* settings = m_context.services.settings;
+    return view::mouseProfile(settings ? settings->value(QStringLiteral("input/profile")).toString().toStdString() : std::string());
+}
+
+void LabPanel::applyProfile()
+{
+    QStringList lines;
+    for (const widgets::GestureInfo& gesture : gestures())
+        lines << QStringLiteral("%1: %2").arg(gesture.input, gesture.text);
+    for (PatchView* v : m_views) {
+        v->setMouseProfile(profile());
+        v->setToolTip(lines.join(QLatin1Char('\n')));
+    }
+}
+
+QList<widgets::GestureInfo> LabPanel::gestures() const
+{
+    QList<widgets::GestureInfo> out{{tr("Left click"), tr("attention of the patch")}};
+    for (const view::MouseLine& line : view::mouseLines(profile(), view::Gesture::Crosshair)) {
+        QString text = words(line.gesture);
+        if (text == words(view::name(view::Gesture::WindowLevel))) // what a model sees has no window
+            text = words(view::name(view::Gesture::Zoom));
+        else if (text == words(view::name(view::Gesture::Scroll)))
+            text = tr("slices of a volume, zoom of a radiograph");
+        else if (std::ranges::any_of(OfRead, [&](view::Gesture gesture) { return text == words(view::name(gesture)); }))
+            continue;
+        out << widgets::GestureInfo{QString::fromStdString(line.input), text};
+    }
+    return out << widgets::GestureInfo{tr("Brush: left, right drag"), tr("hide, reveal patches")} << widgets::GestureInfo{tr("Brush: Shift+wheel"), tr("radius")}
+               << widgets::GestureInfo{tr("Brush: Alt+left"), tr("crosshair")}
+               << widgets::GestureInfo{tr("Random crop: left drag"), tr("moves it; it snaps to base crops, with Alt it does not")};
+}
+
+void LabPanel::registerActions()
+{
+    auto& actions = *m_context.actions;
+    const QString workspace = m_context.workspace;
+    const auto action = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::function<void()> work) {
+        return actions.add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = workspace, .group = tr("Lab")}, this, std::move(work));
+    };
+    const char* ids[] = {"actionLabOriginal", "actionLabDisrupted", "actionLabReconstruction", "actionLabError", "actionLabPastedBack", "actionLabAttention"};
+    for (int i = 0; i < KeyCount; ++i) {
+        const auto shown = static_cast<Shown>(i);
+        action(ids[i], title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
+    }
+    m_brushAction = actions.addToggle({.id = QStringLiteral("actionMaskBrush"), .text = tr("Mask brush"),
+                                       .tip = tr("Paints the mask: left drag hides patches, right drag reveals them, Shift+wheel changes the radius"),
+                                       .shortcut = QKeySequence(Qt::Key_B), .context = workspace, .group = tr("Lab")},
+                                      this, [this](bool on) { setBrush(on); });
+    action("actionMaskUndo", tr("Undo mask stroke"), tr("Takes the last stroke of the mask brush back"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_session->undo(); });
+    action("actionMaskRedo", tr("Redo mask stroke"), tr("Paints the stroke again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { m_session->redo(); });
+    action("actionLabAttentionToggle", tr("Attention on or off"), tr("Lays the attention over the original"), QKeySequence(Qt::Key_A),
+           [this] { m_controls->setAttentionShown(!m_controls->attentionShown()); });
+    action("actionClassToken", tr("Attention of the class token"), tr("Shows what the class token attends to instead of a patch"), QKeySequence(Qt::SHIFT | Qt::Key_A), [this] {
+        AttentionWish wish = m_session->attentionWish();
+        wish.query.reset();
+        m_session->setAttentionWish(wish);
+    });
+    action("actionLabReset", tr("Reset view"), tr("Shows the whole image in all views"), QKeySequence(Qt::Key_R), [this] {
+        for (PatchView* v : m_views)
+            v->setPose({});
+    });
+    action("actionLabCentre", tr("Centre on patch"), tr("Moves the patch under the crosshair into the middle; of a volume whose model looks at one crop, asks for the crop there"),
+           QKeySequence(Qt::Key_C), [this] {
+               const auto* selection = m_context.services.selection;
+               const imaging::ModelInput* input = m_session->input();
+               if (m_session->isVolume()) {
+                   centreOnCrosshair();
+               } else if (selection && input && selection->crosshair().space == widgets::Crosshair::Space::Plane) {
+                   const auto at = input->fromImage(selection->crosshair().point[0], selection->crosshair().point[1]);
+                   if (const auto patch = m_session->grid().patchAt(at[0], at[1]))
+                       centreOn((*patch)[0], (*patch)[1]);
+               }
+           });
+    registerSliceActions();
+    registerHandActions();
+    action("actionNewMask", tr("Next mask"), tr("Draws the mask of the next seed"), QKeySequence(Qt::Key_N), [this] { m_controls->mask()->stepSeed(1); });
+    action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); });
+    actions.setGestures(workspace, this, [this] { return gestures(); });
+    action("actionLabProvenance", tr("Provenance…"), tr("Weights, input, options and seed behind this reconstruction"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), [this] { showProvenance(); });
+}
+
+void LabPanel::registerSliceActions()
+{
+    const auto step = [&](const char* id, const QString& text, const QKeySequence& keys, std::int64_t by) {
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tr("Steps through the slices of a volume"), .shortcut = keys, .context = m_context.workspace,
+                                .group = tr("Lab")}, this, [this, by] { setSlice(m_slice.slice + by); });
+    };
+    step("actionLabSliceUp", tr("Next slice"), QKeySequence(Qt::Key_Up), 1);
+    step("actionLabSliceDown", tr("Previous slice"), QKeySequence(Qt::Key_Down), -1);
+    step("actionLabSlicesUp", tr("Five slices up"), QKeySequence(Qt::Key_PageUp), 5);
+    step("actionLabSlicesDown", tr("Five slices down"), QKeySequence(Qt::Key_PageDown), -5);
+}
+
+void LabPanel::registerHandActions()
+{
+    const auto add = [&](const char* id, const QString& text, const QString& tip, Qt::Key key, bool held, std::function<void()> work) {
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = tr("Lab"), .held = held}, this,
+                               std::move(work));
+    };
+    add("actionLabHideOverlays", tr("Hide all overlays while held"), tr("The bare pictures are shown while the key is held"), Qt::Key_Space, true, [] {}); // watched by eventFilter
+    add("actionLabCancel", tr("Cancel, or put the brush down"), tr("Gives up the polygon that is drawn, else puts the mask brush down"), Qt::Key_Escape, false, [this] {
+        if (m_drawingPolygon)
+            endPolygon(false);
+        else
+            setBrush(false);
+    });
+    add("actionLabPolygonClose", tr("Close the polygon"), tr("Makes the polygon that is drawn the region"), Qt::Key_Return, false, [this] {
+        if (m_drawingPolygon)
+            endPolygon(true);
+    });
+}
+
+bool LabPanel::eventFilter(QObject* watched, QEvent* event)
+{
+    if (m_context.actions && (event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease)) {
+        const auto* key = static_cast<QKeyEvent*>(event);
+        const bool press = event->type() == QEvent::KeyPress;
+        const QKeySequence hide = m_context.actions->keys(QStringLiteral("actionLabHideOverlays"));
+        // modifiers may be let go first
+        if (!hide.isEmpty() && hide[0].key() == key->key() && (!press || hide == QKeySequence(key->keyCombination()))) {
+            if (!key->isAutoRepeat())
+                hideOverlays(press);
+            return true;
+        }
+        // the keypad's Enter is the other one's twin
+        if (press && m_drawingPolygon && key->key() == Qt::Key_Enter && m_context.actions->keys(QStringLiteral("actionLabPolygonClose")) == QKeySequence(Qt::Key_Return)) {
+            endPolygon(true);
+            return true;
+        }
+    }
+    if (event->type() == QEvent::FocusOut)
+        hideOverlays(false); // the release will go elsewhere
+    return Panel::eventFilter(watched, event);
+}
+
+void LabPanel::hideOverlays(bool hidden)
+{
+    for (PatchView* v : m_views)
+        v->setOverlaysHidden(hidden);
+    m_overlaysHidden = hidden;
+    placeCrops();
+}
+
+void LabPanel::keyPressEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyPressEvent(event); }
+void LabPanel::keyReleaseEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyReleaseEvent(event); }
+
+} // namespace hilum::lab

@@ -1,0 +1,147 @@
+// Attention of LabSession. The rest is in lab_session.cpp.
+#include "plugins/panels/lab/lab_session.h"
+
+#include <format>
+
+namespace hilum::lab {
+
+QString LabSession::noAttention() const
+{
+    if (isVolume())
+        return tr("An attention map of a whole volume is not shown.");
+    if (!m_metadata.is_object() || layers() > 0)
+        return {};
+    const std::string kind = m_metadata.value("encoder", Json::object()).value("kind", "");
+    return kind.find("swin") != std::string::npos ? tr("This encoder attends within shifted windows; no rollout through these is accepted.") : tr("This encoder has no attention to show.");
+}
+
+void LabSession::setAttentionWanted(bool wanted)
+{
+    if (wanted == m_attentionWanted)
+        return;
+    m_attentionWanted = wanted;
+    if (wanted)
+        askAttention();
+    else
+        Q_EMIT attentionChanged();
+}
+
+void LabSession::setAttentionWish(const AttentionWish& wish)
+{
+    if (wish == m_attentionWish)
+        return;
+    m_attentionWish = wish;
+    askAttention();
+}
+
+void LabSession::askAttention()
+{
+    if (!m_attentionWanted || m_request.isEmpty() || !m_metadata.is_object() || !noAttention().isEmpty())
+        return;
+    if (m_attentionReady) {
+        sendAttention();
+        return;
+    }
+    if (m_attentionAsking) {
+        m_attentionAgain = true;
+        return;
+    }
+    m_attentionAsking = true;
+    m_attentionAgain = false;
+    const path request = m_server->newFile(".safetensors");
+    const std::uint64_t image = m_imageNumber;
+    Q_EMIT statusChanged(tr("Computing attention…"));
+    m_runner->run<bool>(
+        this,
+        [input = m_request, request](const Work&) -> Result<bool> {
+            HILUM_TRY_STATUS(services::writeRequest({.input = input}, request));
+            return true;
+        },
+        [this, request, image](Result<bool> written) {
+            if (!written) {
+                m_attentionAsking = false;
+                Q_EMIT failed(written.error(), tr("Writing the request"));
+                return;
+            }
+            m_server->request("prepare_attention", {{"request", request.string()}}, this, [this, request, image](Result<Json> answer) {
+                removeFile(request);
+                m_attentionAsking = false;
+                if (!answer) {
+                    if (answer.error().code != ErrorCode::Cancelled)
+                        Q_EMIT failed(answer.error(), tr("Computing attention"));
+                    return;
+                }
+                if (image != m_imageNumber || m_attentionAgain) {
+                    askAttention();
+                    return;
+                }
+                for (const char* key : {"layers", "heads"})
+                    if (answer->contains(key) && (*answer)[key].is_number_integer())
+                        m_metadata[key] = (*answer)[key];
+                m_attentionReady = true;
+                sendAttention();
+            });
+        });
+}
+
+void LabSession::sendAttention()
+{
+    const path out = m_server->newFile(".safetensors");
+    const std::uint64_t image = m_imageNumber;
+    const AttentionWish wish = m_attentionWish;
+    const std::int64_t layer = wish.layer < 0 ? layers() - 1 : wish.layer;
+    Json fields = {{"kind_of", wish.kind}, {"layer", layer}, {"head", wish.head}, {"query", nullptr}, {"out", out.string()}};
+    if (wish.query && !m_mask.isEmpty())
+        fields["query"] = (*wish.query)[0] * m_mask.columns() + (*wish.query)[1];
+    m_server->request("attention", fields, this, [this, out, image, wish](Result<Json> answer) {
+        if (!answer) {
+            // the worker may have ended while idle and started anew: its matrices are gone
+            if (m_attentionReady && !m_attentionRetried && answer.error().code == ErrorCode::Usage) {
+                m_attentionReady = false;
+                m_attentionRetried = true;
+                askAttention();
+            } else if (answer.error().code != ErrorCode::Cancelled) {
+                Q_EMIT failed(answer.error(), tr("Computing attention"));
+            }
+            return;
+        }
+        m_runner->run<view::AttentionMap>(
+            this,
+            [out](const Work&) -> Result<view::AttentionMap> {
+                auto read = view::readAttention(out);
+                removeFile(out);
+                return read;
+            },
+            [this, image, wish, answer = *answer](Result<view::AttentionMap> map) {
+                if (image != m_imageNumber || wish != m_attentionWish)
+                    return;
+                if (!map) {
+                    Q_EMIT failed(map.error(), tr("Computing attention"));
+                    return;
+                }
+                m_attention = *std::move(map);
+                m_attentionRetried = false;
+                m_attentionNumbers = answer.value("numbers", Json::object());
+                setStatus(answer);
+                Q_EMIT attentionChanged();
+            });
+    });
+}
+
+std::string LabSession::attentionName() const
+{
+    const AttentionWish& w = m_attentionWish;
+    const std::int64_t layer = (w.layer < 0 ? layers() - 1 : w.layer) + 1;
+    std::string what = w.kind;
+    if (w.kind == "rollout")
+        what = std::format("rollout over {} layers, residual included", layers());
+    else if (w.kind == "mean")
+        what = std::format("layer {} of {}, mean of {} heads", layer, layers(), heads());
+    else if (w.kind == "head")
+        what = std::format("layer {} of {}, head {} of {}", layer, layers(), w.head + 1, heads());
+    else if (w.kind == "gradient")
+        what = std::format("gradient-weighted, layer {} of {}", layer, layers());
+    return what + (w.query ? std::format(" · from patch r{} c{}", (*w.query)[0], (*w.query)[1]) : std::string(" · from the class token"));
+}
+
+} // namespace hilum::lab

@@ -1,0 +1,69 @@
+// Pinned reconstructions beside each other, with a wipe line or in turn. The rest of LabPanel is in lab_panel.cpp.
+#include "plugins/panels/lab/lab_panel.h"
+
+#include <QLabel>
+
+namespace hilum::lab {
+
+void LabPanel::pin()
+{
+    const view::Reconstruction& r = m_session->reconstruction();
+    if (r.isEmpty()) {
+        m_status->setText(tr("Reconstructions of radiographs can be pinned and compared"));
+        return;
+    }
+    const Json& metadata = m_session->metadata();
+    Pinned now;
+    now.label = metadata.contains("step") && metadata["step"].is_number_integer() ? tr("step %1").arg(metadata["step"].get<std::int64_t>()) : tr("untrained");
+    now.label += tr(" (error %1)").arg(r.meanError(), 0, 'f', 3);
+    now.reconstruction = greyPicture(r.reconstruction, r.width, r.height);
+    now.pasted = greyPicture(r.pastedBack(), r.width, r.height);
+    now.largestError = r.largestError();
+    now.error = errorPicture(r.error, r.width, r.height, now.largestError);
+    if (!m_pins[0].isEmpty() && !m_pins[1].isEmpty())
+        m_pins[0] = std::move(m_pins[1]);
+    m_pins[m_pins[0].isEmpty() ? 0 : 1] = std::move(now);
+    m_bar->setPins(m_pins[0].label, m_pins[1].label);
+    updateViews();
+}
+
+void LabPanel::applyComparison()
+{
+    if (m_pins[0].isEmpty() || m_bar->mode() == CompareMode::Off || m_session->isVolume())
+        return;
+    Pinned other = m_pins[1];
+    const view::Reconstruction& r = m_session->reconstruction();
+    if (other.isEmpty() && !r.isEmpty())
+        other = {tr("now"), greyPicture(r.reconstruction, r.width, r.height), errorPicture(r.error, r.width, r.height, r.largestError()), greyPicture(r.pastedBack(), r.width, r.height), r.largestError()};
+    const auto picture = [](const Pinned& p, Shown shown) { return shown == Shown::Error ? p.error : shown == Shown::PastedBack ? p.pasted : p.reconstruction; };
+    const auto put = [&](int slot, Shown shown, const Pinned& p, const QImage& second, const QString& note) {
+        PatchView::Content content = contentOf(shown, *m_session, m_slice, m_range);
+        content.image = picture(p, shown);
+        content.second = second;
+        content.hatch = {};
+        content.note = note;
+        if (shown == Shown::Error) {
+            content.low = -p.largestError;
+            content.high = p.largestError;
+        }
+        view(slot)->setShownMask({});
+        view(slot)->setContent(std::move(content));
+    };
+    if (m_bar->mode() == CompareMode::SideBySide) {
+        const Shown order[] = {Shown::Reconstruction, Shown::Reconstruction, Shown::Error, Shown::Error};
+        for (int i = 0; i < 4; ++i)
+            put(i, order[i], i % 2 == 0 ? m_pins[0] : other, {}, i % 2 == 0 ? m_pins[0].label : other.label);
+        return;
+    }
+    for (int i = 0; i < 4; ++i) {
+        const Shown shown = shownIn(i);
+        if (shown != Shown::Reconstruction && shown != Shown::Error && shown != Shown::PastedBack)
+            continue;
+        if (m_bar->mode() == CompareMode::Wipe)
+            put(i, shown, m_pins[0], picture(other, shown), QStringLiteral("%1 | %2").arg(m_pins[0].label, other.label));
+        else
+            put(i, shown, m_flickerSecond ? other : m_pins[0], {}, m_flickerSecond ? other.label : m_pins[0].label);
+    }
+}
+
+} // namespace hilum::lab

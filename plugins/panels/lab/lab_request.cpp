@@ -1,0 +1,344 @@
+// Masks, crops and texts of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
+#include "plugins/panels/lab/lab_session.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hilum::lab {
+
+namespace {
+
+constexpr int ThrottleMs = 60; // between requests while a stroke or a drag goes on
+
+} // namespace
+
+void LabSession::setMaskSettings(const MaskSettings& settings)
+{
+    if (settings == m_settings)
+        return;
+    const bool region = settings.source != m_settings.source || settings.maskFile != m_settings.maskFile || settings.polygon != m_settings.polygon;
+    if (settings.seed != m_settings.seed)
+        m_cropCentres.clear(); // another seed draws other crops
+    m_settings = settings;
+    m_painted = false;
+    if (region && knowsRegion())
+        makeInput();
+    else
+        askSoon();
+}
+
+void LabSession::redraw()
+{
+    m_painted = false;
+    m_cropCentres.clear();
+    askSoon();
+}
+
+void LabSession::beginStroke(view::MaskModel::Stroke stroke, double radius)
+{
+    if (!m_mask.isEmpty() && input())
+        m_mask.beginStroke(stroke, radius);
+}
+
+void LabSession::strokeTo(double x, double y)
+{
+    if (!m_mask.inStroke())
+        return;
+    const auto token = grid().toToken(x, y);
+    if (!m_mask.strokeTo(token[0], token[1]))
+        return;
+    m_painted = true;
+    Q_EMIT maskChanged();
+    askSoon();
+}
+
+void LabSession::endStroke()
+{
+    if (m_mask.endStroke())
+        Q_EMIT maskChanged();
+}
+
+void LabSession::undo()
+{
+    if (!m_mask.undo())
+        return;
+    m_painted = true;
+    Q_EMIT maskChanged();
+    askSoon();
+}
+
+void LabSession::redo()
+{
+    if (!m_mask.redo())
+        return;
+    m_painted = true;
+    Q_EMIT maskChanged();
+    askSoon();
+}
+
+void LabSession::setCropCentre(std::optional<std::array<std::int64_t, 3>> ijk)
+{
+    if (ijk == m_cropCentre)
+        return;
+    m_cropCentre = ijk;
+    askSoon();
+}
+
+void LabSession::placeCrop(std::size_t crop, double i, double j)
+{
+    if (crop >= m_answer.cropBoxes.size())
+        return;
+    const auto corner = [](double v) { return static_cast<std::int64_t>(std::llround(v)); };
+    if (m_cropCentres.size() != m_answer.cropBoxes.size()) { // the others stay where the seed drew them
+        m_cropCentres.clear();
+        for (const view::Box& box : m_answer.cropBoxes) {
+            const auto [bi, bj] = view::middle(box);
+            m_cropCentres.push_back({corner(bi), corner(bj)});
+        }
+    }
+    m_cropCentres[crop] = {corner(i), corner(j)};
+    askSoon();
+}
+
+void LabSession::setTexts(const QString& report, const QStringList& texts)
+{
+    if (report == m_report && texts == m_texts)
+        return;
+    m_report = report;
+    m_texts = texts;
+    if (shows("similarity"))
+        askSoon();
+}
+
+void LabSession::askSoon()
+{
+    if (!m_throttle.isActive())
+        m_throttle.start(ThrottleMs);
+}
+
+Json LabSession::requestFields() const
+{
+    Json fields = {{"seed", m_settings.seed}};
+    if (knowsRegion()) {
+        fields["mask_ratio_inside"] = m_settings.ratioInside;
+        fields["mask_ratio_outside"] = m_settings.ratioOutside;
+    } else if (hasOption("mask_ratio")) {
+        fields["mask_ratio"] = m_settings.ratioOutside;
+    }
+    for (const auto& [key, value] : m_settings.options.items())
+        if (hasOption(key))
+            fields[key] = value;
+    // the option's own words: the rectangle is what the public code does, everything else is a region map sent with the request
+    if (const Json* field = optionField(methodEntry(), "region_source"); field && field->contains("choices")) {
+        const bool rectangle = m_settings.source == RegionSource::Rectangle;
+        for (const char* wanted : rectangle ? std::initializer_list<const char*>{"rectangle", "as-released"}
+                                            : std::initializer_list<const char*>{"lung-contour", "contour", "paper-idea", "map"})
+            for (const Json& choice : (*field)["choices"])
+                if (choice.value("key", "") == wanted && !fields.contains("region_source"))
+                    fields["region_source"] = wanted;
+    }
+    if (isVolume()) {
+        if (!m_request.modalityClass.empty())
+            fields["modality_class"] = m_request.modalityClass;
+        if (m_cropCentre)
+            fields["crop_centre"] = *m_cropCentre;
+        if (!m_cropCentres.empty())
+            fields["crop_centres"] = m_cropCentres;
+    }
+    if (shows("similarity")) {
+        if (!m_report.isEmpty())
+            fields["report"] = m_report.toStdString();
+        if (!m_texts.isEmpty()) {
+            fields["texts"] = Json::array();
+            for (const QString& text : m_texts)
+                fields["texts"].push_back(text.toStdString());
+        }
+    }
+    return fields;
+}
+
+void LabSession::ask()
+{
+    if (m_request.isEmpty() || !m_metadata.is_object())
+        return;
+    if (m_writing) {
+        m_again = true;
+        return;
+    }
+    const bool painted = m_painted && input();
+    if (painted && m_mask.counts().hidden() == m_mask.counts().total()) {
+        Q_EMIT statusChanged(tr("Every patch is hidden: reveal at least one, the model needs something to see"));
+        return;
+    }
+    m_again = false;
+    Q_EMIT statusChanged(tr("Asking the model…"));
+    if (isVolume() && !m_volumeRequest.empty()) { // only fields differ: the volume lies there already
+        send(m_volumeRequest, false);
+        return;
+    }
+    if (isVolume() && !m_folder) {
+        auto made = TemporaryFolder::make("hilum-lab");
+        if (!made) {
+            Q_EMIT failed(made.error(), tr("Writing the request"));
+            return;
+        }
+        m_folder = std::make_shared<const TemporaryFolder>(*std::move(made));
+    }
+    m_writing = true;
+    services::ModelRequest request{.input = m_request, .others = {}};
+    if (painted) {
+        request.mask = m_mask.mask();
+        request.maskGrid = {m_mask.rows(), m_mask.columns()};
+    }
+    if (!m_other.isEmpty() && (shows("donor") || isVolume()))
+        request.others.push_back(m_other);
+    const path file = isVolume() ? m_folder->where() / "volume.safetensors" : m_server->newFile(".safetensors");
+    const std::uint64_t image = m_imageNumber;
+    m_runner->run<bool>(
+        this,
+        [request = std::move(request), file, folder = m_folder](const Work&) -> Result<bool> { // the folder lives as long as somebody writes into it
+            HILUM_TRY_STATUS(services::writeRequest(request, file));
+            return true;
+        },
+        [this, painted, file, image](Result<bool> written) {
+            m_writing = false;
+            if (!written) {
+                if (written.error().code != ErrorCode::Cancelled)
+                    Q_EMIT failed(written.error(), tr("Writing the request"));
+                return;
+            }
+            if (image != m_imageNumber) { // another image in the meantime
+                ask();
+                return;
+            }
+            if (isVolume())
+                m_volumeRequest = file;
+            send(file, painted);
+            if (m_again)
+                ask();
+        });
+}
+
+void LabSession::send(const path& request, bool painted)
+{
+    const path out = m_server->newFile(".safetensors");
+    Json fields = requestFields();
+    const Json asked = fields;
+    fields["request"] = request.string();
+    fields["out"] = out.string();
+    const bool keep = request == m_volumeRequest;
+    const std::uint64_t image = m_imageNumber;
+    ++m_pending;
+    const std::uint64_t number = ++m_asked;
+    m_server->request("reconstruct", fields, this, [this, image, painted, request, keep, number, asked](Result<Json> answer) {
+        if (!keep)
+            removeFile(request);
+        m_pending = std::max(0, m_pending - 1);
+        if (number > m_shown) {
+            if (answer) {
+                m_shown = number;
+                m_shownFields = asked;
+            }
+            answered(image, std::move(answer), painted);
+        }
+    });
+}
+
+void LabSession::answered(std::uint64_t image, Result<Json> answer, bool painted)
+{
+    if (!answer) {
+        // the loss of the worker is told once, by the server
+        if (answer.error().code != ErrorCode::Cancelled && answer.error().code != ErrorCode::WorkerLost)
+            Q_EMIT failed(answer.error(), tr("Asking the model"));
+        return;
+    }
+    const path out = answer->value("out", "");
+    if (image != m_imageNumber) {
+        removeFile(out);
+        return;
+    }
+    m_runner->run<std::shared_ptr<Shown>>(
+        this,
+        [out, masked = hasMask()](const Work&) -> Result<std::shared_ptr<Shown>> {
+            const auto shown = std::make_shared<Shown>();
+            const auto read = [&]() -> Status {
+                if (masked) {
+                    HILUM_TRY(shown->plane, view::readReconstruction(out));
+                } else {
+                    HILUM_TRY(shown->whole, view::readVolumeAnswer(out));
+                }
+                return {};
+            }();
+            removeFile(out);
+            if (!read)
+                return std::unexpected(withContext(read.error(), "reading the worker's answer"));
+            return shown;
+        },
+        [this, image, painted, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
+            if (image != m_imageNumber)
+                return;
+            if (!arrays) {
+                if (arrays.error().code != ErrorCode::Cancelled)
+                    Q_EMIT failed(arrays.error(), tr("Asking the model"));
+                return;
+            }
+            m_numbers = answer.value("numbers", Json::object());
+            show(std::move(**arrays), painted);
+            setStatus(answer);
+        });
+}
+
+void LabSession::show(Shown arrays, bool painted)
+{
+    if (!hasMask()) {
+        m_answer = std::move(arrays.whole);
+        m_mask = {};
+        Q_EMIT reconstructionChanged();
+        return;
+    }
+    view::Reconstruction& plane = arrays.plane;
+    const bool sameGrid = !m_mask.isEmpty() && m_mask.rows() == plane.rows && m_mask.columns() == plane.columns;
+    if (m_painted && sameGrid) {
+        // painting goes on while answers come: the mask on screen stays the person's
+        m_mask.setRegion(plane.region);
+    } else if (!painted) {
+        m_mask.reset(plane.rows, plane.columns, plane.mask, plane.region);
+        m_painted = false;
+    } else {
+        return; // a painted mask that was given up in the meantime: the drawn one follows
+    }
+    m_reconstruction = std::move(plane);
+    m_shownPainted = painted;
+    Q_EMIT maskChanged();
+    Q_EMIT reconstructionChanged();
+}
+
+view::MaskNumbers LabSession::maskNumbers() const
+{
+    view::MaskNumbers out{.counts = m_mask.counts(), .hasRegion = m_mask.hasRegion()};
+    const bool current = !m_reconstruction.isEmpty() && m_reconstruction.mask == m_mask.mask();
+    if (current && !m_reconstruction.patchLoss.empty())
+        view::addLosses(out, m_mask, m_reconstruction.patchLoss);
+    if (current)
+        out.meanError = m_reconstruction.meanError();
+    if (m_metadata.is_object())
+        for (const char* key : {"normalise_target", "normalised_target", "norm_pix", "norm_pix_loss", "normalise_patches"}) {
+            const Json options = m_metadata.value("options", Json::object());
+            if (options.contains(key) && options[key].is_boolean())
+                out.normalisedTarget = options[key].get<bool>();
+        }
+    return out;
+}
+
+view::PatchReadout LabSession::readout(std::int64_t row, std::int64_t column) const
+{
+    view::PatchReadout out{row, column, m_mask.hidden(row, column), m_mask.hasRegion() ? std::optional(m_mask.inside(row, column)) : std::nullopt, {}, {}};
+    const auto at = static_cast<std::size_t>(row * m_mask.columns() + column);
+    if (m_reconstruction.patchLoss.size() > at && m_reconstruction.mask[at] != 0 && out.hidden)
+        out.loss = static_cast<double>(m_reconstruction.patchLoss[at]);
+    if (m_attentionWanted && m_attention.values.size() == m_mask.mask().size())
+        out.attention = static_cast<double>(m_attention.values[at]);
+    return out;
+}
+
+} // namespace hilum::lab

@@ -1,0 +1,114 @@
+// What lies over the pictures of a PatchView beside masks: groups, frames, another image, letters. The rest is in patch_view.cpp.
+#include "plugins/panels/lab/patch_view.h"
+
+#include <QPainter>
+
+#include <algorithm>
+
+namespace hilum::lab {
+
+namespace {
+
+const QColor FrameColour(0xED, 0xD5, 0x4C), GroupColour(0xFF, 0xB4, 0x54);
+
+/// Words on a dark ground, so that they can be read over any picture. `at` is the upper left corner.
+QRectF drawWords(QPainter& painter, const QPointF& at, const QString& words, const QColor& colour)
+{
+    const QRectF box(at, QSizeF(painter.fontMetrics().horizontalAdvance(words) + 8, painter.fontMetrics().height() + 2));
+    painter.fillRect(box, QColor(0, 0, 0, 150));
+    painter.setPen(colour);
+    painter.drawText(box, Qt::AlignCenter, words);
+    return box;
+}
+
+} // namespace
+
+void PatchView::toPixels(QPainter& painter, const QRectF& where) const
+{
+    painter.translate(where.topLeft());
+    painter.scale(scale(), scale() * m_aspect);
+}
+
+void PatchView::drawHatch(QPainter& painter, const QRectF& where) const
+{
+    const Hatch& hatch = m_content.hatch;
+    if (hatch.area.isEmpty())
+        return;
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    QTransform pixels;
+    pixels.translate(where.left(), where.top());
+    pixels.scale(scale(), scale() * m_aspect);
+    QBrush brush(GroupColour, hatch.style); // the pattern keeps its size when the picture is zoomed
+    painter.setBrush(brush);
+    painter.setPen(Qt::NoPen);
+    painter.setOpacity(0.8);
+    painter.drawPath(pixels.map(hatch.area));
+    painter.setOpacity(1);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(GroupColour, 1.5));
+    painter.drawPath(pixels.map(hatch.border));
+    painter.restore();
+    // what the pattern means
+    const QRectF canvas = this->canvas();
+    const QRectF swatch(canvas.left() + 8, canvas.top() + 8, 26, 18);
+    painter.fillRect(swatch, QColor(0, 0, 0, 150));
+    painter.setPen(QPen(GroupColour, 1));
+    painter.setBrush(brush);
+    painter.drawRect(swatch);
+    drawWords(painter, swatch.topRight() + QPointF(4, 0), hatch.name, GroupColour);
+}
+
+void PatchView::drawFrames(QPainter& painter) const
+{
+    for (const Frame& frame : m_content.frames) {
+        const QRectF box(toWidget(frame.pixels.topLeft()), toWidget(frame.pixels.bottomRight()));
+        painter.setRenderHint(QPainter::Antialiasing, false);
+        painter.setBrush(Qt::NoBrush);
+        painter.setPen(QPen(FrameColour, 1));
+        painter.drawRect(box);
+        drawWords(painter, box.topLeft() + QPointF(4, 4), frame.name, FrameColour);
+    }
+}
+
+void PatchView::drawThumbnail(QPainter& painter) const
+{
+    if (m_content.thumbnail.isNull())
+        return;
+    const QRectF canvas = this->canvas();
+    const double side = std::clamp(canvas.width() * 0.28, 60.0, 150.0);
+    const QSizeF size = QSizeF(m_content.thumbnail.size()).scaled(side, side, Qt::KeepAspectRatio);
+    const QRectF box(canvas.left() + 8, canvas.bottom() - size.height() - 8, size.width(), size.height());
+    painter.setRenderHint(QPainter::SmoothPixmapTransform);
+    painter.drawImage(box, m_content.thumbnail);
+    painter.setPen(QPen(GroupColour, 1.5));
+    painter.setBrush(Qt::NoBrush);
+    painter.drawRect(box);
+    drawWords(painter, box.topLeft() - QPointF(0, painter.fontMetrics().height() + 3), m_content.thumbnailName, GroupColour);
+    if (m_content.hatch.area.isEmpty())
+        return;
+    // from where the pixels come to where they went
+    const QRectF area = m_content.hatch.area.boundingRect();
+    const QPointF to = toWidget(area.center() - QPointF(0.5, 0.5)), from = box.topRight() + QPointF(-6, 6);
+    QLineF arrow(from, to);
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(QPen(GroupColour, 1.5));
+    painter.drawLine(arrow);
+    for (const double turn : {150.0, -150.0}) {
+        QLineF head(to, to + QPointF(9, 0));
+        head.setAngle(arrow.angle() + turn);
+        painter.drawLine(head);
+    }
+}
+
+void PatchView::drawLetters(QPainter& painter) const
+{
+    if (m_content.letters.size() != 2)
+        return;
+    const QRectF canvas = this->canvas();
+    const int height = painter.fontMetrics().height() + 2;
+    drawWords(painter, QPointF(canvas.left() + 4, canvas.center().y() - height / 2.0), m_content.letters.left(1), QColor(230, 230, 230));
+    drawWords(painter, QPointF(canvas.center().x() - 8, canvas.top() + 4), m_content.letters.mid(1), QColor(230, 230, 230));
+}
+
+} // namespace hilum::lab

@@ -1,0 +1,106 @@
+#include "plugins/panels/lab/random_crop.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+
+namespace hilum::lab {
+
+namespace {
+
+const QColor CropColour(0x7F, 0xC8, 0xFF);
+
+} // namespace
+
+BaseCrop::BaseCrop(PatchView* view, std::size_t number) : QWidget(view), m_view(view)
+{
+    setObjectName(QStringLiteral("baseCrop%1").arg(number));
+    setAccessibleName(tr("base crop %1").arg(number));
+    setAttribute(Qt::WA_TransparentForMouseEvents);
+    connect(view, &PatchView::placeChanged, this, &BaseCrop::place);
+}
+
+void BaseCrop::setRect(const QRectF& pixels)
+{
+    m_rect = pixels;
+    place();
+}
+
+void BaseCrop::place()
+{
+    setGeometry(QRectF(m_view->toWidget(m_rect.topLeft()), m_view->toWidget(m_rect.bottomRight())).toRect());
+}
+
+RandomCrop::RandomCrop(PatchView* view, int number) : QWidget(view), m_view(view), m_number(number)
+{
+    setObjectName(number == 0 ? QStringLiteral("randomCrop") : QStringLiteral("randomCrop%1").arg(number + 1));
+    setCursor(Qt::SizeAllCursor);
+    setMouseTracking(true); // what it does not use goes to the view below
+    setToolTip(tr("Random crop %1: drag it; near the middle of a base crop it snaps there, with Alt it does not").arg(number + 1));
+    connect(view, &PatchView::placeChanged, this, &RandomCrop::place);
+}
+
+void RandomCrop::setRect(const QRectF& pixels)
+{
+    m_rect = pixels;
+    place();
+}
+
+QString RandomCrop::crop() const
+{
+    return QStringLiteral("%1 %2 %3 %4").arg(m_rect.left() + 0.5).arg(m_rect.top() + 0.5).arg(m_rect.right() + 0.5).arg(m_rect.bottom() + 0.5);
+}
+
+void RandomCrop::place()
+{
+    setGeometry(QRectF(m_view->toWidget(m_rect.topLeft()), m_view->toWidget(m_rect.bottomRight())).toRect());
+    update();
+}
+
+void RandomCrop::paintEvent(QPaintEvent*)
+{
+    QPainter painter(this);
+    painter.fillRect(rect(), QColor(0x7F, 0xC8, 0xFF, m_dragging ? 50 : 24));
+    painter.setPen(QPen(CropColour, 3));
+    painter.drawRect(rect().adjusted(1, 1, -2, -2));
+    QFont bold = font();
+    bold.setBold(true);
+    painter.setFont(bold);
+    painter.setPen(CropColour);
+    painter.drawText(rect().adjusted(8, 6, -8, -6), Qt::AlignRight | Qt::AlignBottom, m_number == 0 ? tr("crop") : tr("crop %1").arg(m_number + 1));
+}
+
+void RandomCrop::mousePressEvent(QMouseEvent* event)
+{
+    if (event->button() != Qt::LeftButton) {
+        event->ignore();
+        return;
+    }
+    m_dragging = true;
+    m_pressed = event->globalPosition();
+    m_middleThen = m_rect.center();
+    update();
+}
+
+void RandomCrop::mouseMoveEvent(QMouseEvent* event)
+{
+    if (!m_dragging) {
+        event->ignore();
+        return;
+    }
+    const QPointF way = event->globalPosition() - m_pressed, origin = m_view->toPixel(QPointF(0, 0));
+    Q_EMIT moved(m_middleThen + m_view->toPixel(way) - origin, !(event->modifiers() & Qt::AltModifier));
+}
+
+void RandomCrop::mouseReleaseEvent(QMouseEvent* event)
+{
+    if (!m_dragging) {
+        event->ignore();
+        return;
+    }
+    if (event->button() == Qt::LeftButton) {
+        m_dragging = false;
+        update();
+    }
+}
+
+} // namespace hilum::lab

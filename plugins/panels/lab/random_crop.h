@@ -1,0 +1,50 @@
+#pragma once
+
+#include "plugins/panels/lab/patch_view.h"
+
+namespace hilum::lab {
+
+/// A base crop as a place that readers of the screen and GUI tests can name; PatchView draws it, and the mouse passes through.
+class BaseCrop : public QWidget {
+    Q_OBJECT
+public:
+    BaseCrop(PatchView* view, std::size_t number);
+    void setRect(const QRectF& pixels); ///< edges in pixel corners
+
+private:
+    void place();
+    PatchView* m_view;
+    QRectF m_rect;
+};
+
+/// The random crop of VoCo over a slice: a rectangle that is dragged. Near the middle of a base crop it snaps there (with Alt it does not).
+class RandomCrop : public QWidget {
+    Q_OBJECT
+    Q_PROPERTY(QString crop READ crop) ///< "64 0 128 64": left, top, right, bottom on the slice's pixels
+public:
+    explicit RandomCrop(PatchView* view, int number);
+
+    void setRect(const QRectF& pixels); ///< edges in pixel corners: pixel x covers [x - 0.5, x + 0.5]
+    const QRectF& cropRect() const { return m_rect; }
+    QString crop() const;
+    bool dragging() const { return m_dragging; }
+
+Q_SIGNALS:
+    void moved(const QPointF& middle, bool snaps); ///< pixels of the slice, while dragged
+
+protected:
+    void paintEvent(QPaintEvent* event) override;
+    void mousePressEvent(QMouseEvent* event) override;
+    void mouseMoveEvent(QMouseEvent* event) override;
+    void mouseReleaseEvent(QMouseEvent* event) override;
+
+private:
+    void place();
+    PatchView* m_view;
+    int m_number;
+    QRectF m_rect;
+    bool m_dragging = false;
+    QPointF m_pressed, m_middleThen; // global position, middle in pixels
+};
+
+} // namespace hilum::lab
