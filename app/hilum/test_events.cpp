@@ -80,8 +80,10 @@ Status drag(const Json& step)
         points = Json::array({step.at("from"), step.at("to")});
     const char* key = step.value("pixels", false) ? "pos" : "at";
     std::vector<QPoint> way;
-    for (const Json& point : points) {
-        QWidget* inner = widget;
+    HILUM_TRY(QWidget * end, probe::find(step.value("onto", step.value("target", ""))));
+    for (std::size_t n = 0; n < points.size(); ++n) {
+        const Json& point = points[n];
+        QWidget* inner = n + 1 == points.size() && n > 0 ? end : widget;
         HILUM_TRY(const QPoint place, probe::place(inner, Json{{key, point}}));
         HILUM_TRY(const Spot spot, spotAt(inner, place));
         way.push_back(spot.inWindow);
@@ -232,8 +234,9 @@ Status choose(const Json& step)
     auto* box = qobject_cast<QComboBox*>(widget);
     if (!box)
         return fail(ErrorCode::Usage, "{} is no list to choose from", widget->objectName().toStdString());
-    const QString text = QString::fromStdString(step.at("text").get<std::string>());
-    const int row = box->findText(text);
+    const bool byKey = step.contains("key"); // what the program calls it, whatever is shown
+    const QString text = QString::fromStdString(step.at(byKey ? "key" : "text").get<std::string>());
+    const int row = byKey ? box->findData(text) : box->findText(text);
     if (row < 0) {
         box->hidePopup();
         QStringList there;
