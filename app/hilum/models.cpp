@@ -122,8 +122,14 @@ Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& poi
         centres.push_back({std::llround(at[0]), std::llround(at[1]), std::llround(at[2])});
     }
     if (shows(inference, "crop_boxes")) {
-        for (Json& one : centres)
-            one.erase(2); // crops of the axial plane
+        // the crops' own grid: what the base crops fill, in the middle of the model's grid
+        const Json options = inference.metadata.value("options", Json::object());
+        const std::int64_t whole = options.value("grid", std::int64_t{0}) * options.value("crop_size", std::int64_t{0});
+        for (Json& one : centres) {
+            one.erase(2); // they lie side by side in one slab
+            for (std::size_t axis = 0; whole > 0 && axis < 2; ++axis)
+                one[axis] = one[axis].get<std::int64_t>() - std::max<std::int64_t>(0, grid.size[axis] - whole) / 2;
+        }
         return Json{{"crop_centres", centres}};
     }
     if (centres.size() != 1)

@@ -140,6 +140,8 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
         if (slice.plane == view::SlicePlane::Axial)
             for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n) {
                 const view::Box& b = answer.baseBoxes[n];
+                if (at < b[2] || at >= b[5])
+                    continue; // of another slab
                 // the far corner of a box is the near one on the screen
                 const auto from = frame.screen({static_cast<double>(b[3] - 1), static_cast<double>(b[4] - 1), 0}), to = frame.screen({static_cast<double>(b[0]), static_cast<double>(b[1]), 0});
                 out.frames.push_back({QRectF(QPointF(from[0] - 0.5, from[1] - 0.5), QPointF(to[0] + 0.5, to[1] + 0.5)), QString::number(n)});

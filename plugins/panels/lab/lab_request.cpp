@@ -89,14 +89,20 @@ void LabSession::placeCrop(std::size_t crop, double i, double j)
     if (crop >= m_answer.cropBoxes.size())
         return;
     const auto corner = [](double v) { return static_cast<std::int64_t>(std::llround(v)); };
+    const auto centre = [&](const view::Box& box, double ci, double cj) {
+        std::vector<std::int64_t> out{corner(ci), corner(cj)};
+        if (box[5] - box[2] < m_answer.input.depth)
+            out.push_back((box[2] + box[5]) / 2); // at the depth where it is
+        return out;
+    };
     if (m_cropCentres.size() != m_answer.cropBoxes.size()) { // the others stay where the seed drew them
         m_cropCentres.clear();
         for (const view::Box& box : m_answer.cropBoxes) {
             const auto [bi, bj] = view::middle(box);
-            m_cropCentres.push_back({corner(bi), corner(bj)});
+            m_cropCentres.push_back(centre(box, bi, bj));
         }
     }
-    m_cropCentres[crop] = {corner(i), corner(j)};
+    m_cropCentres[crop] = centre(m_answer.cropBoxes[crop], i, j);
     askSoon();
 }
 

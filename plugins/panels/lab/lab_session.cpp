@@ -168,6 +168,21 @@ void LabSession::makeInput()
     Q_EMIT refused({});
     if (services::pipelineKind(*wanted) == "radiograph")
         (*wanted)["region"] = knowsRegion() ? pipelineRegion(m_settings.source) : "none";
+    // the other image goes along where the method has a use for it and takes such images
+    imaging::Volume other;
+    Json otherPipeline;
+    if (!m_otherImage.isEmpty() && (shows("donor") || shows("cmcl_similarity"))) {
+        if (auto same = services::pipelineFor(*wanted, m_otherImage, methodTitle())) {
+            other = m_otherImage;
+            otherPipeline = *std::move(same);
+            if (services::pipelineKind(otherPipeline) == "radiograph")
+                otherPipeline["region"] = "none";
+        } else {
+            m_otherImage = {};
+            m_otherName.clear();
+            Q_EMIT statusChanged(tr("The other image is let go: %1").arg(QString::fromStdString(same.error().message)));
+        }
+    }
     const std::uint64_t number = ++m_imageNumber;
     const MaskSettings settings = m_settings;
     const bool given = knowsRegion() && (settings.source == RegionSource::MaskFile || settings.source == RegionSource::Polygon);
@@ -178,7 +193,7 @@ void LabSession::makeInput()
     m_preparing = true;
     m_runner->run<std::shared_ptr<Inputs>>(
         this,
-        [image = m_image, other = m_otherImage, pipeline = *wanted, settings, given, title = methodTitle()](const Work& work) -> Result<std::shared_ptr<Inputs>> {
+        [image = m_image, other, otherPipeline, pipeline = *wanted, settings, given](const Work& work) -> Result<std::shared_ptr<Inputs>> {
             std::optional<imaging::ChestRegion> region;
             const Index3 size = image.geometry().size;
             if (given && settings.source == RegionSource::MaskFile) {
@@ -190,13 +205,7 @@ void LabSession::makeInput()
             auto out = std::make_shared<Inputs>();
             HILUM_TRY(out->image, services::requestInput(image, pipeline, region ? &*region : nullptr, work));
             if (!other.isEmpty()) {
-                auto same = services::pipelineFor(pipeline, other, title);
-                if (!same)
-                    return std::unexpected(withContext(std::move(same).error(), "the other image"));
-                Json plain = *same;
-                if (services::pipelineKind(plain) == "radiograph")
-                    plain["region"] = "none";
-                HILUM_TRY(out->other, services::requestInput(other, plain, nullptr, work));
+                HILUM_TRY(out->other, services::requestInput(other, otherPipeline, nullptr, work));
             }
             return out;
         },

@@ -168,7 +168,7 @@ private:
     bool m_painted = false; // the mask is sent with the request instead of being drawn by the worker
     std::string m_paintedOn; // method and pipeline of the loaded model
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
-    std::vector<std::array<std::int64_t, 2>> m_cropCentres; // placed by hand; empty: drawn from the seed
+    std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;
     QStringList m_texts;
     view::Reconstruction m_reconstruction;

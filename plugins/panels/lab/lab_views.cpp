@@ -96,6 +96,12 @@ void LabPanel::connectView(int slot)
 
 void LabPanel::arrange()
 {
+    // a picture that the method does not make gives way to the one it was chosen over
+    for (Shown& slot : m_shown) {
+        const Shown home = slot == Shown::Attention ? Shown::Original : slot == Shown::PastedBack ? Shown::Reconstruction : slot == Shown::Noisy || slot == Shown::Decimated ? Shown::Disrupted : slot;
+        if (home != slot && !whyNot(slot, *m_session).isEmpty())
+            slot = home;
+    }
     // views that the method fills
     std::vector<int> filled;
     for (int i = 0; i < 4; ++i)
