@@ -25,7 +25,7 @@ Status writeThoraxStudy(const ThoraxPhantom& t, std::uint64_t seed, int number, 
     HILUM_TRY(const auto slices, writeSliceSeries(t.ct, study, series("ct", 2, "Chest CT"), folder / "ct", quiet(work)));
     auto film = series("dx", 1, "Chest PA");
     film.frameOfReferenceUid.clear();
-    HILUM_TRY(const auto radiograph, writeRadiograph(t.film, study, film, folder / "dx" / "film.dcm"));
+    HILUM_TRY(const auto radiograph, writeRadiograph(t.film, study, film, folder / "dx" / "film.dcm", {.voiLut = {}, .madeBy = "made by projecting a made-up CT"}));
     HILUM_TRY(const auto segmentation, writeSegmentation(t.labels, study, series("seg", 3, "Organs and lesions"), slices, folder / "seg" / "labels.dcm"));
     std::vector<DicomReportSection> sections;
     for (const auto& sentence : t.report.sentences) {

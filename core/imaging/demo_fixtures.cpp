@@ -58,6 +58,7 @@ Status writeFilms(const path& folder, std::uint64_t seed, Json& facts, const Wor
                                    .studyId = "1", .accession = std::format("CXR{:04}", n + 1), .description = "Chest", .date = std::format("2026{:02}15", 1 + n % 12), .time = "090000", .referringPhysician = ""};
             const DicomSeriesInfo series{.seriesUid = uidFromText(root + " series"), .number = 1, .description = "Chest PA", .frameOfReferenceUid = {}};
             RadiographWriteOptions how;
+            how.madeBy = "made by projecting a made-up CT";
             how.monochrome1 = n % 4 == 1; // 1, 5, 9, 13, 17
             if (n == 6)
                 how.voiLut = contrastLut();

@@ -3,6 +3,7 @@
 #include "core/base/digest.h"
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
+#include "core/imaging/dicom_measurements.h"
 #include "core/imaging/dicom_series.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
@@ -196,6 +197,11 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
         };
         const bool picture = item.kind == ItemKind::Volume || item.kind == ItemKind::Image || item.kind == ItemKind::ImageSequence || item.kind == ItemKind::Segmentation;
         if (!picture) {
+            if (item.kind == ItemKind::Report && item.format == "dicom") {
+                HILUM_TRY(const auto groups, readMeasurementGroups(item));
+                if (!groups.empty())
+                    e["measurements"] = toJson(groups);
+            }
             e["warnings"] = warnings();
             return e;
         }

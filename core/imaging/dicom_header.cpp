@@ -112,23 +112,57 @@ Json codedConcept(DcmItem& item, const DcmTagKey& tag)
     DcmItem* code = sequenceItem(item, tag);
     if (!code)
         return nullptr;
-    return Json{{"CodeValue", text(*code, DCM_CodeValue)}, {"CodingSchemeDesignator", text(*code, DCM_CodingSchemeDesignator)}, {"CodeMeaning", text(*code, DCM_CodeMeaning)}};
+    const std::string value = text(*code, DCM_CodeValue);
+    return Json{{"CodeValue", value.empty() ? text(*code, DCM_LongCodeValue) : value}, {"CodingSchemeDesignator", text(*code, DCM_CodingSchemeDesignator)}, {"CodeMeaning", text(*code, DCM_CodeMeaning)}};
+}
+
+/// Codes of a segment in dcmqi's shape; modifiers stand within the code that they modify.
+Json terminologyOf(DcmItem& segment)
+{
+    struct Place {
+        const char* key;
+        DcmTagKey tag;
+        std::optional<DcmTagKey> within;
+    };
+    static const Place Places[] = {{"SegmentedPropertyCategoryCodeSequence", DCM_SegmentedPropertyCategoryCodeSequence, {}},
+                                   {"SegmentedPropertyTypeCodeSequence", DCM_SegmentedPropertyTypeCodeSequence, {}},
+                                   {"SegmentedPropertyTypeModifierCodeSequence", DCM_SegmentedPropertyTypeModifierCodeSequence, DCM_SegmentedPropertyTypeCodeSequence},
+                                   {"AnatomicRegionSequence", DCM_AnatomicRegionSequence, {}},
+                                   {"AnatomicRegionModifierSequence", DCM_AnatomicRegionModifierSequence, DCM_AnatomicRegionSequence}};
+    Json out = Json::object();
+    for (const Place& p : Places) {
+        DcmItem* holder = p.within ? sequenceItem(segment, *p.within) : &segment;
+        Json code = holder ? codedConcept(*holder, p.tag) : Json();
+        if (code.is_null() && p.within) // some writers put it beside the code
+            code = codedConcept(segment, p.tag);
+        if (!code.is_null())
+            out[p.key] = std::move(code);
+    }
+    return out;
 }
 
 void readSegments(DcmItem& data, DicomHeader& h)
 {
     h.segmentationType = text(data, DCM_SegmentationType);
     h.maximumFractional = number(data, DCM_MaximumFractionalValue, 255);
-    for (long n = 0; DcmItem* item = sequenceItem(data, DCM_SegmentSequence, n); ++n) {
+    DcmSequenceOfItems* segments = sequence(data, DCM_SegmentSequence);
+    std::int64_t n = 0;
+    for (DcmObject* object = segments ? segments->nextInContainer(nullptr) : nullptr; object; object = segments->nextInContainer(object)) {
+        auto* item = static_cast<DcmItem*>(object);
         DicomSegment s;
-        s.number = integer(*item, DCM_SegmentNumber, n + 1);
+        s.number = integer(*item, DCM_SegmentNumber, ++n);
         s.label = text(*item, DCM_SegmentLabel);
         if (const auto lab = words(*item, DCM_RecommendedDisplayCIELabValue); lab.size() == 3)
             s.colour = srgbFromDicomLab(lab);
-        if (Json category = codedConcept(*item, DCM_SegmentedPropertyCategoryCodeSequence); !category.is_null())
-            s.terminology["SegmentedPropertyCategoryCodeSequence"] = std::move(category);
-        if (Json type = codedConcept(*item, DCM_SegmentedPropertyTypeCodeSequence); !type.is_null())
-            s.terminology["SegmentedPropertyTypeCodeSequence"] = std::move(type);
+        s.terminology = terminologyOf(*item);
+        if (text(*item, DcmTagKey(0x0063, 0x0010)) == SegPrivateCreator) {
+            if (const auto value = parseInteger(text(*item, DcmTagKey(0x0063, 0x1001))); value && *value > 0 && *value <= 65535)
+                s.value = *value;
+            if (std::string name = text(*item, DcmTagKey(0x0063, 0x1002)); !name.empty())
+                s.label = std::move(name);
+            if (text(*item, DcmTagKey(0x0063, 0x1003)) == "ASSUMED")
+                s.terminology = Json::object();
+        }
         h.segments.push_back(std::move(s));
     }
 }

@@ -40,9 +40,13 @@ struct ColourPalette {
 
 enum class PixelKind { None, Integer, Float, Double };
 
+/// Owner of the private elements of a segment that Hilum wrote: (0063,xx01) label value, (0063,xx02) whole name, (0063,xx03) ASSUMED when no terminology was given.
+inline constexpr char SegPrivateCreator[] = "HILUM LABELS";
+
 /// A segment as a SEG declares it.
 struct DicomSegment {
     std::int64_t number = 0;
+    std::optional<std::int64_t> value; ///< the label's value where it differs from the number and the writer kept it
     std::string label;
     std::optional<std::array<std::uint8_t, 3>> colour;
     Json terminology = Json::object();

@@ -1,12 +1,15 @@
 #include "core/imaging/dicom_put.h"
 
 #include "core/base/digest.h"
+#include "core/base/numbers.h"
 #include "core/base/provenance.h"
 
 #include <dcmtk/dcmdata/dcostrmb.h>
 
 #include <cmath>
+#include <map>
 #include <random>
+#include <set>
 #include <stdexcept>
 
 namespace hilum::imaging {
@@ -69,20 +72,75 @@ void putShort(DcmItem& item, const DcmTagKey& tag, std::uint16_t value)
         throw std::runtime_error(std::format("{}: {}", DcmTag(tag).getTagName(), ok.text()));
 }
 
-void putCode(DcmItem& item, const DcmTagKey& tag, const char* value, const char* scheme, const char* meaning)
+DcmItem& addItem(DcmItem& item, const DcmTagKey& tag)
 {
-    DcmItem* code = nullptr;
-    if (item.findOrCreateSequenceItem(tag, code, -2).bad() || !code)
-        throw std::runtime_error(std::format("{}: no room for a code", DcmTag(tag).getTagName()));
-    put(*code, DCM_CodeValue, value);
-    put(*code, DCM_CodingSchemeDesignator, scheme);
-    put(*code, DCM_CodeMeaning, meaning);
+    DcmItem* made = nullptr;
+    if (item.findOrCreateSequenceItem(tag, made, -2).bad() || !made)
+        throw std::runtime_error(std::format("{}: no room for an item", DcmTag(tag).getTagName()));
+    return *made;
+}
+
+DcmItem& putCode(DcmItem& item, const DcmTagKey& tag, const std::string& value, const std::string& scheme, const std::string& meaning)
+{
+    DcmItem& code = addItem(item, tag);
+    put(code, value.size() > 16 ? DCM_LongCodeValue : DCM_CodeValue, value);
+    put(code, DCM_CodingSchemeDesignator, scheme);
+    put(code, DCM_CodeMeaning, shortText(meaning, 64));
+    return code;
+}
+
+DcmItem& addReference(DcmItem& item, const DcmTagKey& tag, const DicomReference& reference)
+{
+    DcmItem& made = addItem(item, tag);
+    put(made, DCM_ReferencedSOPClassUID, reference.sopClassUid);
+    put(made, DCM_ReferencedSOPInstanceUID, reference.sopInstanceUid);
+    return made;
+}
+
+void putInstanceReferences(DcmItem& item, const std::string& studyUid, const std::vector<DicomReference>& references)
+{
+    std::map<std::string, DcmItem*> studies, series;
+    std::set<std::string> seen;
+    for (const DicomReference& r : references) {
+        if (!seen.insert(r.sopInstanceUid).second)
+            continue;
+        DcmItem* study = &item;
+        if (r.studyUid != studyUid) {
+            DcmItem*& other = studies[r.studyUid];
+            if (!other) {
+                other = &addItem(item, DCM_StudiesContainingOtherReferencedInstancesSequence);
+                put(*other, DCM_StudyInstanceUID, r.studyUid);
+            }
+            study = other;
+        }
+        DcmItem*& place = series[r.studyUid + " " + r.seriesUid];
+        if (!place) {
+            place = &addItem(*study, DCM_ReferencedSeriesSequence);
+            put(*place, DCM_SeriesInstanceUID, r.seriesUid);
+        }
+        addReference(*place, DCM_ReferencedInstanceSequence, r);
+    }
+}
+
+std::string shortText(const std::string& text, std::size_t characters)
+{
+    std::string out;
+    std::size_t count = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool starts = (byte & 0xC0) != 0x80;
+        if (starts && count++ == characters)
+            break;
+        out += byte < 0x20 || byte == 0x7F ? ' ' : c == '\\' ? '/' : c;
+    }
+    return out;
 }
 
 std::string decimal(double value)
 {
-    for (int digits = 15; digits > 3; --digits) {
-        const std::string text = std::format("{:.{}g}", value == 0 ? 0.0 : value, digits);
+    const double v = value == 0 ? 0.0 : value;
+    for (int digits = 16; digits > 3; --digits) {
+        const std::string text = std::format("{:.{}g}", v, digits);
         if (text.size() <= 16)
             return text;
     }
@@ -104,7 +162,7 @@ void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& se
     put(item, DCM_SOPInstanceUID, sopInstance);
     put(item, DCM_PatientName, study.patientName);
     put(item, DCM_PatientID, study.patientId);
-    put(item, DCM_PatientBirthDate, "");
+    put(item, DCM_PatientBirthDate, study.birthDate);
     put(item, DCM_PatientSex, study.patientSex);
     if (study.ageYears >= 0)
         put(item, DCM_PatientAge, std::format("{:03}Y", std::min(study.ageYears, 999)));
@@ -119,10 +177,10 @@ void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& se
     put(item, DCM_SeriesInstanceUID, series.seriesUid);
     put(item, DCM_SeriesNumber, std::to_string(series.number));
     put(item, DCM_SeriesDescription, series.description);
-    put(item, DCM_SeriesDate, study.date);
-    put(item, DCM_SeriesTime, study.time);
-    put(item, DCM_ContentDate, study.date);
-    put(item, DCM_ContentTime, study.time);
+    put(item, DCM_SeriesDate, series.contentDate.empty() ? study.date : series.contentDate);
+    put(item, DCM_SeriesTime, series.contentDate.empty() ? study.time : series.contentTime);
+    put(item, DCM_ContentDate, series.contentDate.empty() ? study.date : series.contentDate);
+    put(item, DCM_ContentTime, series.contentDate.empty() ? study.time : series.contentTime);
     put(item, DCM_Manufacturer, "Hilum");
     put(item, DCM_ManufacturerModelName, "Hilum");
     put(item, DCM_DeviceSerialNumber, "0");
@@ -131,6 +189,14 @@ void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& se
         put(item, DCM_FrameOfReferenceUID, series.frameOfReferenceUid);
         put(item, DCM_PositionReferenceIndicator, "");
     }
+}
+
+void putBodyPart(DcmItem& item, const std::string& bodyPart)
+{
+    if (bodyPart.empty())
+        put(item, DCM_Laterality, "");
+    else
+        put(item, DCM_BodyPartExamined, bodyPart);
 }
 
 void putWindows(DcmItem& item, const std::vector<Window>& windows)
@@ -147,9 +213,13 @@ void putWindows(DcmItem& item, const std::vector<Window>& windows)
     put(item, DCM_WindowCenterWidthExplanation, names);
 }
 
-Status saveDicom(DcmFileFormat& format, const path& file)
+namespace {
+
+constexpr E_TransferSyntax Syntax = EXS_LittleEndianExplicit;
+
+/// The whole file as it stands in `format`.
+Result<std::vector<std::byte>> encoded(DcmFileFormat& format, const path& file)
 {
-    constexpr E_TransferSyntax Syntax = EXS_LittleEndianExplicit;
     if (const OFCondition ok = format.validateMetaInfo(Syntax, EWM_createNewMeta); ok.bad())
         return fail(ErrorCode::Internal, "{}: its header cannot be made: {}", file.string(), ok.text());
     if (DcmMetaInfo* meta = format.getMetaInfo()) {
@@ -157,8 +227,7 @@ Status saveDicom(DcmFileFormat& format, const path& file)
         meta->putAndInsertString(DCM_ImplementationClassUID, uidFromText("implementation").c_str());
         meta->putAndInsertString(DCM_ImplementationVersionName, "HILUM");
     }
-    const std::size_t room = static_cast<std::size_t>(format.calcElementLength(Syntax, EET_ExplicitLength)) + (1u << 16);
-    std::vector<std::byte> bytes(room);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(format.calcElementLength(Syntax, EET_ExplicitLength)) + (1u << 16));
     DcmOutputBufferStream stream(bytes.data(), static_cast<offile_off_t>(bytes.size()));
     format.transferInit();
     const OFCondition ok = format.write(stream, Syntax, EET_ExplicitLength, nullptr, EGL_recalcGL, EPD_noChange);
@@ -168,7 +237,44 @@ Status saveDicom(DcmFileFormat& format, const path& file)
     void* data = nullptr;
     offile_off_t length = 0;
     stream.flushBuffer(data, length);
-    return writeFileAtomically(file, std::string_view(static_cast<const char*>(data), static_cast<std::size_t>(length)));
+    bytes.resize(static_cast<std::size_t>(length));
+    return bytes;
+}
+
+} // namespace
+
+Status saveDicom(DcmFileFormat& format, const path& file)
+{
+    HILUM_TRY(const auto bytes, encoded(format, file));
+    if (file.has_parent_path())
+        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
+    return writeFileAtomically(file, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+Status saveDicom(DcmFileFormat& format, const path& file, const PixelStream& pixels)
+{
+    const std::uint64_t length = pixels.bytes + pixels.bytes % 2;
+    if (length > 0xFFFFFFFEu)
+        return fail(ErrorCode::TooLarge, "{}: {} of pixels are more than a DICOM element holds (4.3 GB)", file.string(), byteSize(length));
+    HILUM_TRY(const auto bytes, encoded(format, file));
+    if (file.has_parent_path())
+        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
+    return writeFileAtomically(file, [&](int fd) -> Status {
+        HILUM_TRY_STATUS(writeAll(fd, bytes, file));
+        const auto size = static_cast<std::uint32_t>(length);
+        const std::array<unsigned char, 12> head{0xE0, 0x7F, 0x10, 0x00, 'O', static_cast<unsigned char>(pixels.words ? 'W' : 'B'), 0, 0, static_cast<unsigned char>(size & 0xFF),
+                                                 static_cast<unsigned char>(size >> 8 & 0xFF), static_cast<unsigned char>(size >> 16 & 0xFF), static_cast<unsigned char>(size >> 24)};
+        HILUM_TRY_STATUS(writeAll(fd, std::as_bytes(std::span(head)), file));
+        std::uint64_t written = 0;
+        HILUM_TRY_STATUS(pixels.make([&](std::span<const std::byte> piece) -> Status {
+            written += piece.size();
+            return writeAll(fd, piece, file);
+        }));
+        if (written != pixels.bytes)
+            return fail(ErrorCode::Internal, "{}: {} bytes of pixels were made, {} were announced", file.string(), written, pixels.bytes);
+        constexpr std::byte Padding{0};
+        return length > written ? writeAll(fd, {&Padding, 1}, file) : Status{};
+    });
 }
 
 } // namespace detail

@@ -1,9 +1,12 @@
 #include "core/imaging/dicom_write.h"
 
 #include "core/base/guard.h"
+#include "core/base/numbers.h"
 #include "core/imaging/dicom_put.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hilum::imaging {
 
@@ -36,19 +39,111 @@ void putPixels(DcmItem& item, std::int64_t columns, std::int64_t rows, int bits,
 
 Status checkPicture(const Volume& image)
 {
-    const Index3& n = image.geometry().size;
     if (image.isEmpty() || image.components() != 1)
         return fail(ErrorCode::Unsupported, "only images with one value per pixel can be written here, not {}", image.isEmpty() ? 0 : image.components());
+    const Index3& n = image.geometry().size;
     if (n[0] > 65535 || n[1] > 65535)
         return fail(ErrorCode::TooLarge, "{} x {} pixels are more than DICOM's 65535 a side", n[0], n[1]);
-    if (std::holds_alternative<std::vector<float>>(image.voxels()))
-        return fail(ErrorCode::Unsupported, "float values cannot be written as DICOM pixels without loss");
     return {};
+}
+
+bool isFloat(const Volume& image) { return std::holds_alternative<std::vector<float>>(image.voxels()); }
+
+/// Modality values of one slice as stored pixels.
+std::vector<std::uint16_t> storedPixels(const Volume& volume, std::size_t first, std::size_t count, const StoredScale& scale)
+{
+    std::vector<std::uint16_t> pixels(count);
+    const bool plain = scale.slope == 1 && scale.intercept == 0;
+    volume.visit([&]<class T>(std::span<const T> all) {
+        const auto values = all.subspan(first, count);
+        for (std::size_t i = 0; i < count; ++i) {
+            if (plain && !std::is_floating_point_v<T>)
+                pixels[i] = static_cast<std::uint16_t>(values[i]);
+            else
+                pixels[i] = static_cast<std::uint16_t>(std::llround((static_cast<double>(values[i]) - scale.intercept) / scale.slope));
+        }
+    });
+    return pixels;
+}
+
+/// What stands in every slice of a series; the place of each and its pixels follow.
+void putSlice(DcmItem& d, const Volume& volume, const StoredScale& scale, const SliceSeriesOptions& options)
+{
+    const ImageHeader& h = volume.header();
+    const bool ct = h.modality == "CT";
+    const char* kind = options.derived ? "DERIVED\\SECONDARY\\" : "ORIGINAL\\PRIMARY\\";
+    put(d, DCM_ImageType, std::string(kind) + (ct ? "AXIAL" : "OTHER"));
+    put(d, DCM_PatientPosition, options.derived ? "" : "HFS");
+    if (options.derived)
+        put(d, DCM_LossyImageCompression, "00");
+    std::string derivation = options.derivation;
+    if (scale.largestError > 0)
+        derivation += std::format("{}values stored in steps of {}, off by at most {}", derivation.empty() ? "" : "; ", shortest(scale.slope), shortest(scale.largestError));
+    if (!derivation.empty())
+        put(d, DCM_DerivationDescription, shortText(derivation, 1024));
+    if (ct) {
+        put(d, DCM_KVP, options.derived ? "" : "120");
+    } else {
+        put(d, DCM_ScanningSequence, "RM");
+        put(d, DCM_SequenceVariant, "NONE");
+        put(d, DCM_ScanOptions, "");
+        put(d, DCM_MRAcquisitionType, options.derived ? "" : "3D");
+        put(d, DCM_EchoTime, "");
+        put(d, DCM_RepetitionTime, "");
+        put(d, DCM_EchoTrainLength, "");
+    }
+    if (ct || scale.slope != 1 || scale.intercept != 0) {
+        put(d, DCM_RescaleIntercept, decimal(scale.intercept));
+        put(d, DCM_RescaleSlope, decimal(scale.slope));
+        put(d, DCM_RescaleType, ct ? "HU" : "US");
+    }
+    putWindows(d, h.windows);
 }
 
 } // namespace
 
-Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work)
+Result<StoredScale> storedScale(const Volume& volume, FloatPolicy policy)
+{
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    bool whole = true, finite = true;
+    volume.visit([&]<class T>(std::span<const T> values) {
+        for (const T v : values) {
+            low = std::min(low, static_cast<double>(v));
+            high = std::max(high, static_cast<double>(v));
+            if constexpr (std::is_floating_point_v<T>) {
+                whole = whole && v == std::floor(v);
+                finite = finite && std::isfinite(v);
+            }
+        }
+    });
+    if (!finite)
+        return fail(ErrorCode::Unsupported, "the image holds values that are not finite, which DICOM pixels cannot hold");
+    StoredScale scale;
+    if (whole) {
+        if (low >= 0 && high <= 65535)
+            return scale;
+        scale.isSigned = true;
+        if (low >= -32768 && high <= 32767)
+            return scale;
+        if (high - low > 65535)
+            return fail(ErrorCode::Unsupported, "whole values from {} to {} do not fit into 16 bits without loss", shortest(low), shortest(high));
+        scale.isSigned = false;
+        scale.intercept = low;
+        return scale;
+    }
+    if (policy == FloatPolicy::Refuse)
+        return fail(ErrorCode::Unsupported, "float values (from {} to {}) cannot be written as DICOM pixels without loss", shortest(low), shortest(high));
+    // the numbers that stand in the file decide, not the ones that they were rounded from
+    HILUM_TRY(scale.intercept, parseDouble(decimal(low)));
+    if (high > low) {
+        HILUM_TRY(scale.slope, parseDouble(decimal((high - low) / 65535)));
+    }
+    scale.largestError = high > low ? scale.slope / 2 : std::abs(low - scale.intercept);
+    return scale;
+}
+
+Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work,
+                                                     const SliceSeriesOptions& options)
 {
     return guard("writing a series", [&]() -> Result<std::vector<DicomReference>> {
         HILUM_TRY_STATUS(checkPicture(volume));
@@ -60,14 +155,12 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
             return fail(ErrorCode::Unsupported, "modality {} cannot be written as slices, only CT and MR", h.modality);
         if (!h.hasPatientSpace)
             return fail(ErrorCode::Mismatch, "an image without patient space is no {} series", h.modality);
-        const bool isSigned = volume.visit([](auto v) { return !fits(v, 0, 65535); });
-        if (isSigned && !volume.visit([](auto v) { return fits(v, -32768, 32767); }))
-            return fail(ErrorCode::Unsupported, "the values do not fit into 16 bits");
+        HILUM_TRY(const StoredScale scale, storedScale(volume, options.floats));
         HILUM_TRY_STATUS(makeFolder(folder));
         const char* sopClass = ct ? UID_CTImageStorage : UID_MRImageStorage;
         const Vec3 row = g.direction.column(0), column = g.direction.column(1);
-        const Vec3 normal = cross(row, column);
-        const double thickness = std::abs(dot(g.spacingMm[2] * g.direction.column(2), normal));
+        const double thickness = std::abs(dot(g.spacingMm[2] * g.direction.column(2), cross(row, column)));
+        const bool perSlice = static_cast<std::int64_t>(options.sources.size()) == g.size[2];
         std::vector<DicomReference> written;
         const auto slice = static_cast<std::size_t>(g.size[0] * g.size[1]);
         for (std::int64_t k = 0; k < g.size[2]; ++k) {
@@ -77,8 +170,7 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
             DcmDataset& d = *format.getDataset();
             const std::string uid = uidFromText(std::format("{} slice {}", series.seriesUid, k));
             putCommon(d, study, series, sopClass, uid, h.modality.c_str());
-            put(d, DCM_BodyPartExamined, series.bodyPart);
-            put(d, DCM_PatientPosition, "HFS");
+            putBodyPart(d, series.bodyPart);
             put(d, DCM_InstanceNumber, std::to_string(k + 1));
             put(d, DCM_AcquisitionNumber, "1");
             const Vec3 at = h.irregular ? h.sliceOriginsLps[static_cast<std::size_t>(k)] : g.indexToWorld({0, 0, static_cast<double>(k)});
@@ -86,29 +178,13 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
             put(d, DCM_ImageOrientationPatient, decimals({row[0], row[1], row[2], column[0], column[1], column[2]}));
             put(d, DCM_PixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
             put(d, DCM_SliceThickness, decimal(thickness));
-            if (ct) {
-                put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\AXIAL");
-                put(d, DCM_KVP, "120");
-                put(d, DCM_RescaleIntercept, "0");
-                put(d, DCM_RescaleSlope, "1");
-                put(d, DCM_RescaleType, "HU");
-            } else {
-                put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\OTHER");
-                put(d, DCM_ScanningSequence, "RM");
-                put(d, DCM_SequenceVariant, "NONE");
-                put(d, DCM_ScanOptions, "");
-                put(d, DCM_MRAcquisitionType, "3D");
-                put(d, DCM_EchoTime, "");
-                put(d, DCM_RepetitionTime, "");
-                put(d, DCM_EchoTrainLength, "");
-            }
-            putWindows(d, h.windows);
-            std::vector<std::uint16_t> pixels(slice);
-            volume.visit([&](auto v) {
-                for (std::size_t i = 0; i < slice; ++i)
-                    pixels[i] = static_cast<std::uint16_t>(v[static_cast<std::size_t>(k) * slice + i]);
-            });
-            putPixels(d, g.size[0], g.size[1], 16, isSigned, "MONOCHROME2", pixels);
+            putSlice(d, volume, scale, options);
+            if (perSlice)
+                addReference(d, DCM_SourceImageSequence, options.sources[static_cast<std::size_t>(k)]);
+            else
+                for (const DicomReference& source : options.sources)
+                    addReference(d, DCM_SourceImageSequence, source);
+            putPixels(d, g.size[0], g.size[1], 16, scale.isSigned, "MONOCHROME2", storedPixels(volume, static_cast<std::size_t>(k) * slice, slice, scale));
             const path file = folder / std::format("IM{:04}.dcm", k + 1);
             HILUM_TRY_STATUS(saveDicom(format, file));
             written.push_back({sopClass, uid, series.seriesUid, study.studyUid, file});
@@ -122,6 +198,8 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
 {
     return guard("writing a radiograph", [&]() -> Result<DicomReference> {
         HILUM_TRY_STATUS(checkPicture(film));
+        if (isFloat(film))
+            return fail(ErrorCode::Unsupported, "float values cannot be written as the pixels of a radiograph without loss");
         const Geometry& g = film.geometry();
         if (g.size[2] != 1)
             return fail(ErrorCode::Mismatch, "a radiograph has one slice, not {}", g.size[2]);
@@ -140,10 +218,10 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
         putCommon(d, study, series, sopClass, uid, "DX");
         put(d, DCM_PresentationIntentType, options.forProcessing ? "FOR PROCESSING" : "FOR PRESENTATION");
         put(d, DCM_InstanceNumber, "1");
-        put(d, DCM_ImageType, "ORIGINAL\\PRIMARY\\");
+        put(d, DCM_ImageType, options.derived ? "DERIVED\\SECONDARY\\" : "ORIGINAL\\PRIMARY\\");
         put(d, DCM_AcquisitionDate, study.date);
         put(d, DCM_AcquisitionTime, study.time);
-        put(d, DCM_BodyPartExamined, series.bodyPart);
+        putBodyPart(d, series.bodyPart);
         put(d, DCM_ImageLaterality, "U");
         putCode(d, DCM_AnatomicRegionSequence, "51185008", "SCT", "Chest");
         const auto& letters = film.header().patientOrientation;
@@ -169,7 +247,8 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
         put(d, DCM_PresentationLUTShape, options.monochrome1 ? "INVERSE" : "IDENTITY");
         put(d, DCM_LossyImageCompression, "00");
         put(d, DCM_BurnedInAnnotation, "NO");
-        put(d, DCM_AcquisitionDeviceProcessingDescription, "made by projecting a made-up CT");
+        if (!options.madeBy.empty())
+            put(d, DCM_AcquisitionDeviceProcessingDescription, shortText(options.madeBy, 64));
         d.insertEmptyElement(DCM_AcquisitionContextSequence);
         if (options.voiLut) {
             const VoiLut& lut = *options.voiLut;
@@ -197,7 +276,6 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
                 pixels.push_back(static_cast<std::uint16_t>(options.monochrome1 ? top - static_cast<int>(x) : static_cast<int>(x)));
         });
         putPixels(d, g.size[0], g.size[1], bits, false, options.monochrome1 ? "MONOCHROME1" : "MONOCHROME2", pixels);
-        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
         HILUM_TRY_STATUS(saveDicom(format, file));
         return DicomReference{sopClass, uid, series.seriesUid, study.studyUid, file};
     });

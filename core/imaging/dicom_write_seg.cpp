@@ -1,19 +1,11 @@
-#include "core/imaging/dicom_write.h"
-
 #include "core/base/guard.h"
+#include "core/imaging/dicom_header.h"
 #include "core/imaging/dicom_put.h"
+#include "core/imaging/seg_frames.h"
 
-#include <dcmtk/dcmfg/fgderimg.h>
-#include <dcmtk/dcmfg/fgfracon.h>
-#include <dcmtk/dcmfg/fgpixmsr.h>
-#include <dcmtk/dcmfg/fgplanor.h>
-#include <dcmtk/dcmfg/fgplanpo.h>
-#include <dcmtk/dcmseg/segdoc.h>
-#include <dcmtk/dcmseg/segment.h>
-#include <dcmtk/dcmseg/segutils.h>
-
+#include <algorithm>
 #include <cmath>
-#include <memory>
+#include <map>
 
 namespace hilum::imaging {
 
@@ -21,20 +13,22 @@ using namespace detail;
 
 namespace {
 
-void check(const OFCondition& condition, const char* what)
+/// A code of `terminology` in dcmqi's shape (an object, or a list of one); null when there is none.
+const Json* codeOf(const Json& terminology, const char* key)
 {
-    if (condition.bad())
-        throw std::runtime_error(std::format("{}: {}", what, condition.text()));
+    const auto at = terminology.find(key);
+    if (at == terminology.end())
+        return nullptr;
+    const Json* code = &*at;
+    if (code->is_array())
+        code = code->empty() ? nullptr : &code->front();
+    return code && code->is_object() && code->contains("CodeValue") ? code : nullptr;
 }
 
-CodeSequenceMacro codeOf(const Json& terminology, const char* key, const char* value, const char* meaning)
+DcmItem& putJsonCode(DcmItem& item, const DcmTagKey& tag, const Json& code)
 {
-    const Json* code = terminology.contains(key) ? &terminology.at(key) : nullptr;
-    if (code && code->is_array())
-        code = code->empty() ? nullptr : &code->at(0);
-    if (code && code->is_object() && code->contains("CodeValue"))
-        return CodeSequenceMacro(code->value("CodeValue", "").c_str(), code->value("CodingSchemeDesignator", "SCT").c_str(), code->value("CodeMeaning", "").c_str());
-    return CodeSequenceMacro(value, "SCT", meaning);
+    const std::string value = code.value("CodeValue", "");
+    return putCode(item, tag, value, code.value("CodingSchemeDesignator", "SCT"), code.value("CodeMeaning", value));
 }
 
 // sRGB to DICOM's 16-bit CIELab (PS3.3 C.10.7.1.1), with the white of sRGB (D65) as widely used programs write and read it.
@@ -54,133 +48,213 @@ std::array<Uint16, 3> dicomLab(const std::array<std::uint8_t, 3>& rgb)
     return {scaled(l, 0, 100), scaled(a, -128, 127), scaled(b, -128, 127)};
 }
 
+void putSegment(DcmItem& data, const Label& label, std::int64_t number, const SegmentationWriteOptions& options)
+{
+    DcmItem& item = addItem(data, DCM_SegmentSequence);
+    const std::string name = label.name.empty() ? std::format("label {}", label.value) : label.name, shortened = shortText(name, 64);
+    putShort(item, DCM_SegmentNumber, static_cast<std::uint16_t>(number));
+    put(item, DCM_SegmentLabel, shortened);
+    put(item, DCM_SegmentAlgorithmType, options.algorithm.empty() ? "MANUAL" : "AUTOMATIC");
+    if (!options.algorithm.empty())
+        put(item, DCM_SegmentAlgorithmName, shortText(options.algorithm, 64));
+    const auto lab = dicomLab(label.colour);
+    if (item.putAndInsertUint16Array(DCM_RecommendedDisplayCIELabValue, lab.data(), 3).bad())
+        throw std::runtime_error("RecommendedDisplayCIELabValue");
+    static const Json Tissue{{"CodeValue", "85756007"}, {"CodingSchemeDesignator", "SCT"}, {"CodeMeaning", "Tissue"}};
+    const Json& t = label.terminology;
+    const Json* category = codeOf(t, "SegmentedPropertyCategoryCodeSequence");
+    const Json* type = codeOf(t, "SegmentedPropertyTypeCodeSequence");
+    putJsonCode(item, DCM_SegmentedPropertyCategoryCodeSequence, category ? *category : Tissue);
+    DcmItem& property = putJsonCode(item, DCM_SegmentedPropertyTypeCodeSequence, type ? *type : Tissue);
+    if (const Json* modifier = codeOf(t, "SegmentedPropertyTypeModifierCodeSequence"))
+        putJsonCode(property, DCM_SegmentedPropertyTypeModifierCodeSequence, *modifier);
+    if (const Json* region = codeOf(t, "AnatomicRegionSequence")) {
+        DcmItem& place = putJsonCode(item, DCM_AnatomicRegionSequence, *region);
+        if (const Json* modifier = codeOf(t, "AnatomicRegionModifierSequence"))
+            putJsonCode(place, DCM_AnatomicRegionModifierSequence, *modifier);
+    }
+    // what the public attributes cannot hold: numbers of a binary SEG count from 1, short texts have 64 characters; whether codes were given at all
+    const bool renamed = shortened != label.name, renumbered = number != label.value, codes = category || type;
+    if (!renamed && !renumbered && codes)
+        return;
+    put(item, DcmTagKey(0x0063, 0x0010), SegPrivateCreator);
+    const auto own = [&](std::uint16_t element, DcmElement* made, const std::string& value) {
+        if (made->putString(value.c_str()).bad() || item.insert(made, true).bad())
+            throw std::runtime_error(std::format("private element 0063,{:04x}", element));
+    };
+    if (renumbered)
+        own(0x1001, new DcmIntegerString(DcmTag(0x0063, 0x1001, EVR_IS)), std::to_string(label.value));
+    if (renamed)
+        own(0x1002, new DcmUnlimitedText(DcmTag(0x0063, 0x1002, EVR_UT)), label.name);
+    if (!codes)
+        own(0x1003, new DcmCodeString(DcmTag(0x0063, 0x1003, EVR_CS)), "ASSUMED");
+}
+
+Vec3 originOf(const ImageHeader& h, std::int64_t k)
+{
+    return h.sliceOriginsLps.empty() ? h.geometry.indexToWorld({0, 0, static_cast<double>(k)}) : h.sliceOriginsLps[static_cast<std::size_t>(k)];
+}
+
+void putDimensions(DcmItem& data, const std::string& uid, bool segments)
+{
+    put(addItem(data, DCM_DimensionOrganizationSequence), DCM_DimensionOrganizationUID, uid);
+    const auto index = [&](const DcmTagKey& pointer, const DcmTagKey& group, const char* name) {
+        DcmItem& item = addItem(data, DCM_DimensionIndexSequence);
+        put(item, DCM_DimensionOrganizationUID, uid);
+        if (item.putAndInsertTagKey(DCM_DimensionIndexPointer, pointer).bad() || item.putAndInsertTagKey(DCM_FunctionalGroupPointer, group).bad())
+            throw std::runtime_error("DimensionIndexPointer");
+        put(item, DCM_DimensionDescriptionLabel, name);
+    };
+    if (segments)
+        index(DCM_ReferencedSegmentNumber, DCM_SegmentIdentificationSequence, "Segment");
+    index(DCM_ImagePositionPatient, DCM_PlanePositionSequence, "Position");
+}
+
+/// The images that frames were drawn on.
+void putDerivation(DcmItem& group, std::span<const DicomReference> sources)
+{
+    DcmItem& derivation = addItem(group, DCM_DerivationImageSequence);
+    for (const DicomReference& source : sources)
+        putCode(addReference(derivation, DCM_SourceImageSequence, source), DCM_PurposeOfReferenceCodeSequence, "121322", "DCM", "Source Image for Image Processing Operation");
+    putCode(derivation, DCM_DerivationCodeSequence, "113076", "DCM", "Segmentation");
+}
+
+void putShared(DcmItem& data, const ImageHeader& h, std::span<const DicomReference> sourcesOfAll)
+{
+    const Geometry& g = h.geometry;
+    const Vec3 row = g.direction.column(0), column = g.direction.column(1);
+    DcmItem& shared = addItem(data, DCM_SharedFunctionalGroupsSequence);
+    if (!sourcesOfAll.empty())
+        putDerivation(shared, sourcesOfAll);
+    DcmItem& measures = addItem(shared, DCM_PixelMeasuresSequence);
+    const double distance = std::abs(dot(g.spacingMm[2] * g.direction.column(2), cross(row, column)));
+    put(measures, DCM_PixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
+    put(measures, DCM_SliceThickness, decimal(distance));
+    if (h.sliceOriginsLps.empty())
+        put(measures, DCM_SpacingBetweenSlices, decimal(distance));
+    put(addItem(shared, DCM_PlaneOrientationSequence), DCM_ImageOrientationPatient, decimals({row[0], row[1], row[2], column[0], column[1], column[2]}));
+}
+
+/// One frame: where it lies, which segment (0: label map), which image it was drawn on.
+void putFrame(DcmItem& data, const ImageHeader& h, const SegFrame& frame, const DicomReference* source)
+{
+    DcmItem& item = addItem(data, DCM_PerFrameFunctionalGroupsSequence);
+    if (source)
+        putDerivation(item, {source, 1});
+    DcmItem& content = addItem(item, DCM_FrameContentSequence);
+    const auto position = static_cast<Uint32>(frame.slice + 1);
+    put(content, DCM_StackID, "1");
+    if (content.putAndInsertUint32(DCM_InStackPositionNumber, position).bad())
+        throw std::runtime_error("InStackPositionNumber");
+    const Uint32 both[2] = {static_cast<Uint32>(frame.segment), position};
+    auto* values = new DcmUnsignedLong(DCM_DimensionIndexValues);
+    if ((frame.segment ? values->putUint32Array(both, 2) : values->putUint32Array(both + 1, 1)).bad() || content.insert(values, true).bad())
+        throw std::runtime_error("DimensionIndexValues");
+    const Vec3 at = originOf(h, frame.slice);
+    put(addItem(item, DCM_PlanePositionSequence), DCM_ImagePositionPatient, decimals({at[0], at[1], at[2]}));
+    if (frame.segment)
+        putShort(addItem(item, DCM_SegmentIdentificationSequence), DCM_ReferencedSegmentNumber, static_cast<std::uint16_t>(frame.segment));
+}
+
+Status checkLayers(std::span<const LabelMap> layers, const path& file, const SegmentationWriteOptions& options)
+{
+    if (layers.empty() || layers.front().volume.isEmpty())
+        return fail(ErrorCode::Empty, "{}: there is no label to write", file.string());
+    const ImageHeader& h = layers.front().volume.header();
+    const Geometry& g = h.geometry;
+    HILUM_TRY_STATUS(checkGeometry(g));
+    if (!h.hasPatientSpace)
+        return fail(ErrorCode::Unsupported, "{}: the labels lie in no patient space, and a DICOM SEG of Hilum needs one", file.string());
+    if (std::abs(dot(g.direction.column(0), g.direction.column(1))) > 1e-3)
+        return fail(ErrorCode::Unsupported, "{}: rows and columns of the labels are not at a right angle; resample them first", file.string());
+    if (g.size[0] > 65535 || g.size[1] > 65535)
+        return fail(ErrorCode::TooLarge, "{}: {} x {} pixels are more than DICOM's 65535 a side", file.string(), g.size[0], g.size[1]);
+    if (layers.size() > 1 && options.encoding == SegmentationEncoding::LabelMap)
+        return fail(ErrorCode::Unsupported, "{}: labels overlap, which a label map segmentation cannot hold; write a binary one", file.string());
+    std::map<std::int64_t, std::string> seen;
+    for (const LabelMap& layer : layers) {
+        if (layer.volume.isEmpty() || layer.volume.components() != 1 || !sameGrid(layer.volume.geometry(), g))
+            return fail(ErrorCode::Mismatch, "{}: the layers of labels do not lie on one grid", file.string());
+        for (const Label& label : layer.labels) {
+            if (label.value < 1 || label.value > 65535)
+                return fail(ErrorCode::Unsupported, "{}: label value {} ({}) is outside 1 to 65535", file.string(), label.value, label.name);
+            if (!seen.emplace(label.value, label.name).second)
+                return fail(ErrorCode::Mismatch, "{}: label value {} stands for two labels", file.string(), label.value);
+        }
+    }
+    if (seen.empty())
+        return fail(ErrorCode::Empty, "{}: there is no label to write", file.string());
+    return {};
+}
+
 } // namespace
+
+Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const DicomStudy& study, const DicomSeriesInfo& series, const path& file, const SegmentationWriteOptions& options,
+                                         const Work& work)
+{
+    return guard("writing a segmentation", [&]() -> Result<DicomReference> {
+        HILUM_TRY_STATUS(checkLayers(layers, file, options));
+        const ImageHeader& h = layers.front().volume.header();
+        const Geometry& g = h.geometry;
+        const bool binary = options.encoding == SegmentationEncoding::Binary;
+        const bool perSlice = static_cast<std::int64_t>(options.sources.size()) == g.size[2];
+        HILUM_TRY(const SegPlan plan, planSegFrames(layers, binary, h.irregular, file));
+
+        DcmFileFormat format;
+        DcmDataset& d = *format.getDataset();
+        const char* sopClass = binary ? UID_SegmentationStorage : UID_LabelMapSegmentationStorage;
+        const std::string uid = uidFromText(series.seriesUid + " segmentation");
+        DicomSeriesInfo named = series;
+        named.description = shortText(series.description.empty() ? ResearchNotice : std::format("{} ({})", series.description, ResearchNotice), 64);
+        if (named.frameOfReferenceUid.empty())
+            named.frameOfReferenceUid = uidFromText(series.seriesUid + " frame");
+        putCommon(d, study, named, sopClass, uid, "SEG");
+        put(d, DCM_InstanceNumber, "1");
+        put(d, DCM_ImageType, "DERIVED\\PRIMARY");
+        put(d, DCM_ImageComments, ResearchNotice);
+        put(d, DCM_ContentLabel, "SEGMENTATION");
+        put(d, DCM_ContentDescription, ResearchNotice);
+        put(d, DCM_ContentCreatorName, "Hilum^");
+        put(d, DCM_LossyImageCompression, "00");
+        put(d, DCM_SegmentationType, binary ? "BINARY" : "LABELMAP");
+        if (!options.sources.empty())
+            putInstanceReferences(d, study.studyUid, options.sources);
+
+        const int bits = binary ? 1 : plan.largestValue < 256 ? 8 : 16;
+        putShort(d, DCM_SamplesPerPixel, 1);
+        put(d, DCM_PhotometricInterpretation, "MONOCHROME2");
+        put(d, DCM_NumberOfFrames, std::to_string(plan.frames.size()));
+        putShort(d, DCM_Rows, static_cast<std::uint16_t>(g.size[1]));
+        putShort(d, DCM_Columns, static_cast<std::uint16_t>(g.size[0]));
+        putShort(d, DCM_BitsAllocated, static_cast<std::uint16_t>(bits));
+        putShort(d, DCM_BitsStored, static_cast<std::uint16_t>(bits));
+        putShort(d, DCM_HighBit, static_cast<std::uint16_t>(bits - 1));
+        putShort(d, DCM_PixelRepresentation, 0);
+        if (!binary) {
+            auto* padding = new DcmUnsignedShort(DcmTag(DCM_PixelPaddingValue, EVR_US)); // which value is background
+            if (padding->putUint16(0).bad() || d.insert(padding, true).bad())
+                throw std::runtime_error("PixelPaddingValue");
+        }
+        put(d, DCM_SegmentsOverlap, layers.size() > 1 ? "YES" : "NO");
+        for (std::size_t n = 0; n < plan.segments.size(); ++n)
+            putSegment(d, *plan.segments[n].label, binary ? static_cast<std::int64_t>(n) + 1 : plan.segments[n].label->value, options);
+        putDimensions(d, uidFromText(series.seriesUid + " dimensions"), binary);
+        putShared(d, h, perSlice ? std::span<const DicomReference>() : options.sources);
+        for (const SegFrame& frame : plan.frames)
+            putFrame(d, h, frame, perSlice ? &options.sources[static_cast<std::size_t>(frame.slice)] : nullptr);
+
+        HILUM_TRY_STATUS(saveDicom(format, file, segPixels(layers, plan, bits, work)));
+        return DicomReference{sopClass, uid, series.seriesUid, study.studyUid, file};
+    });
+}
 
 Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources, const path& file)
 {
-    return guard("writing a segmentation", [&]() -> Result<DicomReference> {
-        if (map.labels.empty() || map.volume.isEmpty())
-            return fail(ErrorCode::Empty, "{}: there is no label to write", file.string());
-        const Geometry& g = map.volume.geometry();
-        HILUM_TRY_STATUS(checkGeometry(g));
-        if (!map.volume.header().hasPatientSpace || orthonormalError(g.direction) > 1e-3)
-            return fail(ErrorCode::Unsupported, "{}: the grid of the labels is oblique or has no patient space; resample it first", file.string());
-        if (!sources.empty() && static_cast<std::int64_t>(sources.size()) != g.size[2])
-            return fail(ErrorCode::Mismatch, "{}: {} source slices for {} slices of labels", file.string(), sources.size(), g.size[2]);
-        if (g.size[0] > 65535 || g.size[1] > 65535)
-            return fail(ErrorCode::TooLarge, "{} x {} pixels are more than DICOM's 65535 a side", g.size[0], g.size[1]);
-
-        IODGeneralEquipmentModule::EquipmentInfo equipment("Hilum", "Hilum", "0", "0");
-        ContentIdentificationMacro content("1", "SEGMENTATION", ResearchNotice, "Hilum");
-        DcmSegmentation* raw = nullptr;
-        check(DcmSegmentation::createBinarySegmentation(raw, static_cast<Uint16>(g.size[1]), static_cast<Uint16>(g.size[0]), equipment, content), "segmentation");
-        const std::unique_ptr<DcmSegmentation> seg(raw);
-        const std::string organisation = uidFromText(series.seriesUid + " dimensions");
-        auto& dimensions = seg->getDimensions();
-        check(dimensions.addDimensionIndex(DCM_ReferencedSegmentNumber, organisation.c_str(), DCM_SegmentIdentificationSequence, "Segment"), "dimension");
-        check(dimensions.addDimensionIndex(DCM_ImagePositionPatient, organisation.c_str(), DCM_PlanePositionSequence, "Position"), "dimension");
-
-        FGPixelMeasures measures;
-        check(measures.setPixelSpacing(decimals({g.spacingMm[1], g.spacingMm[0]}).c_str()), "pixel spacing");
-        check(measures.setSliceThickness(decimal(g.spacingMm[2]).c_str()), "slice thickness");
-        check(measures.setSpacingBetweenSlices(decimal(g.spacingMm[2]).c_str()), "slice spacing");
-        check(seg->addForAllFrames(measures), "pixel measures");
-        const Vec3 row = g.direction.column(0), column = g.direction.column(1);
-        FGPlaneOrientationPatient orientation;
-        check(orientation.setImageOrientationPatient(decimal(row[0]).c_str(), decimal(row[1]).c_str(), decimal(row[2]).c_str(), decimal(column[0]).c_str(),
-                                                     decimal(column[1]).c_str(), decimal(column[2]).c_str()),
-              "orientation");
-        check(seg->addForAllFrames(orientation), "orientation");
-
-        const auto slice = static_cast<std::size_t>(g.size[0] * g.size[1]);
-        std::vector<Uint8> bits(slice);
-        std::int64_t frames = 0;
-        for (const Label& label : map.labels) {
-            const CodeSequenceMacro category = codeOf(label.terminology, "SegmentedPropertyCategoryCodeSequence", "85756007", "Tissue");
-            const CodeSequenceMacro type = codeOf(label.terminology, "SegmentedPropertyTypeCodeSequence", "85756007", "Tissue");
-            DcmSegment* segment = nullptr;
-            check(DcmSegment::create(segment, label.name.empty() ? std::format("label {}", label.value).c_str() : label.name.c_str(), category, type, DcmSegTypes::SAT_AUTOMATIC, "Hilum"), "segment");
-            if (label.terminology.contains("SegmentedPropertyTypeModifierCodeSequence"))
-                segment->getSegmentedPropertyTypeModifierCode().push_back(new CodeSequenceMacro(codeOf(label.terminology, "SegmentedPropertyTypeModifierCodeSequence", "", "")));
-            const auto lab = dicomLab(label.colour);
-            check(segment->setRecommendedDisplayCIELabValue(lab[0], lab[1], lab[2]), "colour");
-            Uint16 number = 0;
-            check(seg->addSegment(segment, number), "segment");
-            for (std::int64_t k = 0; k < g.size[2]; ++k) {
-                const bool any = map.volume.visit([&](auto v) {
-                    bool found = false;
-                    for (std::size_t i = 0; i < slice; ++i) {
-                        bits[i] = static_cast<std::int64_t>(v[static_cast<std::size_t>(k) * slice + i]) == label.value;
-                        found = found || bits[i];
-                    }
-                    return found;
-                });
-                if (!any)
-                    continue;
-                const Vec3 at = g.indexToWorld({0, 0, static_cast<double>(k)});
-                FGPlanePosPatient position;
-                check(position.setImagePositionPatient(decimal(at[0]).c_str(), decimal(at[1]).c_str(), decimal(at[2]).c_str()), "position");
-                FGFrameContent frame;
-                check(frame.setDimensionIndexValues(number, 0), "dimension index");
-                check(frame.setDimensionIndexValues(static_cast<Uint32>(k + 1), 1), "dimension index");
-                check(frame.setStackID("1"), "stack");
-                check(frame.setInStackPositionNumber(static_cast<Uint32>(k + 1)), "stack position");
-                OFVector<FGBase*> groups;
-                groups.push_back(&position);
-                groups.push_back(&frame);
-                std::unique_ptr<FGDerivationImage> derivation;
-                if (!sources.empty()) {
-                    const DicomReference& source = sources[static_cast<std::size_t>(k)];
-                    OFVector<ImageSOPInstanceReferenceMacro> images;
-                    ImageSOPInstanceReferenceMacro image;
-                    check(image.setReferencedSOPClassUID(source.sopClassUid.c_str()), "reference");
-                    check(image.setReferencedSOPInstanceUID(source.sopInstanceUid.c_str()), "reference");
-                    images.push_back(image);
-                    derivation.reset(FGDerivationImage::createMinimal(images, "", CodeSequenceMacro("113076", "DCM", "Segmentation"),
-                                                                      CodeSequenceMacro("121322", "DCM", "Source image for image processing operation")));
-                    if (!derivation)
-                        throw std::runtime_error("the reference to the source image was not taken");
-                    groups.push_back(derivation.get());
-                }
-                check(seg->addFrame(bits.data(), number, groups), "frame");
-                ++frames;
-            }
-        }
-        if (frames == 0)
-            return fail(ErrorCode::Empty, "{}: no voxel carries one of the {} labels", file.string(), map.labels.size());
-        // common instance references: which series was segmented
-        if (!sources.empty()) {
-            auto& references = seg->getCommonInstanceReference();
-            auto* item = new IODSeriesAndInstanceReferenceMacro::ReferencedSeriesItem;
-            check(item->setSeriesInstanceUID(sources.front().seriesUid.c_str()), "reference");
-            for (const DicomReference& source : sources) {
-                auto* instance = new SOPInstanceReferenceMacro;
-                check(instance->setReferencedSOPClassUID(source.sopClassUid.c_str()), "reference");
-                check(instance->setReferencedSOPInstanceUID(source.sopInstanceUid.c_str()), "reference");
-                item->getReferencedInstanceItems().push_back(instance);
-            }
-            references.getReferencedSeriesItems().push_back(item);
-        }
-        check(seg->getFrameOfReference().setFrameOfReferenceUID(series.frameOfReferenceUid.empty() ? uidFromText(series.seriesUid + " frame").c_str() : series.frameOfReferenceUid.c_str()), "frame of reference");
-        check(seg->getSeries().setSeriesNumber(std::to_string(series.number).c_str()), "series number");
-        check(seg->getSeries().setSeriesInstanceUID(series.seriesUid.c_str()), "series");
-        check(seg->getStudy().setStudyInstanceUID(study.studyUid.c_str()), "study");
-        check(seg->getPatient().setPatientID(study.patientId.c_str()), "patient");
-        DcmFileFormat format;
-        DcmDataset& d = *format.getDataset();
-        check(seg->writeDataset(d), "segmentation");
-        const std::string uid = uidFromText(series.seriesUid + " segmentation");
-        DicomSeriesInfo named = series;
-        named.description = series.description.empty() ? ResearchNotice : std::format("{} ({})", series.description, ResearchNotice);
-        if (named.description.size() > 64)
-            named.description = series.description.substr(0, 64);
-        putCommon(d, study, named, UID_SegmentationStorage, uid, "SEG");
-        putShort(d, DCM_HighBit, 0); // DCMTK 3.7.0 writes 1 for one stored bit
-        put(d, DCM_ImageComments, ResearchNotice);
-        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
-        HILUM_TRY_STATUS(saveDicom(format, file));
-        return DicomReference{UID_SegmentationStorage, uid, series.seriesUid, study.studyUid, file};
-    });
+    if (!sources.empty() && !map.volume.isEmpty() && static_cast<std::int64_t>(sources.size()) != map.volume.geometry().size[2])
+        return fail(ErrorCode::Mismatch, "{}: {} source slices for {} slices of labels", file.string(), sources.size(), map.volume.geometry().size[2]);
+    SegmentationWriteOptions options;
+    options.sources = sources;
+    return writeSegmentation(std::span(&map, 1), study, series, file, options);
 }
 
 } // namespace hilum::imaging

@@ -18,6 +18,38 @@ struct NrrdSegment {
     std::int64_t layer = 0;
 };
 
+std::vector<std::string> split(const std::string& text, char at)
+{
+    std::vector<std::string> out{""};
+    for (const char c : text)
+        if (c == at)
+            out.emplace_back();
+        else
+            out.back() += c;
+    return out;
+}
+
+/// "TerminologyEntry:context~SCT^1234^Meaning~..." in 3D Slicer's order: category, type, type modifier, context, region, region modifier.
+Json terminologyOfTags(const std::string& tags)
+{
+    constexpr std::string_view Key = "TerminologyEntry:";
+    Json out = Json::object();
+    const auto at = tags.find(Key);
+    if (at == std::string::npos)
+        return out;
+    const auto parts = split(tags.substr(at + Key.size(), tags.find('|', at) - at - Key.size()), '~');
+    static constexpr std::pair<std::size_t, const char*> Places[] = {{1, "SegmentedPropertyCategoryCodeSequence"}, {2, "SegmentedPropertyTypeCodeSequence"},
+        {3, "SegmentedPropertyTypeModifierCodeSequence"}, {5, "AnatomicRegionSequence"}, {6, "AnatomicRegionModifierSequence"}};
+    for (const auto& [place, key] : Places) {
+        if (place >= parts.size())
+            continue;
+        const auto code = split(parts[place], '^');
+        if (code.size() == 3 && !code[1].empty())
+            out[key] = {{"CodingSchemeDesignator", code[0]}, {"CodeValue", code[1]}, {"CodeMeaning", code[2]}};
+    }
+    return out;
+}
+
 std::vector<NrrdSegment> nrrdSegments(const std::map<std::string, std::string>& fields)
 {
     std::vector<NrrdSegment> out;
@@ -43,6 +75,7 @@ std::vector<NrrdSegment> nrrdSegments(const std::map<std::string, std::string>& 
                 rgb[c++] = *v;
             at = end + 1;
         }
+        s.label.terminology = terminologyOfTags(value("Tags"));
         if (c == 3)
             for (std::size_t k = 0; k < 3; ++k)
                 s.label.colour[k] = static_cast<std::uint8_t>(std::lround(255 * std::clamp(rgb[k], 0.0, 1.0)));
@@ -51,7 +84,7 @@ std::vector<NrrdSegment> nrrdSegments(const std::map<std::string, std::string>& 
 }
 
 /// Values as 16-bit labels in one map; later layers lie on top.
-Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std::vector<NrrdSegment> segments)
+Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std::vector<NrrdSegment> segments, const SegmentationReadOptions& options)
 {
     Segmentation out;
     std::set<std::int64_t> values;
@@ -60,10 +93,15 @@ Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std:
     const bool unique = values.size() == segments.size(); // layers may use the same numbers again
     std::vector<std::uint16_t> joined;
     ImageHeader image = header.image;
+    image.unit = Unit::Label;
+    image.timePoints = 1;
+    std::erase_if(image.notices, [](const Notice& n) { return n.code == "time_series"; });
     bool overlap = false;
     for (std::int64_t layer = 0; layer < header.timePoints; ++layer) {
         HILUM_TRY(const Volume volume, readFileVolume(item.files.front(), item.format, layer));
         joined.resize(static_cast<std::size_t>(volume.geometry().voxelCount()));
+        std::vector<std::uint16_t> own(options.layers ? joined.size() : 0);
+        LabelMap whole;
         for (std::size_t n = 0; n < segments.size(); ++n) {
             NrrdSegment& s = segments[n];
             if (s.layer != layer)
@@ -76,19 +114,25 @@ Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std:
                     if (static_cast<std::int64_t>(voxels[v]) == old) {
                         overlap |= joined[v] != 0;
                         joined[v] = value;
+                        if (!own.empty())
+                            own[v] = value;
                         ++count;
                     }
             });
             s.label.value = value;
             out.voxels[value] = count;
             out.map.labels.push_back(s.label);
+            whole.labels.push_back(s.label);
+        }
+        if (options.layers && !whole.labels.empty()) {
+            whole.volume = Volume(image, std::move(own));
+            out.layers.push_back(std::move(whole));
         }
     }
-    image.unit = Unit::Label;
-    image.timePoints = 1;
-    std::erase_if(image.notices, [](const Notice& n) { return n.code == "time_series"; });
     if (overlap)
         image.notices.push_back({"overlapping_labels", "segments overlap; where they do, the later one is shown"});
+    else
+        out.layers.clear();
     out.map.volume = Volume(std::move(image), std::move(joined));
     return out;
 }
@@ -148,14 +192,27 @@ Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
     return counts;
 }
 
-Result<Segmentation> readSegmentation(const Item& item, const Work& work, const StoredFrameSink& sink)
+Volume narrowLabels(const Volume& labels)
+{
+    return labels.visit([&]<class T>(std::span<const T> voxels) -> Volume {
+        const auto [low, high] = voxels.empty() ? std::pair<std::int64_t, std::int64_t>{0, 0}
+                                                : std::pair{static_cast<std::int64_t>(std::ranges::min(voxels)), static_cast<std::int64_t>(std::ranges::max(voxels))};
+        if (low >= 0 && high <= 255 && sizeof(T) > 1)
+            return Volume(labels.header(), std::vector<std::uint8_t>(voxels.begin(), voxels.end()));
+        if (low >= 0 && high <= 65535 && sizeof(T) > 2)
+            return Volume(labels.header(), std::vector<std::uint16_t>(voxels.begin(), voxels.end()));
+        return labels;
+    });
+}
+
+Result<Segmentation> readSegmentation(const Item& item, const Work& work, const StoredFrameSink& sink, const SegmentationReadOptions& options)
 {
     return guard("reading " + item.where.string(), [&]() -> Result<Segmentation> {
         if (item.files.empty())
             return fail(ErrorCode::Empty, "{}: no files", item.where.string());
         if (item.format == "dicom" && item.kind == ItemKind::Segmentation) {
             HILUM_TRY(const auto stack, stackOf(item, work));
-            return readDicomSegmentation(*stack->files.front(), work, sink);
+            return readDicomSegmentation(*stack->files.front(), work, sink, options);
         }
         Segmentation out;
         Volume image;
@@ -166,7 +223,7 @@ Result<Segmentation> readSegmentation(const Item& item, const Work& work, const 
             HILUM_TRY(const FileHeader header, readFileHeader(item.files.front(), item.format));
             auto segments = nrrdSegments(header.fields);
             if (!segments.empty())
-                return joinLayers(item, header, std::move(segments));
+                return joinLayers(item, header, std::move(segments), options);
             HILUM_TRY(image, readFileVolume(item.files.front(), item.format, 0));
         }
         if (image.components() != 1)

@@ -3,6 +3,7 @@
 #include "core/base/paths.h"
 #include "core/imaging/volume.h"
 
+#include <span>
 #include <string>
 
 namespace hilum::imaging {
@@ -12,6 +13,11 @@ namespace hilum::imaging {
 /// an identity placement. Compressed unless the name says otherwise (.nii; the other formats always are).
 /// \return Unsupported when the format cannot hold the image (NIfTI: more than 32767 voxels along an axis)
 Status writeVolume(const Volume& volume, const path& file, const std::string& format);
+
+/// Writes labels with their names, colours and terminology as 3D Slicer's segmentation file (.seg.nrrd), whole or not at all.
+/// \param layers  label maps on one grid, one unless labels overlap; values may be any whole numbers from 1 to 65535
+/// \return Empty without labels; Mismatch when the grids differ or voxels hold a value without a label; Unsupported for other values
+Status writeSegNrrd(std::span<const LabelMap> layers, const path& file);
 
 /// One slice as PNG: whole numbers from 0 to 65535 exactly (8 or 16 bits), others as the grey values that a person sees.
 /// \param chain receives how values became grey ("exact" when they did not change)

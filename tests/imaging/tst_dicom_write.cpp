@@ -8,7 +8,9 @@
 #include <QProcess>
 #include <QStandardPaths>
 
+#include <algorithm>
 #include <cmath>
+#include <format>
 #include <set>
 
 using namespace hilum;
@@ -74,6 +76,11 @@ private Q_SLOTS:
     void segmentationComesBack();
     void reportComesBack();
     void refusesWhatWouldLose();
+    void picturesComeBack_data();
+    void picturesComeBack();
+    void valuesStayExactOrSayHowFarOff_data();
+    void valuesStayExactOrSayHowFarOff();
+    void derivedSeriesSaySo();
 };
 
 void TestDicomWrite::uidsAreWellFormed()
@@ -229,8 +236,7 @@ void TestDicomWrite::segmentationComesBack()
     for (const Label& label : back->labels)
         for (const Label& original : map.labels)
             if (label.name == original.name)
-                for (std::size_t a = 0; a < 3; ++a) // CIELab in 16 bits and back
-                    QVERIFY(std::abs(int{label.colour[a]} - int{original.colour[a]}) <= 2);
+                QCOMPARE(label.colour, original.colour); // CIELab in 16 bits and back
     const auto text = readTextFile(file);
     HILUM_VERIFY_OK(text);
     QVERIFY(text->find(ResearchNotice) != std::string::npos);
@@ -270,6 +276,132 @@ void TestDicomWrite::refusesWhatWouldLose()
     LabelMap empty = ellipsoidLabels(grid({}), {{.name = "far away", .centreLps = {900, 0, 0}, .radiiMm = {5, 5, 5}, .value = 0}});
     HILUM_VERIFY_ERROR(writeSegmentation(empty, study(), series("s", 1), {}, where), ErrorCode::Empty);
     QVERIFY(!std::filesystem::exists(where));
+}
+
+void TestDicomWrite::picturesComeBack_data()
+{
+    QTest::addColumn<int>("components");
+    QTest::addColumn<int>("bits");
+    QTest::newRow("colour") << 3 << 8;
+    QTest::newRow("grey") << 1 << 8;
+    QTest::newRow("grey, 16 bits") << 1 << 16;
+}
+
+void TestDicomWrite::picturesComeBack()
+{
+    QFETCH(int, components);
+    QFETCH(int, bits);
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    const path file = folder->where() / "shot.dcm";
+    std::vector<std::byte> pixels(static_cast<std::size_t>(21 * 13 * components * bits / 8)); // odd: the element is padded
+    for (std::size_t n = 0; n < pixels.size(); ++n)
+        pixels[n] = static_cast<std::byte>(n * 37 % 251);
+    SecondaryCapture shot;
+    shot.width = 21;
+    shot.height = 13;
+    shot.components = components;
+    shot.bits = bits;
+    shot.pixels = pixels;
+    shot.derivation = "screenshot of Read, axial, W 400 L 40";
+    shot.sources = {{.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}}};
+    HILUM_VERIFY_OK(writeSecondaryCapture(shot, study(), series("shot", 5), file));
+    const auto back = readVolume(file);
+    HILUM_VERIFY_OK(back);
+    QCOMPARE(back->components(), components);
+    const bool same = back->visit([&](auto v) { return std::as_bytes(v).size() == pixels.size() && std::equal(pixels.begin(), pixels.end(), std::as_bytes(v).begin()); });
+    QVERIFY(same);
+    const auto text = readTextFile(file);
+    HILUM_VERIFY_OK(text);
+    for (const std::string& words : {std::string(ResearchNotice), shot.derivation, uidFromText("image")})
+        QVERIFY2(text->find(words) != std::string::npos, words.c_str());
+    const auto found = scan({file});
+    HILUM_VERIFY_OK(found);
+    QVERIFY(std::ranges::any_of(found->items.at(0).notices, [](const Notice& n) { return n.code == "burned_in_text_possible"; }));
+    VERIFY_VALID(file);
+    shot.width = 20;
+    HILUM_VERIFY_ERROR(writeSecondaryCapture(shot, study(), series("shot", 5), file), ErrorCode::BadData);
+}
+
+void TestDicomWrite::valuesStayExactOrSayHowFarOff_data()
+{
+    QTest::addColumn<int>("kind"); // 0 int32, 1 float
+    QTest::addColumn<double>("low");
+    QTest::addColumn<double>("step");
+    QTest::addColumn<bool>("exact");
+    QTest::newRow("unsigned beyond 32767") << 0 << 30000.0 << 11.0 << true;
+    QTest::newRow("far from zero") << 0 << 500000.0 << 17.0 << true;
+    QTest::newRow("far below zero") << 0 << -300000.0 << 9.0 << true;
+    QTest::newRow("whole floats") << 1 << -1000.0 << 1.0 << true;
+    QTest::newRow("floats") << 1 << -3.7 << 0.0137 << false;
+    QTest::newRow("one float everywhere") << 1 << 0.3 << 0.0 << false;
+}
+
+void TestDicomWrite::valuesStayExactOrSayHowFarOff()
+{
+    QFETCH(int, kind);
+    QFETCH(double, low);
+    QFETCH(double, step);
+    QFETCH(bool, exact);
+    ImageHeader header;
+    header.geometry = grid({});
+    header.modality = "CT";
+    const auto count = static_cast<std::size_t>(header.geometry.voxelCount());
+    Volume volume;
+    if (kind == 0) {
+        std::vector<std::int32_t> v(count);
+        for (std::size_t n = 0; n < count; ++n)
+            v[n] = static_cast<std::int32_t>(low + step * static_cast<double>(n % 3000));
+        volume = Volume(header, std::move(v));
+    } else {
+        std::vector<float> v(count);
+        for (std::size_t n = 0; n < count; ++n)
+            v[n] = static_cast<float>(low + step * static_cast<double>(n % 3000));
+        volume = Volume(header, std::move(v));
+    }
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    if (!exact)
+        HILUM_VERIFY_ERROR(storedScale(volume), ErrorCode::Unsupported);
+    const auto scale = storedScale(volume, FloatPolicy::Quantise);
+    HILUM_VERIFY_OK(scale);
+    QCOMPARE(scale->largestError == 0, exact);
+    SliceSeriesOptions options;
+    options.floats = FloatPolicy::Quantise;
+    HILUM_VERIFY_OK(writeSliceSeries(volume, study(), series("values", 1), folder->where() / "s", {}, options));
+    const auto back = readVolume(folder->where() / "s");
+    HILUM_VERIFY_OK(back);
+    double worst = 0;
+    for (std::int64_t k = 0; k < 12; ++k)
+        for (std::int64_t j = 0; j < 30; ++j)
+            for (std::int64_t i = 0; i < 40; ++i)
+                worst = std::max(worst, std::abs(back->at(i, j, k) - volume.at(i, j, k)));
+    // reading rounds to single precision once more
+    QVERIFY2(worst <= scale->largestError + (exact ? 0 : 1e-6), qPrintable(QString("off by %1, told %2").arg(worst).arg(scale->largestError)));
+}
+
+void TestDicomWrite::derivedSeriesSaySo()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    Volume image = ellipsoidVolume(grid({}), {{.name = "a", .centreLps = {10, 28, -16}, .radiiMm = {15, 10, 9}, .value = 700}}, -1000);
+    ImageHeader header = image.header();
+    SliceSeriesOptions options;
+    options.derived = true;
+    options.derivation = "converted from nifti";
+    for (int k = 0; k < 12; ++k)
+        options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("source {}", k)), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}});
+    for (const char* modality : {"CT", "MR"}) {
+        header.modality = modality;
+        const auto written = writeSliceSeries(image.withHeader(header), study(), series(modality, 1), folder->where() / modality, {}, options);
+        HILUM_VERIFY_OK(written);
+        const auto text = readTextFile(written->at(7).file);
+        HILUM_VERIFY_OK(text);
+        for (const std::string& words : {std::string("DERIVED\\SECONDARY"), options.derivation, uidFromText("source 7")})
+            QVERIFY2(text->find(words) != std::string::npos, words.c_str());
+        QVERIFY(text->find(uidFromText("source 6")) == std::string::npos);
+        VERIFY_VALID(written->at(7).file);
+    }
 }
 
 QTEST_APPLESS_MAIN(TestDicomWrite)

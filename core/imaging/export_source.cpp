@@ -1,0 +1,212 @@
+#include "core/imaging/export_source.h"
+
+#include "core/base/digest.h"
+#include "core/base/guard.h"
+#include "core/base/numbers.h"
+#include "core/base/provenance.h"
+#include "core/imaging/dicom_item.h"
+#include "core/imaging/itk_io.h"
+#include "core/imaging/label_reader.h"
+#include "core/imaging/library_logs.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace hilum::imaging {
+
+namespace {
+
+std::string choice(const Item& i)
+{
+    return std::format("--series {} ({} {} x {} x {}{})", i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality, i.size[0], i.size[1],
+                       i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
+}
+
+} // namespace
+
+Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work)
+{
+    HILUM_TRY(const ScanResult found, scan({in}, work));
+    std::vector<const Item*> usable;
+    for (const Item& i : found.items)
+        if (std::ranges::find(kinds, i.kind) != kinds.end() && (series.empty() || i.seriesUid == series || i.where.filename() == series))
+            usable.push_back(&i);
+    if (usable.size() == 1)
+        return *usable.front();
+    if (usable.empty()) {
+        if (!series.empty())
+            return fail(ErrorCode::NotFound, "{} holds no series {}", in.string(), series);
+        if (!found.refused.empty()) {
+            const Refusal& r = found.refused.front();
+            return refuse(r.error, r.code, "{}: {}", r.file.string(), r.reason);
+        }
+        if (!found.items.empty())
+            return fail(ErrorCode::Mismatch, "{} is a {}, which is not what is wanted here", in.string(), name(found.items.front().kind));
+        return fail(ErrorCode::Empty, "{} holds no image", in.string());
+    }
+    Error error{.code = ErrorCode::Usage, .message = std::format("{} holds {} images; choose one", in.string(), usable.size()), .reason = "several"};
+    for (const Item* i : usable)
+        error.details.push_back(choice(*i));
+    return std::unexpected(std::move(error));
+}
+
+Result<DicomStudy> studyOf(const Item& item)
+{
+    return guard("reading " + item.where.string(), [&]() -> Result<DicomStudy> {
+        DicomStudy s;
+        if (item.format != "dicom" || item.files.empty()) {
+            s.patientId = "unknown";
+            s.patientName = "Unknown";
+            s.studyUid = freshUid();
+            return s;
+        }
+        routeLibraryLogs();
+        const MuteDicomLog mute;
+        DcmFileFormat format;
+        const path& file = item.files.front();
+        if (const OFCondition ok = format.loadFileUntilTag(file.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect, DcmTagKey(0x0028, 0x0000)); ok.bad())
+            return refuse(ErrorCode::BadData, "damaged", "{}: the header cannot be read: {}", file.string(), ok.text());
+        DcmDataset& d = *format.getDataset();
+        (void)d.convertToUTF8();
+        const std::pair<DcmTagKey, std::string DicomStudy::*> fields[] = {{DCM_PatientID, &DicomStudy::patientId}, {DCM_PatientName, &DicomStudy::patientName}, {DCM_PatientSex, &DicomStudy::patientSex},
+            {DCM_PatientBirthDate, &DicomStudy::birthDate}, {DCM_StudyInstanceUID, &DicomStudy::studyUid}, {DCM_StudyID, &DicomStudy::studyId}, {DCM_AccessionNumber, &DicomStudy::accession},
+            {DCM_StudyDescription, &DicomStudy::description}, {DCM_StudyDate, &DicomStudy::date}, {DCM_StudyTime, &DicomStudy::time}, {DCM_ReferringPhysicianName, &DicomStudy::referringPhysician}};
+        for (const auto& [tag, member] : fields)
+            s.*member = detail::text(d, tag);
+        const std::string age = detail::text(d, DCM_PatientAge);
+        if (age.size() == 4 && age.back() == 'Y')
+            if (const auto years = parseInteger(age.substr(0, 3)))
+                s.ageYears = static_cast<int>(*years);
+        if (s.studyUid.empty())
+            s.studyUid = item.studyUid.empty() ? freshUid() : item.studyUid;
+        return s;
+    });
+}
+
+DicomSeriesInfo newSeries(const Item& source, std::string description, int number)
+{
+    DicomSeriesInfo series;
+    series.seriesUid = freshUid();
+    series.number = number;
+    series.description = std::move(description);
+    series.bodyPart = source.bodyPart;
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    series.contentDate = std::format("{:%Y%m%d}", now);
+    series.contentTime = std::format("{:%H%M%S}", now);
+    return series;
+}
+
+Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work)
+{
+    std::vector<DicomReference> out;
+    if (item.format != "dicom")
+        return out;
+    const auto add = [&](const DicomHeader& h) {
+        if (std::ranges::none_of(out, [&](const DicomReference& r) { return r.sopInstanceUid == h.sopInstance; }))
+            out.push_back({h.sopClass, h.sopInstance, h.seriesUid, h.studyUid, h.file});
+    };
+    if (item.kind == ItemKind::Report) {
+        HILUM_TRY(const DicomHeader h, readDicomHeader(item.files.front()));
+        add(h);
+        return out;
+    }
+    HILUM_TRY(const auto stack, stackOf(item, work));
+    if (stack->times.empty())
+        for (const auto& file : stack->files)
+            add(*file);
+    else
+        for (const auto& reference : stack->times.front())
+            add(stack->fileOf(reference));
+    return out;
+}
+
+Result<ImageHeader> headerOf(const Item& item, const Work& work)
+{
+    if (item.format == "dicom") {
+        HILUM_TRY(const auto stack, stackOf(item, work));
+        return stack->header;
+    }
+    HILUM_TRY(FileHeader header, readFileHeader(item.files.front(), item.format));
+    return std::move(header.image);
+}
+
+Json recordOf(const Volume& volume)
+{
+    const ImageHeader& h = volume.header();
+    Json repairs = Json::array();
+    std::vector<std::string> seen;
+    for (const Notice& n : h.notices)
+        if (std::ranges::find(seen, n.text) == seen.end()) {
+            seen.push_back(n.text);
+            repairs.push_back({{"code", n.code}, {"text", n.text}});
+        }
+    Json out{{"size", h.geometry.size}, {"spacing_mm", h.geometry.spacingMm}, {"scalar", volume.scalarName()}, {"unit", name(h.unit)}, {"repairs", std::move(repairs)}};
+    if (h.hasPatientSpace) {
+        out["origin_lps"] = h.geometry.originLps;
+        Json direction = Json::array();
+        for (std::size_t c = 0; c < 3; ++c)
+            for (const double v : h.geometry.direction.column(c))
+                direction.push_back(v);
+        out["direction"] = std::move(direction);
+    } else {
+        out["patient_space"] = false;
+    }
+    if (!h.sliceOriginsLps.empty())
+        out["slice_origins_lps"] = h.sliceOriginsLps; // the file's even spacing is nominal: these are the truth
+    return out;
+}
+
+Json recordOf(std::span<const Label> labels)
+{
+    Json out = Json::array();
+    for (const Label& l : labels)
+        out.push_back({{"value", l.value}, {"name", l.name}, {"colour", l.colour}, {"terminology", l.terminology}});
+    return out;
+}
+
+Result<Json> exportRecord(const Item& item, const path& in, const path& out, const Json& more)
+{
+    Json files = Json::array();
+    for (const path& f : item.files) {
+        HILUM_TRY(std::string digest, sha256File(f));
+        files.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
+    }
+    Json outputs = Json::array();
+    std::vector<path> written{out};
+    if (std::filesystem::is_directory(out)) {
+        written.assign(std::filesystem::directory_iterator(out), {});
+        std::ranges::sort(written);
+    }
+    for (const path& f : written) {
+        HILUM_TRY(std::string digest, sha256File(f));
+        outputs.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
+    }
+    Json record{{"schema", "hilum.convert/1"}, {"program", programVersion()}, {"created_utc", utcNow()},
+                {"source", {{"path", in.string()}, {"format", item.format}, {"series_uid", item.seriesUid.empty() ? Json(nullptr) : Json(item.seriesUid)}, {"files", std::move(files)}}},
+                {"output", {{"path", out.filename().string()}, {"files", std::move(outputs)}}}, {"notice", ResearchNotice}};
+    record.update(more);
+    return record;
+}
+
+Status writeExportRecord(const Item& item, const path& in, const path& out, const Json& more)
+{
+    const Status written = [&]() -> Status {
+        HILUM_TRY(const Json record, exportRecord(item, in, out, more));
+        return writeFileAtomically(path(out.string() + ".json"), record.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    }();
+    std::error_code ignored;
+    if (!written)
+        std::filesystem::remove_all(out, ignored); // an output whose origin is not told is only half of one
+    return written;
+}
+
+Status checkNotSource(const Item& item, const path& out)
+{
+    std::error_code ec;
+    for (const path& f : item.files)
+        if (std::filesystem::equivalent(f, out, ec))
+            return fail(ErrorCode::Usage, "{} is what is read: write to another file", out.string());
+    return {};
+}
+
+} // namespace hilum::imaging

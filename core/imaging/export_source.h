@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/imaging/dicom_write.h"
+#include "core/imaging/read.h"
+
+#include <span>
+
+/// What a new object takes over from the one that it was made from.
+namespace hilum::imaging {
+
+/// The one item of `in` of a kind that is wanted; `series` (UID, or name of the file or folder) chooses among several.
+/// \return Usage with the choices as details when there are several; the reason of the first refused file, Empty or NotFound when there is none
+Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work = {});
+
+/// Patient and study of a DICOM item, read from its first file; of others a new study of an unknown patient.
+Result<DicomStudy> studyOf(const Item& item);
+
+/// A new series in that study, made now: new UID, today's content date.
+DicomSeriesInfo newSeries(const Item& source, std::string description, int number);
+
+/// The instances of a DICOM item: one a slice in the order of k (first time point), or its one multi-frame file; empty for other formats.
+Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work = {});
+
+/// Header with the grid of an image item, without its voxels.
+Result<ImageHeader> headerOf(const Item& item, const Work& work = {});
+
+/// "hilum.convert/1": where an output comes from, digests of all files, what was done. Written beside the output as OUT.json.
+/// \param more  further keys, which win
+Result<Json> exportRecord(const Item& item, const path& in, const path& out, const Json& more = Json::object());
+/// Writes that record; when it cannot be written, `out` is removed, too.
+Status writeExportRecord(const Item& item, const path& in, const path& out, const Json& more = Json::object());
+
+/// Grid and scalar type of a volume as the record has them: size, spacing_mm, origin_lps, direction, scalar, unit, repairs.
+Json recordOf(const Volume& volume);
+/// Names, colours, codes and voxels of labels as the record has them.
+Json recordOf(std::span<const Label> labels);
+
+/// Usage when `out` is one of the item's own files: it would be lost.
+Status checkNotSource(const Item& item, const path& out);
+
+} // namespace hilum::imaging
