@@ -1,9 +1,8 @@
 #include "app/hilum/commands/command.h"
-#include "core/base/digest.h"
-#include "core/base/provenance.h"
 #include "core/imaging/dicom_write.h"
+#include "core/imaging/export_source.h"
 #include "core/imaging/itk_io.h"
-#include "core/imaging/read.h"
+#include "core/imaging/label_reader.h"
 #include "core/imaging/regularise.h"
 #include "core/imaging/volume_write.h"
 
@@ -15,40 +14,41 @@ namespace hilum::commands {
 
 namespace {
 
+using imaging::ItemKind;
+
 struct Arguments {
-    std::string in, out, series, spacing, modality;
+    std::string in, out, to, series, spacing, modality;
     std::int64_t time = -1, slice = -1;
+    bool quantise = false;
 };
 
-std::string choice(const imaging::Item& i)
-{
-    return std::format("--series {} ({} {} x {} x {}{})", i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality, i.size[0], i.size[1],
-                       i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
-}
+/// What is written: a format of files, or a kind of DICOM object.
+enum class Target { File, SegNrrd, Png, Dicom, Series, Seg, LabelMap, Capture, Radiograph };
 
-/// The one item that is meant, or an error with the choices.
-Result<imaging::Item> choose(const Arguments& a, const Work& work)
+Result<Target> targetOf(const Arguments& a, std::string& format)
 {
-    HILUM_TRY(const imaging::ScanResult found, imaging::scan({path(a.in)}, work));
-    using Kind = imaging::ItemKind;
-    std::vector<const imaging::Item*> usable;
-    for (const imaging::Item& i : found.items)
-        if ((i.kind == Kind::Volume || i.kind == Kind::Image || i.kind == Kind::ImageSequence || i.kind == Kind::Segmentation)
-            && (a.series.empty() || i.seriesUid == a.series || i.where.filename() == a.series))
-            usable.push_back(&i);
-    if (usable.size() == 1)
-        return *usable.front();
-    if (usable.empty()) {
-        if (!a.series.empty())
-            return fail(ErrorCode::NotFound, "{} holds no series {}", a.in, a.series);
-        if (!found.refused.empty())
-            return refuse(found.refused.front().error, found.refused.front().code, "{}: {}", found.refused.front().file.string(), found.refused.front().reason);
-        return fail(ErrorCode::Empty, "{} holds no image", a.in);
+    const path out = a.out;
+    format = imaging::formatOfName(out);
+    static constexpr std::pair<std::string_view, Target> Kinds[] = {{"dicom", Target::Dicom}, {"ct", Target::Series}, {"mr", Target::Series}, {"seg", Target::Seg}, {"labelmap", Target::LabelMap},
+                                                                    {"sc", Target::Capture}, {"dx", Target::Radiograph}, {"seg.nrrd", Target::SegNrrd}, {"png", Target::Png}};
+    for (const auto& [name, target] : Kinds)
+        if (a.to == name)
+            return target;
+    if (!a.to.empty()) {
+        format = a.to == "mha" ? "metaimage" : a.to;
+        return Target::File;
     }
-    Error error{.code = ErrorCode::Usage, .message = std::format("{} holds {} images; choose one", a.in, usable.size()), .reason = "several"};
-    for (const imaging::Item* i : usable)
-        error.details.push_back(choice(*i));
-    return std::unexpected(std::move(error));
+    if (out.extension() == ".dcm" || !out.has_extension())
+        return Target::Dicom;
+    if (out.string().ends_with(".seg.nrrd"))
+        return Target::SegNrrd;
+    if (format == "png")
+        return Target::Png;
+    if (format.empty() || format == "jpeg" || format == "tiff")
+        return fail(ErrorCode::Usage, "{}: the output's name must end with .nii, .nii.gz, .nrrd, .seg.nrrd, .mha, .png or .dcm, or be a new folder for DICOM slices; or say --to", a.out);
+    if (out.extension() == ".hdr" || out.extension() == ".nhdr" || out.extension() == ".mhd")
+        return fail(ErrorCode::Usage, "{}: only formats of one file are written: .nii, .nii.gz, .nrrd, .seg.nrrd, .mha, .png, .dcm", a.out);
+    return Target::File;
 }
 
 Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, const Work& work)
@@ -69,132 +69,187 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
     return imaging::applySpacing(std::move(volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work);
 }
 
-/// What stands beside the output: where it comes from and what was done to it.
-Result<Json> record(const Arguments& a, const imaging::Item& item, const imaging::Volume& volume, const std::string& greyChain)
+std::string derivationOf(const Arguments& a, const imaging::Item& item)
 {
-    const imaging::ImageHeader& h = volume.header();
-    Json files = Json::array();
-    for (const path& f : item.files) {
-        HILUM_TRY(std::string digest, sha256File(f));
-        files.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
-    }
-    Json repairs = Json::array();
-    std::vector<std::string> seen;
-    for (const imaging::Notice& n : h.notices)
-        if (std::ranges::find(seen, n.text) == seen.end()) {
-            seen.push_back(n.text);
-            repairs.push_back({{"code", n.code}, {"text", n.text}});
-        }
-    Json outputs = Json::array();
-    std::vector<path> written{a.out};
-    if (std::filesystem::is_directory(a.out)) {
-        written.assign(std::filesystem::directory_iterator(a.out), {});
-        std::ranges::sort(written);
-    }
-    for (const path& f : written) {
-        HILUM_TRY(std::string digest, sha256File(f));
-        outputs.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
-    }
-    Json out{{"schema", "hilum.convert/1"}, {"program", programVersion()}, {"created_utc", utcNow()},
-             {"source", {{"path", a.in}, {"format", item.format}, {"series_uid", item.seriesUid.empty() ? Json(nullptr) : Json(item.seriesUid)}, {"files", std::move(files)}}},
-             {"output", {{"path", path(a.out).filename().string()}, {"files", std::move(outputs)}}},
-             {"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}, {"size", h.geometry.size},
-             {"spacing_mm", h.geometry.spacingMm}, {"scalar", volume.scalarName()}, {"unit", imaging::name(h.unit)}, {"repairs", std::move(repairs)},
-             {"notice", "Research use only, not for diagnosis"}};
-    if (h.hasPatientSpace) {
-        out["origin_lps"] = h.geometry.originLps;
-        Json direction = Json::array();
-        for (std::size_t c = 0; c < 3; ++c)
-            for (const double v : h.geometry.direction.column(c))
-                direction.push_back(v);
-        out["direction"] = std::move(direction);
-    } else {
-        out["patient_space"] = false;
-    }
-    if (!h.sliceOriginsLps.empty())
-        out["slice_origins_lps"] = h.sliceOriginsLps; // the file's even spacing is nominal: these are the truth
-    if (!greyChain.empty())
-        out["grey_values"] = greyChain;
-    return out;
+    std::string text = std::format("converted by Hilum from {}", item.format == "dicom" ? "DICOM" : item.format);
+    if (a.time >= 0)
+        text += std::format(", time point {}", a.time);
+    if (a.spacing == "regular")
+        text += ", resampled to a regular grid";
+    return text;
 }
 
-/// Study and series of a DICOM output: those of the input where it is DICOM, a new series either way.
-imaging::DicomStudy studyOf(const imaging::Item& item)
-{
-    imaging::DicomStudy s;
-    s.patientId = item.patientId.empty() ? "unknown" : item.patientId;
-    s.patientName = item.patientName.empty() ? "Unknown" : item.patientName;
-    s.patientSex = item.patientSex;
-    s.studyUid = item.studyUid.empty() ? imaging::freshUid() : item.studyUid;
-    s.date = item.studyDate;
-    s.description = item.studyDescription;
-    s.accession = item.accession;
-    return s;
-}
-
-/// Slices into a new folder that appears when all are written; a radiograph into one file.
-Status writeDicom(const Arguments& a, const imaging::Item& item, imaging::Volume volume, const Work& work)
+/// Slices into a new folder that appears when all are written.
+Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging::Volume& volume, Json& more, const Work& work)
 {
     imaging::ImageHeader h = volume.header();
-    imaging::DicomSeriesInfo series;
-    series.seriesUid = imaging::freshUid();
-    series.description = item.seriesDescription;
-    series.bodyPart = item.bodyPart;
-    series.frameOfReferenceUid = h.frameOfReferenceUid.empty() ? imaging::freshUid() : h.frameOfReferenceUid;
-    const path out = a.out;
-    if (item.kind == imaging::ItemKind::Segmentation) {
-        HILUM_TRY(const imaging::LabelMap map, imaging::readLabelMap(item, work));
-        return imaging::writeSegmentation(map, studyOf(item), series, {}, out).transform([](const auto&) {});
-    }
     if (!h.hasPatientSpace)
-        return imaging::writeRadiograph(volume, studyOf(item), series, out).transform([](const auto&) {});
+        return fail(ErrorCode::Mismatch, "{} lies in no patient space and makes no series of slices; write it as a picture (--to sc)", a.in);
     if (!a.modality.empty())
         h.modality = a.modality;
-    if (h.modality.empty())
-        return fail(ErrorCode::Usage, "{} does not say what made it; add --modality CT or --modality MR", a.in);
+    if (h.modality != "CT" && h.modality != "MR")
+        return fail(ErrorCode::Usage, "{} {}; add --modality CT or --modality MR", a.in, h.modality.empty() ? "does not say what made it" : std::format("is {}, which is not written as slices", h.modality));
+    const path out = a.out, part = path(a.out + ".part");
     if (std::filesystem::exists(out))
         return fail(ErrorCode::Usage, "{} exists; slices are written into a new folder", a.out);
-    const path part = path(a.out + ".part");
+    HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
+    imaging::DicomSeriesInfo series = imaging::newSeries(item, item.seriesDescription, 100);
+    series.frameOfReferenceUid = h.frameOfReferenceUid.empty() ? imaging::freshUid() : h.frameOfReferenceUid;
+    imaging::SliceSeriesOptions options;
+    options.derived = true;
+    options.derivation = derivationOf(a, item);
+    options.floats = a.quantise ? imaging::FloatPolicy::Quantise : imaging::FloatPolicy::Refuse;
+    HILUM_TRY(options.sources, imaging::instancesOf(item, work));
+    if (static_cast<std::int64_t>(options.sources.size()) != volume.geometry().size[2] && options.sources.size() > 1)
+        options.sources.clear(); // resampled: slices no longer come from one image each, and the derivation says so
+    const auto scale = imaging::storedScale(volume, options.floats);
+    if (!scale)
+        return fail(scale.error().code, "{}: {}{}", a.in, scale.error().message, a.quantise ? "" : "; --quantise stores them in 65536 even steps and says how far off they are");
     std::filesystem::remove_all(part);
-    HILUM_TRY_STATUS(makeFolder(part));
-    const auto written = imaging::writeSliceSeries(volume.withHeader(std::move(h)), studyOf(item), series, part, work);
+    const auto written = imaging::writeSliceSeries(volume.withHeader(std::move(h)), study, series, part, work, options);
     if (!written) {
         std::filesystem::remove_all(part);
         return std::unexpected(written.error());
     }
     std::error_code ec;
     std::filesystem::rename(part, out, ec);
-    if (ec)
-        return std::unexpected(systemError("cannot rename", part.string(), ec.value()));
+    if (ec) {
+        std::filesystem::remove_all(part);
+        return std::unexpected(systemError("rename", part.string(), ec.value()));
+    }
+    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"rescale_slope", scale->slope}, {"rescale_intercept", scale->intercept}, {"largest_error", scale->largestError}};
     return {};
 }
 
-Status run(const Arguments& a)
+/// One slice as a Secondary Capture: colours and whole values as they are.
+Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging::Volume& volume, Json& more, const Work& work)
+{
+    const Index3& n = volume.geometry().size;
+    if (n[2] > 1 && a.slice < 0)
+        return fail(ErrorCode::Usage, "{} has {} slices and a picture holds one; choose --slice 0 to --slice {}", a.in, n[2], n[2] - 1);
+    const std::int64_t slice = std::max<std::int64_t>(0, a.slice);
+    if (slice >= n[2])
+        return fail(ErrorCode::Usage, "--slice {} of {} slices", slice, n[2]);
+    imaging::SecondaryCapture picture;
+    picture.width = n[0];
+    picture.height = n[1];
+    picture.components = volume.components();
+    picture.fromWorkstation = false;
+    picture.derivation = derivationOf(a, item);
+    const auto count = static_cast<std::size_t>(n[0] * n[1]) * static_cast<std::size_t>(picture.components), first = static_cast<std::size_t>(slice) * count;
+    std::vector<std::uint16_t> words;
+    const bool exact = volume.visit([&]<class T>(std::span<const T> all) {
+        const auto values = all.subspan(first, count);
+        if constexpr (std::is_same_v<T, std::uint8_t>) {
+            picture.pixels = std::as_bytes(values);
+            return true;
+        } else {
+            if (std::ranges::any_of(values, [](T v) { return v < 0 || v > 65535 || static_cast<double>(v) != static_cast<double>(static_cast<std::int64_t>(v)); }))
+                return false;
+            words.assign(values.begin(), values.end());
+            picture.pixels = std::as_bytes(std::span(words));
+            picture.bits = 16;
+            return true;
+        }
+    });
+    if (!exact)
+        return fail(ErrorCode::Unsupported, "{}: a picture holds whole values from 0 to 65535, and this one has others; write .png first for what a person sees", a.in);
+    HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
+    const imaging::DicomSeriesInfo series = imaging::newSeries(item, item.seriesDescription, 200);
+    HILUM_TRY(picture.sources, imaging::instancesOf(item, work));
+    if (picture.sources.size() > 1)
+        picture.sources = {picture.sources[std::min(static_cast<std::size_t>(slice), picture.sources.size() - 1)]};
+    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}};
+    return imaging::writeSecondaryCapture(picture, study, series, a.out).transform([](const auto&) {});
+}
+
+Status writeFilm(const Arguments& a, const imaging::Item& item, const imaging::Volume& volume)
+{
+    HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
+    imaging::RadiographWriteOptions options;
+    options.derived = true;
+    options.viewPosition = "";
+    options.madeBy = derivationOf(a, item);
+    return imaging::writeRadiograph(volume, study, imaging::newSeries(item, item.seriesDescription, 100), a.out, options).transform([](const auto&) {});
+}
+
+/// Labels in a format that keeps their names, overlap included.
+Status writeLabels(const Arguments& a, const imaging::Item& item, Target target, Json& more, const Work& work)
+{
+    imaging::SegmentationReadOptions read;
+    read.layers = true;
+    HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
+    const std::span<const imaging::LabelMap> layers = s.layers.empty() ? std::span(&s.map, 1) : std::span<const imaging::LabelMap>(s.layers);
+    more.update(imaging::recordOf(s.map.volume));
+    more["labels"] = imaging::recordOf(s.map.labels);
+    if (target == Target::SegNrrd)
+        return imaging::writeSegNrrd(layers, a.out);
+    HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
+    imaging::DicomSeriesInfo series = imaging::newSeries(item, item.seriesDescription, 300);
+    series.frameOfReferenceUid = s.map.volume.header().frameOfReferenceUid;
+    imaging::SegmentationWriteOptions options;
+    options.encoding = target == Target::LabelMap ? imaging::SegmentationEncoding::LabelMap : imaging::SegmentationEncoding::Binary;
+    HILUM_TRY(options.sources, imaging::instancesOf(item, work));
+    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}};
+    return imaging::writeSegmentation(layers, study, series, a.out, options, work).transform([](const auto&) {});
+}
+
+/// What a plain `.dcm` or folder means for this input.
+Target dicomTarget(const imaging::Item& item, const imaging::Volume& volume)
+{
+    static constexpr std::string_view Films[] = {"DX", "CR", "DR", "RG"};
+    if (item.kind == ItemKind::Segmentation)
+        return Target::Seg;
+    if (volume.header().hasPatientSpace)
+        return Target::Series;
+    return std::ranges::find(Films, item.modality) != std::end(Films) && volume.components() == 1 ? Target::Radiograph : Target::Capture;
+}
+
+Status run(Arguments a)
 {
     const Work work = consoleWork();
-    const bool toDicom = path(a.out).extension() == ".dcm" || !path(a.out).has_extension();
-    const std::string format = toDicom ? "dicom" : imaging::formatOfName(a.out);
-    if (format.empty() || format == "jpeg" || format == "tiff")
-        return fail(ErrorCode::Usage, "{}: the output's name must end with .nii, .nii.gz, .nrrd, .mha, .png or .dcm, or be a new folder for DICOM slices", a.out);
-    if (path(a.out).extension() == ".hdr" || path(a.out).extension() == ".nhdr" || path(a.out).extension() == ".mhd")
-        return fail(ErrorCode::Usage, "{}: only formats of one file are written: .nii, .nii.gz, .nrrd, .mha, .png", a.out);
-    HILUM_TRY(const imaging::Item item, choose(a, work));
-    HILUM_TRY(const imaging::Volume volume, readOne(a, item, work));
-    std::string chain;
-    if (format == "png") {
-        const std::int64_t slices = volume.geometry().size[2];
-        if (slices > 1 && a.slice < 0)
-            return fail(ErrorCode::Usage, "{} has {} slices and a PNG file holds one; choose --slice 0 to --slice {}", a.in, slices, slices - 1);
-        HILUM_TRY_STATUS(imaging::writePicture(volume, std::max<std::int64_t>(0, a.slice), a.out, chain));
-    } else if (toDicom) {
-        HILUM_TRY_STATUS(writeDicom(a, item, volume, work));
+    std::string format;
+    HILUM_TRY(Target target, targetOf(a, format));
+    if (a.to == "ct" || a.to == "mr")
+        a.modality = a.to == "ct" ? "CT" : "MR";
+    static constexpr ItemKind Kinds[] = {ItemKind::Volume, ItemKind::Image, ItemKind::ImageSequence, ItemKind::Segmentation};
+    HILUM_TRY(const imaging::Item item, imaging::chooseItem(a.in, a.series, Kinds, work));
+    HILUM_TRY_STATUS(imaging::checkNotSource(item, a.out));
+    Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
+    std::string done;
+    if (target == Target::SegNrrd || target == Target::Seg || target == Target::LabelMap || (target == Target::Dicom && item.kind == ItemKind::Segmentation)) {
+        HILUM_TRY_STATUS(writeLabels(a, item, target, more, work));
+        done = std::format("{} labels", more["labels"].size());
     } else {
-        HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
+        HILUM_TRY(const imaging::Volume volume, readOne(a, item, work));
+        more.update(imaging::recordOf(volume));
+        if (target == Target::Dicom)
+            target = dicomTarget(item, volume);
+        std::string chain;
+        if (target == Target::Png) {
+            const std::int64_t slices = volume.geometry().size[2];
+            if (slices > 1 && a.slice < 0)
+                return fail(ErrorCode::Usage, "{} has {} slices and a PNG file holds one; choose --slice 0 to --slice {}", a.in, slices, slices - 1);
+            HILUM_TRY_STATUS(imaging::writePicture(volume, std::max<std::int64_t>(0, a.slice), a.out, chain));
+            more["grey_values"] = chain;
+        } else if (target == Target::Series) {
+            HILUM_TRY_STATUS(writeSeries(a, item, volume, more, work));
+        } else if (target == Target::Capture) {
+            HILUM_TRY_STATUS(writeCapture(a, item, volume, more, work));
+        } else if (target == Target::Radiograph) {
+            HILUM_TRY_STATUS(writeFilm(a, item, volume));
+        } else {
+            HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
+            if (item.kind == ItemKind::Segmentation) { // the file holds values only: their names stand beside it
+                HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work));
+                more["labels"] = imaging::recordOf(s.map.labels);
+            }
+        }
+        const Index3& n = volume.geometry().size;
+        done = std::format("{} x {} x {} {}", n[0], n[1], n[2], volume.scalarName());
     }
-    HILUM_TRY(const Json beside, record(a, item, volume, chain));
-    HILUM_TRY_STATUS(writeFileAtomically(path(a.out + ".json"), beside.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
-    const Index3& n = volume.geometry().size;
-    print(std::format("{}: {} x {} x {} {}\n", a.out, n[0], n[1], n[2], volume.scalarName()));
+    HILUM_TRY_STATUS(imaging::writeExportRecord(item, a.in, a.out, more));
+    print(std::format("{}: {}\n", a.out, done));
     return {};
 }
 
@@ -205,11 +260,15 @@ Run declareConvert(CLI::App& verb)
     verb.description("Reads an image or a series and writes it as NIfTI, NRRD, MetaImage, PNG or DICOM, with OUT.json beside it");
     auto a = std::make_shared<Arguments>();
     verb.add_option("in", a->in, "file or folder")->required();
-    verb.add_option("out", a->out, "file to write, its ending gives the format; or a new folder for DICOM slices")->required();
+    verb.add_option("out", a->out, "file to write, its ending gives the format (.nii .nii.gz .nrrd .seg.nrrd .mha .png .dcm); or a new folder for DICOM slices")->required();
+    verb.add_option("--to", a->to, "what to write where the ending does not say it: nifti, nrrd, seg.nrrd, mha, png; as DICOM: dicom (what fits), ct or mr (a series of slices), seg (one bit a "
+                                   "voxel), labelmap (label map segmentation), sc (Secondary Capture), dx (radiograph)")
+        ->check(CLI::IsMember({"nifti", "nrrd", "seg.nrrd", "mha", "png", "dicom", "ct", "mr", "seg", "labelmap", "sc", "dx"}));
     verb.add_option("--series", a->series, "series UID (or file name) where there are several");
     verb.add_option("--time", a->time, "time point, from 0")->check(CLI::NonNegativeNumber);
-    verb.add_option("--slice", a->slice, "slice for PNG, from 0")->check(CLI::NonNegativeNumber);
+    verb.add_option("--slice", a->slice, "slice for PNG and Secondary Capture, from 0")->check(CLI::NonNegativeNumber);
     verb.add_option("--modality", a->modality, "for DICOM slices out of files that do not say it")->check(CLI::IsMember({"CT", "MR"}));
+    verb.add_flag("--quantise", a->quantise, "for DICOM slices of float values: 65536 even steps between the lowest and the highest; OUT.json says how far off");
     verb.add_option("--spacing", a->spacing, "uneven or tilted slices: kept, or resampled to a regular grid")->check(CLI::IsMember({"as-acquired", "regular"}));
     return [a] { return run(*a); };
 }

@@ -40,6 +40,12 @@ std::string readable(const Json& e)
     if (e.contains("labels"))
         for (const Json& l : e["labels"])
             out += std::format("  label {} {}: {} voxels\n", l["value"].dump(), l["name"].get<std::string>(), l["voxels"].dump());
+    if (e.contains("measurements"))
+        for (const Json& m : e["measurements"])
+            for (const Json& v : m["values"]) {
+                const std::string derived = v["derivation"].get<std::string>();
+                out += std::format("  measured {}: {}{} {} {}\n", m["name"].get<std::string>(), v["name"].get<std::string>(), derived.empty() ? "" : ", " + derived, v["value"].dump(), v["unit"].get<std::string>());
+            }
     for (const Json& w : e["warnings"])
         out += std::format("  {}: {}\n", w["code"].get<std::string>(), w["text"].get<std::string>());
     if (e.contains("explanation"))

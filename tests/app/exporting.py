@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Conversion, segmentations and reports through the real program, on small files made here: what goes out comes back, and wrong use ends with one clear sentence.
+
+Usage: exporting.py HILUM OUT      (OUT is emptied)
+"""
+import gzip, hashlib, json, os, re, shutil, struct, subprocess, sys, zlib
+from pathlib import Path
+
+HILUM, OUT = sys.argv[1], Path(sys.argv[2])
+shutil.rmtree(OUT, ignore_errors=True)
+(OUT / "home").mkdir(parents=True)
+ENV = {**os.environ, "HILUM_HOME": str(OUT / "home")}
+failures = []
+
+
+def hilum(*arguments):
+    run = subprocess.run([HILUM, *map(str, arguments)], env=ENV, capture_output=True, text=True, timeout=600)
+    return run.returncode, run.stdout, run.stderr
+
+
+def works(*arguments):
+    code, out, err = hilum(*arguments)
+    if code:
+        failures.append(f"hilum {' '.join(map(str, arguments))} ended with {code}: {err[-600:]}")
+        if "--json" in arguments:  # what follows needs the answer
+            sys.exit("\n".join(failures))
+    return out
+
+
+def refuses(code, pattern, *arguments):
+    got, out, err = hilum(*arguments)
+    if got != code or not re.search(pattern, err, re.S):
+        failures.append(f"hilum {' '.join(map(str, arguments))}\n  ended with {got}, expected {code}\n  said: {err[-600:]}\n  expected: {pattern}")
+
+
+def check(what, got, expected):
+    if got != expected:
+        failures.append(f"{what}: {got!r}, expected {expected!r}")
+
+
+def info(file, *more):
+    return json.loads(works("info", file, "--json", *more))["items"][0]
+
+
+def nifti(file, size, kind, values):
+    """int16 (4), uint8 (2) or float32 (16) voxels of 0.8 x 1.1 x 2.5 mm; i runs to the patient's left (RAS x falls), j to posterior, k upwards."""
+    header = bytearray(352)
+    struct.pack_into("<i", header, 0, 348)
+    struct.pack_into("<8h", header, 40, 3, *size, 1, 1, 1, 1)
+    struct.pack_into("<hh", header, 70, kind, {2: 8, 4: 16, 16: 32}[kind])
+    struct.pack_into("<8f", header, 76, 1, 0.8, 1.1, 2.5, 1, 1, 1, 1)
+    struct.pack_into("<3f", header, 108, 352, 1, 0)
+    struct.pack_into("<hh", header, 252, 0, 1)
+    struct.pack_into("<12f", header, 280, -0.8, 0, 0, 40, 0, -1.1, 0, 30, 0, 0, 2.5, 12)
+    header[344:348] = b"n+1\0"
+    body = bytes(values) if kind == 2 else struct.pack(f"<{len(values)}{'h' if kind == 4 else 'f'}", *values)
+    (gzip.open if file.suffix == ".gz" else open)(file, "wb").write(bytes(header) + body)
+
+
+SIZE = (20, 16, 9)
+INDEX = [(i, j, k) for k in range(SIZE[2]) for j in range(SIZE[1]) for i in range(SIZE[0])]
+nifti(OUT / "ct.nii", SIZE, 4, [(7 * i + 3 * j - 40 * k) % 1500 - 1000 for i, j, k in INDEX])
+nifti(OUT / "wide.nii", SIZE, 16, [40000 + 3 * i + j for i, j, k in INDEX])
+nifti(OUT / "float.nii", SIZE, 16, [i / 7 - k for i, j, k in INDEX])
+label_values = [1 if 2 < i < 9 and 3 < j < 12 and 2 < k < 7 else 40 if 14 < i < 18 and k == 5 else 0 for i, j, k in INDEX]
+nifti(OUT / "labels.nii.gz", SIZE, 2, label_values)
+(OUT / "names.csv").write_text("label,name\n1,spleen\n40,odd thing\n")
+
+# a volume as CT slices and back, bit by bit
+refuses(2, "--modality", "convert", OUT / "ct.nii", OUT / "ct")
+works("convert", OUT / "ct.nii", OUT / "ct", "--to", "ct")
+works("convert", OUT / "ct", OUT / "back.nii.gz")
+before, after = info(OUT / "ct.nii"), info(OUT / "ct")
+check("digest of the CT slices", after["digest"], before["digest"])
+check("unit of the CT slices", after["unit"], "HU")
+check("grid of the NIfTI that came back", [round(v, 4) for v in info(OUT / "back.nii.gz")["origin_lps"]], [round(v, 4) for v in before["origin_lps"]])
+refuses(2, "exists", "convert", OUT / "ct.nii", OUT / "ct", "--to", "ct")
+refuses(2, "is what is read", "convert", OUT / "ct.nii", OUT / "ct.nii")
+refuses(2, "must end with", "convert", OUT / "ct.nii", OUT / "ct.xyz")
+works("convert", OUT / "wide.nii", OUT / "wide", "--to", "mr")
+check("whole numbers beyond 32767", info(OUT / "wide")["digest"], info(OUT / "wide.nii")["digest"])
+refuses(6, "float.nii.*float values.*--quantise", "convert", OUT / "float.nii", OUT / "float", "--to", "ct")
+if (OUT / "float").exists() or (OUT / "float.part").exists():
+    failures.append("a refused conversion left a folder")
+works("convert", OUT / "float.nii", OUT / "float", "--to", "ct", "--quantise")
+record = json.loads((OUT / "float.json").read_text())
+error = record["dicom"]["largest_error"]
+difference = max(abs(info(OUT / "float")[key] - info(OUT / "float.nii")[key]) for key in ("min", "max"))
+if not 0 < error < 1e-4 or difference > error + 1e-6:
+    failures.append(f"quantised by {difference}, told {error}")
+
+# labels: SEG of both kinds on the series, back in every format, and the comparison says that nothing changed
+for encoding in ("binary", "labelmap"):
+    seg = OUT / f"{encoding}.dcm"
+    works("seg", "export", OUT / "labels.nii.gz", seg, "--reference", OUT / "ct", "--encoding", encoding, "--names", OUT / "names.csv")
+    entry = info(seg)
+    check(f"labels of the {encoding} SEG", [(l["value"], l["name"], l["voxels"]) for l in entry["labels"]], [(1, "spleen", label_values.count(1)), (40, "odd thing", label_values.count(40))])
+    check(f"study of the {encoding} SEG", entry["study_uid"], after["study_uid"])
+    for name in ("nii.gz", "seg.nrrd", "mha"):
+        back = OUT / f"{encoding}.back.{name}"
+        works("seg", "import", seg, back, "--reference", OUT / "ct")
+        rows = json.loads(works("seg", "compare", OUT / "labels.nii.gz", back, "--json"))
+        check(f"{back.name}", [(r["value"], r["dice"], r["hd95_mm"], r["mean_surface_distance_mm"], r["relative_volume_difference"]) for r in rows["labels"]], [(1, 1, 0, 0, 0), (40, 1, 0, 0, 0)])
+        check(f"names beside {back.name}", [l["name"] for l in json.loads((OUT / f"{back.name}.json").read_text())["labels"]], ["spleen", "odd thing"])
+    works("convert", seg, OUT / f"{encoding}.again.dcm", "--to", "labelmap" if encoding == "binary" else "seg")
+    check(f"{encoding} SEG converted to the other kind", [(l["value"], l["name"], l["voxels"]) for l in info(OUT / f"{encoding}.again.dcm")["labels"]],
+          [(l["value"], l["name"], l["voxels"]) for l in entry["labels"]])
+works("seg", "export", OUT / "labels.nii.gz", OUT / "spleen.stl", "--label", 1)
+refuses(2, "--label", "seg", "export", OUT / "labels.nii.gz", OUT / "all.stl")
+try:
+    import pydicom
+    frames = pydicom.dcmread(OUT / "binary.dcm")
+    series = pydicom.dcmread(next((OUT / "ct").glob("*.dcm")))
+    check("referenced series", frames.ReferencedSeriesSequence[0].SeriesInstanceUID, series.SeriesInstanceUID)
+    check("frame of reference", frames.FrameOfReferenceUID, series.FrameOfReferenceUID)
+    check("source images of the series", series.ImageType[:2], ["DERIVED", "SECONDARY"])
+except ImportError:
+    print("pydicom is not installed: references are not checked")
+
+# another grid: refused with the numbers, or resampled; labels outside are not lost in silence
+shifted = bytearray((OUT / "ct.nii").read_bytes())
+struct.pack_into("<f", shifted, 280 + 12, 40.4)
+(OUT / "shifted.nii").write_bytes(shifted)
+works("convert", OUT / "shifted.nii", OUT / "shifted", "--to", "ct")
+refuses(13, r"0\.400 mm.*--resample", "seg", "export", OUT / "labels.nii.gz", OUT / "refused.dcm", "--reference", OUT / "shifted")
+if (OUT / "refused.dcm").exists():
+    failures.append("a refused export left a file")
+works("seg", "export", OUT / "labels.nii.gz", OUT / "resampled.dcm", "--reference", OUT / "shifted", "--resample")
+refuses(13, "different grids.*--resample", "seg", "compare", OUT / "labels.nii.gz", OUT / "resampled.dcm")
+rows = json.loads(works("seg", "compare", OUT / "labels.nii.gz", OUT / "resampled.dcm", "--resample", "--json"))
+check("labels compared after resampling", [r["value"] for r in rows["labels"]], [1, 40])
+
+# pictures
+chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+colours = bytes((x * 5 + y * 3 + c * 40) % 256 for y in range(12) for x in range(18) for c in range(3))
+rows = b"".join(b"\0" + colours[y * 54:(y + 1) * 54] for y in range(12))
+(OUT / "shot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 18, 12, 8, 2, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+works("convert", OUT / "shot.png", OUT / "shot.dcm")
+check("colours of the Secondary Capture", info(OUT / "shot.dcm")["stored"]["digest"], hashlib.sha256(colours).hexdigest()[:16])
+works("convert", OUT / "wide", OUT / "slice.png", "--slice", 3)
+check("16 bits of a PNG slice", info(OUT / "slice.png")["max"], max(40000 + 3 * i + j for i, j, k in INDEX))
+
+# reports
+(OUT / "report.txt").write_text("FINDINGS: There is a 12 mm nodule.\nNo effusion.\nIMPRESSION: Nodule.\n")
+for kind in ("basic", "comprehensive"):
+    works("report", "export", OUT / "report.txt", OUT / f"{kind}.sr.dcm", "--as", kind, "--reference", OUT / "ct")
+    works("report", "export", OUT / f"{kind}.sr.dcm", OUT / f"{kind}.txt")
+    text = (OUT / f"{kind}.txt").read_text()
+    for words in ("FINDINGS:\nThere is a 12 mm nodule.\nNo effusion.", "IMPRESSION:\nNodule.", "Research use only"):
+        if words not in text:
+            failures.append(f"{kind}.txt lacks {words!r}: {text!r}")
+measurements = {"schema": "hilum.measurements/1", "space": "patient_lps_mm", "series_uid": after["series_uid"], "frame_of_reference_uid": "", "length_meaning": "in the patient",
+                "measurements": [{"id": 1, "kind": "distance", "plane": "Axial", "value": 12.5, "unit": "mm", "points": [[0, 0, 15], [12.5, 0, 15]]}]}
+(OUT / "m.json").write_text(json.dumps(measurements))
+refuses(2, "frame of reference", "report", "export", OUT / "m.json", OUT / "m.dcm")
+works("report", "export", OUT / "m.json", OUT / "m.dcm", "--reference", OUT / "ct")
+table = info(OUT / "m.dcm")["measurements"]
+check("measurement in the table", [(m["name"], m["points"], m["values"][0]["value"], m["values"][0]["unit"]) for m in table], [("Distance 1", [[0, 0, 15], [12.5, 0, 15]], 12.5, "mm")])
+refuses(2, "must end with", "report", "export", OUT / "report.txt", OUT / "report.pdf")
+
+left = [str(p) for p in OUT.rglob("*") if p.name.endswith(".part")]
+if left:
+    failures.append(f"half-written files stayed: {left}")
+print("\n".join(failures) or "all exports came back")
+sys.exit(1 if failures else 0)
