@@ -25,8 +25,8 @@ DSRCodedEntryValue coded(const char* value, const char* scheme, const char* mean
 /// Units of UCUM with the words that a person reads.
 DSRCodedEntryValue unitCode(const std::string& unit)
 {
-    static constexpr std::pair<const char*, const char*> Known[] = {{"mm", "millimeter"}, {"mm2", "square millimeter"}, {"mm3", "cubic millimeter"}, {"deg", "degree"}, {"1", "no units"},
-                                                                   {"[hnsf'U]", "Hounsfield unit"}, {"{pixels}", "pixels"}, {"%", "percent"}};
+    static constexpr std::pair<const char*, const char*> Known[] = {{"mm", "millimeter"}, {"mm2", "square millimeter"}, {"mm3", "cubic millimeter"}, {"deg", "degree"},
+        {"1", "no units"}, {"[hnsf'U]", "Hounsfield unit"}, {"{pixels}", "pixels"}, {"%", "percent"}};
     for (const auto& [code, meaning] : Known)
         if (unit == code)
             return coded(code, "UCUM", meaning);
@@ -35,7 +35,8 @@ DSRCodedEntryValue unitCode(const std::string& unit)
 
 DSRCodedEntryValue derivationCode(const std::string& derivation)
 {
-    static constexpr std::pair<const char*, const char*> Known[] = {{"Mean", "373098007"}, {"Standard Deviation", "386136009"}, {"Minimum", "255605001"}, {"Maximum", "56851009"}};
+    static constexpr std::pair<const char*, const char*> Known[] = {{"Mean", "373098007"}, {"Standard Deviation", "386136009"}, {"Minimum", "255605001"},
+        {"Maximum", "56851009"}};
     for (const auto& [meaning, code] : Known)
         if (derivation == meaning)
             return coded(code, "SCT", meaning);
@@ -156,8 +157,8 @@ MeasuredQuantity intensityQuantity(double value, std::string unit, std::string d
     return {hu ? "112031" : "110852", "DCM", hu ? "Attenuation Coefficient" : "MR signal intensity", value, std::move(unit), std::move(derivation)};
 }
 
-Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> groups, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources,
-                                              const path& file)
+Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> groups, const DicomStudy& study, const DicomSeriesInfo& series,
+    const std::vector<DicomReference>& sources, const path& file)
 {
     return guard("writing measurements", [&]() -> Result<DicomReference> {
         HILUM_TRY_STATUS(checkGroups(groups, series, file));
@@ -178,7 +179,8 @@ Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> 
             tree.down(DSRTypes::RT_contains, DSRTypes::VT_Container, coded("125007", "DCM", "Measurement Group"));
             check(tree.item().setTemplateIdentification(g.closed ? "1410" : "1501", "DCMR"), "template");
             tree.string(DSRTypes::RT_hasObsContext, DSRTypes::VT_Text, coded("112039", "DCM", "Tracking Identifier"), g.name.empty() ? "measurement" : g.name);
-            tree.string(DSRTypes::RT_hasObsContext, DSRTypes::VT_UIDRef, coded("112040", "DCM", "Tracking Unique Identifier"), g.trackingUid.empty() ? freshUid() : g.trackingUid);
+            tree.string(DSRTypes::RT_hasObsContext, DSRTypes::VT_UIDRef, coded("112040", "DCM", "Tracking Unique Identifier"),
+                g.trackingUid.empty() ? freshUid() : g.trackingUid);
             if (g.closed)
                 addPlace(tree, g, series.frameOfReferenceUid, DSRTypes::RT_contains);
             for (const MeasuredQuantity& q : g.values)
@@ -190,7 +192,8 @@ Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> 
             if (g.image && std::ranges::none_of(evidence, [&](const DicomReference& r) { return r.sopInstanceUid == g.image->sopInstanceUid; }))
                 evidence.push_back(*g.image);
         for (const DicomReference& r : evidence)
-            check(document.getCurrentRequestedProcedureEvidence().addItem(r.studyUid.c_str(), r.seriesUid.c_str(), r.sopClassUid.c_str(), r.sopInstanceUid.c_str()), "evidence");
+            check(document.getCurrentRequestedProcedureEvidence().addItem(r.studyUid.c_str(), r.seriesUid.c_str(), r.sopClassUid.c_str(), r.sopInstanceUid.c_str()),
+                "evidence");
         check(document.completeDocument(), "completion");
         DcmFileFormat format;
         DcmDataset& d = *format.getDataset();
@@ -211,7 +214,8 @@ Json toJson(std::span<const MeasurementGroup> groups)
 {
     Json out = Json::array();
     for (const MeasurementGroup& g : groups) {
-        Json row{{"name", g.name}, {"tracking_uid", g.trackingUid}, {"space", g.points.empty() ? Json(nullptr) : Json(g.patientSpace ? "patient_lps_mm" : "image_px")}, {"points", g.points},
+        Json row{{"name", g.name}, {"tracking_uid", g.trackingUid}, {"space", g.points.empty() ? Json(nullptr) : Json(g.patientSpace ? "patient_lps_mm" : "image_px")},
+            {"points", g.points},
                  {"closed", g.closed}, {"image_uid", g.image ? Json(g.image->sopInstanceUid) : Json(nullptr)}, {"frame", g.frame}, {"values", Json::array()}};
         for (const MeasuredQuantity& q : g.values)
             row["values"].push_back({{"name", q.meaning}, {"code", q.code}, {"scheme", q.scheme}, {"derivation", q.derivation}, {"value", q.value}, {"unit", q.unit}});
@@ -233,7 +237,8 @@ Result<std::vector<MeasurementGroup>> measurementGroupsOf(const Json& file, cons
         for (const Json& m : file.at("measurements")) {
             MeasurementGroup g;
             const std::string kind = m.at("kind").get<std::string>();
-            g.name = std::format("{} {}{}", kind == "distance" ? "Distance" : kind == "angle" ? "Angle" : kind, m.at("id").dump(), patient || meaning.empty() ? "" : " (" + meaning + ")");
+            g.name = std::format("{} {}{}", kind == "distance" ? "Distance" : kind == "angle" ? "Angle" : kind, m.at("id").dump(),
+                patient || meaning.empty() ? "" : " (" + meaning + ")");
             g.patientSpace = patient;
             g.image = patient ? std::nullopt : image;
             for (const Json& p : m.at("points")) {

@@ -40,8 +40,8 @@ struct MeasurementGroup {
 /// Coordinates are kept in single precision, as the standard has it; values as doubles.
 /// \param sources evidence: the images that were measured
 /// \return Empty without groups; Usage for a group without values, with too few points, or without the image or frame of reference that its points need
-Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> groups, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources,
-                                              const path& file);
+Result<DicomReference> writeMeasurementReport(std::span<const MeasurementGroup> groups, const DicomStudy& study, const DicomSeriesInfo& series,
+    const std::vector<DicomReference>& sources, const path& file);
 
 /// Measurement groups of a report: those of TID 1500 documents of any maker. Points come back as they were given to writeMeasurementReport.
 /// \return an empty list when the report has none; Mismatch when the item is no DICOM report

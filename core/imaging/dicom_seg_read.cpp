@@ -214,7 +214,8 @@ Status paintBits(const DicomHeader& h, const SegGrid& grid, std::span<const std:
     return ok;
 }
 
-Status paintFrames(const DicomHeader& h, const SegGrid& grid, std::span<const std::uint16_t> valueOfFrame, double least, Painted& out, const Work& work, const StoredFrameSink& sink)
+Status paintFrames(const DicomHeader& h, const SegGrid& grid, std::span<const std::uint16_t> valueOfFrame, double least, Painted& out, const Work& work,
+    const StoredFrameSink& sink)
 {
     const Index3& n = grid.header.geometry.size;
     HILUM_TRY(Frames frames, Frames::open(h, sink));
@@ -240,7 +241,8 @@ Status paintFrames(const DicomHeader& h, const SegGrid& grid, std::span<const st
 }
 
 /// Each label whole, in the first layer where it covers no other.
-Result<std::vector<LabelMap>> separateLayers(const DicomHeader& h, const SegGrid& grid, std::span<const std::uint16_t> valueOfFrame, double least, const std::vector<Label>& labels, const ImageHeader& header, const Work& work)
+Result<std::vector<LabelMap>> separateLayers(const DicomHeader& h, const SegGrid& grid, std::span<const std::uint16_t> valueOfFrame, double least,
+    const std::vector<Label>& labels, const ImageHeader& header, const Work& work)
 {
     const Index3& n = grid.header.geometry.size;
     const auto voxels = static_cast<std::uint64_t>(n[0] * n[1] * n[2]);
@@ -374,7 +376,8 @@ Result<Volume> readFractions(const Item& item, std::int64_t segment, const Work&
         HILUM_TRY(const auto stack, stackOf(item, work));
         const DicomHeader& h = *stack->files.front();
         if (h.segmentationType != "FRACTIONAL")
-            return fail(ErrorCode::Mismatch, "{}: the segmentation is {} and holds no fractions", h.file.string(), h.segmentationType.empty() ? "of unknown type" : h.segmentationType);
+            return fail(ErrorCode::Mismatch, "{}: the segmentation is {} and holds no fractions", h.file.string(),
+                h.segmentationType.empty() ? "of unknown type" : h.segmentationType);
         if (std::ranges::none_of(h.segments, [&](const DicomSegment& s) { return s.number == segment; }))
             return fail(ErrorCode::NotFound, "{} holds no segment {}", h.file.string(), segment);
         HILUM_TRY(SegGrid grid, gridOf(h));

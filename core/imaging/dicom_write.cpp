@@ -255,7 +255,8 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
             DcmItem* item = nullptr;
             if (d.findOrCreateSequenceItem(DCM_VOILUTSequence, item, -2).bad())
                 throw std::runtime_error("VOILUTSequence");
-            const std::uint16_t descriptor[3] = {static_cast<std::uint16_t>(lut.table.size() == 65536 ? 0 : lut.table.size()), static_cast<std::uint16_t>(lut.firstValue), static_cast<std::uint16_t>(lut.bits)};
+            const std::uint16_t descriptor[3] = {static_cast<std::uint16_t>(lut.table.size() == 65536 ? 0 : lut.table.size()),
+                static_cast<std::uint16_t>(lut.firstValue), static_cast<std::uint16_t>(lut.bits)};
             item->insert(new DcmUnsignedShort(DcmTag(DCM_LUTDescriptor, EVR_US)), true);
             item->putAndInsertUint16Array(DcmTag(DCM_LUTDescriptor, EVR_US), descriptor, 3);
             put(*item, DCM_LUTExplanation, lut.name);

@@ -66,8 +66,8 @@ struct SliceSeriesOptions {
 
 /// A CT or MR series (by the header's modality, which must be "CT" or "MR"), one file a slice: IM0001.dcm, ... from slice 0 upwards, on a grid of any orientation.
 /// Pixels as storedScale() has them. Colour is refused.
-Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work = {},
-                                                     const SliceSeriesOptions& options = {});
+Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder,
+    const Work& work = {}, const SliceSeriesOptions& options = {});
 
 struct RadiographWriteOptions {
     bool monochrome1 = false;          ///< stores inverted values
@@ -79,7 +79,8 @@ struct RadiographWriteOptions {
 };
 
 /// A DX image of one slice of whole values 0 .. 65535.
-Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& study, const DicomSeriesInfo& series, const path& file, const RadiographWriteOptions& options = {});
+Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& study, const DicomSeriesInfo& series, const path& file,
+    const RadiographWriteOptions& options = {});
 
 /// A picture that a program made: a screenshot, a figure, a converted PNG.
 struct SecondaryCapture {
@@ -112,9 +113,10 @@ struct SegmentationWriteOptions {
 /// \param layers  label maps on one grid; several where labels overlap (Binary only). Values must differ between layers.
 /// \return Empty without labelled voxels; Mismatch when voxels hold values without a label or the number of sources per slice is off; Unsupported without patient space or for
 ///         values outside 1 .. 65535; TooLarge beyond 4 GiB of pixels
-Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const DicomStudy& study, const DicomSeriesInfo& series, const path& file, const SegmentationWriteOptions& options = {},
-                                         const Work& work = {});
-Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources, const path& file);
+Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const DicomStudy& study, const DicomSeriesInfo& series, const path& file,
+    const SegmentationWriteOptions& options = {}, const Work& work = {});
+Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources,
+    const path& file);
 
 struct DicomReportSection {
     std::string title;                  ///< "Findings", "Impression" or another heading

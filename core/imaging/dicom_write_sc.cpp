@@ -15,7 +15,8 @@ Result<DicomReference> writeSecondaryCapture(const SecondaryCapture& picture, co
             return fail(ErrorCode::Unsupported, "{}: pictures of {} components of {} bits are not written as DICOM", file.string(), picture.components, picture.bits);
         const auto bytes = static_cast<std::size_t>(picture.width * picture.height) * static_cast<std::size_t>(picture.components * picture.bits / 8);
         if (picture.pixels.size() != bytes)
-            return fail(ErrorCode::BadData, "{}: a picture of {} x {} pixels needs {} bytes, {} were given", file.string(), picture.width, picture.height, bytes, picture.pixels.size());
+            return fail(ErrorCode::BadData, "{}: a picture of {} x {} pixels needs {} bytes, {} were given", file.string(), picture.width, picture.height, bytes,
+                picture.pixels.size());
         DcmFileFormat format;
         DcmDataset& d = *format.getDataset();
         const std::string uid = uidFromText(series.seriesUid + " picture " + std::to_string(series.number));

@@ -115,7 +115,8 @@ void putDerivation(DcmItem& group, std::span<const DicomReference> sources)
 {
     DcmItem& derivation = addItem(group, DCM_DerivationImageSequence);
     for (const DicomReference& source : sources)
-        putCode(addReference(derivation, DCM_SourceImageSequence, source), DCM_PurposeOfReferenceCodeSequence, "121322", "DCM", "Source Image for Image Processing Operation");
+        putCode(addReference(derivation, DCM_SourceImageSequence, source), DCM_PurposeOfReferenceCodeSequence, "121322", "DCM",
+            "Source Image for Image Processing Operation");
     putCode(derivation, DCM_DerivationCodeSequence, "113076", "DCM", "Segmentation");
 }
 
@@ -189,8 +190,8 @@ Status checkLayers(std::span<const LabelMap> layers, const path& file, const Seg
 
 } // namespace
 
-Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const DicomStudy& study, const DicomSeriesInfo& series, const path& file, const SegmentationWriteOptions& options,
-                                         const Work& work)
+Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const DicomStudy& study, const DicomSeriesInfo& series, const path& file,
+    const SegmentationWriteOptions& options, const Work& work)
 {
     return guard("writing a segmentation", [&]() -> Result<DicomReference> {
         HILUM_TRY_STATUS(checkLayers(layers, file, options));
@@ -248,7 +249,8 @@ Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const
     });
 }
 
-Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources, const path& file)
+Result<DicomReference> writeSegmentation(const LabelMap& map, const DicomStudy& study, const DicomSeriesInfo& series, const std::vector<DicomReference>& sources,
+    const path& file)
 {
     if (!sources.empty() && !map.volume.isEmpty() && static_cast<std::int64_t>(sources.size()) != map.volume.geometry().size[2])
         return fail(ErrorCode::Mismatch, "{}: {} source slices for {} slices of labels", file.string(), sources.size(), map.volume.geometry().size[2]);

@@ -31,12 +31,13 @@ Heading headingOf(const std::string& title)
         std::string_view title;
         const char *code, *scheme, *itemCode, *item;
     };
-    static constexpr Known All[] = {{"findings", "121070", "DCM", "121071", "Finding"}, {"impression", "121072", "DCM", "121073", "Impression"}, {"impressions", "121072", "DCM", "121073", "Impression"},
-                                    {"history", "121060", "DCM", "121060", "History"}, {"clinical history", "121060", "DCM", "121060", "History"}, {"indication", "121109", "DCM", "121109", "Indication"},
-                                    {"indications", "121109", "DCM", "121109", "Indication"}, {"technique", "121064", "DCM", "121065", "Procedure Description"},
-                                    {"comparison", "18834-2", "LN", "121106", "Comment"}, {"recommendation", "121074", "DCM", "121075", "Recommendation"},
-                                    {"recommendations", "121074", "DCM", "121075", "Recommendation"}, {"conclusion", "121076", "DCM", "121077", "Conclusion"},
-                                    {"conclusions", "121076", "DCM", "121077", "Conclusion"}};
+    static constexpr Known All[] = {
+        {"findings", "121070", "DCM", "121071", "Finding"}, {"impression", "121072", "DCM", "121073", "Impression"}, {"impressions", "121072", "DCM", "121073", "Impression"},
+        {"history", "121060", "DCM", "121060", "History"}, {"clinical history", "121060", "DCM", "121060", "History"},
+        {"indication", "121109", "DCM", "121109", "Indication"}, {"indications", "121109", "DCM", "121109", "Indication"},
+        {"technique", "121064", "DCM", "121065", "Procedure Description"}, {"comparison", "18834-2", "LN", "121106", "Comment"},
+        {"recommendation", "121074", "DCM", "121075", "Recommendation"}, {"recommendations", "121074", "DCM", "121075", "Recommendation"},
+        {"conclusion", "121076", "DCM", "121077", "Conclusion"}, {"conclusions", "121076", "DCM", "121077", "Conclusion"}};
     const std::string meaning = shortText(title.empty() ? "Report" : title, 64);
     std::string lower = meaning;
     std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -98,13 +99,15 @@ Result<DicomReference> writeStructuredReport(const std::vector<DicomReportSectio
             for (const DicomReference& source : sources) {
                 if (tree.addContentItem(DSRTypes::RT_contains, DSRTypes::VT_Image, first ? DSRTypes::AM_belowCurrent : DSRTypes::AM_afterCurrent) == 0)
                     throw std::runtime_error("the report's tree took no image");
-                check(tree.getCurrentContentItem().setImageReference(DSRImageReferenceValue(source.sopClassUid.c_str(), source.sopInstanceUid.c_str())), "image of a report");
+                check(tree.getCurrentContentItem().setImageReference(DSRImageReferenceValue(source.sopClassUid.c_str(), source.sopInstanceUid.c_str())),
+                    "image of a report");
                 first = false;
             }
             tree.goUp();
         }
         for (const DicomReference& source : sources)
-            check(document.getCurrentRequestedProcedureEvidence().addItem(source.studyUid.c_str(), source.seriesUid.c_str(), source.sopClassUid.c_str(), source.sopInstanceUid.c_str()), "evidence");
+            check(document.getCurrentRequestedProcedureEvidence().addItem(source.studyUid.c_str(), source.seriesUid.c_str(), source.sopClassUid.c_str(),
+                source.sopInstanceUid.c_str()), "evidence");
         check(document.completeDocument(), "completion");
         DcmFileFormat format;
         DcmDataset& d = *format.getDataset();

@@ -16,20 +16,20 @@ namespace hilum::imaging {
 
 namespace {
 
-std::string choice(const Item& i)
+std::string choice(const Item& i, const std::string& option)
 {
-    return std::format("--series {} ({} {} x {} x {}{})", i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality, i.size[0], i.size[1],
-                       i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
+    return std::format("{} {} ({} {} x {} x {}{})", option, i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality,
+        i.size[0], i.size[1], i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
 }
 
 } // namespace
 
-Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work)
+Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work, const ChoiceOptions& options)
 {
     HILUM_TRY(const ScanResult found, scan({in}, work));
     std::vector<const Item*> usable;
     for (const Item& i : found.items)
-        if (std::ranges::find(kinds, i.kind) != kinds.end() && (series.empty() || i.seriesUid == series || i.where.filename() == series))
+        if (std::ranges::find(kinds, i.kind) != kinds.end() && (options.format.empty() || i.format == options.format) && (series.empty() || i.seriesUid == series || i.where.filename() == series))
             usable.push_back(&i);
     if (usable.size() == 1)
         return *usable.front();
@@ -41,12 +41,12 @@ Result<Item> chooseItem(const path& in, const std::string& series, std::span<con
             return refuse(r.error, r.code, "{}: {}", r.file.string(), r.reason);
         }
         if (!found.items.empty())
-            return fail(ErrorCode::Mismatch, "{} is a {}, which is not what is wanted here", in.string(), name(found.items.front().kind));
+            return fail(ErrorCode::Mismatch, "{} holds a {} ({}), which is not what is wanted here", in.string(), name(found.items.front().kind), found.items.front().format);
         return fail(ErrorCode::Empty, "{} holds no image", in.string());
     }
     Error error{.code = ErrorCode::Usage, .message = std::format("{} holds {} images; choose one", in.string(), usable.size()), .reason = "several"};
     for (const Item* i : usable)
-        error.details.push_back(choice(*i));
+        error.details.push_back(choice(*i, options.option));
     return std::unexpected(std::move(error));
 }
 
@@ -68,9 +68,11 @@ Result<DicomStudy> studyOf(const Item& item)
             return refuse(ErrorCode::BadData, "damaged", "{}: the header cannot be read: {}", file.string(), ok.text());
         DcmDataset& d = *format.getDataset();
         (void)d.convertToUTF8();
-        const std::pair<DcmTagKey, std::string DicomStudy::*> fields[] = {{DCM_PatientID, &DicomStudy::patientId}, {DCM_PatientName, &DicomStudy::patientName}, {DCM_PatientSex, &DicomStudy::patientSex},
-            {DCM_PatientBirthDate, &DicomStudy::birthDate}, {DCM_StudyInstanceUID, &DicomStudy::studyUid}, {DCM_StudyID, &DicomStudy::studyId}, {DCM_AccessionNumber, &DicomStudy::accession},
-            {DCM_StudyDescription, &DicomStudy::description}, {DCM_StudyDate, &DicomStudy::date}, {DCM_StudyTime, &DicomStudy::time}, {DCM_ReferringPhysicianName, &DicomStudy::referringPhysician}};
+        const std::pair<DcmTagKey, std::string DicomStudy::*> fields[] = {
+            {DCM_PatientID, &DicomStudy::patientId}, {DCM_PatientName, &DicomStudy::patientName}, {DCM_PatientSex, &DicomStudy::patientSex},
+            {DCM_PatientBirthDate, &DicomStudy::birthDate}, {DCM_StudyInstanceUID, &DicomStudy::studyUid}, {DCM_StudyID, &DicomStudy::studyId},
+            {DCM_AccessionNumber, &DicomStudy::accession}, {DCM_StudyDescription, &DicomStudy::description}, {DCM_StudyDate, &DicomStudy::date},
+            {DCM_StudyTime, &DicomStudy::time}, {DCM_ReferringPhysicianName, &DicomStudy::referringPhysician}};
         for (const auto& [tag, member] : fields)
             s.*member = detail::text(d, tag);
         const std::string age = detail::text(d, DCM_PatientAge);
@@ -182,8 +184,8 @@ Result<Json> exportRecord(const Item& item, const path& in, const path& out, con
         outputs.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
     }
     Json record{{"schema", "hilum.convert/1"}, {"program", programVersion()}, {"created_utc", utcNow()},
-                {"source", {{"path", in.string()}, {"format", item.format}, {"series_uid", item.seriesUid.empty() ? Json(nullptr) : Json(item.seriesUid)}, {"files", std::move(files)}}},
-                {"output", {{"path", out.filename().string()}, {"files", std::move(outputs)}}}, {"notice", ResearchNotice}};
+                {"source", {{"path", in.string()}, {"format", item.format}, {"series_uid", item.seriesUid.empty() ? Json(nullptr) : Json(item.seriesUid)},
+                    {"files", std::move(files)}}}, {"output", {{"path", out.filename().string()}, {"files", std::move(outputs)}}}, {"notice", ResearchNotice}};
     record.update(more);
     return record;
 }

@@ -8,9 +8,14 @@
 /// What a new object takes over from the one that it was made from.
 namespace hilum::imaging {
 
+/// Which option of the command line chooses, and items of which format count (empty: any).
+struct ChoiceOptions {
+    std::string option = "--series", format = {};
+};
+
 /// The one item of `in` of a kind that is wanted; `series` (UID, or name of the file or folder) chooses among several.
 /// \return Usage with the choices as details when there are several; the reason of the first refused file, Empty or NotFound when there is none
-Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work = {});
+Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work = {}, const ChoiceOptions& options = {});
 
 /// Patient and study of a DICOM item, read from its first file; of others a new study of an unknown patient.
 Result<DicomStudy> studyOf(const Item& item);

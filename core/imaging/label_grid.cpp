@@ -102,8 +102,8 @@ std::optional<GridMatch> matchGrids(const Geometry& from, const Geometry& to, do
 
 std::string gridDifference(const Geometry& a, const Geometry& b)
 {
-    std::string out = std::format("{} x {} x {} voxels of {} mm against {} x {} x {} of {} mm", a.size[0], a.size[1], a.size[2], three(a.spacingMm, 4), b.size[0], b.size[1], b.size[2],
-                                  three(b.spacingMm, 4));
+    std::string out = std::format("{} x {} x {} voxels of {} mm against {} x {} x {} of {} mm", a.size[0], a.size[1], a.size[2], three(a.spacingMm, 4), b.size[0],
+        b.size[1], b.size[2], three(b.spacingMm, 4));
     double worst = 0, angle = 0;
     for (const Vec3& corner : cornerIndices(a.size)) {
         const Vec3 at = a.indexToWorld(corner), index = b.worldToIndex(at);
@@ -118,8 +118,8 @@ std::string gridDifference(const Geometry& a, const Geometry& b)
             closest = std::max(closest, std::abs(dot(a.direction.column(c), b.direction.column(d))));
         angle = std::max(angle, std::acos(std::min(1.0, closest)) * 180 / std::numbers::pi);
     }
-    out += std::format(", first voxels at ({}, {}, {}) and ({}, {}, {}) mm LPS", fixed(a.originLps[0], 3), fixed(a.originLps[1], 3), fixed(a.originLps[2], 3), fixed(b.originLps[0], 3),
-                       fixed(b.originLps[1], 3), fixed(b.originLps[2], 3));
+    out += std::format(", first voxels at ({}, {}, {}) and ({}, {}, {}) mm LPS", fixed(a.originLps[0], 3), fixed(a.originLps[1], 3), fixed(a.originLps[2], 3),
+        fixed(b.originLps[0], 3), fixed(b.originLps[1], 3), fixed(b.originLps[2], 3));
     out += std::format(", axes up to {} degrees apart, corners up to {} mm from the nearest voxel centre", fixed(angle, 3), fixed(worst, 3));
     return out;
 }

@@ -122,7 +122,8 @@ Result<Names> fromRecord(const std::string& text, const path& file)
     Names out;
     try {
         for (const Json& l : record.at("labels"))
-            out[l.at("value").get<std::int64_t>()] = {.name = l.at("name").get<std::string>(), .colour = l.at("colour").get<std::array<std::uint8_t, 3>>(), .codes = l.value("terminology", Json::object())};
+            out[l.at("value").get<std::int64_t>()] = {.name = l.at("name").get<std::string>(), .colour = l.at("colour").get<std::array<std::uint8_t, 3>>(),
+                .codes = l.value("terminology", Json::object())};
     } catch (const Json::exception& e) {
         return fail(ErrorCode::BadData, "{}: the record holds no list of labels ({})", file.string(), e.what());
     }

@@ -11,7 +11,8 @@ namespace {
 
 /// Rows of each slice that each segment touches, in one pass; the first value without a label, if any.
 template <class T>
-std::optional<std::int64_t> findRows(std::span<const T> voxels, const Index3& size, const std::unordered_map<std::int64_t, std::size_t>& segmentOf, std::vector<SegPlan::Segment>& segments, std::int64_t& labelled)
+std::optional<std::int64_t> findRows(std::span<const T> voxels, const Index3& size, const std::unordered_map<std::int64_t, std::size_t>& segmentOf,
+    std::vector<SegPlan::Segment>& segments, std::int64_t& labelled)
 {
     std::size_t at = 0;
     for (std::int64_t k = 0; k < size[2]; ++k)
@@ -25,7 +26,8 @@ std::optional<std::int64_t> findRows(std::span<const T> voxels, const Index3& si
                 last = v;
                 if (v == T{})
                     continue;
-                const auto found = static_cast<double>(v) == static_cast<double>(static_cast<std::int64_t>(v)) ? segmentOf.find(static_cast<std::int64_t>(v)) : segmentOf.end();
+                const auto found = static_cast<double>(v) == static_cast<double>(static_cast<std::int64_t>(v)) ? segmentOf.find(static_cast<std::int64_t>(v))
+                    : segmentOf.end();
                 if (found == segmentOf.end())
                     return static_cast<std::int64_t>(v);
                 auto& rows = segments[found->second].rows[static_cast<std::size_t>(k)];
@@ -175,7 +177,8 @@ PixelStream segPixels(std::span<const LabelMap> layers, const SegPlan& plan, int
             const SegPlan::Segment& segment = plan.segments[static_cast<std::size_t>(frame.segment) - 1];
             const auto& rows = segment.rows[static_cast<std::size_t>(frame.slice)];
             std::ranges::fill(packed, std::uint8_t{0});
-            const std::size_t begin = static_cast<std::size_t>(rows[0] * size[0]) / 8 * 8, end = std::min((static_cast<std::size_t>(rows[1] * size[0]) + 7) / 8 * 8, pixels);
+            const std::size_t begin = static_cast<std::size_t>(rows[0] * size[0]) / 8 * 8, end = std::min((static_cast<std::size_t>(rows[1] * size[0]) + 7) / 8 * 8,
+                pixels);
             layers[segment.layer].volume.visit([&]<class T>(std::span<const T> all) {
                 const std::int64_t value = segment.label->value;
                 if (rows[0] < rows[1] && static_cast<std::int64_t>(static_cast<T>(value)) == value)

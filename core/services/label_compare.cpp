@@ -112,17 +112,22 @@ Result<SegmentationComparison> compareLabels(const imaging::Segmentation& a, con
         HILUM_TRY_STATUS(checkSide(hb, options.nameB));
         if (ha.hasPatientSpace != hb.hasPatientSpace)
             return fail(ErrorCode::Mismatch, "only one of {} and {} lies in patient space", options.nameA, options.nameB);
+        for (const auto& [side, name] : {std::pair{&a, &options.nameA}, std::pair{&b, &options.nameB}})
+            for (const imaging::Label& label : side->map.labels)
+                if (label.value < 1)
+                    return refuse(ErrorCode::BadData, "not_labels", "{} holds the value {}: it is an image, no label map", *name, label.value);
         SegmentationComparison out;
         Side sideA{.layers = layersOf(a), .labels = {}}, sideB{.layers = layersOf(b), .labels = {}};
         out.grid = ha.geometry;
         if (!ha.hasPatientSpace) {
             if (ha.geometry.size != hb.geometry.size)
-                return fail(ErrorCode::Mismatch, "{} has {} x {} pixels and {} has {} x {}, and neither lies in patient space", options.nameA, ha.geometry.size[0], ha.geometry.size[1], options.nameB,
-                            hb.geometry.size[0], hb.geometry.size[1]);
+                return fail(ErrorCode::Mismatch, "{} has {} x {} pixels and {} has {} x {}, and neither lies in patient space", options.nameA, ha.geometry.size[0],
+                    ha.geometry.size[1], options.nameB, hb.geometry.size[0], hb.geometry.size[1]);
             out.placed = "pixel by pixel, without patient space: lengths are in its pixel spacing";
         } else if (const auto match = imaging::matchGrids(hb.geometry, ha.geometry)) {
             out.grid = *imaging::unionGrid(ha.geometry, hb.geometry);
-            const auto voxels = imaging::saturatingProduct({static_cast<std::uint64_t>(out.grid.size[0]), static_cast<std::uint64_t>(out.grid.size[1]), static_cast<std::uint64_t>(out.grid.size[2])});
+            const auto voxels = imaging::saturatingProduct({static_cast<std::uint64_t>(out.grid.size[0]), static_cast<std::uint64_t>(out.grid.size[1]),
+                static_cast<std::uint64_t>(out.grid.size[2])});
             HILUM_TRY_STATUS(imaging::checkMemory(imaging::saturatingProduct({voxels, 4}), "two label maps on the grid that holds both", options.nameA));
             for (Side* side : {&sideA, &sideB})
                 for (LabelMap& layer : side->layers)
@@ -138,8 +143,8 @@ Result<SegmentationComparison> compareLabels(const imaging::Segmentation& a, con
             }
             out.placed = std::format("B by its nearest voxel on the grid of A; {} labelled voxels of B lie outside it and were not compared", lost);
         } else {
-            return refuse(ErrorCode::Mismatch, "grid", "{} and {} lie on different grids: {}; --resample compares them on the grid of the first", options.nameA, options.nameB,
-                          imaging::gridDifference(ha.geometry, hb.geometry));
+            return refuse(ErrorCode::Mismatch, "grid", "{} and {} lie on different grids: {}; --resample compares them on the grid of the first", options.nameA,
+                options.nameB, imaging::gridDifference(ha.geometry, hb.geometry));
         }
         findBoxes(sideA);
         findBoxes(sideB);
@@ -163,7 +168,8 @@ Result<SegmentationComparison> compareLabels(const imaging::Segmentation& a, con
             if (!box.empty()) {
                 const auto maskA = cut(sideA, places[0], value, box), maskB = cut(sideB, places[1], value, box);
                 row.overlap = stats::overlapOf(maskA, maskB);
-                row.surface = stats::surfaceDistances(maskA, maskB, {box.high[0] - box.low[0] + 1, box.high[1] - box.low[1] + 1, box.high[2] - box.low[2] + 1}, out.grid.spacingMm);
+                row.surface = stats::surfaceDistances(maskA, maskB, {box.high[0] - box.low[0] + 1, box.high[1] - box.low[1] + 1, box.high[2] - box.low[2] + 1},
+                    out.grid.spacingMm);
             }
             out.labels.push_back(std::move(row));
         }

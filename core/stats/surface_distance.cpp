@@ -19,7 +19,8 @@ struct LineTransform {
     std::vector<double> values, edges;
     std::vector<std::int64_t> roots;
 
-    explicit LineTransform(std::int64_t longest) : values(static_cast<std::size_t>(longest)), edges(static_cast<std::size_t>(longest) + 1), roots(static_cast<std::size_t>(longest)) {}
+    explicit LineTransform(std::int64_t longest) : values(static_cast<std::size_t>(longest)), edges(static_cast<std::size_t>(longest) + 1),
+        roots(static_cast<std::size_t>(longest)) {}
 
     void run(double* line, std::int64_t count, std::int64_t stride, double step)
     {

@@ -158,6 +158,12 @@ table = info(OUT / "m.dcm")["measurements"]
 check("measurement in the table", [(m["name"], m["points"], m["values"][0]["value"], m["values"][0]["unit"]) for m in table], [("Distance 1", [[0, 0, 15], [12.5, 0, 15]], 12.5, "mm")])
 refuses(2, "must end with", "report", "export", OUT / "report.txt", OUT / "report.pdf")
 
+# a folder that holds the series and a label file: the series is what a reference means
+shutil.copy(OUT / "labels.nii.gz", OUT / "ct" / "labels.nii.gz")
+works("seg", "export", OUT / "ct" / "labels.nii.gz", OUT / "mixed.dcm", "--reference", OUT / "ct")
+refuses(5, "it is an image, no label map", "seg", "compare", OUT / "labels.nii.gz", OUT / "ct.nii")
+refuses(13, "what is wanted", "seg", "export", OUT / "labels.nii.gz", OUT / "none.dcm", "--reference", OUT / "ct.nii")
+
 left = [str(p) for p in OUT.rglob("*") if p.name.endswith(".part")]
 if left:
     failures.append(f"half-written files stayed: {left}")

@@ -155,6 +155,13 @@ private Q_SLOTS:
         QCOMPARE(c->labels[1].overlap.a, std::int64_t{8});
     }
 
+    void imagesAreNoLabels()
+    {
+        Segmentation image = segmentation(boxes(grid(), {{1, {2, 2, 2}, {8, 6, 4}}}));
+        image.map.labels.push_back({-1000, "label -1000", {1, 2, 3}, Json::object()});
+        HILUM_VERIFY_ERROR(services::compareLabels(image, image, {}), ErrorCode::BadData);
+    }
+
     void nothingToCompare()
     {
         Segmentation empty = segmentation(boxes(grid(), {}));

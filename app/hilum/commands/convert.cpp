@@ -29,8 +29,9 @@ Result<Target> targetOf(const Arguments& a, std::string& format)
 {
     const path out = a.out;
     format = imaging::formatOfName(out);
-    static constexpr std::pair<std::string_view, Target> Kinds[] = {{"dicom", Target::Dicom}, {"ct", Target::Series}, {"mr", Target::Series}, {"seg", Target::Seg}, {"labelmap", Target::LabelMap},
-                                                                    {"sc", Target::Capture}, {"dx", Target::Radiograph}, {"seg.nrrd", Target::SegNrrd}, {"png", Target::Png}};
+    static constexpr std::pair<std::string_view, Target> Kinds[] = {
+        {"dicom", Target::Dicom}, {"ct", Target::Series}, {"mr", Target::Series}, {"seg", Target::Seg}, {"labelmap", Target::LabelMap},
+        {"sc", Target::Capture}, {"dx", Target::Radiograph}, {"seg.nrrd", Target::SegNrrd}, {"png", Target::Png}};
     for (const auto& [name, target] : Kinds)
         if (a.to == name)
             return target;
@@ -64,7 +65,8 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
         std::string why;
         for (const imaging::Notice& n : volume.header().notices)
             why += (why.empty() ? "" : "; ") + n.text;
-        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)", a.in, why);
+        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
+            a.in, why);
     }
     return imaging::applySpacing(std::move(volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work);
 }
@@ -88,7 +90,8 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
     if (!a.modality.empty())
         h.modality = a.modality;
     if (h.modality != "CT" && h.modality != "MR")
-        return fail(ErrorCode::Usage, "{} {}; add --modality CT or --modality MR", a.in, h.modality.empty() ? "does not say what made it" : std::format("is {}, which is not written as slices", h.modality));
+        return fail(ErrorCode::Usage, "{} {}; add --modality CT or --modality MR", a.in, h.modality.empty() ? "does not say what made it"
+            : std::format("is {}, which is not written as slices", h.modality));
     const path out = a.out, part = path(a.out + ".part");
     if (std::filesystem::exists(out))
         return fail(ErrorCode::Usage, "{} exists; slices are written into a new folder", a.out);
@@ -104,7 +107,8 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
         options.sources.clear(); // resampled: slices no longer come from one image each, and the derivation says so
     const auto scale = imaging::storedScale(volume, options.floats);
     if (!scale)
-        return fail(scale.error().code, "{}: {}{}", a.in, scale.error().message, a.quantise ? "" : "; --quantise stores them in 65536 even steps and says how far off they are");
+        return fail(scale.error().code, "{}: {}{}", a.in, scale.error().message, a.quantise ? ""
+            : "; --quantise stores them in 65536 even steps and says how far off they are");
     std::filesystem::remove_all(part);
     const auto written = imaging::writeSliceSeries(volume.withHeader(std::move(h)), study, series, part, work, options);
     if (!written) {
@@ -117,7 +121,8 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
         std::filesystem::remove_all(part);
         return std::unexpected(systemError("rename", part.string(), ec.value()));
     }
-    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"rescale_slope", scale->slope}, {"rescale_intercept", scale->intercept}, {"largest_error", scale->largestError}};
+    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"rescale_slope", scale->slope}, {"rescale_intercept", scale->intercept},
+        {"largest_error", scale->largestError}};
     return {};
 }
 

@@ -85,9 +85,7 @@ Status writeDicomReport(const Arguments& a, Content& c, Json& more, const Work& 
     imaging::ImageHeader header;
     if (!a.reference.empty()) {
         static constexpr ItemKind Images[] = {ItemKind::Volume, ItemKind::Image, ItemKind::ImageSequence};
-        HILUM_TRY(source, imaging::chooseItem(a.reference, a.referenceSeries, Images, work));
-        if (source.format != "dicom")
-            return fail(ErrorCode::Mismatch, "--reference {} is {}: a DICOM series is needed, whose patient and study the report joins", a.reference, source.format);
+        HILUM_TRY(source, imaging::chooseItem(a.reference, a.referenceSeries, Images, work, {.option = "--reference-series", .format = "dicom"}));
         HILUM_TRY(images, imaging::instancesOf(source, work));
         HILUM_TRY(header, imaging::headerOf(source, work));
     }
@@ -101,7 +99,8 @@ Status writeDicomReport(const Arguments& a, Content& c, Json& more, const Work& 
         series.frameOfReferenceUid = frame.empty() ? header.frameOfReferenceUid : frame;
         const auto& g = header.geometry;
         HILUM_TRY(c.groups, imaging::measurementGroupsOf(c.measurements, images.empty() ? std::nullopt : std::optional(images.front()),
-                                                         header.spacingMeaning == imaging::SpacingMeaning::Unknown ? std::array{0.0, 0.0} : std::array{g.spacingMm[0], g.spacingMm[1]}));
+                                                         header.spacingMeaning == imaging::SpacingMeaning::Unknown ? std::array{0.0, 0.0}
+                                                             : std::array{g.spacingMm[0], g.spacingMm[1]}));
         more["measurements"] = imaging::toJson(c.groups);
         return imaging::writeMeasurementReport(c.groups, study, series, images, a.out).transform([](const auto&) {});
     }
@@ -112,7 +111,8 @@ Status writeDicomReport(const Arguments& a, Content& c, Json& more, const Work& 
             continue; // the writer says it
         sections.push_back({section.value("title", ""), std::move(lines)});
     }
-    return imaging::writeStructuredReport(sections, study, series, images, a.out, a.as == "comprehensive" ? imaging::ReportKind::Comprehensive : imaging::ReportKind::BasicText).transform([](const auto&) {});
+    return imaging::writeStructuredReport(sections, study, series, images, a.out, a.as == "comprehensive" ? imaging::ReportKind::Comprehensive
+        : imaging::ReportKind::BasicText).transform([](const auto&) {});
 }
 
 Status run(const Arguments& a)
@@ -130,14 +130,16 @@ Status run(const Arguments& a)
             return fail(ErrorCode::Usage, "{} holds measurements and no report; write .dcm or .json", a.in);
         HILUM_TRY_STATUS(writeFileAtomically(out, plainText(c.report)));
     } else {
-        Json document{{"schema", "hilum.report/1"}, {"sections", c.report.is_null() ? Json::array() : c.report.at("sections")}, {"measurements", imaging::toJson(c.groups)}, {"intended_use", imaging::ResearchNotice}};
+        Json document{{"schema", "hilum.report/1"}, {"sections", c.report.is_null() ? Json::array() : c.report.at("sections")},
+            {"measurements", imaging::toJson(c.groups)}, {"intended_use", imaging::ResearchNotice}};
         for (const char* key : {"title", "date", "verified", "complete"})
             if (c.report.is_object() && c.report.contains(key))
                 document[key] = c.report[key];
         HILUM_TRY_STATUS(writeFileAtomically(out, document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
     }
     HILUM_TRY_STATUS(imaging::writeExportRecord(c.item, a.in, a.out, more));
-    print(std::format("{}: {}\n", a.out, c.measurements.is_null() ? std::format("{} sections", c.report.at("sections").size()) : std::format("{} measurements", c.groups.size())));
+    print(std::format("{}: {}\n", a.out, c.measurements.is_null() ? std::format("{} sections", c.report.at("sections").size())
+        : std::format("{} measurements", c.groups.size())));
     return {};
 }
 
@@ -154,7 +156,7 @@ Run declareReport(CLI::App& verb)
     exporting->add_option("--as", a->as, "kind of structured report for text: basic (Basic Text SR) or comprehensive (lists the images, too); measurements always become a TID 1500 report")
         ->check(CLI::IsMember({"basic", "comprehensive"}));
     exporting->add_option("--series", a->series, "series UID (or file name) where IN holds several reports");
-    exporting->add_option("--reference", a->reference, "the images that the report is on (file or folder): their patient, study and references go in");
+    exporting->add_option("--reference", a->reference, "the images that the report is on (DICOM file or folder): their patient, study and references go in");
     exporting->add_option("--reference-series", a->referenceSeries, "series UID where the reference holds several");
     return [a] { return run(*a); };
 }

@@ -51,7 +51,8 @@ Status ontoReference(std::vector<LabelMap>& layers, const imaging::ImageHeader& 
     }
     const auto match = imaging::matchGrids(own.geometry, reference.geometry);
     if (!match && !t.resample)
-        return refuse(ErrorCode::Mismatch, "grid", "{} does not lie on the voxels of {}: {}; --resample takes the nearest voxel", t.in, t.reference, imaging::gridDifference(own.geometry, reference.geometry));
+        return refuse(ErrorCode::Mismatch, "grid", "{} does not lie on the voxels of {}: {}; --resample takes the nearest voxel", t.in, t.reference,
+            imaging::gridDifference(own.geometry, reference.geometry));
     for (LabelMap& layer : layers) {
         auto placed = match ? imaging::moveLabels(layer.volume, reference.geometry, *match) : imaging::resampleLabels(layer.volume, reference.geometry);
         if (placed.lost > 0)
@@ -137,15 +138,14 @@ Status runExport(const Transfer& t)
     imaging::Item source = read.item;
     std::string how = "its own grid";
     if (!t.reference.empty()) {
-        HILUM_TRY(source, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work));
-        if (source.format != "dicom")
-            return fail(ErrorCode::Mismatch, "--reference {} is {}: a DICOM series is needed, whose patient and study the segmentation joins", t.reference, source.format);
+        HILUM_TRY(source, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work, {.option = "--reference-series", .format = "dicom"}));
         HILUM_TRY(const imaging::ImageHeader header, imaging::headerOf(source, work));
         HILUM_TRY_STATUS(ontoReference(read.layers, header, t, how));
     }
     HILUM_TRY(options.sources, imaging::instancesOf(source, work));
     HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(source));
-    imaging::DicomSeriesInfo series = imaging::newSeries(source, t.reference.empty() || source.seriesDescription.empty() ? read.item.seriesDescription : "Segmentation of " + source.seriesDescription, 300);
+    imaging::DicomSeriesInfo series = imaging::newSeries(source, t.reference.empty() || source.seriesDescription.empty() ? read.item.seriesDescription
+        : "Segmentation of " + source.seriesDescription, 300);
     HILUM_TRY(const imaging::ImageHeader space, imaging::headerOf(source, work));
     series.frameOfReferenceUid = space.frameOfReferenceUid;
     const auto written = imaging::writeSegmentation(read.layers, study, series, t.out, options, work);
@@ -154,7 +154,8 @@ Status runExport(const Transfer& t)
     Json more = imaging::recordOf(read.layers.front().volume);
     more["labels"] = labelsOf(read.layers);
     more["placed"] = how;
-    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"sop_instance_uid", written->sopInstanceUid}, {"reference_series_uid", source.seriesUid}};
+    more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"sop_instance_uid", written->sopInstanceUid},
+        {"reference_series_uid", source.seriesUid}};
     HILUM_TRY_STATUS(imaging::writeExportRecord(read.item, t.in, t.out, more));
     print(std::format("{}: {} labels, {}\n", t.out, more["labels"].size(), how));
     return {};
@@ -181,7 +182,7 @@ Status runImport(const Transfer& t)
     HILUM_TRY(Read read, readLabels(t, work));
     std::string how = "its own grid";
     if (!t.reference.empty()) {
-        HILUM_TRY(const imaging::Item reference, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work));
+        HILUM_TRY(const imaging::Item reference, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work, {.option = "--reference-series"}));
         HILUM_TRY(const imaging::ImageHeader header, imaging::headerOf(reference, work));
         HILUM_TRY_STATUS(ontoReference(read.layers, header, t, how));
     }
@@ -236,21 +237,22 @@ Status runCompare(const Compare& c)
                                    {"jaccard", "|A and B| / |A or B|; null where both are empty, 0 where one is"},
                                    {"hd95_mm", "larger of the two 95th percentiles of border-to-border distances; null where either is empty"},
                                    {"mean_surface_distance_mm", "mean of the distances of both directions; null where either is empty"},
-                                   {"relative_volume_difference", "(B - A) / A; null where A is empty"}}},
-                  {"intended_use", imaging::ResearchNotice}};
+                                   {"relative_volume_difference", "(B - A) / A; null where A is empty"}}}, {"intended_use", imaging::ResearchNotice}};
     std::string text = std::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", "label", "name", "Dice", "Jaccard", "HD95 mm", "mean mm", "A ml", "B ml");
     for (const services::LabelComparison& r : rows.labels) {
         const double ml = rows.grid.spacingMm[0] * rows.grid.spacingMm[1] * rows.grid.spacingMm[2] / 1000;
-        Json row{{"value", r.value}, {"name", r.name}, {"name_b", r.nameB}, {"voxels_a", r.overlap.a}, {"voxels_b", r.overlap.b}, {"voxels_both", r.overlap.both}, {"volume_a_ml", static_cast<double>(r.overlap.a) * ml},
+        Json row{{"value", r.value}, {"name", r.name}, {"name_b", r.nameB}, {"voxels_a", r.overlap.a}, {"voxels_b", r.overlap.b}, {"voxels_both", r.overlap.both},
+            {"volume_a_ml", static_cast<double>(r.overlap.a) * ml},
                  {"volume_b_ml", static_cast<double>(r.overlap.b) * ml}, {"dice", orNull(r.overlap.dice())}, {"jaccard", orNull(r.overlap.jaccard())},
                  {"volume_difference_ml", static_cast<double>(r.overlap.b - r.overlap.a) * ml}, {"relative_volume_difference", orNull(r.overlap.volumeDifference())},
                  {"hd95_mm", r.surface ? Json(r.surface->hausdorff95Mm) : Json(nullptr)}, {"hausdorff_mm", r.surface ? Json(r.surface->hausdorffMm) : Json(nullptr)},
                  {"mean_surface_distance_mm", r.surface ? Json(r.surface->meanMm) : Json(nullptr)}};
         if (r.overlap.a == 0 || r.overlap.b == 0)
             row["empty"] = r.overlap.a == 0 && r.overlap.b == 0 ? "both" : r.overlap.a == 0 ? "a" : "b";
-        text += std::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", r.value, r.name.substr(0, 28), figure(row["dice"], 4), figure(row["jaccard"], 4), figure(row["hd95_mm"], 3),
-                            figure(row["mean_surface_distance_mm"], 3), figure(row["volume_a_ml"], 3), figure(row["volume_b_ml"], 3));
-        if (!r.nameB.empty() && r.nameB != r.name)
+        text += std::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", r.value, r.name.substr(0, 28), figure(row["dice"], 4), figure(row["jaccard"], 4),
+            figure(row["hd95_mm"], 3), figure(row["mean_surface_distance_mm"], 3), figure(row["volume_a_ml"], 3), figure(row["volume_b_ml"], 3));
+        const std::string plain = std::format("label {}", r.value); // given to values without a name
+        if (!r.name.empty() && !r.nameB.empty() && r.nameB != r.name && r.name != plain && r.nameB != plain)
             text += std::format("        label {} is called \"{}\" in A and \"{}\" in B\n", r.value, r.name, r.nameB);
         document["labels"].push_back(std::move(row));
     }
@@ -265,7 +267,7 @@ void addTransfer(CLI::App& action, Transfer& t)
     action.add_option("in", t.in, "file or folder")->required();
     action.add_option("out", t.out, "file to write")->required();
     action.add_option("--series", t.series, "series UID (or file name) where there are several");
-    action.add_option("--reference", t.reference, "the image series that the labels belong to (file or folder)");
+    action.add_option("--reference", t.reference, "the image series that the labels belong to (file or folder; DICOM for export)");
     action.add_option("--reference-series", t.referenceSeries, "series UID where the reference holds several");
     action.add_flag("--resample", t.resample, "labels whose grid is another one: take the nearest voxel of the reference");
     action.add_option("--names", t.names, "names of label values: CSV with columns label or value and name, ITK-SNAP label file, or OUT.json of an earlier conversion")->check(CLI::ExistingFile);
