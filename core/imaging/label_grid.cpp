@@ -52,10 +52,26 @@ IndexMap indexMap(const Geometry& from, const Geometry& to)
     return map;
 }
 
+/// `g` with the steps of `other` along its axes of one voxel: how thick a lone slice is says nothing about where its centres lie.
+Geometry withStepsOf(Geometry g, const Geometry& other)
+{
+    for (std::size_t a = 0; a < 3; ++a) {
+        if (g.size[a] != 1)
+            continue;
+        std::size_t along = 0;
+        for (std::size_t c = 1; c < 3; ++c)
+            if (std::abs(dot(g.direction.column(a), other.direction.column(c))) > std::abs(dot(g.direction.column(a), other.direction.column(along))))
+                along = c;
+        g.spacingMm[a] = other.spacingMm[along];
+    }
+    return g;
+}
+
 } // namespace
 
-std::optional<GridMatch> matchGrids(const Geometry& from, const Geometry& to, double toleranceFraction)
+std::optional<GridMatch> matchGrids(const Geometry& fromAsItIs, const Geometry& toAsItIs, double toleranceFraction)
 {
+    const Geometry from = withStepsOf(fromAsItIs, toAsItIs), to = withStepsOf(toAsItIs, from);
     const IndexMap map = indexMap(from, to);
     GridMatch match;
     std::array<bool, 3> used{};
@@ -208,8 +224,8 @@ std::optional<Geometry> unionGrid(const Geometry& a, const Geometry& b)
         low[c] = std::min({low[c], first, last});
         high[c] = std::max({high[c], first, last});
     }
-    Geometry g = a;
-    g.originLps = a.indexToWorld({static_cast<double>(low[0]), static_cast<double>(low[1]), static_cast<double>(low[2])});
+    Geometry g = withStepsOf(a, b);
+    g.originLps = g.indexToWorld({static_cast<double>(low[0]), static_cast<double>(low[1]), static_cast<double>(low[2])});
     for (std::size_t c = 0; c < 3; ++c)
         g.size[c] = high[c] - low[c] + 1;
     return g;

@@ -8,7 +8,7 @@
 namespace hilum::imaging {
 
 /// Two grids with the same voxel centres, up to the order and direction of their axes and to where they begin and end: a DICOM series, its copy in NIfTI, a SEG that lacks empty
-/// slices. Index a of `from` = sign[a] * (index axis[a] of `to`) + offset[a].
+/// slices. The thickness of a lone slice does not count. Index a of `from` = sign[a] * (index axis[a] of `to`) + offset[a].
 struct GridMatch {
     std::array<int, 3> axis{0, 1, 2};
     std::array<int, 3> sign{1, 1, 1};

@@ -118,6 +118,29 @@ private Q_SLOTS:
         }
     }
 
+    void aLoneSliceMayBeThicker()
+    {
+        const LabelMap map = boxes(grid(), {{1, {2, 2, 5}, {8, 6, 6}}});
+        Geometry slice = grid();
+        slice.size[2] = 1;
+        slice.originLps = grid().indexToWorld({0, 0, 5});
+        LabelMap lone = map;
+        lone.volume = moveLabels(map.volume, slice, *matchGrids(grid(), slice)).volume;
+        ImageHeader h = lone.volume.header();
+        h.geometry.spacingMm[2] = 10;
+        lone.volume = lone.volume.withHeader(h);
+        for (const auto& [a, b] : {std::pair{map, lone}, std::pair{lone, map}}) {
+            const auto c = services::compareLabels(segmentation(a), segmentation(b), {});
+            HILUM_VERIFY_OK(c);
+            QCOMPARE(*c->labels[0].overlap.dice(), 1.0);
+            QCOMPARE(c->grid.spacingMm[2], 4.0);
+        }
+        // half a slice further it lies on none
+        h.geometry.originLps[2] += 2;
+        lone.volume = lone.volume.withHeader(h);
+        HILUM_VERIFY_ERROR(services::compareLabels(segmentation(map), segmentation(lone), {}), ErrorCode::Mismatch);
+    }
+
     void otherGridsAreRefusedWithNumbers()
     {
         const LabelMap map = boxes(grid(), {{1, {2, 2, 2}, {20, 20, 10}}});

@@ -104,6 +104,8 @@ Status writeDicomReport(const Arguments& a, Content& c, Json& more, const Work& 
         more["measurements"] = imaging::toJson(c.groups);
         return imaging::writeMeasurementReport(c.groups, study, series, images, a.out).transform([](const auto&) {});
     }
+    if (!c.groups.empty())
+        return fail(ErrorCode::Usage, "{} is a measurement report already; write .json for its numbers or .txt for its words", a.in);
     std::vector<imaging::DicomReportSection> sections;
     for (const Json& section : c.report.at("sections")) {
         auto lines = linesOf(section.value("text", ""));
