@@ -104,6 +104,8 @@ Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& wo
     if (item.format != "dicom")
         return out;
     const auto add = [&](const DicomHeader& h) {
+        if (h.sopClass.empty() || h.sopInstance.empty() || h.seriesUid.empty() || h.studyUid.empty())
+            return; // a file without its UIDs cannot be referred to
         if (std::ranges::none_of(out, [&](const DicomReference& r) { return r.sopInstanceUid == h.sopInstance; }))
             out.push_back({h.sopClass, h.sopInstance, h.seriesUid, h.studyUid, h.file});
     };

@@ -24,6 +24,7 @@ Result<DicomStudy> studyOf(const Item& item);
 DicomSeriesInfo newSeries(const Item& source, std::string description, int number);
 
 /// The instances of a DICOM item: one a slice in the order of k (first time point), or its one multi-frame file; empty for other formats.
+/// Files that lack their UIDs are left out: nothing can refer to them.
 Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work = {});
 
 /// Header with the grid of an image item, without its voxels.

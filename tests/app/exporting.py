@@ -161,6 +161,8 @@ refuses(2, "must end with", "report", "export", OUT / "report.txt", OUT / "repor
 # a folder that holds the series and a label file: the series is what a reference means
 shutil.copy(OUT / "labels.nii.gz", OUT / "ct" / "labels.nii.gz")
 works("seg", "export", OUT / "ct" / "labels.nii.gz", OUT / "mixed.dcm", "--reference", OUT / "ct")
+works("seg", "import", OUT / "mixed.dcm", OUT / "mixed.nii.gz", "--reference", OUT / "ct")
+refuses(6, "colour picture.*--to sc", "convert", OUT / "shot.png", OUT / "film.dcm", "--to", "dx")
 refuses(5, "it is an image, no label map", "seg", "compare", OUT / "labels.nii.gz", OUT / "ct.nii")
 refuses(13, "what is wanted", "seg", "export", OUT / "labels.nii.gz", OUT / "none.dcm", "--reference", OUT / "ct.nii")
 

@@ -170,6 +170,8 @@ Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging
 
 Status writeFilm(const Arguments& a, const imaging::Item& item, const imaging::Volume& volume)
 {
+    if (volume.components() != 1)
+        return fail(ErrorCode::Unsupported, "{} is a colour picture and a radiograph is grey; write it as Secondary Capture (--to sc)", a.in);
     HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
     imaging::RadiographWriteOptions options;
     options.derived = true;
