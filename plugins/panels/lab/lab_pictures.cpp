@@ -201,7 +201,7 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
         if (!r.groups.empty()) { // what the network gets, with a pattern that says what fills the groups
             out.image = greyPicture(r.corrupted, r.width, r.height);
             out.hatch = hatchOf(r, session.numbers());
-            out.note = tr("groups of pixels are overwritten");
+            out.note = tr("groups of pixels are overwritten; the whole image is the target");
             if (!r.donor.empty()) {
                 out.thumbnail = greyPicture(r.donor, r.width, r.height);
                 out.thumbnailName = session.otherName();

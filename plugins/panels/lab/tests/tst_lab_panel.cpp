@@ -258,14 +258,14 @@ private Q_SLOTS:
     {
         m_selection->setVolume(ramp());
         chooseMethod(QStringLiteral("SPCXR"));
-        QTRY_VERIFY_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("hidden 32 of 256")), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("(32 of 256)")), Wait);
         QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
         auto* disrupted = find<QWidget>("labView2");
         QCOMPARE(disrupted->property("hatch").toString(), QStringLiteral("filled with mean grey"));
         QVERIFY(find<QComboBox>("otherCombo")->isVisibleTo(m_panel));
         // a second radiograph, and the first one as donor
         m_selection->setVolume(ramp());
-        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("hidden 32")), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("(32 of 256)")), Wait);
         auto* other = find<QComboBox>("otherCombo");
         other->setCurrentIndex(1);
         Q_EMIT other->activated(1);
