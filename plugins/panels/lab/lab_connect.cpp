@@ -15,6 +15,8 @@ void LabPanel::connectSession()
 {
     connect(m_session, &LabSession::modelChanged, this, [this] {
         m_controls->showModel(*m_session);
+        if (m_brush && !m_session->shows("mask"))
+            setBrush(false);
         updateCheckpoints();
         updateReason();
         arrange();
