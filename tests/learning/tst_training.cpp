@@ -364,6 +364,9 @@ private Q_SLOTS:
                 std::vector<std::map<std::string, double>> out;
                 for (std::size_t i = 0; i < streams.size(); ++i)
                     out.push_back({{"brightness", batch.at("image")[static_cast<std::int64_t>(i)].mean().item<double>()}, {"drawn", Rng(streams[i]).uniform()}});
+                for (auto& row : out)
+                    if (row.at("drawn") < 0.5)
+                        row["low"] = row.at("drawn"); // of some cases alone
                 return out;
             }
             std::int64_t caseNumbersBatch() const override { return perCall; }
@@ -383,6 +386,18 @@ private Q_SLOTS:
         QVERIFY(qAbs(evaluation->at("brightness").get<double>() - mean) < 1e-6);
         QCOMPARE(evaluation->at("untrained_drawn"), evaluation->at("drawn")); // the same streams
         QVERIFY(evaluation->at("intervals").contains("brightness") && evaluation->at("cases").front().contains("untrained_brightness"));
+        double low = 0, lowCases = 0;
+        for (const Json& one : evaluation->at("cases"))
+            if (one.at("drawn") < 0.5) {
+                QCOMPARE(one.at("low"), one.at("drawn"));
+                low += one.at("drawn").get<double>();
+                ++lowCases;
+            } else {
+                QVERIFY(!one.contains("low"));
+            }
+        QCOMPARE(evaluation->contains("low"), lowCases > 0);
+        if (lowCases == 1) // else patients with one such image and with two count the same
+            QVERIFY(qAbs(evaluation->at("low").get<double>() - low) < 1e-12);
         trained.perCall = untrained.perCall = 3; // more cases a call, the same numbers
         QCOMPARE(evaluateHeldOut(trained, &untrained, setup)->at("brightness"), evaluation->at("brightness"));
         QCOMPARE(evaluateHeldOut(trained, &untrained, setup)->at("drawn"), evaluation->at("drawn"));

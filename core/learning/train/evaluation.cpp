@@ -118,15 +118,21 @@ std::vector<std::size_t> donors(const EvaluationSetup& setup)
     return out;
 }
 
-/// The method's own numbers by name, one value per held-out case.
-Result<std::map<std::string, std::vector<double>>> namedNumbers(PretrainingMethod& method, const EvaluationSetup& setup)
+/// One of a method's own numbers, and the cases that have it (a number of one modality, for instance).
+struct NamedNumber {
+    std::vector<std::size_t> cases;
+    std::vector<double> values;
+};
+
+/// The method's own numbers by name.
+Result<std::map<std::string, NamedNumber>> namedNumbers(PretrainingMethod& method, const EvaluationSetup& setup)
 {
     const torch::NoGradGuard noGradient;
     const EvalMode mode(method.trainable());
     const auto views = method.viewMaker();
     const auto& cases = setup.split.heldOut;
     const auto size = static_cast<std::size_t>(std::max<std::int64_t>(method.caseNumbersBatch(), 1));
-    std::map<std::string, std::vector<double>> out;
+    std::map<std::string, NamedNumber> out;
     for (std::size_t first = 0; first < cases.size(); first += size) {
         if (stopped(setup))
             return std::unexpected(cancelledError());
@@ -140,12 +146,12 @@ Result<std::map<std::string, std::vector<double>>> namedNumbers(PretrainingMetho
         const PrecisionScope precision(setup.placement);
         const auto numbers = method.caseNumbers(toDevice(stackViews(parts), setup.placement.device), streams);
         TORCH_CHECK(numbers.empty() || numbers.size() == parts.size(), "caseNumbers gave ", numbers.size(), " rows for ", parts.size(), " cases");
-        for (const auto& row : numbers)
-            for (const auto& [name, value] : row)
-                out[name].push_back(value);
+        for (std::size_t i = 0; i < numbers.size(); ++i)
+            for (const auto& [name, value] : numbers[i]) {
+                out[name].cases.push_back(cases[first + i]);
+                out[name].values.push_back(value);
+            }
     }
-    for (const auto& [name, values] : out)
-        TORCH_CHECK(values.size() == cases.size(), "the number \"", name, "\" is given for ", values.size(), " of ", cases.size(), " cases");
     return out;
 }
 
@@ -193,13 +199,14 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
                 {"held_out_images", cases.size()}, {"train_images", setup.split.train.size()}, {"seed", setup.seed}, {"patients_known", setup.cache->patientsKnown()},
                 {"device", setup.placement.deviceName()}, {"dtype", setup.placement.dtypeName()}};
     Json intervals = Json::object(), perCase = Json::object();
-    const auto put = [&](const char* key, const std::vector<double>& values) {
+    const auto putFor = [&](const std::string& key, const std::vector<double>& values, const std::vector<std::size_t>& some) {
         double estimate = 0;
-        intervals[key] = row(values, cases, setup, estimate);
+        intervals[key] = row(values, some, setup, estimate);
         out[key] = estimate;
-        for (std::size_t i = 0; i < cases.size(); ++i)
-            perCase[setup.cache->cases()[cases[i]].key][key] = values[i];
+        for (std::size_t i = 0; i < some.size(); ++i)
+            perCase[setup.cache->cases()[some[i]].key][key] = values[i];
     };
+    const auto put = [&](const char* key, const std::vector<double>& values) { putFor(key, values, cases); };
     HILUM_TRY(const auto heldOut, caseLosses(trained, setup, cases));
     put("held_out_loss", heldOut);
     if (untrained) {
@@ -210,8 +217,8 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
         if (!method)
             continue;
         HILUM_TRY(const auto numbers, namedNumbers(*method, setup));
-        for (const auto& [name, values] : numbers)
-            put((prefix + name).c_str(), values);
+        for (const auto& [name, number] : numbers)
+            putFor(prefix + name, number.values, number.cases);
     }
     if (trained.isMaskedReconstruction()) {
         const torch::NoGradGuard noGradient;

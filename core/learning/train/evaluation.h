@@ -37,7 +37,7 @@ Result<std::vector<double>> caseLosses(PretrainingMethod& method, const Evaluati
 ///   the first patient's target: near held_out_loss when a model ignores what it sees
 ///
 /// Methods without masked reconstruction get held_out_loss and untrained_loss. What PretrainingMethod::caseNumbers names comes beside them, and of the untrained
-/// network as untrained_<name>, averaged in the same way.
+/// network as untrained_<name>, averaged in the same way over the cases that have the name.
 /// \param untrained the network with its first weights, or null
 /// \return Empty when no patient is held out
 Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untrained, const EvaluationSetup& setup);
