@@ -241,6 +241,10 @@ Result<VolumeInput> volumeInput(const Volume& given, const Json& pipeline, const
     VolumeInput out;
     out.windowed = wanted.grey == VolumePipeline::Grey::Window || (wanted.grey == VolumePipeline::Grey::ByModality && isCt(given));
     scale(block.values, wanted, out.windowed);
+    if (const auto [low, high] = std::ranges::minmax_element(block.values); *low == *high)
+        return refuse(ErrorCode::Empty, "no_contrast", "there is nothing to see in it: {}",
+                      out.windowed ? std::format("all of its values are beyond the same end of the window from {} to {}, or equal", wanted.window[0], wanted.window[1])
+                                   : std::string("all of its voxels that are not 0 hold the same value"));
     if (wanted.foreground) {
         HILUM_TRY(block, cropped(std::move(block), static_cast<float>(*wanted.foreground), work));
     }

@@ -157,11 +157,11 @@ std::string modalityClass(const imaging::Item& item, bool isCt)
         return "flair";
     if (has({"t1ce", "t1c", "t1gd", "t1post"}) || (has({"t1", "t1w"}) && has({"post", "gd", "ce", "contrast"})))
         return "t1ce";
-    if (has({"t1", "t1w", "t1n"}))
+    if (has({"t1", "t1w", "t1n", "mprage", "mp2rage"}))
         return "t1";
     if (has({"t2", "t2w"}))
         return "t2";
-    return item.modality == "MR" ? "mr" : "other";
+    return "mr";
 }
 
 } // namespace hilum::services

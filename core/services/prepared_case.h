@@ -23,8 +23,9 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
 /// Bytes of the arrays of a volume under this pipeline: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen).
 Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipeline);
 
-/// What kind of picture a volume is: "ct", "t1", "t1ce", "t2", "flair", "mr" or the modality in small letters; "other" when nothing tells. By DICOM modality and
-/// words of the series description or, for other formats, of the file's name.
+/// What kind of picture a volume is: "ct", "t1", "t1ce", "t2", "flair", "mr" or the modality in small letters. By DICOM modality and whole words of the series
+/// description or, for other formats, of the file's name; contrast is looked for before plain "t1". MR of no known kind, and a file of another format that is no CT
+/// by its values and says nothing else, is "mr".
 std::string modalityClass(const imaging::Item& item, bool isCt);
 
 } // namespace hilum::services

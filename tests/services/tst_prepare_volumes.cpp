@@ -124,6 +124,25 @@ private Q_SLOTS:
         QCOMPARE(classes, (std::vector<std::string>{"ct", "t1ce"}));
     }
 
+    void aVolumeWithoutContentIsRefused()
+    {
+        const path data = fresh();
+        writeMr(data / "mr.nii.gz");
+        imaging::ImageHeader header;
+        header.geometry = {.size = {4, 4, 4}, .spacingMm = {1, 1, 1}, .originLps = {0, 0, 0}, .direction = {}};
+        HILUM_VERIFY_OK(imaging::writeVolume(imaging::Volume(header, std::vector<std::int16_t>(64, 0)), data / "zeros.nii.gz", "nifti"));
+        std::vector<std::int16_t> mask(64, 0);
+        mask[5] = mask[6] = 1;
+        HILUM_VERIFY_OK(imaging::writeVolume(imaging::Volume(std::move(header), std::move(mask)), data / "mask.nii.gz", "nifti"));
+        const Json pipeline = {{"kind", "volume"}, {"grey", "by-modality"}, {"window", {-1000, 1000}}, {"fit", "pad"}, {"size", {32, 64, 64}}};
+        const auto made = prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(1));
+        QCOMPARE(made->refused.size(), std::size_t(2)); // z-scores of one value, as in a mask, are all 0
+        for (const Json& one : made->refused)
+            QCOMPARE(one["code"].get<std::string>(), std::string("no_contrast"));
+    }
+
     void modalityClassesFromWords()
     {
         const auto of = [](const char* description, const char* modality = "MR") {
@@ -135,6 +154,14 @@ private Q_SLOTS:
         QCOMPARE(of("AX T2W TSE"), QString("t2"));
         QCOMPARE(of("LOCALIZER"), QString("mr"));
         QCOMPARE(of("AC", "PT"), QString("pt"));
+        QCOMPARE(of("T1CE 3D"), QString("t1ce")); // not t1, which the public code of DAE makes of it
+        QCOMPARE(of("SAG MPRAGE"), QString("t1"));
+        QCOMPARE(of("BLOT12 T2STAR"), QString("mr")); // whole words alone
+        const auto named = [](const char* file, bool ct = false) { return QString::fromStdString(modalityClass({.format = "nifti", .files = {path("t2") / file}}, ct)); };
+        QCOMPARE(named("BraTS_00001_t1ce.nii.gz"), QString("t1ce"));
+        QCOMPARE(named("sub-01_T1w.nii.gz"), QString("t1"));
+        QCOMPARE(named("case.t1.nii.gz", true), QString("ct"));
+        QCOMPARE(named("volume.nii.gz"), QString("mr")); // nothing tells; its folder's name does not count
     }
 };
 

@@ -104,10 +104,18 @@ Result<TensorMap> ShardReader::read(std::size_t caseNumber) const
     return arrays;
 }
 
+namespace {
+
+constexpr std::array<std::string_view, OtherModality + 1> ModalityWords{"ct", "t1", "t1ce", "t2", "flair", "mr", "other"};
+
+} // namespace
+
 std::int64_t modalityNumber(std::string_view modality)
 {
-    constexpr std::array<std::string_view, 6> Known{"ct", "t1", "t1ce", "t2", "flair", "mr"};
-    return std::ranges::find(Known, modality) - Known.begin();
+    const auto known = std::ranges::find(ModalityWords, modality);
+    return known == ModalityWords.end() ? OtherModality : known - ModalityWords.begin();
 }
+
+std::string_view modalityWord(std::int64_t number) { return ModalityWords.at(static_cast<std::size_t>(number)); }
 
 } // namespace hilum::learning

@@ -17,8 +17,11 @@ struct CacheCase {
     std::string modality; ///< "ct", "t1", ... of volumes; empty elsewhere
 };
 
-/// Number of a modality class (cache_format.md) among ct, t1, t1ce, t2, flair, mr, and 6 for every other.
+/// Number of a modality class (cache_format.md) among ct, t1, t1ce, t2, flair, mr, and OtherModality for every other.
 std::int64_t modalityNumber(std::string_view modality);
+inline constexpr std::int64_t OtherModality = 6;
+/// Its word; "other" for OtherModality. \throws std::out_of_range
+std::string_view modalityWord(std::int64_t number);
 
 /// A prepared cache (resources/docs/dev/cache_format.md), its shards mapped. Thread-safe once opened.
 class ShardReader {
