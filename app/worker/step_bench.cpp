@@ -1,5 +1,6 @@
 #include "app/worker/step_bench.h"
 
+#include "app/worker/segment_step.h"
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
 #include "core/learning/kernels/instruction_set.h"
@@ -9,6 +10,7 @@
 #include "core/learning/train/placement.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -22,14 +24,19 @@ using namespace hilum::learning;
 
 namespace {
 
-/// A made-up case as a cache would hold it: noise, and a region in the middle.
-TensorMap madeUpCase(const Json& pipeline, Rng rng)
+/// Case `number` as a cache would hold it, made up: noise, and of a radiograph a region in the middle, of a volume one of two modalities.
+TensorMap madeUpCase(const Json& pipeline, std::int64_t number, Rng rng)
 {
-    const std::int64_t h = pipeline.at("size").at(0), w = pipeline.at("size").at(1);
-    at::Tensor image = at::empty({1, h, w}, at::kUInt16);
+    std::vector<std::int64_t> shape{1};
+    for (const Json& side : pipeline.at("size"))
+        shape.push_back(side.get<std::int64_t>());
+    at::Tensor image = at::empty(shape, at::kUInt16);
     auto* values = image.mutable_data_ptr<std::uint16_t>();
-    for (std::int64_t i = 0; i < h * w; ++i)
+    for (std::int64_t i = 0; i < image.numel(); ++i)
         values[i] = static_cast<std::uint16_t>(rng.bits());
+    if (pipeline.value("kind", "") == "volume")
+        return {{"image", image}, {"modality_class", at::full({1}, number % 2, at::kLong)}};
+    const std::int64_t h = shape[1], w = shape[2];
     at::Tensor region = at::zeros({h, w}, at::kByte);
     region.slice(0, h / 4, 3 * h / 4).slice(1, w / 8, 3 * w / 4).fill_(1);
     return {{"image", image}, {"region", region}};
@@ -73,9 +80,13 @@ void wait(const at::Tensor& loss)
 
 Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& request, const ComputeChoice& compute)
 {
-    HILUM_TRY(const MethodEntry* entry, registry.find(request.method));
+    const MethodEntry segment = segmentStep();
+    const MethodEntry* entry = &segment;
+    if (request.method != segment.info.id) {
+        HILUM_TRY(entry, registry.find(request.method));
+    }
     HILUM_TRY(const Json options, completeOptions(*entry, request.preset, request.options));
-    if (entry->info.input != "radiograph")
+    if (entry->info.input != "radiograph" && entry->info.input != "volume")
         return fail(ErrorCode::Unsupported, "no made-up input for method {} ({}) yet", request.method, entry->info.input);
     const auto method = entry->make(options, Rng(0).fork("initialisation"));
     method->trainable().to(compute.device);
@@ -85,7 +96,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     const auto maker = method->viewMaker();
     std::vector<TensorMap> cases;
     for (std::int64_t b = 0; b < batch; ++b)
-        cases.push_back(maker->makePlainView(madeUpCase(method->inputPipeline(), Rng(1).fork(static_cast<std::uint64_t>(b)))));
+        cases.push_back(maker->makePlainView(madeUpCase(method->inputPipeline(), b, Rng(1).fork(static_cast<std::uint64_t>(b)))));
     const TensorMap views = toDevice(stackViews(cases), compute.device);
     Placement placement;
     placement.device = compute.device;

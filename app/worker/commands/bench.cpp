@@ -44,7 +44,7 @@ Command benchCommand()
     };
     return {"bench", "Times whole training steps on made-up input: how long a job will take here.", [](CLI::App& app) -> std::function<Status()> {
         auto a = std::make_shared<Arguments>();
-        app.add_option("--method", a->request.method, "Method")->required();
+        app.add_option("--method", a->request.method, "Method, or segment: a training step of SwinUNETR with cross-entropy")->required();
         app.add_option("--preset", a->request.preset, "Preset; the method's first when left out");
         app.add_option("--options", a->options, "JSON object of option values that differ from the preset");
         app.add_option("--batch", a->request.batch, "Images a step; the preset's when left out")->check(CLI::Range(1, 65536));
