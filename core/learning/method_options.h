@@ -1,18 +1,17 @@
 #pragma once
 
 #include "core/base/options_json.h"
-
-#include <stdexcept>
+#include "core/learning/torch_guard.h"
 
 namespace hilum::learning {
 
-/// Options of a masked image method from complete JSON, checked together. \throws std::invalid_argument with all faults in its text.
+/// Options of a method from complete JSON, checked together. \throws OptionsFault with all faults in its text.
 template <class O>
 O checkedOptions(const Json& json)
 {
     O options;
     if (const Status status = fromJson(json, options); !status)
-        throw std::invalid_argument(status.error().sentence());
+        throw OptionsFault(status.error().sentence());
     std::vector<std::string> faults;
     if constexpr (requires { options.faults(); })
         faults = options.faults(); // the image's among them
@@ -22,7 +21,7 @@ O checkedOptions(const Json& json)
         std::string text;
         for (const std::string& fault : faults)
             text += (text.empty() ? "" : "; ") + fault;
-        throw std::invalid_argument(text);
+        throw OptionsFault(text);
     }
     return options;
 }

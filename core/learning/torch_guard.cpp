@@ -30,6 +30,8 @@ Error errorFromException(const std::exception& exception)
 {
     if (dynamic_cast<const std::bad_alloc*>(&exception))
         return Error{.code = ErrorCode::OutOfMemory, .message = "not enough memory"};
+    if (dynamic_cast<const OptionsFault*>(&exception))
+        return Error{.code = ErrorCode::Options, .message = firstSentence(exception.what())};
     std::string text = exception.what();
     if (const auto* c10Error = dynamic_cast<const c10::Error*>(&exception))
         text = c10Error->what_without_backtrace();

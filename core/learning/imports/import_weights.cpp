@@ -89,8 +89,6 @@ Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, 
 Result<Target> makeNetwork(const Layout& layout, Json& architecture, const std::vector<std::string>& settings)
 {
     const bool swin = layout.network == NetworkKind::SwinEncoder || layout.network == NetworkKind::SwinUnetrEncoder || layout.network == NetworkKind::SwinUnetr;
-    if (swin && !layout.merging.empty())
-        architecture["merging"] = layout.merging;
     constexpr std::string_view further[] = {"heads", "memory_heads", "merging"};
     HILUM_TRY_STATUS(applySettings(settings, architecture, further));
     const Rng rng = Rng(0).fork("weights");
@@ -143,9 +141,9 @@ Json metadataOf(const Layout& layout, Target& target, const Json& architecture, 
             {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"token_grid", target.method->tokenGrid()}, {"class_token", target.method->hasClassToken()}});
     } else {
         metadata.update({{"network", layout.id}, {"encoder", {{"architecture", architecture}, {"prefix", ""}}}});
-        if (architecture.contains("merging"))
-            metadata["merging"] = architecture["merging"];
     }
+    if (architecture.contains("merging"))
+        metadata["merging"] = architecture["merging"];
     return metadata;
 }
 
@@ -163,6 +161,10 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
     Json architecture = *std::move(told);
     if (layout->id == "hdxray-mae-conv1") // the published recipe resizes to the grid of 224 pixels
         architecture["image_size"] = 14 * architecture.at("tokeniser_strides").at(0).get<std::int64_t>();
+    if (!layout->merging.empty())
+        architecture["merging"] = layout->merging;
+    if (layout->id == "dae")
+        architecture["hidden_states"] = "raw"; // its decoder learnt on hidden states that were not normalised
     HILUM_TRY(Target target, layout->method.empty() ? makeNetwork(*layout, architecture, request.settings) : makeMethod(registry, *layout, architecture, request.settings));
 
     const Adapted adapted = adaptShapes(target.module(), names, layout->id == "hdxray-mae-conv1" ? Resize::Bilinear : Resize::Bicubic);

@@ -37,7 +37,7 @@ const std::vector<Layout>& layouts()
         // `mask_token` and `norm` belong to a branch that its publication never ran
         {.id = "dae", .title = "DAE: SwinUNETR with a convolution block as patch embedding", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr, .wrappers = {"model", "state_dict"},
             .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
-            .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = {}},
+            .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = "dae"},
         {.id = "ssl-pretrained-weights", .title = "MONAI's ssl_pretrained_weights.pth: SwinUNETR", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr,
             .wrappers = {"model", "state_dict"}, .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
             .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {"out."}, .merging = "legacy", .method = {}},

@@ -2,6 +2,7 @@
 
 #include "core/base/options_json.h"
 #include "core/learning/data/case_image.h"
+#include "core/learning/data/shard_reader.h"
 #include "core/learning/data/volume_case.h"
 #include "core/learning/method_options.h"
 #include "core/learning/nn/init.h"
@@ -11,6 +12,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <format>
 
 namespace hilum::learning {
@@ -21,40 +24,40 @@ constexpr std::int64_t SimilarityCrops = 4; ///< of each volume in `cmcl_similar
 
 std::array<std::int64_t, 3> sizeOf(const DaeOptions& o) { return {o.cropSize[0], o.cropSize[1], o.cropSize[2]}; }
 
-/// [B] int64, whatever the views' shape.
-at::Tensor classesOf(const TensorMap& batch)
-{
-    const auto it = batch.find("modality");
-    return it == batch.end() ? at::zeros({arrayOf(batch, "image").size(0)}, at::kLong) : it->second.reshape({-1});
-}
-
-/// The published loss numbers the modalities of a batch from 0 on.
-at::Tensor numberedInBatch(const at::Tensor& classes)
-{
-    const at::Tensor cpu = classes.to(at::kCPU).contiguous();
-    std::vector<std::int64_t> present(cpu.const_data_ptr<std::int64_t>(), cpu.const_data_ptr<std::int64_t>() + cpu.numel());
-    std::vector<std::int64_t> sorted = present;
-    std::ranges::sort(sorted);
-    sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-    for (std::int64_t& one : present)
-        one = std::ranges::lower_bound(sorted, one) - sorted.begin();
-    return at::tensor(present, at::kLong).to(classes.device());
-}
+/// The published loss numbers the modalities of a batch from 0 on, in the order of their numbers.
+at::Tensor numberedInBatch(const at::Tensor& classes) { return std::get<1>(at::_unique(classes, /*sorted=*/true, /*return_inverse=*/true)); }
 
 at::Tensor pooled(const at::Tensor& bottleneck) { return bottleneck.mean(at::IntArrayRef{2, 3, 4}); }
 
-/// Means of blocks of `factor` voxels a side, grown back trilinearly: what a person would try against noise and lost resolution.
-at::Tensor blockMeans(const at::Tensor& volume, std::int64_t factor)
+double meanError(const at::Tensor& guess, const at::Tensor& clean) { return (guess - clean).abs().mean().item<double>(); }
+
+/// Mean over a cube of `side` voxels around each voxel (odd; the part inside the volume).
+at::Tensor boxFilter(const at::Tensor& volume, std::int64_t side)
 {
-    const auto f = std::max<std::int64_t>(factor, 1);
-    return resizeVolumes(at::avg_pool3d(volume, {f, f, f}), {volume.size(4), volume.size(3), volume.size(2)});
+    at::Tensor out = volume;
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        std::array<std::int64_t, 3> kernel{1, 1, 1}, padding{0, 0, 0};
+        kernel[axis] = side;
+        padding[axis] = side / 2;
+        out = at::avg_pool3d(out, kernel, /*stride=*/{1, 1, 1}, padding, /*ceil_mode=*/false, /*count_include_pad=*/false);
+    }
+    return out;
+}
+
+/// L1 of the best of several box filters of the disturbed crop, chosen by looking at the clean one: as good as smoothing can be.
+double bestSmoothing(const at::Tensor& disturbed, const at::Tensor& clean)
+{
+    double best = meanError(disturbed, clean);
+    for (const std::int64_t side : {3, 5, 9, 13, 21})
+        best = std::min(best, meanError(boxFilter(disturbed, side), clean));
+    return best;
 }
 
 } // namespace
 
 SwinSizes DaeOptions::swin() const
 {
-    SwinSizes sizes{.featureSize = featureSize, .depths = depths, .heads = heads, .merging = MergeMode::Legacy};
+    SwinSizes sizes{.featureSize = featureSize, .depths = depths, .heads = heads, .merging = merging};
     sizes.embedding = embedding == EmbeddingKind::ConvBlock ? VolumeEmbedding::ConvBlock : VolumeEmbedding::Convolution;
     return sizes;
 }
@@ -83,6 +86,8 @@ std::vector<std::string> DaeOptions::faults() const
     for (std::size_t stage = 0; stage < std::min<std::size_t>(heads.size(), 4); ++stage)
         if ((featureSize << stage) % heads[stage] != 0)
             out.push_back(std::format("stage {} has {} channels, no multiple of its {} heads", stage + 1, featureSize << stage, heads[stage]));
+    if (contrastive == ContrastiveTerm::Supcon && train.batch < 3)
+        out.push_back(std::format("batch = {} never holds two volumes of one modality and one of another, which cmcl = supcon needs; use 3 at least, or cmcl = none", train.batch));
     return out;
 }
 
@@ -93,8 +98,8 @@ struct DaeMethod::Views : ViewMaker {
     TensorMap view(const TensorMap& item, const at::Tensor& volume, const std::array<std::int64_t, 3>& centre) const
     {
         TORCH_CHECK(volume.dim() == 4, "volume of shape ", volume.sizes(), " where [1, D, H, W] is expected");
-        const auto modality = item.find("modality_class");
-        return {{"image", cropVoxels(volume, cropStart(volume, centre, size), size)}, {"modality", modality == item.end() ? at::zeros({1}, at::kLong) : modality->second}};
+        const auto modality = item.find("modality_class"); // absent where the cache does not tell it
+        return {{"image", cropVoxels(volume, cropStart(volume, centre, size), size)}, {"modality", modality == item.end() ? at::full({1}, OtherModality, at::kLong) : modality->second}};
     }
 
     TensorMap makeViews(const TensorMap& item, Rng rng) const override
@@ -125,7 +130,12 @@ DaeMethod::DaeMethod(const DaeOptions& options, const Rng& initialisation) : m_o
 
 std::unique_ptr<ViewMaker> DaeMethod::viewMaker() const { return std::make_unique<Views>(m_options); }
 
-EncoderExport DaeMethod::encoder() const { return {m_network->sizes().architecture(), ""}; }
+EncoderExport DaeMethod::encoder() const
+{
+    Json architecture = m_network->sizes().architecture();
+    architecture.update({{"out_channels", 1}, {"hidden_states", m_options.hidden == HiddenKind::Normalised ? "normalised" : "raw"}});
+    return {std::move(architecture), ""};
+}
 
 DaeMethod::Disrupted DaeMethod::disrupt(const at::Tensor& image, const DaeOptions& o, const Rng& rng) const
 {
@@ -174,8 +184,10 @@ StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)
     out.loss = (reconstruction - image).abs().mean();
     out.weight = static_cast<double>(image.size(0));
     out.metrics["loss_reconstruction"] = out.loss.item<double>();
+    if (disrupted.channels.defined())
+        out.metrics["channels_hidden"] = disrupted.channels.sum().item<double>();
     if (m_options.contrastive != ContrastiveTerm::None) {
-        const at::Tensor classes = classesOf(batch).to(image.device()), bottleneck = maps.hidden[4].to(at::kFloat);
+        const at::Tensor classes = arrayOf(batch, "modality").reshape({-1}), bottleneck = maps.hidden[4].to(at::kFloat);
         const at::Tensor term = m_options.contrastive == ContrastiveTerm::AsCoded ? contrastiveAsCoded(bottleneck, numberedInBatch(classes), m_options.temperature)
                                                                                  : supervisedContrastive(pooled(bottleneck), classes, m_options.temperature);
         out.loss = out.loss + m_options.contrastiveWeight * term;
@@ -187,10 +199,15 @@ StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)
 std::vector<std::map<std::string, double>> DaeMethod::caseNumbers(const TensorMap& batch, std::span<const Rng> streams)
 {
     const at::Tensor& image = arrayOf(batch, "image");
+    TORCH_CHECK(image.size(0) == 1 && streams.size() == 1, "caseNumbers got ", image.size(0), " crops; one is expected");
     const Disrupted disrupted = disrupt(image, m_options, streams.front().fork("disruption"));
-    const auto error = [&](const at::Tensor& guess) { return (guess - image).abs().mean().item<double>(); };
-    return {{{"l1_restored", error(m_network->decode(forward(disrupted)).to(at::kFloat))}, {"l1_disrupted_itself", error(disrupted.corrupted)},
-        {"l1_block_means", error(blockMeans(disrupted.noisy, m_options.decimation))}, {"l1_mean_of_the_crop", error(image.mean().expand_as(image))}}};
+    std::map<std::string, double> row{{"l1_restored", meanError(m_network->decode(forward(disrupted)).to(at::kFloat), image)},
+        {"l1_disrupted_itself", meanError(disrupted.corrupted, image)}, {"l1_best_smoothing", bestSmoothing(disrupted.corrupted, image)},
+        {"l1_best_constant", meanError(image.median().expand_as(image), image)}};
+    const std::string modality(modalityWord(arrayOf(batch, "modality").item<std::int64_t>()));
+    for (const auto& [name, value] : std::map(row))
+        row[name + "_" + modality] = value;
+    return {row};
 }
 
 PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Json& request)
@@ -202,9 +219,9 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
         if (request.contains(key))
             overrides[key] = request[key];
     if (const Status status = fromJson(overrides, o); !status)
-        throw std::invalid_argument(status.error().sentence());
+        throw OptionsFault(status.error().sentence());
     if (const auto faults = o.faults(); !faults.empty())
-        throw std::invalid_argument(faults.front());
+        throw OptionsFault(faults.front());
     const auto device = m_network->parameters().front().device();
     const std::array<std::int64_t, 3> size = sizeOf(o);
     const at::Tensor volume = voxelsOf(arrayOf(item, "image"));
@@ -249,8 +266,8 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
 
     const std::int64_t hidden = channels.sum().item<std::int64_t>();
     std::vector<std::int64_t> box{first[0], first[1], first[2], first[0] + size[0], first[1] + size[1], first[2] + size[2]};
-    out.numbers = {{"loss", (reconstruction - image).abs().mean().item<double>()}, {"l1_disrupted_itself", (disrupted.corrupted - image).abs().mean().item<double>()},
-        {"channels", o.featureSize}, {"channels_hidden", hidden}, {"hidden_fraction", static_cast<double>(hidden) / static_cast<double>(o.featureSize)}, {"crop_box", box},
+    out.numbers = {{"loss", meanError(reconstruction, image)}, {"l1_disrupted_itself", meanError(disrupted.corrupted, image)},
+        {"l1_best_smoothing", bestSmoothing(disrupted.corrupted, image)}, {"l1_best_constant", meanError(image.median().expand_as(image), image)}, {"channels", o.featureSize}, {"channels_hidden", hidden}, {"hidden_fraction", static_cast<double>(hidden) / static_cast<double>(o.featureSize)}, {"crop_box", box},
         {"noise_variance", o.noiseVariance}, {"decimation", o.decimation}, {"similarity_crops_per_volume", SimilarityCrops}, {"similarity_volumes", others + 1}, {"mask_given", false}};
     return out;
 }
@@ -263,14 +280,14 @@ void registerDae(MethodRegistry& registry)
         .papers = {"Disruptive Autoencoders: Leveraging Low-level features for 3D Medical Image Pre-training. MIDL 2024, arXiv 2307.16896"}, .input = "volume",
         .schema = optionsSchema<DaeOptions>(), .presets = {},
         .shows = {"input", "noisy", "decimated", "corrupted", "channel_mask", "reconstruction", "error", "cmcl_similarity"}};
-    const Json published = {{"crop_size", {96, 96, 96}}, {"iso_spacing", 0}, {"feature_size", 48}, {"lr", 1e-4}, {"warmup_steps", 4000}, {"steps", 300000}, {"batch", 2}, {"checkpoint_every", 1000},
+    const Json published = {{"crop_size", {96, 96, 96}}, {"iso_spacing", 0}, {"feature_size", 48}, {"lr", 1e-4}, {"warmup_steps", 4000}, {"steps", 300000}, {"checkpoint_every", 1000},
         {"preview_every", 500}};
     Json small = published;
     small.update({{"crop_size", {96, 96, 64}}, {"iso_spacing", 2}, {"feature_size", 24}, {"lr", 4e-4}, {"warmup_steps", 200}, {"steps", 6000}});
     entry.info.presets = {
         {"tiny", "Tiny, 64 x 64 x 32", "12 features, voxels of 4 mm; minutes on a CPU (our setting).", Json::object()},
         {"small", "Small, 96 x 96 x 64", "24 features, voxels of 2 mm; hours on a GPU (our setting).", small},
-        {"swinunetr-48", "SwinUNETR 48, 96 cubed", "Network, crop, disruptions and optimiser as published, hidden states normalised and the supervised term instead of the coded one; length for one computer is our setting.",
+        {"swinunetr-48", "SwinUNETR 48, 96 cubed", "Network, crop, disruptions and optimiser as published, hidden states normalised and the supervised term instead of the coded one; batch 4 and length for one computer are our setting.",
             published},
     };
     entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> { return std::make_unique<DaeMethod>(checkedOptions<DaeOptions>(json), rng); };

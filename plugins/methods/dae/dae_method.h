@@ -18,8 +18,9 @@ public:
     StepOutput step(const TensorMap& batch, Rng rng) override;
     EncoderExport encoder() const override;
     Json inputPipeline() const override { return m_options.pipeline(); }
-    /// L1 of the restored crop beside three guesses for the same disruption: the disrupted crop itself, its block means grown back smoothly, and the
-    /// crop's own mean (which no guess without the clean crop could know).
+    /// L1 of the restored crop (`l1_restored`) beside three guesses for the same disruption: the disrupted crop itself (`l1_disrupted_itself`), the best of
+    /// several box filters of it (`l1_best_smoothing`), and the clean crop's median (`l1_best_constant`: no constant is better, the mean of the training volumes
+    /// among them). The last two are chosen by looking at the clean crop. The same again by modality: `l1_restored_ct`, ...
     std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
 
     /// `input`, `noisy`, `decimated`, `corrupted`, `channel_mask` [C] (1 = zeroed), `reconstruction`, `error`, `cmcl_similarity` [m, m]: cosine of the pooled

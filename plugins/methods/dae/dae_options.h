@@ -29,12 +29,13 @@ struct DaeOptions {
     std::vector<std::int64_t> depths{2, 2, 2, 2}, heads{3, 6, 12, 24};
     HiddenKind hidden = HiddenKind::Normalised;
     EmbeddingKind embedding = EmbeddingKind::ConvBlock;
+    MergeMode merging = MergeMode::Legacy;
     TrainOptions train;
 
     DaeOptions()
     {
         train.steps = 400;
-        train.batch = 2;
+        train.batch = 4; // the supervised term needs two of a modality and one of another
         train.learningRate = 1e-3;
         train.minimumLearningRate = 1e-5;
         train.warmupSteps = 20;
@@ -84,7 +85,7 @@ struct DaeOptions {
         visit(field("ct_window").text("CT window", "Hounsfield units that become 0 and 1; MR volumes are z-scored over their non-zero voxels.").range(-4096, 8192).inUnit("HU").in("Input")
                   .from("DAE, public code: -1000, 1000"),
               o.window);
-        visit(field("feature_size").text("Feature size", "Channels of the patch embedding; stages have 2, 4, 8 and 16 times as many.").range(12, 384).in("Network")
+        visit(field("feature_size").text("Feature size", "Channels of the patch embedding; stages have 2, 4, 8 and 16 times as many.").range(3, 384).in("Network")
                   .from("DAE, public code: 48"),
               o.featureSize);
         visit(field("depths").text("Blocks of the stages", "Swin blocks of each of the four stages.").range(1, 32).in("Network").expert().from("DAE, public code: 2, 2, 2, 2"), o.depths);
@@ -93,11 +94,16 @@ struct DaeOptions {
                   .oneOf({{"normalised", "Normalised", "As SwinUNETR does: the weights then transfer without a change (our setting)."}, {"raw", "Raw", "As in DAE's public code."}})
                   .in("Network").expert().from("public code: raw; our setting: normalised"),
               o.hidden);
-        visit(field("embedding").text("Patch embedding", "How 2 x 2 x 2 voxels become a token.")
+        visit(field("patch_embedding").text("Patch embedding", "How 2 x 2 x 2 voxels become a token.")
                   .oneOf({{"conv-block", "Convolution block", "Two convolutions with instance norms, as in DAE's public code."},
                       {"convolution", "One convolution", "As in SwinUNETR: every weight transfers."}})
                   .in("Network").expert().from("DAE, public code: convolution block"),
               o.embedding);
+        visit(field("merging").text("Patch merging", "Order in which the eight voxels of a 2 x 2 x 2 cell are joined; it belongs to the weights.")
+                  .oneOf({{"legacy", "Legacy", "Two of the eight twice, two never: MONAI up to 1.4, and DAE's published weights."}, {"monai15", "MONAI 1.5", "All eight, as MONAI has them from 1.5 on."},
+                      {"mergingv2", "V2", "All eight in the order of their digits."}})
+                  .in("Network").expert().from("DAE, public code: legacy"),
+              o.merging);
         TrainOptions::visitFields(o.train, visit);
     }
 };

@@ -1,9 +1,15 @@
 #include "plugins/methods/dae/dae_method.h"
 
 #include "core/base/options_json.h"
+#include "core/base/paths.h"
 #include "core/learning/data/volume_case.h"
+#include "core/learning/describe.h"
 #include "core/learning/method_options.h"
+#include "core/learning/model_file.h"
+#include "core/learning/train/job.h"
 #include "plugins/methods/dae/dae_corruption.h"
+#include "tests/support/compare.h"
+#include "tests/support/make_volume_cache.h"
 
 #include <torch/torch.h>
 
@@ -47,6 +53,41 @@ TensorMap fourCases(const DaeMethod& method)
     return {{"image", at::stack(images)}, {"modality", at::stack(modalities)}};
 }
 
+MethodRegistry registry()
+{
+    MethodRegistry out;
+    registerDae(out);
+    return out;
+}
+
+/// Options of a run that takes seconds: 64 x 32 x 32, one block a stage.
+Json quick(Json more = Json::object())
+{
+    Json options = {{"crop_size", {64, 32, 32}}, {"iso_spacing", 0}, {"depths", {1, 1, 1, 1}}, {"feature_size", 6}, {"steps", 4}, {"warmup_steps", 1}, {"checkpoint_every", 2},
+        {"preview_every", 4}, {"batch", 3}};
+    options.update(more);
+    return options;
+}
+
+Result<Json> completeOptionsOf(const Json& options) { return completeOptions(registry().entries().front(), "tiny", options); }
+
+Json pipelineOf(const Json& options) { return registry().entries().front().pipelineFor(*completeOptionsOf(options)); }
+
+RunRequest requestOf(const path& run, const path& cache, RunRequest::Begin begin = RunRequest::Begin::Fresh)
+{
+    return {.run = run, .cache = cache, .begin = begin, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing};
+}
+
+void writeJob(const path& run, const Json& options)
+{
+    const Json job = {{"schema", "hilum.job/1"}, {"id", "test"}, {"command", "train"}, {"method", "dae"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"}, {"dtype", "float32"},
+        {"threads", 1}, {"watch_case", nullptr}};
+    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump(1)))
+        throw std::runtime_error("the job could not be written");
+}
+
+std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
+
 } // namespace
 
 class TestDae : public QObject {
@@ -86,6 +127,19 @@ private Q_SLOTS:
         const double whole = out.metrics.at("loss_reconstruction") + 0.03 * out.metrics.at("loss_cmcl");
         QVERIFY(std::abs(out.loss.item<double>() - whole) < 1e-5);
         QVERIFY(out.metrics.at("loss_cmcl") > 0);
+        QCOMPARE(out.metrics.at("channels_hidden"), 7.0); // int(0.6 x 12)
+        // a network whose last convolution is 0 answers 0: no loss for an empty crop, the mean value of another
+        {
+            DaeMethod silent(toy(), Rng(1));
+            const torch::NoGradGuard none;
+            for (auto& parameter : silent.trainable().named_parameters())
+                if (parameter.key().starts_with("out."))
+                    parameter.value().zero_();
+            const at::Tensor zeros = at::zeros_like(batch.at("image"));
+            QCOMPARE(silent.step({{"image", zeros}, {"modality", batch.at("modality")}}, Rng(2)).metrics.at("loss_reconstruction"), 0.0);
+            const double mean = silent.step(batch, Rng(2)).metrics.at("loss_reconstruction");
+            QVERIFY(std::abs(mean - batch.at("image").abs().mean().item<double>()) < 1e-6);
+        }
         TensorMap one{{"image", batch.at("image").slice(0, 0, 2)}, {"modality", at::zeros({2, 1}, at::kLong)}};
         QCOMPARE(method.step(one, Rng(2)).metrics.at("loss_cmcl") >= 0, true); // two positives
         one["modality"] = at::tensor({std::int64_t{0}, std::int64_t{1}}).view({2, 1});
@@ -140,7 +194,7 @@ private Q_SLOTS:
         const auto alone = method.reconstruct(item, {{"seed", 4}, {"disruption", "sld"}, {"channel_ratio", 0.25}});
         QVERIFY(at::equal(alone.arrays.at("corrupted"), alone.arrays.at("input"))); // channels are hidden, no voxel is
         QCOMPARE(alone.numbers.at("channels_hidden").get<int>(), 3);
-        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, method.reconstruct(item, {{"noise_variance", 99}}));
+        QVERIFY_THROWS_EXCEPTION(OptionsFault, method.reconstruct(item, {{"noise_variance", 99}}));
         QVERIFY(method.attentionLayers(item).empty());
     }
 
@@ -152,9 +206,21 @@ private Q_SLOTS:
         const TensorMap view = method.viewMaker()->makePlainView(storedCase(0));
         const Rng stream(3);
         const auto numbers = method.caseNumbers({{"image", view.at("image").unsqueeze(0)}, {"modality", view.at("modality").unsqueeze(0)}}, std::span(&stream, 1)).front();
-        QCOMPARE(numbers.size(), std::size_t{4});
+        QCOMPARE(numbers.size(), std::size_t{8});
         QVERIFY(std::abs(numbers.at("l1_disrupted_itself") - std::sqrt(0.1 * 2 / std::numbers::pi)) < 0.06); // the mean of |N(0, 0.1)| and what decimation adds
-        QVERIFY(numbers.at("l1_block_means") < 0.5 * numbers.at("l1_disrupted_itself")); // averaging 64 voxels helps
+        QVERIFY(numbers.at("l1_best_smoothing") < 0.7 * numbers.at("l1_disrupted_itself")); // averaging neighbours helps against noise
+        QCOMPARE(numbers.at("l1_restored_ct"), numbers.at("l1_restored"));
+        // no constant is better than the median, the mean of other volumes among them
+        const at::Tensor& crop = view.at("image");
+        for (const double guess : {0.0, 0.3, 0.5, crop.mean().item<double>()})
+            QVERIFY((crop - guess).abs().mean().item<double>() >= numbers.at("l1_best_constant") - 1e-6);
+        // a crop that nothing disturbs is its own best guess
+        DaeOptions untouched = toy();
+        untouched.disruption = Disruption::Sld;
+        DaeMethod calm(untouched, Rng(1));
+        const auto none0 = calm.caseNumbers({{"image", crop.unsqueeze(0)}, {"modality", view.at("modality").unsqueeze(0)}}, std::span(&stream, 1)).front();
+        QCOMPARE(none0.at("l1_disrupted_itself"), 0.0);
+        QCOMPARE(none0.at("l1_best_smoothing"), 0.0);
     }
 
     void cropsStayInsideOrArePadded()
@@ -171,6 +237,90 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(c10::Error, voxelsOf(at::zeros({1, 4, 4})));
     }
 
+    void noisyChannelsAreMultipliedAndTheOthersPass()
+    {
+        const torch::NoGradGuard none;
+        DaeOptions o = toy();
+        o.disruption = Disruption::SldNoise;
+        DaeMethod noisy(o, Rng(1));
+        o.disruption = Disruption::Sld;
+        DaeMethod zeroed(o, Rng(1));
+        const TensorMap batch = fourCases(noisy);
+        const double a = noisy.step(batch, Rng(3)).loss.item<double>(), b = zeroed.step(batch, Rng(3)).loss.item<double>();
+        QVERIFY(a != b);
+        // factors of variance 0 are zeros: the same as hiding
+        o.disruption = Disruption::SldNoise;
+        o.noiseVariance = 0;
+        QCOMPARE(DaeMethod(o, Rng(1)).step(batch, Rng(3)).loss.item<double>(), b);
+    }
+
+    void theWholeRunIsTheSameForAnyNumberOfLoaderThreadsAndAfterAResume()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const path cache = folder->where() / "cache", one = folder->where() / "one", three = folder->where() / "three";
+        hilum::tests::makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
+        writeJob(one, quick());
+        writeJob(three, quick({{"loader_threads", 3}, {"prefetch", 5}}));
+        for (const path& run : {one, three})
+            HILUM_VERIFY_OK(runRecorded(registry(), requestOf(run, cache)));
+        QCOMPARE(digestOf(three), digestOf(one));
+        const Json evaluation = *parseJson(*readTextFile(one / "evaluation.json"));
+        QCOMPARE(evaluation.at("held_out_patients"), Json(1));
+        for (const char* key : {"held_out_loss", "untrained_loss", "l1_restored", "l1_disrupted_itself", "l1_best_smoothing", "l1_best_constant", "untrained_l1_restored"})
+            QVERIFY2(evaluation.contains(key), key);
+        QVERIFY(evaluation.contains("l1_restored_ct") != evaluation.contains("l1_restored_t1")); // the one case that is held out is of one modality
+
+        // back to step 2, as after a kill, and on again
+        const std::string whole = digestOf(one);
+        for (const char* name : {"checkpoints/step-4", "checkpoints/latest", "model.safetensors", "evaluation.json", "provenance.json"})
+            std::filesystem::remove_all(one / name);
+        QCOMPARE(openModel(one)->metadata.at("step"), Json(2));
+        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(one, cache, RunRequest::Begin::Resume)));
+        QCOMPARE(digestOf(one), whole);
+        QCOMPARE(parseJson(*readTextFile(one / "evaluation.json"))->at("l1_restored"), evaluation.at("l1_restored"));
+    }
+
+    void cachesOfAnotherKindAreRefused()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const path radiographs = folder->where() / "radiographs", run = folder->where() / "run", other = folder->where() / "other";
+        hilum::tests::makeCache(radiographs, {.patients = 4, .imagesPerPatient = 1, .size = 64});
+        writeJob(run, quick());
+        const auto refused = runRecorded(registry(), requestOf(run, radiographs));
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Mismatch);
+        QVERIFY2(refused.error().message.find("dae works on volume input") != std::string::npos, refused.error().message.c_str());
+        hilum::tests::makeVolumeCache(other, pipelineOf(quick({{"iso_spacing", 3}})), 4, {32, 32, 64}); // made for another voxel size
+        HILUM_VERIFY_ERROR(runRecorded(registry(), requestOf(run, other)), ErrorCode::Mismatch);
+    }
+
+    void weightsGoIntoSwinUnetrAndBack()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const torch::NoGradGuard none;
+        const Json options = *completeOptionsOf(quick());
+        const auto made = registry().entries().front().make(options, Rng(5));
+        const EncoderExport encoder = made->encoder();
+        HILUM_VERIFY_OK(writeModel(folder->where() / "m.safetensors", namedState(made->trainable()),
+            {{"method", "dae"}, {"preset", "tiny"}, {"options", options}, {"pipeline", made->inputPipeline()}, {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}}));
+        const auto file = openModel(folder->where() / "m.safetensors");
+        HILUM_VERIFY_OK(file);
+        // a SwinUNETR from what the metadata say takes every tensor, and computes the same
+        SwinUnetr plain(swinSizesOf(encoder.architecture), encoder.architecture.at("out_channels").get<std::int64_t>(), Rng(9));
+        HILUM_VERIFY_OK(loadState(plain, file->file, encoder.prefix));
+        const at::Tensor volume = fourCases(dynamic_cast<DaeMethod&>(*made)).at("image").slice(0, 0, 1);
+        QVERIFY(at::equal(plain.logits(volume), dynamic_cast<DaeMethod&>(*made).network().logits(volume)));
+        const auto back = loadMethod(registry(), *file);
+        HILUM_VERIFY_OK(back);
+        const Json request = {{"seed", 3}};
+        QVERIFY(at::equal((*back)->reconstruct(storedCase(1), request).arrays.at("reconstruction"), made->reconstruct(storedCase(1), request).arrays.at("reconstruction")));
+        // weights of another size are refused, not filled in part
+        SwinUnetr larger(swinSizesOf(registry().entries().front().make(*completeOptionsOf(quick({{"feature_size", 12}})), Rng(1))->encoder().architecture), 1, Rng(9));
+        HILUM_VERIFY_ERROR(loadState(larger, file->file, encoder.prefix), ErrorCode::Mismatch);
+    }
+
     void wrongOptionsAreAllNamed()
     {
         try {
@@ -181,6 +331,15 @@ private Q_SLOTS:
                 QVERIFY2(std::string(e.what()).find(word) != std::string::npos, e.what());
         }
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, checkedOptions<DaeOptions>({{"crop_size", {32, 32, 32}}}));
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, checkedOptions<DaeOptions>({{"batch", 2}})); // the supervised term would never act
+        QCOMPARE(checkedOptions<DaeOptions>({{"batch", 2}, {"cmcl", "none"}}).train.batch, std::int64_t{2});
+        // contradictions are the user's to change, not an internal fault
+        const Status status = torchGuard("asking", [] {
+            DaeMethod(toy(), Rng(1)).reconstruct(storedCase(0), {{"decimation", 5}});
+            return Status();
+        });
+        HILUM_VERIFY_ERROR(status, ErrorCode::Options);
+        QVERIFY2(status.error().message.find("decimation = 5") != std::string::npos, status.error().message.c_str());
     }
 };
 
