@@ -22,7 +22,7 @@ std::string shapeText(at::IntArrayRef shape)
 
 } // namespace
 
-Result<ModelFile> openModel(const path& where)
+Result<ModelFile> openWeights(const path& where)
 {
     path file = where;
     std::error_code ignored;
@@ -42,11 +42,19 @@ Result<ModelFile> openModel(const path& where)
     const std::string schema = metadata.is_object() ? metadata.value("schema", "") : "";
     if (schema != protocol::ModelSchema)
         return fail(ErrorCode::WrongVersion, "{} has schema \"{}\", this program reads \"{}\"", file.string(), schema, protocol::ModelSchema);
+    return ModelFile{std::move(opened), std::move(metadata)};
+}
+
+Result<ModelFile> openModel(const path& where)
+{
+    HILUM_TRY(ModelFile model, openWeights(where));
+    const path& file = model.file.file();
+    const Json& metadata = model.metadata;
     if (const std::string network = metadata.value("network", ""); !network.empty())
         return fail(ErrorCode::Mismatch, "{} holds the weights of a network alone (imported as {}): tasks that build on it take it, it is no model of a method", file.string(), network);
     if (!metadata.contains("method") || !metadata["method"].is_string() || !metadata.contains("options") || !metadata["options"].is_object())
         return fail(ErrorCode::BadData, "{}: its metadata name no method or no options", file.string());
-    return ModelFile{std::move(opened), std::move(metadata)};
+    return model;
 }
 
 Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& registry, const ModelFile& model)

@@ -17,6 +17,9 @@ struct ModelFile {
 /// NotFound; BadData for a file without or with broken metadata; WrongVersion for another schema.
 Result<ModelFile> openModel(const path& where);
 
+/// The same, and takes the weights of an imported network alone too: their metadata have "network" and no "method".
+Result<ModelFile> openWeights(const path& where);
+
 /// Builds the method that a model file names and fills its weights. Mismatch when weights and network do not fit.
 Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& registry, const ModelFile& model);
 

@@ -77,13 +77,17 @@ std::int64_t JobRunner::standardThreads()
 Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id, const path& run)
 {
     HILUM_TRY(const Json cache, cacheRecord(request.cache));
+    Json options = request.options.is_null() ? Json::object() : request.options;
+    // the worker may run elsewhere, and a job file is run again
+    if (const auto start = options.find("start_from"); start != options.end() && start->is_string() && !start->get_ref<const std::string&>().empty())
+        *start = std::filesystem::absolute(start->get<std::string>()).lexically_normal().string();
     const Json job = {{"schema", protocol::JobSchema},
                       {"id", id},
                       {"created_utc", utcNow()},
                       {"command", "train"},
                       {"method", request.method},
                       {"preset", request.preset},
-                      {"options", request.options.is_null() ? Json::object() : request.options},
+                      {"options", options},
                       {"cache", cache},
                       {"device", request.device},
                       {"dtype", request.dtype},

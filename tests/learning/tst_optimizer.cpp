@@ -22,14 +22,17 @@ struct Two : torch::nn::Module {
 };
 
 /// One number through AdamW (Loshchilov & Hutter 2019, Algorithm 2), in double.
-double adamw(double p, const std::vector<double>& gradients, double lr, double decay, double b1, double b2, double eps)
+/// With `amsgrad` the largest v so far stands for v (Reddi et al. 2018, Algorithm 2).
+double adamw(double p, const std::vector<double>& gradients, double lr, double decay, double b1, double b2, double eps, bool amsgrad = false)
 {
-    double m = 0, v = 0;
+    double m = 0, v = 0, largest = 0;
     for (std::size_t t = 0; t < gradients.size(); ++t) {
         p *= 1 - lr * decay;
         m = b1 * m + (1 - b1) * gradients[t];
         v = b2 * v + (1 - b2) * gradients[t] * gradients[t];
-        const double mHat = m / (1 - std::pow(b1, static_cast<double>(t + 1))), vHat = v / (1 - std::pow(b2, static_cast<double>(t + 1)));
+        const double mHat = m / (1 - std::pow(b1, static_cast<double>(t + 1))), root = 1 - std::pow(b2, static_cast<double>(t + 1));
+        largest = std::max(largest, v);
+        const double vHat = (amsgrad ? largest : v) / root;
         p -= lr * mHat / (std::sqrt(vHat) + eps);
     }
     return p;
@@ -58,6 +61,27 @@ private Q_SLOTS:
         QVERIFY(qAbs(two.token[0][1].item<double>() - adamw(0.2, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
     }
 
+    void amsgradKeepsTheLargestSquare()
+    {
+        Two two, plain;
+        AdamW optimizer(two, 0.9, 0.95, 1e-8, AdamW::AmsGrad::On), other(plain, 0.9, 0.95, 1e-8);
+        std::vector<double> gradients{2.0}; // a large one, then small ones: plain AdamW forgets it
+        gradients.resize(40, 0.05);
+        for (const double g : gradients)
+            for (auto& [module, adam] : {std::pair{&two, &optimizer}, {&plain, &other}}) {
+                module->weight.mutable_grad() = at::full_like(module->weight, g);
+                adam->step(0.01, 0.1);
+            }
+        // float32 against double: forty updates of about 0.01
+        QVERIFY(qAbs(two.weight[1][1].item<double>() - adamw(4.0, gradients, 0.01, 0.1, 0.9, 0.95, 1e-8, true)) < 1e-5);
+        QVERIFY(qAbs(plain.weight[1][1].item<double>() - adamw(4.0, gradients, 0.01, 0.1, 0.9, 0.95, 1e-8)) < 1e-5);
+        QVERIFY(qAbs(two.weight[1][1].item<double>() - plain.weight[1][1].item<double>()) > 1e-3);
+        // the state holds it, and a state without is refused
+        QVERIFY(optimizer.state().contains("largest.weight") && !other.state().contains("largest.weight"));
+        HILUM_VERIFY_ERROR(optimizer.load(other.state()), ErrorCode::Mismatch);
+        HILUM_VERIFY_OK(optimizer.load(optimizer.state()));
+    }
+
     void clipsAllTogetherOrEach()
     {
         for (const ClipKind kind : {ClipKind::Global, ClipKind::PerTensor}) {
@@ -72,8 +96,16 @@ private Q_SLOTS:
         }
     }
 
+    void stateContinuesBitEqually_data()
+    {
+        QTest::addColumn<bool>("amsgrad");
+        QTest::newRow("AdamW") << false;
+        QTest::newRow("AMSGrad") << true;
+    }
     void stateContinuesBitEqually()
     {
+        QFETCH(bool, amsgrad);
+        const auto kind = amsgrad ? AdamW::AmsGrad::On : AdamW::AmsGrad::Off;
         const auto run = [](Two& two, AdamW& optimizer, int from, int to) {
             for (int i = from; i < to; ++i) {
                 two.weight.mutable_grad() = at::full_like(two.weight, std::sin(i));
@@ -82,7 +114,7 @@ private Q_SLOTS:
             }
         };
         Two whole, part, resumed;
-        AdamW a(whole, 0.9, 0.95, 1e-8), b(part, 0.9, 0.95, 1e-8), c(resumed, 0.9, 0.95, 1e-8);
+        AdamW a(whole, 0.9, 0.95, 1e-8, kind), b(part, 0.9, 0.95, 1e-8, kind), c(resumed, 0.9, 0.95, 1e-8, kind);
         run(whole, a, 0, 7);
         run(part, b, 0, 3);
         {

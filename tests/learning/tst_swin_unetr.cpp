@@ -1,9 +1,13 @@
 #include "core/learning/model_file.h"
+#include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/swin_unetr.h"
+#include "core/learning/train/placement.h"
 
 #include <torch/torch.h>
 
 #include <QTest>
+
+#include <malloc.h>
 
 #include <stdexcept>
 
@@ -15,6 +19,13 @@ namespace {
 SwinSizes tiny(MergeMode merging, bool v2)
 {
     return {.channels = 1, .featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = v2, .merging = merging};
+}
+
+/// Bytes that are allocated now: what a graph holds is a difference of two.
+std::size_t bytesInUse()
+{
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 double worst(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
@@ -114,6 +125,53 @@ private Q_SLOTS:
         QCOMPARE(network.pooled(volume).sizes().vec(), (std::vector<std::int64_t>{2, 72}));
         // cases of a batch do not touch each other
         QVERIFY(worst(network.pooled(volume.slice(0, 1, 2)), network.pooled(volume).slice(0, 1, 2)) < 1e-4); // other sums in the products
+    }
+
+    void recomputedActivationsGiveTheSameBits_data()
+    {
+        QTest::addColumn<bool>("swin");
+        QTest::addColumn<bool>("half");
+        QTest::newRow("Swin encoder, float32") << true << false;
+        QTest::newRow("Swin encoder, bfloat16 by autocast") << true << true;
+        QTest::newRow("transformer, float32") << false << false;
+        QTest::newRow("transformer, bfloat16 by autocast") << false << true;
+    }
+    void recomputedActivationsGiveTheSameBits()
+    {
+        QFETCH(bool, swin);
+        QFETCH(bool, half);
+        torch::manual_seed(5);
+        const at::Tensor volume = at::randn({2, 1, 64, 64, 32}), tokens = at::randn({4, 128, 64});
+        Placement placement;
+        placement.dtype = half ? at::kBFloat16 : at::kFloat;
+        std::map<std::string, at::Tensor> gradients[2];
+        double losses[2] = {};
+        std::size_t held[2] = {};
+        for (const int pass : {0, 1}) {
+            const SwinUnetrEncoder encoder(tiny(MergeMode::Legacy, true), Rng(3));
+            const TransformerStack stack(64, 6, 4, 4, Rng(3));
+            const torch::nn::Module& network = swin ? static_cast<const torch::nn::Module&>(encoder) : stack;
+            const std::size_t before = bytesInUse();
+            at::Tensor loss;
+            {
+                const PrecisionScope precision(placement);
+                const ActivationCheckpoints scope(pass == 0 ? ActivationCheckpoints::Keep::Everything : ActivationCheckpoints::Keep::InputsAlone);
+                loss = (swin ? encoder.pooled(volume) : stack.forward(tokens)).to(at::kFloat).square().sum();
+            }
+            held[pass] = bytesInUse() - before;
+            losses[pass] = loss.item<double>();
+            loss.backward();
+            for (const auto& p : network.named_parameters())
+                if (p.value().grad().defined())
+                    gradients[pass][p.key()] = p.value().grad().clone();
+        }
+        QCOMPARE(losses[1], losses[0]);
+        QCOMPARE(gradients[1].size(), gradients[0].size());
+        QVERIFY(!gradients[0].empty());
+        for (const auto& [name, gradient] : gradients[0])
+            QVERIFY2(at::equal(gradient, gradients[1].at(name)), name.c_str());
+        qInfo("kept for the gradient: %.1f MB, inputs alone %.1f MB", static_cast<double>(held[0]) / 1e6, static_cast<double>(held[1]) / 1e6);
+        QVERIFY(3 * held[1] < held[0]);
     }
 
     void gradientsReachEveryParameterAndWrongSizesAreRefused()

@@ -406,6 +406,69 @@ private Q_SLOTS:
         QVERIFY(!evaluateHeldOut(plain, nullptr, setup)->contains("brightness"));
     }
 
+    void beginsWithOtherWeights()
+    {
+        writeJob(at("first"), {{"steps", 6}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("first"), at("cache"))));
+        // a second run that learns nothing keeps what it began with
+        const std::string file = (at("first") / "model.safetensors").string();
+        writeJob(at("second"), {{"steps", 1}, {"lr", 0}, {"min_lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"start_from", file}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("second"), at("cache"))));
+        const auto first = openModel(at("first")), second = openModel(at("second"));
+        HILUM_VERIFY_OK(second);
+        QVERIFY(at::equal(readTensorsOf(*first).at("first_weight"), readTensorsOf(*second).at("first_weight")));
+        const Json started = second->metadata.at("started_from");
+        QCOMPARE(started.at("part"), Json("network"));
+        QCOMPARE(started.at("filled"), Json(4));
+        QCOMPARE(started.at("weights_sha256"), first->metadata.at("weights_sha256"));
+        QCOMPARE(started.at("file"), Json("model.safetensors")); // the name alone
+        QVERIFY(second->metadata.dump().find(at("first").string()) == std::string::npos && readTextFile(at("second") / "provenance.json")->find(at("first").string()) == std::string::npos);
+        QCOMPARE(eventsOf(at("second"), "warning").front().at("code"), Json("started_from"));
+        // the untrained network of the evaluation is the one that the run began with
+        const Json evaluation = *parseJson(*readTextFile(at("second") / "evaluation.json"));
+        QCOMPARE(evaluation.at("untrained_loss"), evaluation.at("held_out_loss"));
+
+        // an encoder alone, under its file's prefix, with a licence
+        TensorMap encoder{{"weight", at::full({12, 256}, 0.5)}, {"bias", at::full({12}, 0.25)}, {"more", at::zeros({3})}};
+        const Json metadata = {{"network", "test"}, {"licence", "CC0"}, {"origin", "imported"}, {"encoder", {{"architecture", {{"kind", "toy"}}}, {"prefix", ""}}}};
+        HILUM_VERIFY_OK(writeModel(at("encoder.safetensors"), encoder, metadata));
+        writeJob(at("third"), {{"steps", 1}, {"lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"start_from", at("encoder.safetensors").string()}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("third"), at("cache"))));
+        const auto third = openModel(at("third"));
+        QCOMPARE(readTensorsOf(*third).at("first_weight").mean().item<float>(), 0.5f);
+        QCOMPARE(readTensorsOf(*third).at("first_bias").mean().item<float>(), 0.25f);
+        QCOMPARE(third->metadata.at("licence"), Json("CC0"));
+        QCOMPARE(third->metadata.at("started_from").at("part"), Json("encoder"));
+        // resuming keeps the record
+        std::filesystem::remove(at("third") / "model.safetensors");
+        auto resume = quiet(at("third"), at("cache"));
+        resume.begin = RunRequest::Begin::Resume;
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), resume));
+        QCOMPARE(openModel(at("third"))->metadata.at("started_from").at("coverage"), Json(1.0));
+    }
+
+    void refusesWeightsThatDoNotFit()
+    {
+        const auto refused = [&](const char* run, const path& file) {
+            writeJob(at(run), {{"steps", 1}, {"start_from", file.string()}});
+            const auto result = runRecorded(toyRegistry(), quiet(at(run), at("cache")));
+            return result ? Error{} : result.error();
+        };
+        const auto write = [&](const char* name, const TensorMap& tensors, const Json& architecture) {
+            HILUM_VERIFY_OK(writeModel(at(name), tensors, {{"network", "test"}, {"licence", "CC0"}, {"encoder", {{"architecture", architecture}, {"prefix", ""}}}}));
+        };
+        write("half.safetensors", {{"weight", at::zeros({12, 256})}}, {{"kind", "toy"}});
+        const Error half = refused("half", at("half.safetensors"));
+        QCOMPARE(half.code, ErrorCode::Mismatch);
+        QVERIFY2(half.message.find("fills 1 of 2 tensors of the encoder (50.0 %)") != std::string::npos, half.message.c_str());
+        write("other.safetensors", {{"weight", at::zeros({12, 256})}, {"bias", at::zeros({12})}}, {{"kind", "swin"}});
+        QCOMPARE(refused("other", at("other.safetensors")).code, ErrorCode::Mismatch);
+        HILUM_VERIFY_OK(writeFileAtomically(at("published.pt"), "no model of ours"));
+        const Error foreign = refused("foreign", at("published.pt"));
+        QVERIFY2(foreign.sentence().find("hilum import-weights") != std::string::npos, foreign.sentence().c_str());
+        QCOMPARE(refused("absent", at("absent.safetensors")).code, ErrorCode::NotFound);
+    }
+
     void constantGuessesAreWhatTheySay()
     {
         const auto cache = ShardReader::open(at("cache"));

@@ -1,5 +1,6 @@
 #include "core/learning/nn/swin_encoder.h"
 
+#include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
@@ -216,8 +217,8 @@ public:
         at::Tensor x = map.permute({0, 2, 3, 4, 1}); // [B, D, H, W, C]
         const Windows windows = windowsOf({x.size(1), x.size(2), x.size(3)}, m_window, x.device());
         for (std::size_t i = 0; i < m_blocks.size(); ++i)
-            x = m_blocks[i]->forward(x, windows, i % 2 == 1);
-        return m_reduction->forward(m_norm->forward(joinOctants(x, m_merging))).permute({0, 4, 1, 2, 3});
+            x = checkpointed(x, [block = m_blocks[i].get(), windows, shifted = i % 2 == 1](const at::Tensor& y) { return block->forward(y, windows, shifted); });
+        return checkpointed(x, [this](const at::Tensor& y) { return m_reduction->forward(m_norm->forward(joinOctants(y, m_merging))); }).permute({0, 4, 1, 2, 3});
     }
 
 private:
@@ -295,7 +296,7 @@ std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, Hidden
     out[0] = shown(x);
     for (std::size_t k = 0; k < 4; ++k) {
         if (!m_before.empty())
-            x = m_before[k]->forward(x.contiguous());
+            x = checkpointed(x, [block = m_before[k].get()](const at::Tensor& y) { return block->forward(y.contiguous()); });
         x = m_stages[k]->forward(x);
         out[k + 1] = shown(x);
     }

@@ -1,5 +1,7 @@
 #include "core/learning/nn/swin_unetr.h"
 
+#include "core/learning/nn/activation_checkpoints.h"
+
 #include <ATen/ops/cat.h>
 
 #include <format>
@@ -23,10 +25,13 @@ SwinUnetrEncoder::Maps SwinUnetrEncoder::forward(const at::Tensor& volume, const
 {
     Maps maps;
     maps.hidden = m_swin->stages(embedded, states);
-    maps.skips[0] = m_encoders[0]->forward(volume);
+    const auto encoded = [this](std::size_t i, const at::Tensor& x) {
+        return checkpointed(x, [block = m_encoders[i].get()](const at::Tensor& y) { return block->forward(y.contiguous()); });
+    };
+    maps.skips[0] = encoded(0, volume);
     for (std::size_t i = 1; i < 4; ++i)
-        maps.skips[i] = m_encoders[i]->forward(maps.hidden[i - 1].contiguous());
-    maps.bottleneck = m_encoders[4]->forward(maps.hidden[4].contiguous());
+        maps.skips[i] = encoded(i, maps.hidden[i - 1]);
+    maps.bottleneck = encoded(4, maps.hidden[4]);
     return maps;
 }
 

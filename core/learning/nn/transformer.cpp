@@ -1,5 +1,6 @@
 #include "core/learning/nn/transformer.h"
 
+#include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
@@ -141,6 +142,13 @@ TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, doubl
 }
 
 at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
+{
+    if (tap)
+        return run(x, tap, attend);
+    return checkpointed(x, [this, attend](const at::Tensor& y) { return run(y, nullptr, attend); });
+}
+
+at::Tensor TransformerBlock::run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
 {
     const NormFork before = m_norm1->fork(x);
     const NormFork between = m_norm2->fork(m_attn->forward(before.normalised, tap, attend, before.stream));

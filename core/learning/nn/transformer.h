@@ -79,6 +79,7 @@ public:
     at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}) const;
 
 private:
+    at::Tensor run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const;
     std::shared_ptr<LayerNorm> m_norm1, m_norm2;
     std::shared_ptr<Attention> m_attn;
     std::shared_ptr<Mlp> m_mlp;

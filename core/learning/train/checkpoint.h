@@ -25,6 +25,7 @@ struct KeepRule {
 };
 
 /// Bytes that the run will write: every checkpoint that may exist at once, one more while it is being written, and the model.
+/// \param averagedCopies copies of the weights that a checkpoint holds besides them and two moments
 std::uint64_t diskNeed(const TensorMap& weights, std::int64_t averagedCopies, std::int64_t steps, const KeepRule& keep);
 
 /// NoSpace with both numbers when the disk of `run` has less than `bytes` free.

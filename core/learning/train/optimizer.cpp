@@ -16,7 +16,8 @@ bool isDecayed(const std::string& name, const at::Tensor& parameter)
     return true;
 }
 
-AdamW::AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon) : m_beta1(beta1), m_beta2(beta2), m_epsilon(epsilon)
+AdamW::AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon, AmsGrad amsgrad)
+    : m_beta1(beta1), m_beta2(beta2), m_epsilon(epsilon), m_amsgrad(amsgrad == AmsGrad::On)
 {
     for (const auto& entry : module.named_parameters()) {
         const at::Tensor& p = entry.value();
@@ -24,7 +25,7 @@ AdamW::AdamW(torch::nn::Module& module, double beta1, double beta2, double epsil
             continue;
         // the fused kernel walks the memory of the four tensors side by side: same strides
         Slot slot{entry.key(), p, at::zeros_like(p.detach()), at::zeros_like(p.detach()), at::zeros({}, p.options().dtype(at::kFloat).requires_grad(false)),
-                  isDecayed(entry.key(), p)};
+                  m_amsgrad ? at::zeros_like(p.detach()) : at::Tensor(), isDecayed(entry.key(), p)};
         m_slots.push_back(std::move(slot));
     }
     TORCH_CHECK(!m_slots.empty(), "AdamW: nothing to optimise");
@@ -68,7 +69,7 @@ void AdamW::step(double learningRate, double weightDecay)
 {
     const at::NoGradGuard noGradient;
     for (const bool decayed : {true, false}) {
-        std::vector<at::Tensor> parameters, gradients, means, squares, updates;
+        std::vector<at::Tensor> parameters, gradients, means, squares, largest, updates;
         for (const Slot& s : m_slots)
             if (s.decayed == decayed && s.parameter.grad().defined()) {
                 parameters.push_back(s.parameter);
@@ -76,11 +77,13 @@ void AdamW::step(double learningRate, double weightDecay)
                 means.push_back(s.mean);
                 squares.push_back(s.square);
                 updates.push_back(s.updates);
+                if (m_amsgrad)
+                    largest.push_back(s.largest);
             }
         if (parameters.empty())
             continue;
         at::_foreach_add_(updates, 1);
-        at::_fused_adamw_(parameters, gradients, means, squares, {}, updates, learningRate, m_beta1, m_beta2, decayed ? weightDecay : 0.0, m_epsilon, false, false);
+        at::_fused_adamw_(parameters, gradients, means, squares, largest, updates, learningRate, m_beta1, m_beta2, decayed ? weightDecay : 0.0, m_epsilon, m_amsgrad, false);
     }
 }
 
@@ -98,6 +101,8 @@ TensorMap AdamW::state() const
         out["square." + s.name] = s.square;
         // parameters that had no gradient in some steps have their own count
         out["updates." + s.name] = s.updates;
+        if (m_amsgrad)
+            out["largest." + s.name] = s.largest;
     }
     return out;
 }
@@ -114,6 +119,8 @@ Status AdamW::load(const TensorMap& state)
         fits("mean." + s.name, s.mean);
         fits("square." + s.name, s.square);
         fits("updates." + s.name, s.updates);
+        if (m_amsgrad)
+            fits("largest." + s.name, s.largest);
     }
     if (!faults.empty()) {
         Error error{.code = ErrorCode::Mismatch, .message = std::format("the optimiser's state is of another network: {} of its arrays are missing or of another shape", faults.size())};
@@ -126,6 +133,8 @@ Status AdamW::load(const TensorMap& state)
         s.mean.copy_(state.at("mean." + s.name));
         s.square.copy_(state.at("square." + s.name));
         s.updates.copy_(state.at("updates." + s.name));
+        if (m_amsgrad)
+            s.largest.copy_(state.at("largest." + s.name));
     }
     return {};
 }

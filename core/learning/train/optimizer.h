@@ -9,11 +9,13 @@ namespace hilum::learning {
 bool isDecayed(const std::string& name, const at::Tensor& parameter);
 
 /// AdamW (Loshchilov & Hutter 2019, Algorithm 2) over the named parameters of a module, moments in float32 beside the parameters.
+/// With AmsGrad::On the denominator is the largest mean of squares so far (Reddi, Kale, Kumar 2018, Algorithm 2; each mean bias-corrected as in the usual library).
 /// One fused pass over parameter, gradient and both moments (ATen's kernel, CPU and CUDA). Parameters without requires_grad are left
 /// out; those without gradient in a step keep value and moments.
 class AdamW {
 public:
-    AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon);
+    enum class AmsGrad { Off, On };
+    AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon, AmsGrad amsgrad = AmsGrad::Off);
 
     /// Norm of the gradients (L2, all together), shortened to `clipNorm` when that is above 0. The norm before shortening.
     /// PerTensor shortens each gradient by itself (HD X-ray MAE's public code). NaN or infinite when a gradient is.
@@ -25,7 +27,7 @@ public:
 
     std::int64_t parameterCount() const; ///< numbers that are optimised
 
-    /// "mean.<name>", "square.<name>" and the number of "updates.<name>".
+    /// "mean.<name>", "square.<name>", the number of "updates.<name>", and "largest.<name>" with AMSGrad.
     TensorMap state() const;
     /// Mismatch when names or shapes differ; then nothing was changed.
     Status load(const TensorMap& state);
@@ -34,10 +36,12 @@ private:
     struct Slot {
         std::string name;
         at::Tensor parameter, mean, square, updates;
+        at::Tensor largest; // of the squares so far; undefined without AMSGrad
         bool decayed = false;
     };
     std::vector<Slot> m_slots;
     double m_beta1, m_beta2, m_epsilon;
+    bool m_amsgrad;
 };
 
 } // namespace hilum::learning

@@ -2,6 +2,8 @@
 
 #include "core/base/options.h"
 
+#include <string>
+
 namespace hilum::learning {
 
 enum class ClipKind { Global, PerTensor };
@@ -21,6 +23,7 @@ struct TrainOptions {
     double beta1 = 0.9;
     double beta2 = 0.95;
     double epsilon = 1e-8;
+    bool amsgrad = false;
     double clipNorm = 0;
     ClipKind clipKind = ClipKind::Global;
     double emaDecay = 0;
@@ -32,6 +35,8 @@ struct TrainOptions {
     std::int64_t metricEvery = 1;
     std::int64_t loaderThreads = 1;
     std::int64_t prefetch = 4;
+    bool activationCheckpointing = false;
+    std::string startFrom;
 
     template <class Self, class Visitor>
     static void visitFields(Self& o, Visitor&& visit)
@@ -50,6 +55,7 @@ struct TrainOptions {
         visit(field("beta1").text("Beta 1", "Decay of AdamW's mean of gradients.").range(0, 0.9999).in("Training").expert(), o.beta1);
         visit(field("beta2").text("Beta 2", "Decay of AdamW's mean of squared gradients.").range(0, 0.999999).in("Training").expert(), o.beta2);
         visit(field("epsilon").text("Epsilon", "Added to AdamW's denominator.").range(1e-12, 1).in("Training").expert(), o.epsilon);
+        visit(field("amsgrad").text("AMSGrad", "AdamW divides by the largest mean of squared gradients so far, not by the present one.").in("Training").expert(), o.amsgrad);
         visit(field("clip_norm").text("Gradient limit", "Longest gradient (L2 norm) that is used as it is; 0 sets no limit.").range(0, 1e6).in("Training"), o.clipNorm);
         visit(field("clip_kind").text("Gradient limit applies to", "What is measured and shortened.")
                   .oneOf({{"global", "All gradients together", "One norm over all parameters."}, {"per-tensor", "Each tensor", "Every parameter by itself."}})
@@ -70,6 +76,11 @@ struct TrainOptions {
         visit(field("metric_every").text("Curve point every", "Updates between points of the curves.").range(1, Many).inUnit("steps").in("Record").expert(), o.metricEvery);
         visit(field("loader_threads").text("Loader threads", "Threads that read and augment; the result does not depend on it.").range(1, 64).in("Data").expert(), o.loaderThreads);
         visit(field("prefetch").text("Prefetch", "Batches that are made ahead.").range(1, 64).inUnit("batches").in("Data").expert(), o.prefetch);
+        visit(field("activation_checkpointing").text("Recompute activations", "Transformer and Swin blocks keep their input alone and are computed again for the gradient: less memory, more time, the same numbers.")
+                  .in("Training").expert(),
+              o.activationCheckpointing);
+        visit(field("start_from").text("Start from", "Model file whose weights the run begins with: one of this method, or any with the same encoder. Empty: weights drawn by the seed.").in("Training"),
+              o.startFrom);
     }
 };
 

@@ -8,6 +8,7 @@
 #include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/process_group.h"
+#include "core/learning/train/start_weights.h"
 #include "core/learning/train/trainer.h"
 
 #include <torch/torch.h>
@@ -64,8 +65,10 @@ Json provenanceOf(const TrainJob& job, const Json& model, const ShardReader& cac
 {
     Provenance p;
     p.kind = "pre-training";
-    p.method = {{"id", job.method}, {"preset", job.preset}, {"options", job.options}};
+    p.method = {{"id", job.method}, {"preset", job.preset}, {"options", model.at("options")}};
     p.model = {{"weights_sha256", model.value("weights_sha256", "")}, {"step", model.value("step", std::int64_t{0})}, {"run", job.id}, {"licence", model.value("licence", Json())}};
+    if (model.contains("started_from"))
+        p.model["started_from"] = model["started_from"];
     p.inputs = Json::array({{{"kind", "cache"}, {"digest", cache.digest()}, {"cases", cache.cases().size()}}, {{"kind", "split"}, {"digest", model.value("split_sha256", "")}}});
     p.preprocessing = cache.pipeline();
     p.seed = static_cast<std::uint64_t>(seed);
@@ -83,7 +86,7 @@ Result<std::vector<std::string>> compareWithCheckpoint(const Checkpoint& checkpo
     std::vector<std::string> changed;
     const Json before = checkpoint.model.value("options", Json::object());
     for (const auto& [key, value] : job.options.items())
-        if (!before.contains(key) || before[key] != value)
+        if (key != "start_from" && (!before.contains(key) || before[key] != value))
             changed.push_back(std::format("{} = {} (was {})", key, jsonLine(value), before.contains(key) ? jsonLine(before[key]) : "absent"));
     return changed;
 }
@@ -174,6 +177,13 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
 
     const Rng firstWeights = Rng(static_cast<std::uint64_t>(o.seed)).fork("weights");
     const auto method = entry->make(job.options, firstWeights);
+    Json started; // what the run began with besides its own first weights
+    if (checkpoint)
+        started = checkpoint->model.value("started_from", Json());
+    else if (!o.startFrom.empty()) {
+        HILUM_TRY(started, startFrom(*method, job.method, o.startFrom));
+        warn("started_from", startSentence(started));
+    }
     method->trainable().to(placement.device);
 
     TrainerSetup setup;
@@ -199,6 +209,13 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
                    {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"steps", o.steps}, {"token_grid", method->tokenGrid()},
                    {"class_token", method->hasClassToken()}, {"licence", Json()}, {"origin", "trained with hilum"}, {"split_sha256", sha256Hex(splitText)}, {"cache_digest", cache.digest()},
                    {"run", job.id}, {"made_by", programVersion(request.program)}, {"device", deviceRecord(placement, threads)}};
+    // the folder of a file is the user's own: models travel without it
+    if (setup.model["options"].contains("start_from"))
+        setup.model["options"]["start_from"] = "";
+    if (!started.is_null()) {
+        setup.model["started_from"] = started;
+        setup.model["licence"] = started.at("licence");
+    }
     setup.state = {{"method", job.method}, {"cache_digest", cache.digest()}, {"placement", deviceRecord(placement, threads)}};
     Trainer trainer(setup);
     if (checkpoint)
@@ -233,8 +250,16 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         monitor.enter("evaluating");
         if (trainer.average())
             trainer.average()->swapWith(method->trainable());
-        const auto untrained = entry->make(job.options, firstWeights);
-        untrained->trainable().to(placement.device);
+        auto untrained = entry->make(job.options, firstWeights);
+        if (!started.is_null()) {
+            const auto again = startFrom(*untrained, job.method, o.startFrom);
+            if (!again || again->at("weights_sha256") != started.at("weights_sha256")) {
+                warn("start_gone", "the weights that the run began with are no longer in start_from: the evaluation has no untrained network to compare with");
+                untrained.reset();
+            }
+        }
+        if (untrained)
+            untrained->trainable().to(placement.device);
         EvaluationSetup evaluation;
         evaluation.cache = &cache;
         evaluation.split = split;
@@ -304,8 +329,12 @@ Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, co
     method->trainable().to(placement.device);
     const Json& options = file.metadata["options"];
     HILUM_TRY(const TrainOptions o, trainOptions(options));
-    const auto untrained = entry->make(options, Rng(static_cast<std::uint64_t>(o.seed)).fork("weights"));
-    untrained->trainable().to(placement.device);
+    // the first weights of a run that began with others are not in its model
+    std::unique_ptr<PretrainingMethod> untrained;
+    if (!file.metadata.contains("started_from")) {
+        untrained = entry->make(options, Rng(static_cast<std::uint64_t>(o.seed)).fork("weights"));
+        untrained->trainable().to(placement.device);
+    }
 
     EvaluationSetup setup;
     setup.cache = &cache;

@@ -4,6 +4,7 @@
 #include "core/base/numbers.h"
 #include "core/learning/data/loader.h"
 #include "core/learning/model_file.h"
+#include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/schedule.h"
@@ -22,7 +23,8 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 } // namespace
 
 Trainer::Trainer(TrainerSetup setup)
-    : m_setup(std::move(setup)), m_optimizer(m_setup.method->trainable(), m_setup.options.beta1, m_setup.options.beta2, m_setup.options.epsilon)
+    : m_setup(std::move(setup)), m_optimizer(m_setup.method->trainable(), m_setup.options.beta1, m_setup.options.beta2, m_setup.options.epsilon,
+                    m_setup.options.amsgrad ? AdamW::AmsGrad::On : AdamW::AmsGrad::Off)
 {
     if (m_setup.options.emaDecay > 0)
         m_average.emplace(m_setup.method->trainable());
@@ -61,7 +63,7 @@ Status Trainer::resume(const Checkpoint& checkpoint)
 Status Trainer::checkDisk() const
 {
     const KeepRule keep{2, m_setup.options.keepEvery};
-    return checkDiskSpace(m_setup.run, diskNeed(namedState(m_setup.method->trainable()), m_average ? 1 : 0, m_setup.options.steps, keep));
+    return checkDiskSpace(m_setup.run, diskNeed(namedState(m_setup.method->trainable()), (m_average ? 1 : 0) + (m_setup.options.amsgrad ? 1 : 0), m_setup.options.steps, keep));
 }
 
 TensorMap Trainer::finalWeights() const { return m_average ? m_average->values() : namedState(m_setup.method->trainable()); }
@@ -90,6 +92,7 @@ Result<Trainer::StepNumbers> Trainer::update(Loader& loader)
         StepOutput out;
         {
             const PrecisionScope precision(m_setup.placement);
+            const ActivationCheckpoints recompute(o.activationCheckpointing ? ActivationCheckpoints::Keep::InputsAlone : ActivationCheckpoints::Keep::Everything);
             out = m_setup.method->step(views, stepRng.fork(static_cast<std::uint64_t>(part)).startingAt(firstSample));
         }
         const double loss = out.loss.item<double>();
