@@ -8,6 +8,8 @@
 #include <QCoreApplication>
 #include <QTimer>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <optional>
 #include <unistd.h>
@@ -126,11 +128,18 @@ Result<std::string> evaluationText(const path& file)
         if (const auto it = e.find(key); it != e.end() && it->is_number())
             text += std::format("  {:<46} {:.4f}\n", words, it->get<double>());
     };
-    line("held_out_loss", "loss on hidden patches of held-out patients");
+    line("held_out_loss", e.contains("mean_picture_loss") ? "loss on hidden patches of held-out patients" : "loss on held-out patients");
     line("untrained_loss", "the same network untrained");
     line("mean_picture_loss", "guessing the training images' mean picture");
     line("visible_mean_loss", "guessing the visible patches' mean");
     line("swapped_loss", "with visible patches of another patient");
+    constexpr std::array<std::string_view, 4> Told{"held_out_loss", "mean_picture_loss", "visible_mean_loss", "swapped_loss"};
+    // the method's own numbers, each beside that of the untrained network
+    for (const auto& [key, interval] : e.value("intervals", Json::object()).items()) {
+        const std::string before = "untrained_" + key;
+        if (std::ranges::find(Told, key) == Told.end() && !key.starts_with("untrained_") && e.contains(key) && e[key].is_number())
+            text += std::format("  {:<46} {:.4f}{}\n", key, e[key].get<double>(), e.contains(before) && e[before].is_number() ? std::format(" (untrained {:.4f})", e[before].get<double>()) : "");
+    }
     const double own = e.value("held_out_loss", 0.0), guess = std::min(e.value("mean_picture_loss", 0.0), e.value("visible_mean_loss", 0.0));
     if (own > 0 && guess > 0)
         text += std::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, e.value("swapped_loss", 0.0) / own);

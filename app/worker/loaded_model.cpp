@@ -149,8 +149,9 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
     out.m_metadata["class_token"] = out.m_method->hasClassToken();
     const Json architecture = out.m_method->encoder().architecture;
     out.m_metadata["encoder"] = architecture;
-    out.m_metadata["layers"] = architecture.value("depth", 0);
-    out.m_metadata["heads"] = architecture.value("heads", 0);
+    const auto countOf = [&](const char* key) { return architecture.contains(key) && architecture[key].is_number() ? architecture[key] : Json(0); };
+    out.m_metadata["layers"] = countOf("depth");
+    out.m_metadata["heads"] = countOf("heads"); // Swin encoders have a list: one number a stage
     out.m_metadata["title"] = entry->info.title;
     out.m_metadata["shows"] = entry->info.shows;
     out.m_device = {{"name", compute.device.str()}, {"processor", processorName()}, {"dtype", "float32"}, {"threads", at::get_num_threads()}, {"libtorch", libtorchVersion()}};
