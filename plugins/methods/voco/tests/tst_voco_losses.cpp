@@ -59,7 +59,7 @@ private Q_SLOTS:
     {
         torch::manual_seed(1);
         SwinSizes swin{.featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = true, .merging = MergeMode::Legacy};
-        VoCoNetwork network({swin, 8}, Rng(2));
+        VoCoV2Network network({swin, 8}, Rng(2));
         const auto weight = [&](const char* name) { return network.named_parameters()[name].detach().clone(); };
         const at::Tensor teacher = weight("teacher.layer2.0.weight"), student = weight("student.layer2.0.weight");
         QVERIFY(!at::equal(teacher, student)); // drawn independently, as published

@@ -1,0 +1,596 @@
+#include "plugins/methods/voco/voco_method.h"
+
+#include "core/base/job_protocol.h"
+#include "core/learning/data/loader.h"
+#include "core/learning/describe.h"
+#include "core/learning/method_options.h"
+#include "core/learning/model_file.h"
+#include "core/learning/nn/activation_checkpoints.h"
+#include "core/learning/train/job.h"
+#include "core/learning/train/optimizer.h"
+#include "plugins/methods/voco/voco_losses.h"
+#include "tests/support/compare.h"
+#include "tests/support/make_cache.h"
+
+#include <torch/torch.h>
+
+#include <QTest>
+
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <numbers>
+
+extern char** environ;
+
+using namespace hilum;
+using namespace hilum::learning;
+using namespace hilum::tests;
+
+namespace {
+
+/// Four base crops of 64 x 64 x 32 voxels and a small network: the toy of property 19, one size larger, because crops of 32^3 leave one place at the bottleneck.
+VoCoOptions toy()
+{
+    VoCoOptions o;
+    o.image.grid.grid = 2;
+    o.image.crops = 2;
+    o.image.featureSize = 3;
+    o.image.projectorWidth = 32;
+    return o;
+}
+
+Json toyJson(const Json& more = Json::object())
+{
+    Json out = {{"grid", 2}, {"crops", 2}, {"feature_size", 3}, {"projector_width", 32}};
+    out.update(more);
+    return out;
+}
+
+/// A smooth volume with a bright ball, other in each quarter and for each number. [1, D, H, W] as a cache stores it
+TensorMap storedVolume(int number, const VoCoGrid& grid, std::int64_t more = 0)
+{
+    const VoxelCentre size = grid.size();
+    const at::Tensor i = at::arange(size[0] + more, at::kFloat) / 20, j = (at::arange(size[1] + more, at::kFloat) / 20).unsqueeze(1), k = at::arange(size[2] + more, at::kFloat).reshape({-1, 1, 1}) / 10;
+    at::Tensor grey = 0.35 + 0.15 * at::sin(i * (1.3 + 0.5 * number) + j) + 0.15 * at::sin(j * (2.1 - 0.3 * number) - 0.7 * i + k);
+    const double ci = 1.5 + number, cj = 4.5 - number;
+    grey = grey + 0.3 * at::exp(-((i - ci).square() + (j - cj).square()));
+    return {{"image", (grey.clamp(0, 1) * 65535).round().to(at::kInt).to(at::kUInt16).unsqueeze(0).contiguous()}};
+}
+
+/// A cache of volumes as `hilum prepare` writes it.
+void makeVolumeCache(const path& folder, int patients, const Json& pipeline, const VoCoGrid& grid)
+{
+    const auto must = [](const Status& status) {
+        if (!status)
+            throw std::runtime_error(status.error().sentence());
+    };
+    must(makeFolder(folder));
+    Json index = {{"schema", protocol::CacheSchema}, {"for", "voco"}, {"input", "volume"}, {"pipeline", pipeline}, {"shards", Json::array()}, {"cases", Json::array()},
+        {"patients_known", true}, {"refused", Json::array()}, {"made_by", {{"program", "test"}, {"version", "0"}}}};
+    TensorFileWriter writer;
+    for (int n = 0; n < patients; ++n) {
+        const at::Tensor image = storedVolume(n, grid).at("image");
+        const std::string prefix = std::format("{:08}/", n);
+        writer.addCopy<std::uint16_t>(prefix + "image", image.sizes().vec(), std::span(static_cast<const std::uint16_t*>(image.const_data_ptr()), static_cast<std::size_t>(image.numel())));
+        index["cases"].push_back({{"key", keyedHash("test", "case " + std::to_string(n)).substr(0, 16)}, {"patient", keyedHash("test", "patient " + std::to_string(n)).substr(0, 16)},
+            {"shard", 0}, {"prefix", prefix}, {"source_digest", sha256Hex("volume " + std::to_string(n))}, {"modality_class", "ct"}, {"notices", Json::array()}});
+    }
+    must(writer.write(folder / "shard-00000.safetensors"));
+    index["shards"].push_back({{"file", "shard-00000.safetensors"}, {"bytes", std::filesystem::file_size(folder / "shard-00000.safetensors")}, {"sha256", ""}});
+    writeIndex(folder, index);
+}
+
+MethodRegistry vocoRegistry()
+{
+    MethodRegistry registry;
+    registerVoco(registry);
+    return registry;
+}
+
+void writeVocoJob(const path& run, const Json& options)
+{
+    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "voco"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
+        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
+    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump(1)))
+        throw std::runtime_error("cannot write the job");
+}
+
+RunRequest request(const path& run, const path& cache, RunRequest::Begin begin = RunRequest::Begin::Fresh)
+{
+    return {.run = run, .cache = cache, .begin = begin, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing};
+}
+
+/// Steps that a run has told.
+std::int64_t lastStep(const path& run)
+{
+    std::int64_t step = 0;
+    JsonLineReader reader;
+    if (const auto text = readTextFile(run / "events.jsonl"))
+        for (const auto& line : reader.feed(*text))
+            if (line && line->value("kind", "") == "metric")
+                step = std::max(step, line->at("step").get<std::int64_t>());
+    return step;
+}
+
+pid_t startWorker(const path& run, const path& cache)
+{
+    std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), train = "--train", runText = run.string(), cacheText = cache.string();
+    char* arguments[] = {self.data(), train.data(), runText.data(), cacheText.data(), nullptr};
+    pid_t pid = -1;
+    if (::posix_spawn(&pid, self.c_str(), nullptr, nullptr, arguments, environ) != 0)
+        throw std::runtime_error("cannot start the worker");
+    return pid;
+}
+
+std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
+
+} // namespace
+
+/// Properties 8, 9, 10 and 19 for VoCo, and what every method owes. Property 9's numbers stand in tst_voco_losses.
+class TestVoco : public QObject {
+    Q_OBJECT
+
+    std::optional<TemporaryFolder> m_folder;
+    path at_(const char* name) const { return m_folder->where() / name; }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        at::set_num_threads(1);
+        m_folder.emplace(*TemporaryFolder::make());
+        makeVolumeCache(at_("cache"), 4, toy().image.pipeline(), toy().image.grid);
+    }
+    void cleanupTestCase() { m_folder.reset(); }
+
+    // -- labels: property 8 ------------------------------------------------------------------------------------------
+    void labelsSumToOneEverywhere_data()
+    {
+        QTest::addColumn<int>("grid");
+        QTest::addColumn<int>("side");
+        QTest::addColumn<double>("tolerance");
+        QTest::newRow("v2, 64 voxels: exact") << 3 << 64 << 0.0;
+        QTest::newRow("v1, 96 voxels") << 4 << 96 << 1e-12;
+    }
+    void labelsSumToOneEverywhere()
+    {
+        QFETCH(int, grid);
+        QFETCH(int, side);
+        QFETCH(double, tolerance);
+        const VoCoGrid g{.grid = grid, .side = side, .depth = side};
+        const std::int64_t half = side / 2, end = grid * side - half;
+        for (std::int64_t i = half; i < end; i += grid == 3 ? 1 : 7) {
+            std::vector<VoxelBox> row;
+            for (std::int64_t j = half; j < end; ++j)
+                row.push_back(g.crop({i, j, half}));
+            const at::Tensor y = g.labels(row);
+            QVERIFY((y.sum(1) - 1).abs().max().item<double>() <= tolerance);
+            QVERIFY(y.min().item<double>() >= 0);
+            const at::Tensor touched = y.gt(0).sum(1);
+            QVERIFY((touched.eq(1) | touched.eq(2) | touched.eq(4)).all().item<bool>());
+        }
+    }
+
+    void labelsHaveTheirGoldenValues()
+    {
+        const VoCoGrid g{.grid = 3, .side = 64, .depth = 64};
+        const at::Tensor y = g.labels({g.crop({64, 64, 32}), g.crop({100, 70, 32})});
+        at::Tensor expected = at::zeros({2, 9}, at::kDouble);
+        for (const int base : {0, 1, 3, 4})
+            expected[0][base] = 0.25;
+        expected[1][3] = 0.380859375, expected[1][4] = 0.556640625, expected[1][6] = 0.025390625, expected[1][7] = 0.037109375;
+        QVERIFY(at::equal(y, expected));
+        // the centre of base (i, j) is one-hot at 3 i + j, and one base further moves the label by that index
+        for (std::int64_t i = 0; i < 3; ++i)
+            for (std::int64_t j = 0; j < 3; ++j) {
+                const at::Tensor one = g.labels({g.crop({32 + 64 * i, 32 + 64 * j, 32})})[0];
+                QCOMPARE(one.argmax().item<std::int64_t>(), 3 * i + j);
+                QCOMPARE(one.max().item<double>(), 1.0);
+            }
+        const at::Tensor here = g.labels({g.crop({50, 41, 32})})[0], there = g.labels({g.crop({50 + 64, 41 + 64, 32})})[0];
+        QVERIFY(at::equal(here.slice(0, 0, 5), there.slice(0, 4, 9)));
+        for (const VoxelCentre& outside : {VoxelCentre{31, 64, 32}, {64, 161, 32}, {64, 64, 33}})
+            QVERIFY_THROWS_EXCEPTION(std::invalid_argument, g.crop(outside));
+    }
+
+    void drawnCentresStayInTheirRange()
+    {
+        const VoCoGrid flat{.grid = 3, .side = 64, .depth = 64}, deep{.grid = 3, .gridDepth = 2, .side = 64, .depth = 64, .overlap = OverlapKind::Volume};
+        std::int64_t smallest = 1000, largest = 0;
+        bool moved = false;
+        Rng rng(3);
+        for (int n = 0; n < 4000; ++n) {
+            const VoxelCentre c = flat.drawCentre(rng);
+            QVERIFY(c[0] >= 32 && c[0] < 160 && c[1] >= 32 && c[1] < 160 && c[2] == 32);
+            smallest = std::min(smallest, c[0]);
+            largest = std::max(largest, c[0]);
+            const VoxelCentre d = deep.drawCentre(rng);
+            moved = moved || d[2] != 32;
+            const at::Tensor y = deep.labels({deep.crop(d)})[0];
+            QVERIFY(std::abs(y.sum().item<double>() - 1) < 1e-12 && y.gt(0).sum().item<std::int64_t>() <= 8);
+        }
+        QCOMPARE(smallest, std::int64_t(32));
+        QCOMPARE(largest, std::int64_t(159));
+        QVERIFY(moved);
+        // base (a, b, c) has number (a * grid + b) * depth + c
+        QCOMPARE(deep.labels({deep.crop({96, 160, 96})})[0].argmax().item<std::int64_t>(), std::int64_t((1 * 3 + 2) * 2 + 1));
+    }
+
+    void constantGuessesAreTheBestOnes()
+    {
+        const at::Tensor y = at::tensor({1.0, 0.0, 0.0, 1.0, 0.0, 1.0}, at::kDouble).reshape({3, 2}); // one-hot: 0, 1, 1
+        const ConstantGuess g = constantGuess(y);
+        QVERIFY(std::abs(g.meanLabelError - 4.0 / 9) < 1e-12); // means 1/3 and 2/3
+        QVERIFY(std::abs(g.bestError - 1.0 / 3) < 1e-12);      // medians 0 and 1
+        QVERIFY(std::abs(g.bestRetrieval - 2.0 / 3) < 1e-12);
+        // one base alone counts p times at 1: the best number is the largest, 1 where only ones cost anything
+        for (double guess = 0; guess <= 1; guess += 0.05)
+            QVERIFY(positionLoss(y, at::full_like(y, guess)).item<double>() >= g.bestPosition - 1e-9);
+        QCOMPARE(retrieval(y, at::tensor({0.9, 0.1, 0.2, 0.8, 0.7, 0.3}, at::kDouble).reshape({3, 2})), 2.0 / 3);
+        // equal true overlaps: either is right
+        QCOMPARE(retrieval(at::full({1, 2}, 0.5), at::tensor({0.2f, 0.8f}).reshape({1, 2})), 1.0);
+    }
+
+    // -- views -------------------------------------------------------------------------------------------------------
+    void viewsAreWhatTheirLabelsSay()
+    {
+        VoCoImageOptions o = toy().image;
+        o.flipProbability = o.rotateProbability = o.shiftProbability = 0;
+        const VoCoViews maker(o);
+        // every voxel tells its place
+        const VoxelCentre size = o.grid.size();
+        const at::Tensor image = at::arange(size[0] * size[1] * size[2], at::kFloat).reshape({1, size[2], size[1], size[0]});
+        const auto views = maker.makeViews({{"image", image}}, Rng(5));
+        QCOMPARE(views.at("bases").sizes().vec(), (std::vector<std::int64_t>{4, 1, 64, 64, 32}));
+        QCOMPARE(views.at("crops").sizes().vec(), (std::vector<std::int64_t>{2, 1, 64, 64, 32}));
+        // base 1 begins at i = 0, j = 64; axes of a view are i, j, k
+        const at::Tensor base = views.at("bases")[1][0];
+        QCOMPARE(base[0][0][0].item<float>(), image[0][0][64][0].item<float>());
+        QCOMPARE(base[3][2][1].item<float>(), image[0][1][66][3].item<float>());
+        for (std::int64_t n = 0; n < 2; ++n) {
+            const auto first = static_cast<std::int64_t>(views.at("crops")[n][0][0][0][0].item<float>());
+            const std::int64_t i = first % size[0], j = first / size[0] % size[1];
+            const at::Tensor label = o.grid.labels({o.grid.crop({i + 32, j + 32, 16})})[0].to(at::kFloat);
+            QVERIFY(at::equal(views.at("labels")[n], label));
+        }
+    }
+
+    void augmentationKeepsLabelsAndDependsOnItsStreamAlone()
+    {
+        VoCoImageOptions o = toy().image, plain = o;
+        o.flipProbability = o.rotateProbability = o.shiftProbability = 1;
+        plain.flipProbability = plain.rotateProbability = plain.shiftProbability = 0;
+        const TensorMap item = storedVolume(0, o.grid);
+        const auto changed = VoCoViews(o).makeViews(item, Rng(9)), same = VoCoViews(plain).makeViews(item, Rng(9));
+        QVERIFY(at::equal(changed.at("labels"), same.at("labels")));
+        for (std::int64_t b = 0; b < 4; ++b) {
+            // flips and turns permute voxels, the shift adds one number of at most 0.1
+            const at::Tensor difference = std::get<0>(changed.at("bases")[b].flatten().sort()) - std::get<0>(same.at("bases")[b].flatten().sort());
+            QVERIFY((difference - difference[0]).abs().max().item<double>() < 1e-5 && difference[0].abs().item<double>() <= 0.1 + 1e-6);
+            QVERIFY(!at::equal(changed.at("bases")[b], same.at("bases")[b]));
+        }
+        const auto again = VoCoViews(o).makeViews(item, Rng(9)), other = VoCoViews(o).makeViews(item, Rng(10));
+        QVERIFY(at::equal(changed.at("crops"), again.at("crops")) && at::equal(changed.at("bases"), again.at("bases")));
+        QVERIFY(!at::equal(changed.at("crops"), other.at("crops")));
+        // plain views are the same crops for every volume
+        QVERIFY(at::equal(VoCoViews(o).makePlainView(item).at("labels"), VoCoViews(o).makePlainView(storedVolume(2, o.grid)).at("labels")));
+    }
+
+    void aPartIsDrawnFromALargerVolume()
+    {
+        VoCoImageOptions o = toy().image;
+        o.working = WorkingVolume::Part;
+        const TensorMap item = storedVolume(1, o.grid, 20);
+        QVERIFY(!at::equal(VoCoViews(o).makeViews(item, Rng(1)).at("bases"), VoCoViews(o).makeViews(item, Rng(2)).at("bases")));
+        QVERIFY((VoCoViews(o).middle(item.at("image")) == VoxelCentre{10, 10, 10}));
+        // views are copies: nothing holds the volume
+        const auto views = VoCoViews(o).makeViews(item, Rng(1));
+        for (const auto& [name, view] : views)
+            QVERIFY2(static_cast<std::int64_t>(view.storage().nbytes()) == view.numel() * 4, name.c_str());
+        try {
+            VoCoViews(o).makeViews({{"image", at::zeros({1, 31, 128, 128})}}, Rng(1));
+            QFAIL("a small volume was taken");
+        } catch (const c10::Error& e) {
+            QVERIFY2(std::string(e.what()).find("128 x 128 x 31 voxels is smaller than the 128 x 128 x 32") != std::string::npos, e.what());
+        }
+    }
+
+    void loaderThreadsChangeNothing()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const VoCoViews maker(toy().image);
+        const auto batches = [&](std::int64_t threads) {
+            Loader loader(*cache, maker, {0, 1, 2, 3}, {.batch = 2, .seed = 5, .threads = threads, .prefetch = threads});
+            std::vector<TensorMap> out;
+            for (int n = 0; n < 4; ++n)
+                out.push_back(*loader.next());
+            return out;
+        };
+        const auto one = batches(1), four = batches(4);
+        for (std::size_t n = 0; n < one.size(); ++n)
+            for (const auto& [name, tensor] : one[n])
+                QVERIFY2(at::equal(tensor, four[n].at(name)), name.c_str());
+    }
+
+    void v1CropsAreResized()
+    {
+        const auto o = checkedOptions<VoCoOptions>({{"version", "v1"}, {"grid", 2}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"crops", 1}});
+        const auto views = VoCoViews(o.image).makePlainView(storedVolume(0, o.image.grid));
+        QCOMPARE(views.at("bases").sizes().vec(), (std::vector<std::int64_t>{4, 1, 64, 64, 64}));
+        const auto constant = VoCoViews(o.image).makePlainView({{"image", at::full({1, 96, 192, 192}, 0.25f)}});
+        QVERIFY((constant.at("crops") - 0.25).abs().max().item<double>() < 1e-6);
+    }
+
+    // -- teacher: property 10 ----------------------------------------------------------------------------------------
+    void teachersAreIsolatedAndUpdatedFirst_data()
+    {
+        QTest::addColumn<QString>("version");
+        QTest::newRow("v2: projector") << "v2";
+        QTest::newRow("v1: whole network") << "v1";
+    }
+    void teachersAreIsolatedAndUpdatedFirst()
+    {
+        QFETCH(QString, version);
+        VoCoOptions o = toy();
+        o.version = version == "v1" ? VoCoVersion::V1 : VoCoVersion::V2;
+        VoCoMethod method(o, Rng(2));
+        method.trainable().train();
+        const TensorMap before = [&] {
+            TensorMap copies;
+            for (const auto& [name, tensor] : namedState(method.trainable()))
+                copies[name] = tensor.clone();
+            return copies;
+        }();
+        const TensorMap batch = stackViews({method.viewMaker()->makePlainView(storedVolume(0, o.image.grid)), method.viewMaker()->makePlainView(storedVolume(1, o.image.grid))});
+        method.step(batch, Rng(1)).loss.backward();
+        int teachers = 0;
+        for (const auto& p : method.trainable().named_parameters()) {
+            const std::string& name = p.key();
+            const bool teacher = name.starts_with("teacher.");
+            QVERIFY2(teacher != p.value().grad().defined(), name.c_str());
+            if (!teacher)
+                continue;
+            ++teachers;
+            const at::Tensor expected = 0.9 * before.at(name) + 0.1 * before.at("student." + name.substr(8)); // begins independently, moves before its first answer
+            QVERIFY2((p.value() - expected).abs().max().item<double>() < 1e-6, name.c_str());
+        }
+        QCOMPARE(teachers, version == "v1" ? 6 + static_cast<int>(SwinUnetrEncoder(o.image.swin(), Rng(0)).parameters().size()) : 6);
+        // an evaluation changes nothing
+        const std::string digest = weightsDigest(namedState(method.trainable()));
+        {
+            const torch::NoGradGuard none;
+            method.trainable().eval();
+            method.step(batch, Rng(1));
+        }
+        QCOMPARE(weightsDigest(namedState(method.trainable())), digest);
+    }
+
+    void stepsAreRepeatableAndDropoutIsDrawnPerVolume()
+    {
+        VoCoOptions o = toy();
+        VoCoMethod a(o, Rng(3)), b(o, Rng(3));
+        const auto maker = a.viewMaker();
+        const TensorMap batch = stackViews({maker->makePlainView(storedVolume(0, o.image.grid)), maker->makePlainView(storedVolume(1, o.image.grid))});
+        const StepOutput first = a.step(batch, Rng(1));
+        QVERIFY(at::equal(first.loss, b.step(batch, Rng(1)).loss));
+        QCOMPARE(first.weight, 2.0);
+        for (const char* term : {"loss_intra", "loss_inter", "loss_regularisation", "loss_position", "loss_negative", "overlap_error", "retrieval"})
+            QVERIFY2(first.metrics.contains(term), term);
+        QVERIFY(std::abs(first.loss.item<double>() - first.metrics.at("loss_intra") - first.metrics.at("loss_inter") - first.metrics.at("loss_regularisation")) < 1e-5);
+        QVERIFY(!at::equal(VoCoMethod(o, Rng(3)).step(batch, Rng(1)).loss, VoCoMethod(o, Rng(3)).step(batch, Rng(2)).loss));
+        o.dropoutKind = EmbeddingDropout::Elements;
+        QVERIFY(!at::equal(VoCoMethod(o, Rng(3)).step(batch, Rng(1)).loss, first.loss));
+    }
+
+    // -- learning: property 19 ---------------------------------------------------------------------------------------
+    void overfitsFourVolumes_data()
+    {
+        QTest::addColumn<QString>("version");
+        QTest::newRow("v2") << "v2";
+        QTest::newRow("v1") << "v1";
+    }
+    void overfitsFourVolumes()
+    {
+        QFETCH(QString, version);
+        constexpr int Steps = 200;
+        constexpr double Rate = 4e-3;
+        VoCoOptions o = toy();
+        o.version = version == "v1" ? VoCoVersion::V1 : VoCoVersion::V2;
+        o.dropout = 0;
+        VoCoMethod method(o, Rng(1));
+        method.trainable().train();
+        // one crop in each volume, near another base each time
+        const VoCoViews maker(o.image);
+        const std::array<VoxelCentre, 4> centres{{{36, 40, 16}, {44, 90, 16}, {88, 36, 16}, {92, 84, 16}}};
+        std::vector<TensorMap> parts;
+        for (std::size_t v = 0; v < centres.size(); ++v) {
+            const TensorMap item = storedVolume(static_cast<int>(v), o.image.grid);
+            const VoxelBox box = o.image.grid.crop(centres[v]);
+            parts.push_back({{"bases", maker.makePlainView(item).at("bases")}, {"crops", maker.cut(item.at("image"), {0, 0, 0}, box).unsqueeze(0)}, {"labels", o.image.grid.labels({box}).to(at::kFloat)}});
+        }
+        const TensorMap batch = stackViews(parts);
+        AdamW optimiser(method.trainable(), 0.9, 0.999, 1e-8, AdamW::AmsGrad::On);
+        double first = 0;
+        StepOutput out;
+        for (int step = 0; step < Steps; ++step) {
+            optimiser.zeroGradients();
+            out = method.step(batch, Rng(7));
+            if (step == 0)
+                first = out.loss.item<double>();
+            out.loss.backward();
+            optimiser.step(Rate * std::min(1.0, (step + 1) / 10.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)), 0.01);
+        }
+        const double constant = constantGuess(batch.at("labels").flatten(0, 1)).bestPosition, position = out.metrics.at("loss_position");
+        qInfo("%s: loss %.4f -> %.4f; position %.4f, best constant %.4f; retrieval %.2f, overlap error %.4f", qPrintable(version), first, out.loss.item<double>(), position, constant,
+            out.metrics.at("retrieval"), out.metrics.at("overlap_error"));
+        QCOMPARE(out.metrics.at("retrieval"), 1.0); // 4 of 4
+        QVERIFY(2 * position < constant);
+        QVERIFY(out.loss.item<double>() < 0.5 * first);
+    }
+
+    // -- activation checkpointing ------------------------------------------------------------------------------------
+    void recomputedActivationsGiveTheSameGradients()
+    {
+        const VoCoOptions o = toy();
+        VoCoMethod whole(o, Rng(4)), again(o, Rng(4));
+        const TensorMap batch = stackViews({whole.viewMaker()->makePlainView(storedVolume(0, o.image.grid))});
+        whole.step(batch, Rng(1)).loss.backward();
+        {
+            const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone);
+            again.step(batch, Rng(1)).loss.backward();
+        }
+        const auto parameters = again.trainable().named_parameters();
+        for (const auto& p : whole.trainable().named_parameters())
+            if (p.value().grad().defined())
+                QVERIFY2(at::equal(p.value().grad(), parameters[p.key()].grad()), p.key().c_str());
+    }
+
+    // -- runs --------------------------------------------------------------------------------------------------------
+    void killedItResumesBitEqually()
+    {
+        const Json options = toyJson({{"steps", 7}, {"checkpoint_every", 2}, {"loader_threads", 2}, {"preview_every", 0}, {"warmup_steps", 2}});
+        writeVocoJob(at_("whole"), options);
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("whole"), at_("cache"))));
+        writeVocoJob(at_("killed"), options);
+        const pid_t worker = startWorker(at_("killed"), at_("cache"));
+        for (int i = 0; i < 60000 && lastStep(at_("killed")) < 3; ++i)
+            ::usleep(2000);
+        ::kill(worker, SIGKILL);
+        int status = 0;
+        ::waitpid(worker, &status, 0);
+        QVERIFY(WIFSIGNALED(status));
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("killed"), at_("cache"), RunRequest::Begin::Resume)));
+        QCOMPARE(digestOf(at_("killed")), digestOf(at_("whole"))); // student, teacher, everything
+
+        const Json evaluation = *parseJson(*readTextFile(at_("whole") / "evaluation.json"));
+        for (const char* name : {"held_out_loss", "untrained_loss", "overlap_error", "untrained_overlap_error", "overlap_error_best_constant", "overlap_error_mean_label", "retrieval",
+                 "retrieval_best_constant", "position_loss", "position_loss_best_constant"})
+            QVERIFY2(evaluation.contains(name) && std::isfinite(evaluation[name].get<double>()), name);
+        QVERIFY(evaluation["overlap_error_best_constant"].get<double>() <= evaluation["overlap_error_mean_label"].get<double>());
+        const auto model = openModel(at_("whole"));
+        QCOMPARE(model->metadata.at("encoder").at("prefix"), Json("backbone."));
+        QCOMPARE(model->metadata.at("encoder").at("architecture").at("merging"), Json("legacy"));
+        QCOMPARE(model->metadata.at("pipeline"), toy().image.pipeline());
+        HILUM_VERIFY_OK(loadMethod(vocoRegistry(), *model));
+    }
+
+    void beginsWithAnImportedEncoder()
+    {
+        // as `hilum import-weights --as voco-ssl-head` writes it
+        const SwinUnetrEncoder published(toy().image.swin(), Rng(77));
+        const auto write = [&](const char* name, MergeMode merging) {
+            SwinSizes sizes = toy().image.swin();
+            sizes.merging = merging;
+            HILUM_VERIFY_OK(writeModel(at_(name), namedState(published),
+                {{"network", "voco-ssl-head"}, {"licence", "Apache-2.0"}, {"encoder", {{"architecture", sizes.architecture()}, {"prefix", ""}}}, {"merging", std::string(name_(merging))}}));
+        };
+        write("head.safetensors", MergeMode::Legacy);
+        write("other.safetensors", MergeMode::Monai15);
+        writeVocoJob(at_("started"), toyJson({{"steps", 1}, {"lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"preview_every", 0}, {"start_from", at_("head.safetensors").string()}}));
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("started"), at_("cache"))));
+        const auto model = openModel(at_("started"));
+        QCOMPARE(model->metadata.at("started_from").at("filled"), Json(145));
+        QCOMPARE(model->metadata.at("licence"), Json("Apache-2.0"));
+        const auto method = loadMethod(vocoRegistry(), *model);
+        HILUM_VERIFY_OK(method);
+        const TensorMap state = namedState((*method)->trainable());
+        for (const auto& [name, tensor] : namedState(published))
+            QVERIFY2(at::equal(tensor, state.at("backbone." + name)), name.c_str());
+        // another order of patch merging has the same shapes and other features: refused
+        writeVocoJob(at_("wrong"), toyJson({{"steps", 1}, {"start_from", at_("other.safetensors").string()}}));
+        const auto wrong = runRecorded(vocoRegistry(), request(at_("wrong"), at_("cache")));
+        HILUM_VERIFY_ERROR(wrong, ErrorCode::Mismatch);
+        QVERIFY2(wrong.error().message.find("merging is \"monai15\" there and \"legacy\" here") != std::string::npos, wrong.error().message.c_str());
+    }
+
+    void refusesARadiographCacheAndWrongOptions()
+    {
+        makeCache(at_("radiographs"), {.patients = 3, .imagesPerPatient = 1, .size = 16});
+        writeVocoJob(at_("refused"), toyJson({{"steps", 1}}));
+        const auto result = runRecorded(vocoRegistry(), request(at_("refused"), at_("radiographs")));
+        HILUM_VERIFY_ERROR(result, ErrorCode::Mismatch);
+        QVERIFY2(result.error().message.find("method voco works on volume input, the cache holds radiograph") != std::string::npos, result.error().message.c_str());
+        try {
+            checkedOptions<VoCoOptions>({{"crop_size", 40}, {"grid_depth", 2}, {"feature_size", 10}});
+            QFAIL("accepted");
+        } catch (const std::invalid_argument& e) {
+            for (const char* word : {"crop_size = 40", "grid_depth = 2", "feature_size = 10"})
+                QVERIFY2(std::string(e.what()).find(word) != std::string::npos, e.what());
+        }
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, checkedOptions<VoCoOptions>({{"crop_size", 32}, {"crop_depth", 32}}));
+    }
+
+    // -- what it shows -----------------------------------------------------------------------------------------------
+    void showsCropsAndTheirOverlaps()
+    {
+        VoCoOptions o = toy();
+        VoCoMethod method(o, Rng(1));
+        method.trainable().eval();
+        const TensorMap item = storedVolume(1, o.image.grid);
+        const auto shown = method.reconstruct(item, {{"crop_centres", {{32, 32}, {64, 64}, {96, 40}}}});
+        for (const std::string& name : vocoRegistry().entries().front().info.shows)
+            QVERIFY2(shown.arrays.contains(name), name.c_str());
+        QCOMPARE(shown.arrays.at("input").sizes().vec(), (std::vector<std::int64_t>{1, 32, 128, 128}));
+        QCOMPARE(shown.arrays.at("base_boxes").sizes().vec(), (std::vector<std::int64_t>{4, 6}));
+        QVERIFY(at::equal(shown.arrays.at("base_boxes")[1], at::tensor({0L, 64L, 0L, 64L, 128L, 32L}, at::kLong)));
+        QVERIFY(at::equal(shown.arrays.at("crop_boxes")[2], at::tensor({64L, 8L, 0L, 128L, 72L, 32L}, at::kLong)));
+        QVERIFY(at::equal(shown.arrays.at("overlap")[0], at::tensor({1.0f, 0.0f, 0.0f, 0.0f})));
+        QVERIFY(at::equal(shown.arrays.at("overlap")[1], at::full({4}, 0.25f)));
+        const at::Tensor l = shown.arrays.at("overlap_predicted"), s = shown.arrays.at("base_similarity");
+        QVERIFY(l.min().item<double>() >= 0 && l.max().item<double>() <= 1 + 1e-6);
+        QVERIFY((s - s.t()).abs().max().item<double>() < 1e-6 && (s.diagonal() - 1).abs().max().item<double>() < 1e-5);
+        QVERIFY(std::abs(shown.numbers.at("overlap_error").get<double>() - (l - shown.arrays.at("overlap")).abs().mean().item<double>()) < 1e-9);
+        QVERIFY(!shown.numbers.contains("crop_box"));
+        // drawn by the seed, and the same again
+        const auto drawn = method.reconstruct(item, {{"seed", 5}});
+        QVERIFY(at::equal(drawn.arrays.at("crop_boxes"), method.reconstruct(item, {{"seed", 5}}).arrays.at("crop_boxes")));
+        QVERIFY(!at::equal(drawn.arrays.at("crop_boxes"), method.reconstruct(item, {{"seed", 6}}).arrays.at("crop_boxes")));
+        for (const Json& wrong : {Json{{"crop_centres", {{31, 64}}}}, Json{{"crop_centres", "middle"}}, Json{{"crop_centres", {{64}}}}, Json{{"crop_centres", Json::array()}}})
+            QVERIFY_THROWS_EXCEPTION(std::invalid_argument, method.reconstruct(item, wrong));
+        QVERIFY(method.attentionLayers(item).empty());
+        // a part of a larger image says where it lies
+        VoCoOptions part = toy();
+        part.image.working = WorkingVolume::Part;
+        VoCoMethod partial(part, Rng(1));
+        partial.trainable().eval();
+        const auto middle = partial.reconstruct(storedVolume(1, o.image.grid, 20), {{"seed", 5}});
+        QCOMPARE(middle.numbers.at("crop_box"), (Json{10, 10, 10, 138, 138, 42}));
+    }
+
+    void presetsAreWhatTheySay()
+    {
+        const MethodRegistry registry = vocoRegistry();
+        const MethodEntry& entry = registry.entries().front();
+        const auto pipeline = [&](const char* preset, const Json& values) { return entry.pipelineFor(*completeOptions(entry, preset, values)); };
+        QCOMPARE(pipeline("tiny", Json::object()).at("size"), (Json{32, 192, 192}));
+        QCOMPARE(pipeline("voco-b", Json::object()).at("spacing_mm"), (Json{1.25, 1.25, 5.0}));
+        QCOMPARE(pipeline("voco-b", Json::object()).at("window"), (Json{-1000, 500}));
+        QCOMPARE(pipeline("voco-l", {{"body_region", "head-neck"}}).at("spacing_mm"), (Json{1.5, 1.5, 1.5}));
+        QCOMPARE(pipeline("voco-h", {{"body_region", "abdomen"}}).at("window"), (Json{-175, 250}));
+        const Json v1 = pipeline("v1", Json::object());
+        QVERIFY(v1.at("size") == (Json{96, 384, 384}) && v1.at("spacing_mm").is_null() && v1.at("window") == (Json{-175, 250}) && v1.at("foreground") == Json(0.3) && v1.at("fit") == "resize");
+        for (const auto& [preset, features] : {std::pair{"tiny", 12}, {"small", 24}, {"voco-b", 48}, {"voco-l", 96}, {"voco-h", 192}, {"v1", 48}})
+            QCOMPARE(completeOptions(entry, preset, Json::object())->at("feature_size"), Json(features));
+        QCOMPARE(VoCoMethod(checkedOptions<VoCoOptions>(*completeOptions(entry, "tiny", Json::object())), Rng(0)).inputPipeline(), pipeline("tiny", Json::object()));
+    }
+
+private:
+    static std::string_view name_(MergeMode merging) { return name(merging); }
+};
+
+int main(int argc, char** argv)
+{
+    if (argc == 4 && std::strcmp(argv[1], "--train") == 0) {
+        const auto result = runRecorded(vocoRegistry(), request(argv[2], argv[3]));
+        return result ? 0 : static_cast<int>(result.error().code);
+    }
+    TestVoco test;
+    return QTest::qExec(&test, argc, argv);
+}
+#include "tst_voco.moc"
