@@ -16,6 +16,14 @@ struct Numbers {
     Kind kind;
 };
 
+/// Attention within windows of n tokens, as Swin transformers have it. qkv [count, n, 3, heads, d] as one Linear makes it, bias [heads, n, n], regions [windows, n]
+/// (scores between tokens of different regions are 100 less; null: one region), out [count, n, heads, d], logSums [count, heads, n]. Everything float32.
+struct WindowShape {
+    std::int64_t tokens = 0, heads = 0, headWidth = 0; ///< n, heads, d
+    std::int64_t windows = 1;                          ///< of one volume: window w has the regions of w % windows
+    float scale = 1;                                   ///< of the scores, 1 / sqrt(d)
+};
+
 /// Loops over rows and flat arrays that LibTorch would make in several passes. Plain memory, one thread, no allocation.
 /// The same source compiled for several instruction sets: a table per set.
 struct VectorKernels {
@@ -33,6 +41,13 @@ struct VectorKernels {
     void (*geluBackward)(ConstNumbers dy, ConstNumbers x, Numbers dx, std::int64_t count);
     /// Rounds to bfloat16.
     void (*toHalves)(const float* x, std::uint16_t* y, std::int64_t count);
+    /// One head of one window: out = softmax(scale q k^T + bias - 100 [regions differ]) v. \param scratch windowScratch() floats
+    void (*windowForward)(const WindowShape& shape, const float* qkv, const float* bias, const std::int32_t* regions, float* out, float* logSums, float* scratch, std::int64_t window,
+        std::int64_t head);
+    /// Its gradients; the scores are made again. dQkv as qkv; the gradient of the head's bias is added to dBias [n, n].
+    void (*windowBackward)(const WindowShape& shape, const float* qkv, const float* bias, const std::int32_t* regions, const float* out, const float* logSums, const float* dOut, float* dQkv,
+        float* dBias, float* scratch, std::int64_t window, std::int64_t head);
+    std::int64_t (*windowScratch)(const WindowShape& shape);
     const char* name;
 };
 

@@ -1,6 +1,7 @@
 #include "core/learning/nn/swin_encoder.h"
 
 #include "core/learning/nn/activation_checkpoints.h"
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
@@ -81,7 +82,8 @@ at::Tensor fromWindows(const at::Tensor& windows, const Side3& w, const Side3& g
 /// Geometry of the windows on one grid, shared by the blocks of a stage.
 struct Windows {
     Side3 window{}, shift{}, padded{};
-    at::Tensor penalty; ///< [windows, tokens, tokens]: -100 between regions that touch only through the shift; undefined: no shift
+    at::Tensor regions; ///< [windows, tokens] int32: tokens of different ones touch only through the shift; undefined: no shift
+    at::Tensor penalty() const { return regions.unsqueeze(1).ne(regions.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty); } ///< [windows, tokens, tokens]
 };
 
 Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
@@ -109,8 +111,7 @@ Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
         shape[i + 1] = out.padded[i];
         region = region * 3 + stretch.reshape(shape);
     }
-    const at::Tensor ids = toWindows(region, out.window).squeeze(-1); // [windows, tokens]
-    out.penalty = ids.unsqueeze(1).ne(ids.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty).to(device);
+    out.regions = toWindows(region, out.window).squeeze(-1).to(at::kInt).contiguous().to(device);
     return out;
 }
 
@@ -127,15 +128,19 @@ struct WindowAttention : torch::nn::Module {
         proj = register_module("proj", std::make_shared<Dense>(width, width, true, rng.fork("proj")));
     }
 
-    /// \param x [B * windows, n, C] \param penalty [windows, n, n] or undefined
-    at::Tensor forward(const at::Tensor& x, const at::Tensor& penalty) const
+    /// \param x [B * windows, n, C]
+    at::Tensor forward(const at::Tensor& x, const Windows& windowing, bool shifted) const
     {
         const std::int64_t count = x.size(0), n = x.size(1), width = x.size(2), headWidth = width / heads;
-        const at::Tensor all = qkv->forward(x).reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
-        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
+        const at::Tensor joined = qkv->forward(x);
         const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
         at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
-        if (penalty.defined()) {
+        if (canFuseWindows(joined))
+            return proj->forward(fusedWindowAttention(joined, heads, bias, shifted ? windowing.regions : at::Tensor()));
+        const at::Tensor all = joined.reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
+        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
+        if (shifted) {
+            const at::Tensor penalty = windowing.penalty();
             const std::int64_t windows = penalty.size(0);
             bias = bias.unsqueeze(0) + penalty.unsqueeze(1); // [windows, h, n, n]
             scores = (scores.reshape({count / windows, windows, heads, n, n}) + bias).reshape({count, heads, n, n});
@@ -179,11 +184,11 @@ struct SwinBlock : torch::nn::Module {
         const bool padded = p != grid;
         if (padded) // zeros at the far ends; they take part in attention, as in the published code
             y = at::constant_pad_nd(y, {0, 0, 0, p[2] - grid[2], 0, p[1] - grid[1], 0, p[0] - grid[0]});
-        const bool rolled = shifted && windows.penalty.defined();
+        const bool rolled = shifted && windows.regions.defined();
         const Side3& s = windows.shift;
         if (rolled)
             y = at::roll(y, {-s[0], -s[1], -s[2]}, {1, 2, 3});
-        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.penalty : at::Tensor()), windows.window, p, x.size(0));
+        y = fromWindows(attn->forward(toWindows(y, windows.window), windows, rolled), windows.window, p, x.size(0));
         if (rolled)
             y = at::roll(y, {s[0], s[1], s[2]}, {1, 2, 3});
         if (padded)

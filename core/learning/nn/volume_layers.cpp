@@ -25,6 +25,13 @@ at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
     return values;
 }
 
+/// The layout in which the CPU convolves x fastest: where channels come in no sixteens, the backward pass is up to eleven times slower with channels first.
+at::Tensor laidOut(const at::Tensor& x, std::int64_t outputs)
+{
+    const bool last = x.device().is_cpu() && (x.size(1) % 16 != 0 || outputs % 16 != 0);
+    return last ? x.contiguous(at::MemoryFormat::ChannelsLast3d) : x;
+}
+
 } // namespace
 
 Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, Bias bias, const Rng& rng)
@@ -37,7 +44,7 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
         m_bias = conv->register_parameter("bias", uniform({out}, fanIn, rng.fork("bias")));
 }
 
-at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(x, m_weight, m_bias, m_stride, m_padding); }
+at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(laidOut(x, m_weight.size(0)), m_weight, m_bias, m_stride, m_padding); }
 
 at::Tensor instanceNorm(const at::Tensor& x)
 {
@@ -76,7 +83,8 @@ UpBlock3d::UpBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
 
 at::Tensor UpBlock3d::forward(const at::Tensor& x, const at::Tensor& skip) const
 {
-    const at::Tensor up = at::conv_transpose3d(x, m_weight, {}, /*stride=*/2);
+    // channels last: the CPU's transposed convolution is up to five times faster with them, whatever their number
+    const at::Tensor up = at::conv_transpose3d(x.device().is_cpu() ? x.contiguous(at::MemoryFormat::ChannelsLast3d) : x, m_weight, {}, /*stride=*/2);
     return m_block->forward(at::cat({up, skip}, 1));
 }
 
