@@ -5,6 +5,7 @@
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/masked_autoencoder.h"
 #include "core/learning/nn/swin_encoder.h"
+#include "core/learning/nn/volume_layers.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
 
@@ -230,6 +231,43 @@ private Q_SLOTS:
         for (std::size_t i = 0; i < own.size(); ++i)
             QVERIFY(at::equal(own[i], more[i]));
         QVERIFY_THROWS_EXCEPTION(c10::Error, fusedWindowAttention(qkv, Heads, bias.slice(1, 0, 0)));
+    }
+
+    void channelsAreNormalisedAndRectifiedInOnePass_data()
+    {
+        QTest::addColumn<QString>("set");
+        for (int s = 1; s <= static_cast<int>(kernels::bestInstructionSet()); ++s)
+            QTest::newRow(std::string(kernels::name(static_cast<kernels::InstructionSet>(s))).c_str()) << QString::fromStdString(std::string(kernels::name(static_cast<kernels::InstructionSet>(s))));
+    }
+    void channelsAreNormalisedAndRectifiedInOnePass()
+    {
+        QFETCH(QString, set);
+        // far from 0, as CT values are: sums of squares must not swamp the deviation
+        const at::Tensor x = drawn({2, 3, 9, 17, 31}, 1) * 0.5 + 40, weight = drawn({3}, 2), bias = drawn({3}, 3), residual = drawn({2, 3, 9, 17, 31}, 4), weights = drawn({2, 3, 9, 17, 31}, 5);
+        const auto run = [&](at::ScalarType type, bool affine, bool sum) {
+            std::vector<at::Tensor> leaves;
+            for (const at::Tensor& one : {x, weight, bias, residual})
+                leaves.push_back(one.to(type).detach().clone().requires_grad_(true));
+            const at::Tensor y = activated(leaves[0], affine ? leaves[1] : at::Tensor(), affine ? leaves[2] : at::Tensor(), sum ? leaves[3] : at::Tensor());
+            (y * weights.to(type)).sum().backward();
+            std::vector<at::Tensor> out{y.detach()};
+            for (const at::Tensor& leaf : leaves)
+                if (leaf.grad().defined())
+                    out.push_back(leaf.grad());
+            return out;
+        };
+        for (const bool affine : {false, true})
+            for (const bool sum : {false, true}) {
+                useSet(set);
+                const auto own = run(at::kFloat, affine, sum);
+                const auto plain = run(at::kDouble, affine, sum); // LibTorch's, which takes every type
+                QCOMPARE(own.size(), std::size_t(2 + 2 * affine + sum));
+                QCOMPARE(plain.size(), own.size());
+                for (std::size_t i = 0; i < own.size(); ++i) // 40 / 0.5 costs seven of 24 bits
+                    QVERIFY2(relativeError(own[i], plain[i]) < 1e-4, qPrintable(QStringLiteral("array %1: %2").arg(i).arg(relativeError(own[i], plain[i]))));
+            }
+        QVERIFY(canFuseInstanceNorm(x) && !canFuseInstanceNorm(x.to(at::kDouble)));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, fusedInstanceNorm(x, {}, {}, residual.slice(0, 0, 1)));
     }
 
     void aSwinEncoderIsTheSameWithAndWithoutThem()

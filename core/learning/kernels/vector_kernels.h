@@ -24,6 +24,12 @@ struct WindowShape {
     float scale = 1;                                   ///< of the scores, 1 / sqrt(d)
 };
 
+/// Instance norm of one channel of one case over its `count` voxels, then a sum, then leaky ReLU: y = leaky(gamma (x - mean) rstd + beta + residual).
+struct PlaneNorm {
+    std::int64_t count = 0;
+    float gamma = 1, beta = 0, slope = 0.01F, epsilon = 1e-5F;
+};
+
 /// Loops over rows and flat arrays that LibTorch would make in several passes. Plain memory, one thread, no allocation.
 /// The same source compiled for several instruction sets: a table per set.
 struct VectorKernels {
@@ -48,6 +54,10 @@ struct VectorKernels {
     void (*windowBackward)(const WindowShape& shape, const float* qkv, const float* bias, const std::int32_t* regions, const float* out, const float* logSums, const float* dOut, float* dQkv,
         float* dBias, float* scratch, std::int64_t window, std::int64_t head);
     std::int64_t (*windowScratch)(const WindowShape& shape);
+    /// x, residual (or null), y [count]; mean and rstd are written. Statistics in float64 over blocks.
+    void (*planeNorm)(const PlaneNorm& plane, const float* x, const float* residual, float* y, float* mean, float* rstd);
+    /// Its gradients: dx, dResidual (or null) [count], those of gamma and beta. Which side of the ReLU a voxel is on is read from y.
+    void (*planeNormBackward)(const PlaneNorm& plane, const float* dy, const float* x, const float* y, float mean, float rstd, float* dx, float* dResidual, float* dGamma, float* dBeta);
     const char* name;
 };
 

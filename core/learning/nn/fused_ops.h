@@ -47,4 +47,9 @@ at::Tensor fusedAttention(const at::Tensor& qkv, std::int64_t heads, const at::T
 bool canFuseWindows(const at::Tensor& qkv);
 at::Tensor fusedWindowAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& bias, const at::Tensor& regions = {});
 
+/// Instance norm (eps 1e-5) of each channel of each case, plus a residual, then leaky ReLU 0.01: what follows a convolution of volumes, in float32.
+/// \param x [B, C, D, H, W] \param weight, bias [C], or undefined: 1, 0 \param residual as x, or undefined
+bool canFuseInstanceNorm(const at::Tensor& x);
+at::Tensor fusedInstanceNorm(const at::Tensor& x, const at::Tensor& weight = {}, const at::Tensor& bias = {}, const at::Tensor& residual = {});
+
 } // namespace hilum::learning

@@ -10,9 +10,7 @@
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
-#include <ATen/ops/instance_norm.h>
 #include <ATen/ops/layer_norm.h>
-#include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -28,7 +26,7 @@ namespace hilum::learning {
 
 namespace {
 
-constexpr double NormEpsilon = 1e-5, Slope = 0.01, ShiftPenalty = -100;
+constexpr double NormEpsilon = 1e-5, ShiftPenalty = -100;
 constexpr std::int64_t MlpRatio = 4;
 
 using Side3 = std::array<std::int64_t, 3>;
@@ -245,14 +243,11 @@ public:
     }
     at::Tensor forward(const at::Tensor& x) const
     {
-        return step(m_conv2->forward(step(m_conv1->forward(x), *m_norm1)), *m_norm2);
+        const at::Tensor half = activated(m_conv1->forward(x), m_norm1->weight, m_norm1->bias);
+        return activated(m_conv2->forward(half), m_norm2->weight, m_norm2->bias);
     }
 
 private:
-    static at::Tensor step(const at::Tensor& x, const Norm& norm)
-    {
-        return at::leaky_relu(at::instance_norm(x, norm.weight, norm.bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, NormEpsilon, /*cudnn_enabled=*/true), Slope);
-    }
     std::shared_ptr<Convolution3d> m_conv1, m_conv2;
     std::shared_ptr<Norm> m_norm1, m_norm2; // parameters of instance norms
 };

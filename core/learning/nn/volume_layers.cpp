@@ -1,5 +1,6 @@
 #include "core/learning/nn/volume_layers.h"
 
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/cat.h>
@@ -46,6 +47,14 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
 
 at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(laidOut(x, m_weight.size(0)), m_weight, m_bias, m_stride, m_padding); }
 
+at::Tensor activated(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual)
+{
+    if (canFuseInstanceNorm(x))
+        return fusedInstanceNorm(x, weight, bias, residual);
+    const at::Tensor normalised = at::instance_norm(x, weight, bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/true);
+    return at::leaky_relu(residual.defined() ? normalised + residual : normalised, Slope);
+}
+
 at::Tensor instanceNorm(const at::Tensor& x)
 {
     return at::instance_norm(x, {}, {}, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/true);
@@ -64,9 +73,9 @@ ResidualBlock3d::ResidualBlock3d(std::int64_t in, std::int64_t out, const Rng& r
 
 at::Tensor ResidualBlock3d::forward(const at::Tensor& x) const
 {
-    const at::Tensor inner = at::leaky_relu(instanceNorm(m_conv1->forward(x)), Slope);
+    const at::Tensor inner = activated(m_conv1->forward(x));
     const at::Tensor shortcut = m_conv3 ? instanceNorm(m_conv3->forward(x)) : x;
-    return at::leaky_relu(instanceNorm(m_conv2->forward(inner)) + shortcut, Slope);
+    return activated(m_conv2->forward(inner), {}, {}, shortcut);
 }
 
 LayeredBlock3d::LayeredBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
