@@ -5,9 +5,12 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_measurements.h"
 #include "core/imaging/dicom_series.h"
+#include "core/imaging/graphics.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
+#include "core/imaging/picture_stack.h"
 #include "core/imaging/pixel_values.h"
+#include "core/imaging/rtstruct.h"
 
 #include <algorithm>
 #include <cmath>
@@ -120,6 +123,12 @@ std::string_view meaningName(SpacingMeaning m)
     return Names[static_cast<std::size_t>(m)];
 }
 
+std::string_view functionName(Window::Shape shape)
+{
+    constexpr std::string_view Names[] = {"LINEAR", "LINEAR_EXACT", "SIGMOID"};
+    return Names[static_cast<std::size_t>(shape)];
+}
+
 Json textOrNull(const std::string& s) { return s.empty() ? Json(nullptr) : Json(s); }
 
 void addGeometry(Json& entry, const ImageHeader& h)
@@ -195,7 +204,14 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
                     list.push_back({{"code", n.code}, {"text", n.text}});
             return list;
         };
-        const bool picture = item.kind == ItemKind::Volume || item.kind == ItemKind::Image || item.kind == ItemKind::ImageSequence || item.kind == ItemKind::Segmentation;
+        const bool drawn = item.kind == ItemKind::Contours && item.dicom;
+        if (drawn && !item.dicom->drawnOn) { // names alone: without the image there is no grid
+            HILUM_TRY(const ContourSet set, readContourSet(item.files.front()));
+            e["labels"] = Json::array();
+            for (const ContourRoi& r : set.rois)
+                e["labels"].push_back({{"value", r.number}, {"name", r.name}, {"voxels", nullptr}, {"contours", r.contours.size()}});
+        }
+        const bool picture = (drawn && item.dicom->drawnOn) || item.kind == ItemKind::Volume || item.kind == ItemKind::Image || item.kind == ItemKind::ImageSequence || item.kind == ItemKind::Segmentation;
         if (!picture) {
             if (item.kind == ItemKind::Report && item.format == "dicom") {
                 HILUM_TRY(const auto groups, readMeasurementGroups(item));
@@ -209,7 +225,7 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
         const StoredFrameSink sink = [&](const DicomHeader& h, std::span<const std::byte> frame) { stored.add(h, frame); };
         Statistics all;
         Volume volume;
-        if (item.kind == ItemKind::Segmentation || asLabels) {
+        if (item.kind == ItemKind::Segmentation || drawn || asLabels) {
             HILUM_TRY(const Segmentation s, readSegmentation(item, work, sink));
             addLabels(e, s);
             volume = s.map.volume;
@@ -223,6 +239,8 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
                 volume = Volume(); // one time point in memory at a time
                 if (stack) {
                     HILUM_TRY(volume, readDicomStack(*stack, t, work, sink));
+                } else if (isPictureStack(item)) {
+                    HILUM_TRY(volume, readPictureStack(item, work));
                 } else {
                     HILUM_TRY(volume, readFileVolume(item.files.front(), item.format, t));
                 }
@@ -245,8 +263,18 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
         e["photometric"] = textOrNull(h.photometric);
         Json windows = Json::array();
         for (const Window& w : h.windows)
-            windows.push_back({{"centre", w.centre}, {"width", w.width}, {"name", w.name}});
+            windows.push_back({{"centre", w.centre}, {"width", w.width}, {"name", w.name}, {"function", functionName(w.shape)}});
         e["window"] = std::move(windows);
+        if (!h.voiLuts.empty()) {
+            Json luts = Json::array();
+            for (const VoiLut& l : h.voiLuts)
+                luts.push_back({{"name", l.name}, {"first_value", l.firstValue}, {"entries", l.table.size()}, {"bits", l.bits}});
+            e["voi_luts"] = std::move(luts);
+        }
+        if (h.paddingValue)
+            e["padding"] = Json{plain(*h.paddingValue), plain(h.paddingLimit.value_or(*h.paddingValue))};
+        if (h.graphics)
+            e.update(h.graphics->summary());
         notices.insert(notices.end(), h.notices.begin(), h.notices.end());
         e["warnings"] = warnings();
         return e;

@@ -1,15 +1,17 @@
 #include "core/imaging/dicom_codec.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/codestream.h"
 #include "core/imaging/dicom_item.h"
 #include "core/imaging/jpeg2000.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/pixel_values.h"
+#include "core/imaging/rle.h"
+#include "core/imaging/zip_archive.h"
 
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
 
@@ -32,9 +34,10 @@ void registerDecoders()
         // stored values are wanted as they are: no colour transform, samples interleaved
         DJDecoderRegistration::registerCodecs(EDC_never, EUC_never, EPC_colorByPixel);
         DJLSDecoderRegistration::registerCodecs(EJLSUC_never, EJLSPC_colorByPixel);
-        DcmRLEDecoderRegistration::registerCodecs();
     });
 }
+
+constexpr std::string_view Rle = "1.2.840.10008.1.2.5", EncapsulatedPlain = "1.2.840.10008.1.2.1.98";
 
 bool isJpeg2000(const std::string& syntax) { return syntax == "1.2.840.10008.1.2.4.90" || syntax == "1.2.840.10008.1.2.4.91"; }
 
@@ -69,9 +72,9 @@ struct DicomFrameReader::State {
     DcmFileFormat format;
     DcmPixelData* pixels = nullptr;
     std::vector<std::byte> inflated; // native pixels of a deflated file
-    Uint32 nextFragment = 0;
-    std::int64_t nextFrame = 0;
-    std::vector<std::vector<std::pair<const std::byte*, std::size_t>>> jpeg2000; // [frame] fragments
+    std::vector<std::vector<std::span<const std::byte>>> fragments; // [frame]
+    std::vector<Uint32> firstFragment;                              // [frame], as DCMTK counts: 0 is the offset table
+    std::vector<std::vector<std::uint8_t>> embedded;                // [overlay] bits of the last frame
     bool masked = false;
 
     ~State()
@@ -86,12 +89,17 @@ struct DicomFrameReader::State {
     Status decodeBits(std::int64_t frame, std::span<std::byte> out);
     Status decodeDcmtk(std::int64_t frame, std::span<std::byte> out);
     Status decodeJpeg2000(std::int64_t frame, std::span<std::byte> out);
+    Status decodeOwn(std::int64_t frame, std::span<std::byte> out);
+    void keepEmbedded(std::span<const std::byte> stored);
+    bool startsFrame(std::span<const std::byte> fragment) const;
+    std::span<const std::byte> joined(std::int64_t frame, std::vector<std::byte>& room) const;
 };
 
 DicomFrameReader::DicomFrameReader(std::unique_ptr<State> state) : m_state(std::move(state)) {}
 DicomFrameReader::DicomFrameReader(DicomFrameReader&&) noexcept = default;
 DicomFrameReader::~DicomFrameReader() = default;
 bool DicomFrameReader::maskedBits() const { return m_state->masked; }
+const std::vector<std::vector<std::uint8_t>>& DicomFrameReader::embeddedOverlays() const { return m_state->embedded; }
 
 Result<DicomFrameReader> DicomFrameReader::open(const DicomHeader& h)
 {
@@ -110,7 +118,7 @@ Result<DicomFrameReader> DicomFrameReader::open(const DicomHeader& h)
     if (h.encapsulated || h.deflated) {
         HILUM_TRY_STATUS(state->openEncoded());
     } else {
-        state->fd = ::open(h.file.c_str(), O_RDONLY | O_CLOEXEC);
+        state->fd = ::open(realFile(h.file).c_str(), O_RDONLY | O_CLOEXEC);
         if (state->fd < 0)
             return std::unexpected(systemError("cannot open", name, errno));
     }
@@ -121,7 +129,7 @@ Status DicomFrameReader::State::openEncoded()
 {
     const DicomHeader& h = *header;
     const MuteDicomLog mute;
-    if (const OFCondition ok = format.loadFile(h.file.c_str()); ok.bad() && !h.deflated)
+    if (const OFCondition ok = format.loadFile(realFile(h.file).c_str()); ok.bad() && !h.deflated)
         return refuse(ErrorCode::BadData, "truncated", "{}: the compressed pixel data are incomplete or damaged ({} bytes in the file; {})", h.file.string(),
                       grouped(h.fileSize), ok.text());
     DcmElement* element = nullptr;
@@ -140,38 +148,79 @@ Status DicomFrameReader::State::openEncoded()
     }
     if (!pixels)
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the pixel data element is damaged", h.file.string());
-    return isJpeg2000(h.transferSyntax) ? indexFragments() : Status{};
+    return indexFragments();
 }
 
-/// Which fragments belong to which frame: one each, all to the only frame, or a new frame at each start of a codestream.
+/// Does a fragment begin as a frame of this transfer syntax does?
+bool DicomFrameReader::State::startsFrame(std::span<const std::byte> fragment) const
+{
+    const auto byte = [&](std::size_t k) { return fragment.size() > k ? std::to_integer<unsigned>(fragment[k]) : 0x100; };
+    const std::string& syntax = header->transferSyntax;
+    if (isJpeg2000(syntax))
+        return (byte(0) == 0xFF && byte(1) == 0x4F && byte(2) == 0xFF && byte(3) == 0x51) || (byte(4) == 'j' && byte(5) == 'P');
+    if (syntax == Rle) // number of segments, then the first one's place behind the header
+        return byte(0) >= 1 && byte(0) <= 15 && byte(1) == 0 && byte(2) == 0 && byte(3) == 0 && byte(4) == 64 && byte(5) == 0 && byte(6) == 0 && byte(7) == 0;
+    return byte(0) == 0xFF && byte(1) == 0xD8;
+}
+
+/// Which fragments belong to which frame: one each, all to the only frame, or a new frame at each start of a codestream. Offset tables are not
+/// asked: they are optional, and some are wrong.
 Status DicomFrameReader::State::indexFragments()
 {
     const DicomHeader& h = *header;
     DcmPixelSequence* sequence = nullptr;
     if (pixels->getEncapsulatedRepresentation(format.getDataset()->getOriginalXfer(), nullptr, sequence).bad() || !sequence)
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the pixel data hold no fragments", h.file.string());
-    std::vector<std::pair<const std::byte*, std::size_t>> fragments;
-    for (unsigned long n = 1; n < sequence->card(); ++n) {
-        DcmPixelItem* item = nullptr;
-        Uint8* bytes = nullptr;
-        if (sequence->getItem(item, n).bad() || !item || item->getUint8Array(bytes).bad())
-            return refuse(ErrorCode::BadData, "bad_pixels", "{}: fragment {} of the pixel data cannot be read", h.file.string(), n);
-        fragments.emplace_back(reinterpret_cast<std::byte*>(bytes), item->getLength());
-    }
-    jpeg2000.resize(h.frames.size());
+    const std::size_t count = sequence->card() > 0 ? sequence->card() - 1 : 0; // without the offset table
+    fragments.resize(h.frames.size());
+    firstFragment.assign(h.frames.size(), 0);
     std::ptrdiff_t frame = -1;
-    for (std::size_t n = 0; n < fragments.size(); ++n) {
-        const auto* b = fragments[n].first;
-        const auto byte = [&](std::size_t k) { return fragments[n].second > k ? std::to_integer<unsigned>(b[k]) : 0; };
-        const bool starts = (byte(0) == 0xFF && byte(1) == 0x4F && byte(2) == 0xFF && byte(3) == 0x51) || (byte(4) == 'j' && byte(5) == 'P');
-        if (fragments.size() == h.frames.size() || (h.frames.size() > 1 && starts) || frame < 0)
+    std::size_t inFrame = 0; // bytes of the frame so far
+    Uint32 number = 0;
+    // walking from item to item: access by number is linear in DCMTK's list
+    for (DcmObject* object = sequence->nextInContainer(nullptr); object; object = sequence->nextInContainer(object), ++number) {
+        if (number == 0)
+            continue; // the offset table
+        auto* item = static_cast<DcmPixelItem*>(object);
+        Uint8* bytes = nullptr;
+        const Uint32 length = item->getLength();
+        if (length > 0 && (item->getUint8Array(bytes).bad() || !bytes))
+            return refuse(ErrorCode::BadData, "bad_pixels", "{}: fragment {} of the pixel data cannot be read", h.file.string(), number);
+        const std::span<const std::byte> fragment(reinterpret_cast<const std::byte*>(bytes), length);
+        const bool plainFull = h.transferSyntax == EncapsulatedPlain && static_cast<std::int64_t>(inFrame) >= (h.rows * h.columns * h.samples * h.bitsAllocated + 7) / 8;
+        const bool starts = h.transferSyntax == EncapsulatedPlain ? plainFull : startsFrame(fragment);
+        if (count == h.frames.size() || (h.frames.size() > 1 && starts) || frame < 0) {
             ++frame;
-        if (frame < static_cast<std::ptrdiff_t>(jpeg2000.size()))
-            jpeg2000[static_cast<std::size_t>(frame)].push_back(fragments[n]);
+            inFrame = 0;
+            if (frame < static_cast<std::ptrdiff_t>(firstFragment.size()))
+                firstFragment[static_cast<std::size_t>(frame)] = number;
+        }
+        inFrame += length;
+        if (frame < static_cast<std::ptrdiff_t>(fragments.size()))
+            fragments[static_cast<std::size_t>(frame)].push_back(fragment);
     }
     if (frame + 1 < static_cast<std::ptrdiff_t>(h.frames.size()))
         return refuse(ErrorCode::BadData, "truncated", "{}: pixel data hold {} of {} frames", h.file.string(), frame + 1, h.frames.size());
+    // what the header claims is held against the data before anybody takes memory for it
+    std::vector<std::byte> room;
+    const auto stream = joined(0, room);
+    if (const auto told = codestreamSize(stream); told && (told->columns != h.columns || (told->rows != 0 && told->rows != h.rows)))
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the compressed picture has {} x {} pixels, the header says {} x {}", h.file.string(), told->columns, told->rows, h.columns, h.rows);
+    constexpr std::size_t RleAtBest = 64; // 128 equal bytes become two
+    if (h.transferSyntax == Rle && static_cast<std::uint64_t>(h.storedFrameBytes()) / (h.bitsAllocated == 1 ? 8 : 1) > RleAtBest * stream.size())
+        return refuse(ErrorCode::BadData, "truncated", "{}: {} bytes of RLE data cannot hold a frame of {} bytes", h.file.string(), grouped(static_cast<std::int64_t>(stream.size())), grouped(h.storedFrameBytes()));
     return {};
+}
+
+/// The codestream of a frame; `room` holds it when it lies in several fragments.
+std::span<const std::byte> DicomFrameReader::State::joined(std::int64_t frame, std::vector<std::byte>& room) const
+{
+    const auto& parts = fragments[static_cast<std::size_t>(frame)];
+    if (parts.size() == 1)
+        return parts.front();
+    for (const auto& part : parts)
+        room.insert(room.end(), part.begin(), part.end());
+    return room;
 }
 
 Status DicomFrameReader::State::nativeBytes(std::int64_t offset, std::span<std::byte> out)
@@ -256,32 +305,64 @@ Status DicomFrameReader::State::decodeDcmtk(std::int64_t frame, std::span<std::b
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the decoder announces {} bytes for a frame of {}", h.file.string(), size, out.size());
     std::vector<std::byte> buffer(out.size() + out.size() % 2);
     OFString colourModel;
-    Uint32 fragment = frame == nextFrame ? nextFragment : 0;
+    Uint32 fragment = firstFragment[static_cast<std::size_t>(frame)];
     const MuteDicomLog mute;
     const OFCondition ok = pixels->getUncompressedFrame(&data, static_cast<Uint32>(frame), fragment, buffer.data(), static_cast<Uint32>(buffer.size()), colourModel);
     if (ok.bad())
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: frame {} cannot be decoded: {}", h.file.string(), frame + 1, ok.text());
-    nextFragment = fragment;
-    nextFrame = frame + 1;
     std::memcpy(out.data(), buffer.data(), out.size());
-    if (h.samples > 1 && h.planar == 1 && h.transferSyntax == "1.2.840.10008.1.2.5")
-        interleave(out, h.samples, static_cast<std::size_t>(h.storedBytesPerSample()));
     return {};
+}
+
+/// RLE, and frames that are wrapped without being compressed.
+Status DicomFrameReader::State::decodeOwn(std::int64_t frame, std::span<std::byte> out)
+{
+    const DicomHeader& h = *header;
+    std::vector<std::byte> room;
+    const std::span<const std::byte> stream = joined(frame, room);
+    const auto width = static_cast<int>(h.storedBytesPerSample());
+    std::vector<std::byte> packed(h.bitsAllocated == 1 ? (out.size() + 7) / 8 : 0);
+    const std::span<std::byte> to = packed.empty() ? out : std::span<std::byte>(packed);
+    if (h.transferSyntax == Rle) {
+        if (auto ok = decodeRle(stream, packed.empty() ? h.samples : 1, packed.empty() ? width : 1, to); !ok)
+            return std::unexpected(withContext(std::move(ok).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
+    } else {
+        if (stream.size() < to.size())
+            return refuse(ErrorCode::BadData, "truncated", "{}: frame {} ends after {} of {} bytes", h.file.string(), frame + 1, grouped(static_cast<std::int64_t>(stream.size())),
+                          grouped(static_cast<std::int64_t>(to.size())));
+        std::memcpy(to.data(), stream.data(), to.size());
+        if (h.samples > 1 && h.planar == 1)
+            interleave(to, h.samples, static_cast<std::size_t>(width));
+    }
+    for (std::size_t n = 0; !packed.empty() && n < out.size(); ++n)
+        out[n] = packed[n / 8] >> static_cast<int>(n % 8) & std::byte{1};
+    return {};
+}
+
+/// Bits of embedded overlays, before they are masked.
+void DicomFrameReader::State::keepEmbedded(std::span<const std::byte> stored)
+{
+    const DicomHeader& h = *header;
+    embedded.assign(h.overlays.size(), {});
+    const auto width = static_cast<std::size_t>(h.storedBytesPerSample());
+    for (std::size_t o = 0; o < h.overlays.size(); ++o) {
+        const int bit = h.embeddedBits[o];
+        if (bit < 0)
+            continue;
+        const std::size_t count = stored.size() / width;
+        embedded[o].assign((count + 7) / 8, 0);
+        for (std::size_t p = 0; p < count; ++p) {
+            const auto byte = std::to_integer<unsigned>(stored[p * width + static_cast<std::size_t>(bit / 8)]);
+            embedded[o][p / 8] = static_cast<std::uint8_t>(embedded[o][p / 8] | (byte >> (bit % 8) & 1u) << (p % 8));
+        }
+    }
 }
 
 Status DicomFrameReader::State::decodeJpeg2000(std::int64_t frame, std::span<std::byte> out)
 {
     const DicomHeader& h = *header;
-    const auto& parts = jpeg2000[static_cast<std::size_t>(frame)];
-    std::vector<std::byte> joined;
-    std::span<const std::byte> stream;
-    if (parts.size() == 1) {
-        stream = {parts[0].first, parts[0].second};
-    } else {
-        for (const auto& [bytes, length] : parts)
-            joined.insert(joined.end(), bytes, bytes + length);
-        stream = joined;
-    }
+    std::vector<std::byte> room;
+    const std::span<const std::byte> stream = joined(frame, room);
     auto image = imaging::decodeJpeg2000(stream);
     if (!image)
         return std::unexpected(withContext(std::move(image).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
@@ -313,8 +394,12 @@ Status DicomFrameReader::decode(std::int64_t frame, std::span<std::byte> out)
         HILUM_TRY_STATUS(s.decodeNative(frame, out));
     else if (isJpeg2000(h.transferSyntax))
         HILUM_TRY_STATUS(s.decodeJpeg2000(frame, out));
+    else if (h.transferSyntax == Rle || h.transferSyntax == EncapsulatedPlain)
+        HILUM_TRY_STATUS(s.decodeOwn(frame, out));
     else
         HILUM_TRY_STATUS(s.decodeDcmtk(frame, out));
+    if (!h.overlays.empty())
+        s.keepEmbedded(out);
     if (h.pixels == PixelKind::Integer && h.bitsAllocated > 1)
         s.masked |= maskStoredBits(out, static_cast<int>(h.storedBytesPerSample()), h.bitsStored, h.highBit, h.isSigned);
     return {};

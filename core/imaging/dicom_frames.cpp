@@ -4,23 +4,27 @@
 #include "core/imaging/dicom_item.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace hilum::imaging::detail {
 
 namespace {
 
 constexpr std::int64_t MostFrames = 1'000'000;
+constexpr std::string_view ParametricMap = "1.2.840.10008.5.1.4.1.1.30";
 
-void readPosition(DcmItem& item, DicomFrame& frame)
+bool finite(const std::vector<double>& values) { return std::ranges::all_of(values, [](double v) { return std::isfinite(v) && std::abs(v) < 1e7; }); }
+
+void readPosition(DcmItem& item, DicomFrame& frame, const DcmTagKey& tag = DCM_ImagePositionPatient)
 {
-    if (const auto p = numbers(item, DCM_ImagePositionPatient); p.size() == 3)
+    if (const auto p = numbers(item, tag); p.size() == 3 && finite(p))
         frame.positionLps = Vec3{p[0], p[1], p[2]};
 }
 
-void readOrientation(DcmItem& item, DicomFrame& frame)
+void readOrientation(DcmItem& item, DicomFrame& frame, const DcmTagKey& tag = DCM_ImageOrientationPatient)
 {
-    const auto o = numbers(item, DCM_ImageOrientationPatient);
-    if (o.size() != 6)
+    const auto o = numbers(item, tag);
+    if (o.size() != 6 || !finite(o))
         return;
     const Vec3 row{o[0], o[1], o[2]}, column{o[3], o[4], o[5]};
     if (norm(row) > 0.1 && norm(column) > 0.1)
@@ -29,12 +33,13 @@ void readOrientation(DcmItem& item, DicomFrame& frame)
 
 void readMeasures(DcmItem& item, DicomFrame& frame)
 {
-    if (const auto s = numbers(item, DCM_PixelSpacing); s.size() == 2 && s[0] > 0 && s[1] > 0)
+    const auto possible = [](double mm) { return mm > 1e-6 && mm < 1e5; }; // a lying length must not make a grid of any size
+    if (const auto s = numbers(item, DCM_PixelSpacing); s.size() == 2 && possible(s[0]) && possible(s[1]))
         frame.spacingMm = {s[1], s[0]}; // row spacing, along j, comes first
-    if (has(item, DCM_SliceThickness))
-        frame.sliceThicknessMm = number(item, DCM_SliceThickness);
-    if (has(item, DCM_SpacingBetweenSlices))
-        frame.spacingBetweenMm = std::abs(number(item, DCM_SpacingBetweenSlices));
+    if (const double mm = number(item, DCM_SliceThickness); possible(mm))
+        frame.sliceThicknessMm = mm;
+    if (const double mm = std::abs(number(item, DCM_SpacingBetweenSlices)); possible(mm))
+        frame.spacingBetweenMm = mm;
 }
 
 void readRescale(DcmItem& item, DicomFrame& frame)
@@ -67,6 +72,15 @@ void readGroup(DcmItem& group, DicomFrame& frame, DicomHeader& h, bool first)
         readPosition(*item, frame);
     if (DcmItem* item = sequenceItem(group, DCM_PlaneOrientationSequence))
         readOrientation(*item, frame);
+    // Enhanced US: planes in the volume's own frame; the patient's wins where both are given
+    if (DcmItem* item = sequenceItem(group, DCM_PlanePositionVolumeSequence); item && !frame.positionLps) {
+        readPosition(*item, frame, DCM_ImagePositionVolume);
+        h.volumeSpace |= frame.positionLps.has_value();
+    } else if (item && h.volumeSpace) {
+        readPosition(*item, frame, DCM_ImagePositionVolume);
+    }
+    if (DcmItem* item = sequenceItem(group, DCM_PlaneOrientationVolumeSequence); item && (!frame.orientation || h.volumeSpace))
+        readOrientation(*item, frame, DCM_ImageOrientationVolume);
     if (DcmItem* item = sequenceItem(group, DCM_PixelMeasuresSequence))
         readMeasures(*item, frame);
     if (DcmItem* item = sequenceItem(group, DCM_PixelValueTransformationSequence)) {
@@ -74,9 +88,15 @@ void readGroup(DcmItem& group, DicomFrame& frame, DicomHeader& h, bool first)
         if (first && h.rescaleType.empty())
             h.rescaleType = text(*item, DCM_RescaleType);
     }
-    if (DcmItem* item = sequenceItem(group, DCM_RealWorldValueMappingSequence); item && h.pixels != PixelKind::Integer) {
+    // a parametric map has no rescale: its numbers get their meaning here
+    if (DcmItem* item = sequenceItem(group, DCM_RealWorldValueMappingSequence); item && (h.pixels != PixelKind::Integer || h.sopClass == ParametricMap) && has(*item, DCM_RealWorldValueSlope)) {
         frame.slope = number(*item, DCM_RealWorldValueSlope, 1);
         frame.intercept = number(*item, DCM_RealWorldValueIntercept, 0);
+        if (h.realWorld.empty()) {
+            h.realWorld = {{"label", text(*item, DCM_LUTLabel)}, {"slope", frame.slope}, {"intercept", frame.intercept}};
+            if (DcmItem* unit = sequenceItem(*item, DCM_MeasurementUnitsCodeSequence))
+                h.realWorld["unit"] = text(*unit, DCM_CodeValue);
+        }
     }
     if (DcmItem* item = sequenceItem(group, DCM_FrameVOILUTSequence); item && first)
         readWindows(*item, h.windows);
@@ -136,6 +156,9 @@ Status readDicomFrames(DcmItem& data, DicomHeader& h)
     // a lying count must not make us allocate: every frame of native pixels takes bytes of the file
     if (count > MostFrames)
         return refuse(ErrorCode::TooLarge, "too_large", "{}: {} frames, the limit is {}", h.file.string(), grouped(count), grouped(MostFrames));
+    // the smallest frame is a bit, or an item's head of eight bytes
+    if (count > 1 && !h.deflated && count > (h.encapsulated ? h.fileSize / 8 : 8 * h.fileSize))
+        return refuse(ErrorCode::BadData, "truncated", "{}: {} frames cannot lie in {} bytes", h.file.string(), grouped(count), grouped(h.fileSize));
 
     DicomFrame frame;
     readPosition(data, frame);

@@ -156,6 +156,13 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     plan.explanation["positions"] = levels.size();
     plan.explanation["images_per_position"] = Json{{"fewest", fewest.poses.size()}, {"most", most.poses.size()}};
     plan.explanation["order"] = "by Image Position along row x column, lowest first";
+    plan.explanation["slice_normal_lps"] = normal;
+    plan.explanation["first_position_lps"] = origin(0);
+    plan.explanation["last_position_lps"] = origin(levels.size() - 1);
+    Json along = Json::array();
+    for (std::size_t n = 0; n < std::min<std::size_t>(levels.size(), 500); ++n)
+        along.push_back(std::round(1e4 * levels[n].along) / 1e4);
+    plan.explanation["positions_along_normal_mm"] = std::move(along);
     if (levels.size() == 1) {
         if (singleSliceMm <= 0) {
             g.spacingMm[2] = 1;
@@ -197,6 +204,12 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
         for (std::size_t k = 0; k < levels.size(); ++k)
             plan.sliceOriginsLps.push_back(origin(k));
     plan.explanation["slice_distance_mm"] = Json{{"min", *std::ranges::min_element(gaps)}, {"median", typical}, {"max", *std::ranges::max_element(gaps)}};
+    Json wide = Json::array(); // gaps that are not the usual one, by the slices on either side
+    for (std::size_t n = 0; n < gaps.size() && wide.size() < 100; ++n)
+        if (std::abs(gaps[n] - typical) > std::max(0.005, 0.01 * typical))
+            wide.push_back(std::format("between slice {} and {}: {} instead of {}", n + 1, n + 2, mm(gaps[n]), mm(typical)));
+    if (!even && !wide.empty())
+        plan.explanation["gaps"] = std::move(wide);
     plan.explanation["tilt_degrees"] = plan.tiltDegrees;
     plan.explanation["evenly_spaced"] = even;
     return plan;

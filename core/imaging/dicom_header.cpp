@@ -3,9 +3,15 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_frames.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_tables.h"
 #include "core/imaging/library_logs.h"
+#include "core/imaging/zip_archive.h"
 
+#include <dcmtk/dcmdata/dcistrmb.h>
 #include <dcmtk/dcmdata/dcistrmf.h>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +19,8 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <memory>
+#include <span>
 
 namespace hilum::imaging {
 
@@ -27,13 +35,37 @@ struct ElementHead {
     bool bytes = false;                       // VR OB
 };
 
-bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigEndian, ElementHead& head)
+/// The bytes of a file: its beginning in memory, the rest where it lies.
+class Bytes {
+public:
+    Bytes(path file, std::string begin) : m_file(std::move(file)), m_begin(std::move(begin)) {}
+    const std::string& begin() const { return m_begin; }
+    /// How many of `out` there are at `offset`.
+    std::size_t read(std::int64_t offset, std::span<unsigned char> out)
+    {
+        if (offset >= 0 && static_cast<std::size_t>(offset) + out.size() <= m_begin.size()) {
+            std::memcpy(out.data(), m_begin.data() + offset, out.size());
+            return out.size();
+        }
+        if (!m_in.is_open())
+            m_in.open(m_file, std::ios::binary);
+        m_in.clear();
+        m_in.seekg(offset);
+        m_in.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size()));
+        return static_cast<std::size_t>(m_in.gcount());
+    }
+
+private:
+    path m_file;
+    std::string m_begin;
+    std::ifstream m_in;
+};
+
+bool readHead(Bytes& in, std::int64_t offset, bool explicitVr, bool bigEndian, ElementHead& head)
 {
     std::array<unsigned char, 12> b{};
-    in.clear();
-    in.seekg(offset);
-    in.read(reinterpret_cast<char*>(b.data()), 12);
-    if (in.gcount() < 8)
+    const std::size_t got = in.read(offset, b);
+    if (got < 8)
         return false;
     const auto u16 = [&](int at) { return static_cast<std::uint16_t>(bigEndian ? b[at] << 8 | b[at + 1] : b[at] | b[at + 1] << 8); };
     const auto u32 = [&](int at) {
@@ -50,7 +82,7 @@ bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigE
         head.bytes = vr == "OB";
         static constexpr std::string_view Long[] = {"OB", "OW", "OF", "OD", "OL", "OV", "SQ", "UN", "UT", "UC", "UR", "SV", "UV"};
         if (std::ranges::find(Long, vr) != std::end(Long)) {
-            if (in.gcount() < 12)
+            if (got < 12)
                 return false;
             length = u32(8);
             head.valueOffset = offset + 12;
@@ -64,9 +96,8 @@ bool readHead(std::ifstream& in, std::int64_t offset, bool explicitVr, bool bigE
 }
 
 /// Walks over group 7FE0 to the pixel data. The parser stopped behind tag, VR and length of the group's first element.
-void findPixels(DicomHeader& h, std::int64_t stopped, bool explicitVr)
+void findPixels(DicomHeader& h, Bytes& in, std::int64_t stopped, bool explicitVr)
 {
-    std::ifstream in(h.file, std::ios::binary);
     ElementHead head;
     std::int64_t offset = -1;
     for (const std::int64_t before : {12, 8})
@@ -167,77 +198,6 @@ void readSegments(DcmItem& data, DicomHeader& h)
     }
 }
 
-void readPalette(DcmItem& data, DicomHeader& h)
-{
-    const DcmTagKey descriptors[] = {DCM_RedPaletteColorLookupTableDescriptor, DCM_GreenPaletteColorLookupTableDescriptor, DCM_BluePaletteColorLookupTableDescriptor};
-    const DcmTagKey tables[] = {DCM_RedPaletteColorLookupTableData, DCM_GreenPaletteColorLookupTableData, DCM_BluePaletteColorLookupTableData};
-    ColourPalette palette;
-    for (std::size_t c = 0; c < 3; ++c) {
-        const auto descriptor = words(data, descriptors[c]);
-        if (descriptor.size() != 3)
-            return;
-        const std::size_t count = descriptor[0] == 0 ? 65536 : descriptor[0];
-        palette.firstValue[c] = h.isSigned ? std::int64_t{static_cast<std::int16_t>(descriptor[1])} : std::int64_t{descriptor[1]};
-        const auto table = words(data, tables[c]);
-        auto& out = palette.channel[c];
-        out.reserve(count);
-        if (descriptor[2] <= 8 && table.size() * 2 >= count && table.size() < count) { // 8-bit entries packed in words
-            for (std::size_t n = 0; n < count; ++n)
-                out.push_back(static_cast<std::uint8_t>(table[n / 2] >> (8 * (n % 2))));
-        } else if (table.size() >= count) {
-            // some 16-bit tables carry 8-bit values in their low bytes
-            const bool low = descriptor[2] <= 8 || *std::ranges::max_element(table) < 256;
-            for (std::size_t n = 0; n < count; ++n)
-                out.push_back(static_cast<std::uint8_t>(low ? table[n] : table[n] >> 8));
-        } else {
-            return;
-        }
-    }
-    h.palette = std::move(palette);
-}
-
-void readLuts(DcmItem& data, DicomHeader& h)
-{
-    const auto descriptorOf = [&](DcmItem& item, std::int64_t& first, std::size_t& count, int& bits) {
-        const auto d = words(item, DCM_LUTDescriptor);
-        if (d.size() != 3)
-            return false;
-        count = d[0] == 0 ? 65536 : d[0];
-        first = h.isSigned ? std::int64_t{static_cast<std::int16_t>(d[1])} : std::int64_t{d[1]};
-        bits = d[2];
-        return true;
-    };
-    const auto tableOf = [](DcmItem& item, std::size_t count, int bits) {
-        auto table = words(item, DCM_LUTData);
-        if (table.size() < count && bits <= 8 && table.size() * 2 >= count) {
-            std::vector<std::uint16_t> out(count);
-            for (std::size_t n = 0; n < count; ++n)
-                out[n] = static_cast<std::uint16_t>(table[n / 2] >> (8 * (n % 2)) & 0xFF);
-            return out;
-        }
-        if (table.size() > count)
-            table.resize(count);
-        return table;
-    };
-    if (DcmItem* item = sequenceItem(data, DCM_ModalityLUTSequence)) {
-        ModalityLut lut;
-        std::size_t count = 0;
-        int bits = 0;
-        if (descriptorOf(*item, lut.firstValue, count, bits) && !(lut.table = tableOf(*item, count, bits)).empty()) {
-            lut.type = text(*item, DCM_ModalityLUTType);
-            h.modalityLut = std::move(lut);
-        }
-    }
-    for (long n = 0; DcmItem* item = sequenceItem(data, DCM_VOILUTSequence, n); ++n) {
-        VoiLut lut;
-        std::size_t count = 0;
-        if (descriptorOf(*item, lut.firstValue, count, lut.bits) && !(lut.table = tableOf(*item, count, lut.bits)).empty()) {
-            lut.name = text(*item, DCM_LUTExplanation);
-            h.voiLuts.push_back(std::move(lut));
-        }
-    }
-}
-
 void readIdentity(DcmItem& d, DicomHeader& h)
 {
     const std::pair<DcmTagKey, std::string DicomHeader::*> fields[] = {
@@ -270,6 +230,10 @@ void readPixelDescription(DcmItem& d, DicomHeader& h)
     if (has(d, DCM_PixelPaddingValue)) {
         const auto raw = integer(d, DCM_PixelPaddingValue);
         h.padding = h.isSigned ? std::int64_t{static_cast<std::int16_t>(raw)} : std::int64_t{static_cast<std::uint16_t>(raw)};
+    }
+    if (h.padding && has(d, DCM_PixelPaddingRangeLimit)) {
+        const auto raw = integer(d, DCM_PixelPaddingRangeLimit);
+        h.paddingLimit = h.isSigned ? std::int64_t{static_cast<std::int16_t>(raw)} : std::int64_t{static_cast<std::uint16_t>(raw)};
     }
     h.lossy = text(d, DCM_LossyImageCompression) == "01";
     h.burnedIn = text(d, DCM_BurnedInAnnotation) == "YES";
@@ -307,7 +271,7 @@ bool looksLikeDicom(std::string_view b)
 
 std::string whyNotDecodable(const std::string& uid)
 {
-    static constexpr std::string_view Good[] = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",
+    static constexpr std::string_view Good[] = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",
         "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55",
         "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.90",
         "1.2.840.10008.1.2.4.91", "1.2.840.113619.5.2"};
@@ -320,9 +284,63 @@ std::string whyNotDecodable(const std::string& uid)
 
 bool DicomHeader::isProjection() const
 {
+    // volumes of modalities that mostly make projections: Enhanced US, XA and craniofacial X-ray in three dimensions, breast tomosynthesis
+    static constexpr std::string_view Volumes[] = {"1.2.840.10008.5.1.4.1.1.6.2", "1.2.840.10008.5.1.4.1.1.13.1.1", "1.2.840.10008.5.1.4.1.1.13.1.2", "1.2.840.10008.5.1.4.1.1.13.1.3"};
+    if (std::ranges::find(Volumes, sopClass) != std::end(Volumes))
+        return false;
     static constexpr std::string_view Modalities[] = {"CR", "DX", "MG", "XA", "RF", "IO", "PX", "RG", "DR", "BMD", "US", "IVUS", "ES", "XC", "GM", "SM", "OP", "RTIMAGE", "ECG"};
     return std::ranges::find(Modalities, modality) != std::end(Modalities);
 }
+
+namespace {
+
+std::string beginOf(const path& file)
+{
+    constexpr std::size_t Most = 32768; // nearly all headers end before
+    std::string out;
+    errno = 0;
+    const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return out;
+    out.resize(Most);
+    const ssize_t got = ::pread(fd, out.data(), Most, 0);
+    ::close(fd);
+    out.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+    return out;
+}
+
+/// Parses all up to group 7FE0: out of the beginning of the file where it holds all of that, else out of the file. Long values stay in the file then, until they
+/// are asked for.
+OFCondition parseHeader(const path& file, const Bytes& bytes, std::int64_t fileSize, std::unique_ptr<DcmFileFormat>& format, std::int64_t& stopped)
+{
+    const auto parse = [&](DcmInputStream& stream) {
+        format = std::make_unique<DcmFileFormat>();
+        format->setReadMode(ERM_autoDetect);
+        format->transferInit();
+        const OFCondition status = format->readUntilTag(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DcmTagKey(0x7FE0, 0x0000));
+        stopped = static_cast<std::int64_t>(stream.tell());
+        return status;
+    };
+    {
+        DcmInputBufferStream stream;
+        stream.setBuffer(bytes.begin().data(), static_cast<offile_off_t>(bytes.begin().size()));
+        stream.setEos();
+        const OFCondition status = parse(stream);
+        const bool all = static_cast<std::int64_t>(bytes.begin().size()) >= fileSize;
+        // it stopped because of the tag and not because the bytes ended
+        const bool inside = status.good() && stopped + 16 < static_cast<std::int64_t>(bytes.begin().size()) && DcmXfer(format->getDataset()->getOriginalXfer()).getStreamCompression() == ESC_none;
+        if (all || inside)
+            return status;
+    }
+    DcmInputFileStream stream(file.c_str());
+    if (stream.status().bad()) {
+        format.reset();
+        return stream.status();
+    }
+    return parse(stream);
+}
+
+} // namespace
 
 Result<DicomHeader> readDicomHeader(const path& file)
 {
@@ -331,20 +349,21 @@ Result<DicomHeader> readDicomHeader(const path& file)
     DicomHeader h;
     h.file = file;
     std::error_code ec;
-    const auto bytes = std::filesystem::file_size(file, ec);
+    const path real = realFile(file);
+    const auto bytes = std::filesystem::file_size(real, ec);
     if (ec)
         return std::unexpected(systemError("cannot read", file.string(), ec.value()));
     h.fileSize = static_cast<std::int64_t>(bytes);
 
-    DcmInputFileStream stream(file.c_str());
-    if (stream.status().bad())
+    Bytes bytesOfFile(real, beginOf(real));
+    if (bytesOfFile.begin().empty() && h.fileSize > 0)
         return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EIO));
-    DcmFileFormat format;
-    format.setReadMode(ERM_autoDetect);
-    format.transferInit();
-    // nothing of group 7FE0 and beyond is parsed; long values stay in the file until they are asked for
-    const OFCondition status = format.readUntilTag(stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DcmTagKey(0x7FE0, 0x0000));
-    const auto stopped = static_cast<std::int64_t>(stream.tell());
+    std::unique_ptr<DcmFileFormat> parsed;
+    std::int64_t stopped = 0;
+    const OFCondition status = parseHeader(real, bytesOfFile, h.fileSize, parsed, stopped);
+    if (!parsed)
+        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EIO));
+    DcmFileFormat& format = *parsed;
     DcmDataset& data = *format.getDataset();
     if (status.bad() && status != EC_EndOfStream && data.card() == 0)
         return refuse(ErrorCode::BadData, "not_dicom", "{} cannot be read as DICOM: {}", file.string(), status.text());
@@ -369,7 +388,7 @@ Result<DicomHeader> readDicomHeader(const path& file)
     if (h.deflated) {
         h.pixels = h.rows > 0 && h.columns > 0 ? PixelKind::Integer : PixelKind::None;
     } else {
-        findPixels(h, stopped, xfer.isExplicitVR());
+        findPixels(h, bytesOfFile, stopped, xfer.isExplicitVR());
     }
     if (h.pixels == PixelKind::Float || h.pixels == PixelKind::Double)
         h.bitsStored = h.bitsAllocated = h.pixels == PixelKind::Float ? 32 : 64;
@@ -379,6 +398,10 @@ Result<DicomHeader> readDicomHeader(const path& file)
     if (h.sopClass == UID_SegmentationStorage || h.sopClass == "1.2.840.10008.5.1.4.1.1.66.7")
         readSegments(data, h);
     HILUM_TRY_STATUS(readDicomFrames(data, h));
+    if (h.pixels == PixelKind::Integer) {
+        readOverlays(data, h);
+        readShutter(data, h);
+    }
     return h;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/paths.h"
+#include "core/imaging/graphics.h"
 #include "core/imaging/volume.h"
 
 #include <cstdint>
@@ -80,7 +81,12 @@ struct DicomHeader {
     std::optional<ColourPalette> palette;
     std::vector<Window> windows;
     std::vector<VoiLut> voiLuts;
-    std::optional<std::int64_t> padding; ///< stored value
+    std::optional<std::int64_t> padding, paddingLimit; ///< stored values
+    std::vector<OverlayPlane> overlays;  ///< planes as stored; `slice` is the frame, -1: every frame. Embedded ones have no bits yet
+    std::vector<int> embeddedBits;       ///< bit of the pixels for each entry of `overlays`, -1 when it is stored apart
+    Shutter shutter;
+    bool volumeSpace = false;            ///< positions are given in the volume's own frame (Enhanced US), not in the patient's
+    Json realWorld = Json::object();     ///< the real world value mapping that was applied: label, unit, slope, intercept
     bool lossy = false, burnedIn = false, gantryTiltTag = false;
     double gantryTiltDegrees = 0;
     std::string presentationLutShape;

@@ -1,4 +1,5 @@
 #include "core/base/numbers.h"
+#include "core/imaging/dicom_display.h"
 #include "core/imaging/dicom_geometry.h"
 #include "core/imaging/dicom_series.h"
 
@@ -86,8 +87,12 @@ ImageHeader imageHeader(const DicomHeader& h)
     out.studyUid = h.studyUid;
     out.frameOfReferenceUid = h.frameOfReferenceUid;
     out.patientOrientation = h.patientOrientation;
-    if (h.padding && !h.modalityLut)
-        out.paddingValue = static_cast<double>(*h.padding) * h.frames.front().slope + h.frames.front().intercept;
+    const auto modality = [&](std::int64_t stored) { return static_cast<double>(stored) * h.frames.front().slope + h.frames.front().intercept; };
+    if (h.padding && !h.modalityLut) {
+        out.paddingValue = modality(*h.padding);
+        if (h.paddingLimit)
+            out.paddingLimit = modality(*h.paddingLimit);
+    }
     if (h.lossy)
         out.notices.push_back({"lossy", "the picture was compressed with loss"});
     return out;
@@ -165,6 +170,7 @@ void addPicture(const Header& h, ScanResult& result)
     item.kind = h->frameCount() > 1 ? ItemKind::ImageSequence : ItemKind::Image;
     item.frames = h->frameCount();
     item.explanation = {{"decision", h->isProjection() ? "a projection has its own plane and no patient space" : "no Image Position: a picture of its own"}};
+    item.explanation["display"] = displayChain(*h, stack->header);
     if (h->frameCount() > 1 && !h->isProjection())
         stack->header.notices.push_back({"not_a_volume", std::format("{} frames without positions: a sequence of pictures", h->frameCount())});
     finish(item, std::move(stack));
@@ -181,6 +187,8 @@ struct Entry {
 struct Group {
     std::vector<Entry> entries;
     bool splitByOrientation = false;
+    std::size_t parts = 1;       ///< grids that the series became
+    std::int64_t copies = 0;     ///< files of the series that are the same objects again
 };
 
 bool sameOrientation(const DicomFrame& a, const DicomFrame& b)
@@ -248,8 +256,18 @@ void addStack(const Group& group, ScanResult& result)
         }
         stack->times.push_back(std::move(slices));
     }
+    if (first.volumeSpace)
+        notices.push_back({"assumed_orientation", "positions are given in the volume's own frame, not in the patient's; its axes are taken as left, posterior, superior"});
     item.explanation = plan->explanation;
-    item.explanation["decision"] = "one grid: same series, image size, pixel spacing and orientation";
+    item.explanation["decision"] = group.splitByOrientation ? std::format("one of {} grids of this series: its slices have orientations or pixel sizes of their own", group.parts)
+                                                            : std::string("one grid: same series, image size, pixel spacing and orientation");
+    item.explanation["display"] = displayChain(first, stack->header);
+    if (first.gantryTiltTag)
+        item.explanation["gantry_tilt_tag_degrees"] = first.gantryTiltDegrees;
+    if (!first.patientPosition.empty())
+        item.explanation["patient_position"] = first.patientPosition;
+    if (group.copies > 0)
+        item.explanation["copies_left_out"] = group.copies;
     const bool seg = kindOfClass(first.sopClass) == ItemKind::Segmentation;
     item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] > 1 ? ItemKind::Volume : ItemKind::Image;
     finish(item, std::move(stack));
@@ -298,12 +316,15 @@ bool holdsItsPixels(const DicomHeader& h, ScanResult& result)
 void groupDicom(std::vector<Header> headers, ScanResult& result)
 {
     std::set<std::string> seen;
+    std::map<std::string, std::int64_t> copies; // by series
     std::map<std::string, std::vector<Group>> series; // by everything but orientation
     std::vector<std::string> order;
     for (const Header& h : headers) {
         // the same object twice (a copy in another folder) is read once; a damaged copy must not hide the good one
-        if (!h->sopInstance.empty() && seen.contains(h->sopInstance))
+        if (!h->sopInstance.empty() && seen.contains(h->sopInstance)) {
+            ++copies[h->seriesUid];
             continue;
+        }
         const ItemKind kind = kindOfClass(h->sopClass);
         if (h->pixels == PixelKind::None) {
             if (isImageClass(h->sopClass) || (h->sopClass.empty() && h->modality.empty() && h->seriesUid.empty())) {
@@ -317,6 +338,11 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
             item.files = {h->file};
             item.where = h->file;
             item.explanation = {{"decision", "the object holds no picture"}, {"sop_class", h->sopClass}};
+            if (kind == ItemKind::Contours) { // the image that they were drawn on is looked for when all is read
+                auto stack = std::make_shared<DicomStack>();
+                stack->files = {h};
+                item.dicom = std::move(stack);
+            }
             result.items.push_back(std::move(item));
             continue;
         }
@@ -348,6 +374,8 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
         auto& groups = series[key];
         for (Group& g : groups) {
             g.splitByOrientation = groups.size() > 1;
+            g.parts = groups.size();
+            g.copies = copies[g.entries.front().header->seriesUid];
             addStack(g, result);
         }
     }

@@ -1,6 +1,7 @@
 #include "core/imaging/dicom_series.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/big_vector.h"
 #include "core/imaging/dicom_codec.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <numeric>
+#include <thread>
 
 namespace hilum::imaging {
 
@@ -22,6 +24,7 @@ struct Chunk {
 
 std::vector<Chunk> chunksOf(const DicomStack& stack, const std::vector<DicomStack::Reference>& slices)
 {
+    const std::size_t cores = std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, 32);
     std::vector<Chunk> chunks;
     std::vector<std::vector<std::size_t>> perFile(stack.files.size());
     for (std::size_t k = 0; k < slices.size(); ++k)
@@ -29,8 +32,9 @@ std::vector<Chunk> chunksOf(const DicomStack& stack, const std::vector<DicomStac
     for (std::size_t f = 0; f < perFile.size(); ++f) {
         auto& own = perFile[f];
         std::ranges::sort(own, {}, [&](std::size_t k) { return slices[k].frame; });
-        // frames of an uncompressed file are independent; a compressed file is opened once and decoded in order
-        const std::size_t most = stack.files[f]->encapsulated || stack.files[f]->deflated ? own.size() : 16;
+        // frames are independent, but a compressed file is read whole by each part that is decoded from it
+        const bool whole = stack.files[f]->encapsulated || stack.files[f]->deflated;
+        const std::size_t most = whole ? std::max<std::size_t>(16, (own.size() + 2 * cores - 1) / (2 * cores)) : 16;
         for (std::size_t n = 0; n < own.size(); n += most)
             chunks.push_back({f, {own.begin() + static_cast<std::ptrdiff_t>(n), own.begin() + static_cast<std::ptrdiff_t>(std::min(own.size(), n + most))}});
     }
@@ -42,6 +46,7 @@ struct Decoding {
     const std::vector<DicomStack::Reference>& slices;
     const Work& work;
     std::vector<std::vector<std::byte>>* kept; // stored values per slice, when they are wanted
+    std::vector<std::vector<std::vector<std::uint8_t>>> embedded; // [slice][overlay], where a file has any
     std::atomic<bool> masked{false}, overflow{false};
 };
 
@@ -49,18 +54,22 @@ template <class T> Result<std::vector<T>> decodeAll(Decoding& d, int components)
 {
     const Index3& n = d.stack.header.geometry.size;
     const auto perSlice = static_cast<std::size_t>(n[0] * n[1] * components);
-    std::vector<T> voxels(perSlice * d.slices.size());
+    std::vector<T> voxels = zeros<T>(perSlice * d.slices.size());
     const auto chunks = chunksOf(d.stack, d.slices);
     d.overflow = false;
     auto status = parallelFor(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t c) -> Status {
         const Chunk& chunk = chunks[static_cast<std::size_t>(c)];
         const DicomHeader& header = *d.stack.files[chunk.file];
         HILUM_TRY(auto reader, DicomFrameReader::open(header));
-        std::vector<std::byte> stored(static_cast<std::size_t>(header.storedFrameBytes()));
+        // one buffer for each thread: a new one for each file would cost as much as reading it
+        thread_local std::vector<std::byte> stored;
+        stored.resize(static_cast<std::size_t>(header.storedFrameBytes()));
         for (const std::size_t k : chunk.slices) {
             if (d.work.cancelled() || d.overflow)
                 return {};
             HILUM_TRY_STATUS(reader.decode(d.slices[k].frame, stored));
+            if (!header.overlays.empty())
+                d.embedded[k] = reader.embeddedOverlays();
             const std::span<T> out(voxels.data() + k * perSlice, perSlice);
             if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>) {
                 if (d.stack.colour) {
@@ -100,6 +109,29 @@ Result<Volume::Voxels> decodeAs(ScalarKind kind, Decoding& d, int components)
     return run(float{});
 }
 
+/// Overlays of all slices and the shutter of the first one that has any.
+std::shared_ptr<const Graphics> graphicsOf(Decoding& d)
+{
+    auto out = std::make_shared<Graphics>();
+    for (std::size_t k = 0; k < d.slices.size(); ++k) {
+        const DicomHeader& h = *d.stack.files[d.slices[k].file];
+        if (out->shutter.isEmpty())
+            out->shutter = h.shutter;
+        for (std::size_t o = 0; o < h.overlays.size(); ++o) {
+            OverlayPlane plane = h.overlays[o];
+            if (plane.slice >= 0 && plane.slice != d.slices[k].frame)
+                continue;
+            plane.slice = static_cast<std::int64_t>(k);
+            if (plane.embedded)
+                plane.packed = d.embedded[k].empty() ? std::vector<std::uint8_t>(static_cast<std::size_t>((plane.rows * plane.columns + 7) / 8)) : std::move(d.embedded[k][o]);
+            out->overlays.push_back(std::move(plane));
+        }
+    }
+    if (out->overlays.empty() && out->shutter.isEmpty())
+        return nullptr;
+    return out;
+}
+
 std::uint64_t bytesOf(ScalarKind kind)
 {
     return kind == ScalarKind::UInt8 ? 1 : kind == ScalarKind::Int16 || kind == ScalarKind::UInt16 ? 2 : 4;
@@ -124,10 +156,19 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     const Index3& n = stack.header.geometry.size;
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), slices.size(), static_cast<std::uint64_t>(components)});
     const auto perVoxel = bytesOf(choice.kind) + (sink ? static_cast<std::uint64_t>(first.storedBytesPerSample()) : 0);
-    HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, perVoxel}), std::format("a volume of {} x {} x {}", n[0], n[1], slices.size()), first.file));
+    HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({voxels, perVoxel}), std::format("a volume of {} x {} x {}", n[0], n[1], slices.size()), first.file));
+
+    // far more than the files hold: the first one is opened to see whether its compressed data are what the header claims
+    std::uint64_t onDisk = 0;
+    for (const DicomHeader* h : used)
+        onDisk += static_cast<std::uint64_t>(h->fileSize);
+    if ((first.encapsulated || first.deflated) && saturatingProduct({voxels, perVoxel}) > 20 * onDisk + (64u << 20)) {
+        HILUM_TRY(const auto probe, DicomFrameReader::open(first));
+        (void)probe;
+    }
 
     std::vector<std::vector<std::byte>> kept(sink ? slices.size() : 0);
-    Decoding decoding{stack, slices, work, sink ? &kept : nullptr};
+    Decoding decoding{stack, slices, work, sink ? &kept : nullptr, std::vector<std::vector<std::vector<std::uint8_t>>>(slices.size())};
     auto decoded = decodeAs(choice.kind, decoding, components);
     if (decoded && decoding.overflow) {
         decoded = Volume::Voxels(); // gives the memory back before the wider try
@@ -144,6 +185,7 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     }
 
     ImageHeader header = stack.header;
+    header.graphics = graphicsOf(decoding);
     if (decoding.masked)
         header.notices.push_back({"unused_bits_masked", std::format("bits outside the {} stored bits were set and left out", first.bitsStored)});
     return Volume(std::move(header), std::move(*decoded), components);

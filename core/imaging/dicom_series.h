@@ -20,6 +20,7 @@ struct DicomStack {
     std::vector<std::vector<Reference>> times; ///< [time point][slice]
     ImageHeader header;                        ///< all but what only decoding can tell
     bool colour = false;
+    std::shared_ptr<const DicomStack> drawnOn; ///< of a structure set: the image that its contours lie on
 
     const DicomHeader& fileOf(const Reference& r) const { return *files[r.file]; }
     const DicomFrame& frameOf(const Reference& r) const { return files[r.file]->frames[static_cast<std::size_t>(r.frame)]; }
@@ -27,6 +28,9 @@ struct DicomStack {
 
 /// Groups headers into series, orders each by position and makes an item of it. Files that cannot be used go to `refused`.
 void groupDicom(std::vector<std::shared_ptr<const DicomHeader>> headers, ScanResult& result);
+
+/// Gives each structure set among the items the image that it was drawn on: by series UID, else by frame of reference; none when it is not there.
+void linkContours(ScanResult& result);
 
 /// Called for each frame of a time point with its stored values: files in slice order, frames of one file as they lie in it.
 using StoredFrameSink = std::function<void(const DicomHeader& header, std::span<const std::byte> stored)>;

@@ -2,6 +2,7 @@
 
 #include "core/imaging/dicom_item.h"
 #include "core/imaging/library_logs.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <cctype>
@@ -38,7 +39,7 @@ void readDicomDirectory(const path& file, std::vector<std::shared_ptr<const Dico
 {
     const MuteDicomLog mute;
     DcmFileFormat format;
-    const OFCondition ok = format.loadFile(file.c_str());
+    const OFCondition ok = format.loadFile(realFile(file).c_str());
     DcmSequenceOfItems* records = detail::sequence(*format.getDataset(), DCM_DirectoryRecordSequence);
     if (ok.bad() || !records || records->card() == 0) {
         result.refused.push_back({file, "empty", ok.bad() ? std::string("the directory is damaged: ") + ok.text() : std::string("the directory lists no files"),
@@ -65,7 +66,7 @@ void readDicomDirectory(const path& file, std::vector<std::shared_ptr<const Dico
             continue;
         const path target = resolve(file.parent_path(), parts);
         std::error_code ec;
-        if (!std::filesystem::is_regular_file(target, ec)) {
+        if (!std::filesystem::is_regular_file(realFile(target), ec)) {
             result.refused.push_back({target, "not_found", "the directory lists it, but it is not there", ErrorCode::NotFound});
             continue;
         }

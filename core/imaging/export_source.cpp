@@ -1,3 +1,4 @@
+#include "core/imaging/zip_archive.h"
 #include "core/imaging/export_source.h"
 
 #include "core/base/digest.h"
@@ -172,7 +173,7 @@ Result<Json> exportRecord(const Item& item, const path& in, const path& out, con
 {
     Json files = Json::array();
     for (const path& f : item.files) {
-        HILUM_TRY(std::string digest, sha256File(f));
+        HILUM_TRY(std::string digest, sha256File(realFile(f)));
         files.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
     }
     Json outputs = Json::array();

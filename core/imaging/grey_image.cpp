@@ -1,6 +1,7 @@
 #include "core/imaging/grey_image.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/graphics.h"
 
 #include <algorithm>
 #include <cmath>
@@ -78,8 +79,9 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     std::vector<bool> padded;
     if (h.paddingValue) {
         padded.resize(count);
+        const auto [low, high] = std::minmax({static_cast<float>(*h.paddingValue), static_cast<float>(h.paddingLimit.value_or(*h.paddingValue))});
         for (std::size_t n = 0; n < count; ++n)
-            padded[n] = out.values[n] == static_cast<float>(*h.paddingValue);
+            padded[n] = out.values[n] >= low && out.values[n] <= high;
     }
     if (windowIndex < 0 && !h.voiLuts.empty()) {
         const VoiLut& lut = h.voiLuts.front();
@@ -118,6 +120,14 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     for (std::size_t n = 0; n < padded.size(); ++n)
         if (padded[n])
             out.values[n] = 0;
+    if (h.graphics && !h.graphics->shutter.isEmpty()) {
+        const Shutter& shutter = h.graphics->shutter;
+        for (std::int64_t j = 0; j < size[1]; ++j)
+            for (std::int64_t i = 0; i < size[0]; ++i)
+                if (shutter.hides(j + 1, i + 1))
+                    out.values[static_cast<std::size_t>(j * size[0] + i)] = static_cast<float>(shutter.grey);
+        out.chain += ", shutter";
+    }
     return out;
 }
 

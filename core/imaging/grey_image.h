@@ -15,7 +15,7 @@ struct GreyImage {
 };
 
 /// Slice `k` in the standard's order (PS3.4 N.2): modality values -> padding out -> VOI LUT, else first window, else the 0.5 and 99.5
-/// percentiles -> inversion for MONOCHROME1 -> [0, 1]. Colour is turned to luma (ITU-R BT.601).
+/// percentiles -> inversion for MONOCHROME1 -> [0, 1] -> shutter. Colour is turned to luma (ITU-R BT.601).
 /// \param windowIndex  which of the header's windows; -1 takes the VOI LUT when there is one, else window 0, else percentiles.
 Result<GreyImage> greyImage(const Volume& image, std::int64_t k = 0, int windowIndex = -1);
 

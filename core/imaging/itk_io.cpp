@@ -1,15 +1,14 @@
 #include "core/imaging/itk_io.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/grid_file.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/nifti_voxels.h"
 #include "core/imaging/picture_check.h"
+#include "core/imaging/zip_archive.h"
 
 #include <itkJPEGImageIO.h>
-#include <itkMetaDataObject.h>
-#include <itkMetaImageIO.h>
-#include <itkNrrdImageIO.h>
 #include <itkPNGImageIO.h>
 #include <itkTIFFImageIO.h>
 
@@ -25,14 +24,8 @@ namespace {
 using Io = itk::ImageIOBase;
 using Component = itk::IOComponentEnum;
 
-bool isPicture(const std::string& format) { return format == "png" || format == "jpeg" || format == "tiff"; }
-
 Io::Pointer makeIo(const std::string& format)
 {
-    if (format == "nrrd")
-        return itk::NrrdImageIO::New().GetPointer();
-    if (format == "metaimage")
-        return itk::MetaImageIO::New().GetPointer();
     if (format == "png")
         return itk::PNGImageIO::New().GetPointer();
     if (format == "jpeg")
@@ -42,18 +35,12 @@ Io::Pointer makeIo(const std::string& format)
     return nullptr;
 }
 
-/// ITK's texts begin with addresses of its objects, those of NRRD with the whole way of calls: the last sentence says it.
+/// ITK's texts begin with addresses of its objects.
 std::string readable(const itk::ExceptionObject& e)
 {
     std::string text = e.GetDescription();
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
-        text.pop_back();
-    if (const auto at = text.rfind("[nrrd] "); at != std::string::npos)
-        text.erase(0, at + 7);
-    else if (const auto object = text.find("): "); object != std::string::npos)
+    if (const auto object = text.find("): "); object != std::string::npos)
         text.erase(0, object + 3);
-    if (const auto call = text.find(": "); text.starts_with("_nrrd") && call != std::string::npos)
-        text.erase(0, call + 2);
     std::ranges::replace(text, '\n', ' ');
     while (!text.empty() && (text.back() == ' ' || text.back() == '.'))
         text.pop_back();
@@ -65,16 +52,15 @@ struct Layout {
     Index3 size{1, 1, 1};
     std::int64_t timePoints = 1;
     int fileComponents = 1, components = 1;
-    bool interleavedTimes = false; ///< components of a voxel are time points (or layers)
     Component type = Component::UNKNOWNCOMPONENTTYPE;
     std::uint64_t values() const
     {
         return saturatingProduct({static_cast<std::uint64_t>(size[0]), static_cast<std::uint64_t>(size[1]), static_cast<std::uint64_t>(size[2]),
-                                  static_cast<std::uint64_t>(interleavedTimes ? 1 : timePoints), static_cast<std::uint64_t>(fileComponents)});
+                                  static_cast<std::uint64_t>(timePoints), static_cast<std::uint64_t>(fileComponents)});
     }
 };
 
-Result<Layout> layoutOf(Io& io, const path& file, const std::string& format)
+Result<Layout> layoutOf(Io& io, const path& file)
 {
     Layout l;
     const unsigned n = io.GetNumberOfDimensions();
@@ -91,20 +77,7 @@ Result<Layout> layoutOf(Io& io, const path& file, const std::string& format)
     l.timePoints = more;
     l.fileComponents = static_cast<int>(io.GetNumberOfComponents());
     l.type = io.GetComponentType();
-    const auto pixel = io.GetPixelType();
-    using Pixel = itk::IOPixelEnum;
-    if (pixel == Pixel::COMPLEX)
-        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: complex numbers are not supported", file.string());
-    if (isPicture(format)) {
-        l.components = l.fileComponents == 2 || l.fileComponents == 4 ? l.fileComponents - 1 : l.fileComponents;
-    } else if (pixel == Pixel::RGB || pixel == Pixel::RGBA) {
-        l.components = 3;
-    } else if (l.fileComponents > 1) {
-        l.interleavedTimes = true;
-        l.timePoints = l.fileComponents;
-        if (more > 1)
-            return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: vectors in {} dimensions are not supported", file.string(), n);
-    }
+    l.components = l.fileComponents == 2 || l.fileComponents == 4 ? l.fileComponents - 1 : l.fileComponents; // alpha is left out
     if (l.components != 1 && l.components != 3)
         return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: {} components for each pixel are not supported", file.string(), l.fileComponents);
     return l;
@@ -116,48 +89,11 @@ struct Opened {
     FileHeader header;
 };
 
-Status givePlace(Opened& o, const path& file, const std::string& format)
-{
-    ImageHeader& image = o.header.image;
-    const Layout& l = o.layout;
-    if (isPicture(format)) {
-        image.hasPatientSpace = false;
-        image.spacingMeaning = SpacingMeaning::Unknown;
-        image.geometry.size = l.size;
-        image.photometric = l.components == 3 ? "RGB" : "MONOCHROME2";
-        image.unit = Unit::Grey;
-        return {};
-    }
-    Mat3 axes;
-    Vec3 origin{0, 0, 0};
-    const unsigned n = o.io->GetNumberOfDimensions();
-    for (unsigned c = 0; c < 3; ++c) {
-        Vec3 column{c == 0 ? 1.0 : 0.0, c == 1 ? 1.0 : 0.0, c == 2 ? 1.0 : 0.0};
-        double spacing = 1;
-        if (c < n) {
-            const auto direction = o.io->GetDirection(c);
-            for (unsigned r = 0; r < 3; ++r)
-                column[r] = r < n && r < direction.size() ? direction[r] : (r == c ? 1.0 : 0.0);
-            spacing = std::abs(o.io->GetSpacing(c));
-            origin[c] = o.io->GetOrigin(c);
-        }
-        axes.setColumn(c, spacing * column);
-    }
-    if (format == "nrrd" && !o.header.fields.contains("NRRD_space"))
-        image.notices.push_back({"assumed_orientation", "the header gives no patient space; its axes are taken as left, posterior, superior"});
-    auto geometry = geometryFromAxes(axes, origin, l.size, image.notices);
-    if (!geometry)
-        return std::unexpected(withContext(std::move(geometry).error(), file.string()));
-    image.geometry = *geometry;
-    return {};
-}
-
 Result<Opened> openFile(const path& file, const std::string& format)
 {
     routeLibraryLogs();
     Opened o;
-    if (isPicture(format))
-        HILUM_TRY_STATUS(checkPictureComplete(file, format));
+    HILUM_TRY_STATUS(checkPictureComplete(file, format));
     o.io = makeIo(format);
     if (!o.io)
         return fail(ErrorCode::Unsupported, "{}: no reader for the format \"{}\"", file.string(), format);
@@ -167,17 +103,17 @@ Result<Opened> openFile(const path& file, const std::string& format)
     } catch (const itk::ExceptionObject& e) {
         return refuse(ErrorCode::BadData, "bad_header", "{}: the {} header cannot be read: {}", file.string(), format, readable(e));
     }
-    HILUM_TRY(o.layout, layoutOf(*o.io, file, format));
+    HILUM_TRY(o.layout, layoutOf(*o.io, file));
     const std::uint64_t bytes = saturatingProduct({o.layout.values(), o.io->GetComponentSize()});
-    HILUM_TRY_STATUS(checkMemory(bytes, std::format("an image of {} x {} x {} voxels", o.layout.size[0], o.layout.size[1], o.layout.size[2]), file));
-    if (format == "nrrd" || format == "metaimage")
-        HILUM_TRY_STATUS(checkDataPresent(file, format, bytes));
-    for (const std::string& key : o.io->GetMetaDataDictionary().GetKeys())
-        if (std::string value; itk::ExposeMetaData(o.io->GetMetaDataDictionary(), key, value))
-            o.header.fields[key] = value;
+    HILUM_TRY_STATUS(checkMemory(saturatingProduct({bytes, 2}), std::format("a picture of {} x {} x {}", o.layout.size[0], o.layout.size[1], o.layout.size[2]), file));
     o.header.components = o.layout.components;
     o.header.timePoints = o.header.image.timePoints = o.layout.timePoints;
-    HILUM_TRY_STATUS(givePlace(o, file, format));
+    ImageHeader& image = o.header.image;
+    image.hasPatientSpace = false;
+    image.spacingMeaning = SpacingMeaning::Unknown;
+    image.geometry.size = o.layout.size;
+    image.photometric = o.layout.components == 3 ? "RGB" : "MONOCHROME2";
+    image.unit = Unit::Grey;
     if (o.layout.timePoints > 1)
         o.header.image.notices.push_back({"time_series", std::format("{} volumes in one file", o.layout.timePoints)});
     return o;
@@ -188,7 +124,7 @@ template <class T, class U> std::vector<U> pick(const std::vector<T>& all, const
 {
     const auto voxels = static_cast<std::size_t>(l.size[0] * l.size[1] * l.size[2]);
     const auto stride = static_cast<std::size_t>(l.fileComponents), keep = static_cast<std::size_t>(l.components);
-    const std::size_t begin = l.interleavedTimes ? static_cast<std::size_t>(time) : static_cast<std::size_t>(time) * voxels * stride;
+    const std::size_t begin = static_cast<std::size_t>(time) * voxels * stride;
     std::vector<U> out(voxels * keep);
     for (std::size_t v = 0; v < voxels; ++v)
         for (std::size_t c = 0; c < keep; ++c)
@@ -254,26 +190,86 @@ Volume::Voxels readVoxels(Opened& o, std::int64_t time)
 
 } // namespace
 
-Result<FileHeader> readFileHeader(const path& file, const std::string& format)
+namespace {
+
+Result<GridFile> openGrid(const path& file, const std::string& format, ReadWhat what)
 {
+    HILUM_TRY(GridFile out, format == "nrrd" ? readNrrdHeader(file) : readMetaHeader(file));
+    const RawGrid& g = out.grid;
+    if (what == ReadWhat::Whole)
+        HILUM_TRY_STATUS(checkVolumeMemory(g.bytes(), std::format("an image of {} x {} x {}{} voxels", g.size[0], g.size[1], g.size[2], g.times > 1 ? std::format(" x {}", g.times) : ""), file));
+    HILUM_TRY_STATUS(checkGridPresent(g, file));
+    return out;
+}
+
+bool isGrid(const std::string& format) { return format == "nrrd" || format == "metaimage"; }
+
+template <class T> std::vector<T> cutVoxels(std::span<const T> in, const Index3& size, std::size_t components, const Portion& p)
+{
+    const Index3 n = p.size();
+    std::vector<T> out;
+    out.reserve(static_cast<std::size_t>(n[0] * n[1] * n[2]) * components);
+    for (std::int64_t k = p.begin[2]; k < p.end[2]; k += p.step)
+        for (std::int64_t j = p.begin[1]; j < p.end[1]; j += p.step)
+            for (std::int64_t i = p.begin[0]; i < p.end[0]; i += p.step) {
+                const T* from = in.data() + static_cast<std::size_t>((k * size[1] + j) * size[0] + i) * components;
+                out.insert(out.end(), from, from + components);
+            }
+    return out;
+}
+
+} // namespace
+
+Result<Volume> cut(const Volume& volume, const Portion& portion)
+{
+    const Index3& size = volume.geometry().size;
+    HILUM_TRY(const Portion p, portion.within(size));
+    if (p.isWhole(size))
+        return volume;
+    auto voxels = volume.visit([&]<class T>(std::span<const T> in) { return Volume::Voxels(cutVoxels<T>(in, size, static_cast<std::size_t>(volume.components()), p)); });
+    return Volume(p.applied(volume.header()), std::move(voxels), volume.components());
+}
+
+Result<FileHeader> readFileHeader(const path& named, const std::string& format, ReadWhat what)
+{
+    const path file = realFile(named);
     if (format == "nifti") {
-        HILUM_TRY(const NiftiHeader header, readNiftiHeader(file));
+        HILUM_TRY(const NiftiHeader header, readNiftiHeader(file, what));
         return niftiFileHeader(header, file);
+    }
+    if (isGrid(format)) {
+        HILUM_TRY(GridFile g, openGrid(file, format, what));
+        return std::move(g.header);
     }
     HILUM_TRY(Opened o, openFile(file, format));
     return std::move(o.header);
 }
 
-Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint)
+Result<Volume> readFileVolume(const path& named, const std::string& format, std::int64_t timePoint, const Portion& portion)
 {
+    const path file = realFile(named);
     if (format == "nifti")
-        return readNiftiVolume(file, timePoint);
-    HILUM_TRY(Opened o, openFile(file, format));
-    if (timePoint < 0 || timePoint >= o.layout.timePoints)
-        return fail(ErrorCode::Usage, "{}: time point {} of {}", file.string(), timePoint, o.layout.timePoints);
+        return readNiftiVolume(file, timePoint, portion);
+    const auto time = [&](std::int64_t points) -> Status {
+        if (timePoint < 0 || timePoint >= points)
+            return fail(ErrorCode::Usage, "{}: time point {} of {}", file.string(), timePoint, points);
+        return {};
+    };
     try {
+        if (isGrid(format)) {
+            const ReadWhat what = portion.isWhole({0, 0, 0}) ? ReadWhat::Whole : ReadWhat::Part;
+            HILUM_TRY(GridFile g, openGrid(file, format, what));
+            HILUM_TRY_STATUS(time(g.grid.times));
+            HILUM_TRY(const Portion p, portion.within(g.grid.size));
+            if (what == ReadWhat::Part)
+                HILUM_TRY_STATUS(checkPortion(p, g.grid, file));
+            HILUM_TRY(auto voxels, readGrid(g.grid, timePoint, p));
+            return Volume(p.applied(std::move(g.header.image)), std::move(voxels), g.grid.components);
+        }
+        HILUM_TRY(Opened o, openFile(file, format));
+        HILUM_TRY_STATUS(time(o.layout.timePoints));
         auto voxels = readVoxels(o, timePoint);
-        return Volume(std::move(o.header.image), std::move(voxels), o.layout.components);
+        return cut(Volume(std::move(o.header.image), std::move(voxels), o.layout.components), portion);
     } catch (const itk::ExceptionObject& e) {
         return refuse(ErrorCode::BadData, "truncated", "{}: the voxels cannot be read completely: {}", file.string(), readable(e));
     } catch (const std::bad_alloc&) {

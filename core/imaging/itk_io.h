@@ -1,6 +1,8 @@
 #pragma once
 
+#include "core/imaging/raw_grid.h"
 #include "core/imaging/volume.h"
+#include "core/base/jsonl.h"
 #include "core/base/paths.h"
 #include "core/base/progress.h"
 
@@ -15,11 +17,16 @@ struct FileHeader {
     int components = 1;                 ///< as the voxels will have (alpha is left out)
     std::int64_t timePoints = 1;
     std::map<std::string, std::string> fields; ///< free fields (NRRD key/value pairs)
+    Json explanation = Json::object();         ///< where the place comes from: which form, which space, the axes as they are written
 };
 
 /// `format` is nifti, nrrd, metaimage, png, jpeg or tiff. Sizes are held against the file and the memory before anything is allocated.
-Result<FileHeader> readFileHeader(const path& file, const std::string& format);
-Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint);
+Result<FileHeader> readFileHeader(const path& file, const std::string& format, ReadWhat what = ReadWhat::Whole);
+/// Only the portion takes memory, except for pictures, which are decoded whole.
+Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint, const Portion& portion = {});
+
+/// The portion of a volume that is in memory.
+Result<Volume> cut(const Volume& volume, const Portion& portion);
 
 /// Format by the ending of a name: ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".tif"; empty when it has none of these.
 std::string formatOfName(const path& file);

@@ -87,6 +87,10 @@ Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> bytes)
     if (!opj_setup_decoder(codec.get(), &parameters) || !opj_decoder_set_strict_mode(codec.get(), OPJ_TRUE) || !opj_read_header(stream.get(), codec.get(), &raw))
         return failed();
     const std::unique_ptr<opj_image_t, void (*)(opj_image_t*)> image(raw, opj_image_destroy);
+    // the pixels of a stream cost it something: a size that its bytes cannot carry is not decoded
+    const std::uint64_t pixels = std::uint64_t{image->x1 - image->x0} * (image->y1 - image->y0);
+    if (image->x1 <= image->x0 || image->y1 <= image->y0 || pixels / 1'000'000 > bytes.size())
+        return refuse(ErrorCode::BadData, "bad_pixels", "the JPEG 2000 stream of {} bytes claims {} x {} pixels", bytes.size(), image->x1 - image->x0, image->y1 - image->y0);
     if (!opj_decode(codec.get(), stream.get(), image.get()) || !opj_end_decompress(codec.get(), stream.get()))
         return failed();
 

@@ -3,6 +3,7 @@
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
 #include "core/imaging/itk_io.h"
+#include "core/imaging/rtstruct.h"
 
 #include <algorithm>
 #include <cmath>
@@ -210,6 +211,8 @@ Result<Segmentation> readSegmentation(const Item& item, const Work& work, const 
     return guard("reading " + item.where.string(), [&]() -> Result<Segmentation> {
         if (item.files.empty())
             return fail(ErrorCode::Empty, "{}: no files", item.where.string());
+        if (item.kind == ItemKind::Contours)
+            return readContours(item, work);
         if (item.format == "dicom" && item.kind == ItemKind::Segmentation) {
             HILUM_TRY(const auto stack, stackOf(item, work));
             return readDicomSegmentation(*stack->files.front(), work, sink, options);

@@ -65,32 +65,103 @@ Mat3 rotationOf(double b, double c, double d)
     return m;
 }
 
-void place(NiftiHeader& h, const std::array<float, 3>& quaternion, const std::array<double, 3>& offset, double qfac, const std::array<std::array<double, 4>, 3>& rows)
+struct Forms {
+    std::array<float, 3> quaternion{};
+    std::array<double, 3> offset{};
+    double qfac = 1;
+    std::array<std::array<double, 4>, 3> rows{}; // sform
+};
+
+bool usable(const Mat3& axes, const Vec3& origin)
 {
-    Mat3 axes; // RAS
-    Vec3 origin{0, 0, 0};
-    if (h.sformCode > 0) {
-        for (std::size_t r = 0; r < 3; ++r) {
-            axes[r] = {rows[r][0], rows[r][1], rows[r][2]};
-            origin[r] = rows[r][3];
-        }
-        h.hasOrientation = true;
-    } else {
-        Mat3 rotation;
-        if (h.qformCode > 0) {
-            rotation = rotationOf(quaternion[0], quaternion[1], quaternion[2]);
-            origin = {offset[0], offset[1], offset[2]};
-            h.hasOrientation = true;
-        }
-        for (std::size_t c = 0; c < 3; ++c)
-            axes.setColumn(c, (h.pixdim[c] * (c == 2 && h.qformCode > 0 && qfac < 0 ? -1.0 : 1.0)) * rotation.column(c));
+    for (std::size_t c = 0; c < 3; ++c) {
+        const double length = norm(axes.column(c));
+        if (!(length > 1e-9) || !std::isfinite(length) || !std::isfinite(origin[c]))
+            return false;
     }
+    Mat3 unit;
+    for (std::size_t c = 0; c < 3; ++c)
+        unit.setColumn(c, normalised(axes.column(c)));
+    return std::abs(determinant(unit)) > 1e-3;
+}
+
+Json matrixJson(const Mat3& axes, const Vec3& origin)
+{
+    Json out = Json::array();
+    for (std::size_t r = 0; r < 3; ++r)
+        out.push_back({axes[r][0], axes[r][1], axes[r][2], origin[r]});
+    return out;
+}
+
+/// The policy: sform where it is given and can be used, else qform, else the sizes of a voxel with an orientation that is assumed.
+void place(NiftiHeader& h, const Forms& f)
+{
+    Mat3 s, q; // RAS
+    Vec3 sOrigin{0, 0, 0}, qOrigin{f.offset[0], f.offset[1], f.offset[2]};
+    for (std::size_t r = 0; r < 3; ++r) {
+        s[r] = {f.rows[r][0], f.rows[r][1], f.rows[r][2]};
+        sOrigin[r] = f.rows[r][3];
+    }
+    const Mat3 rotation = h.qformCode > 0 ? rotationOf(f.quaternion[0], f.quaternion[1], f.quaternion[2]) : Mat3{};
+    for (std::size_t c = 0; c < 3; ++c)
+        q.setColumn(c, (h.pixdim[c] * (c == 2 && h.qformCode > 0 && f.qfac < 0 ? -1.0 : 1.0)) * rotation.column(c));
+    const bool sGood = h.sformCode > 0 && usable(s, sOrigin), qGood = h.qformCode > 0 && usable(q, qOrigin);
+    h.explanation = {{"policy", "sform where it is given, else qform, else assumed"}, {"sform_code", h.sformCode}, {"qform_code", h.qformCode}};
+    if (h.sformCode > 0)
+        h.explanation["sform_ras"] = matrixJson(s, sOrigin);
+    if (h.qformCode > 0)
+        h.explanation["qform_ras"] = matrixJson(q, qOrigin);
+    h.explanation["orientation_from"] = sGood || (h.sformCode > 0 && !qGood) ? "sform" : h.qformCode > 0 ? "qform" : "assumed";
+    if (h.sformCode > 0 && !sGood && qGood)
+        h.notices.push_back({"repaired_direction", "the sform of the header is no placement (its axes are empty or lie in one plane); the qform is used"});
+    if (sGood && qGood) {
+        double apart = 0;
+        for (int corner = 0; corner < 8; ++corner) {
+            const Vec3 index{corner & 1 ? static_cast<double>(h.dims[0] - 1) : 0.0, corner & 2 ? static_cast<double>(h.dims[1] - 1) : 0.0, corner & 4 ? static_cast<double>(h.dims[2] - 1) : 0.0};
+            apart = std::max(apart, norm(s * index + sOrigin - (q * index + qOrigin)));
+        }
+        h.explanation["sform_and_qform_apart_mm"] = apart;
+    }
+    const bool useS = sGood || (h.sformCode > 0 && !qGood);
+    Mat3 axes = useS ? s : q;
+    Vec3 origin = useS ? sOrigin : h.qformCode > 0 ? qOrigin : Vec3{0, 0, 0};
+    h.hasOrientation = h.sformCode > 0 || h.qformCode > 0;
     for (const std::size_t r : {0u, 1u}) { // RAS -> LPS
         axes[r] = -1.0 * axes[r];
         origin[r] = -origin[r];
     }
     h.axesLps = axes;
     h.originLps = origin;
+    h.explanation["axes_as_written_lps"] = matrixJson(axes, origin);
+}
+
+/// Lengths in metres or micrometres become millimetres.
+void toMillimetres(NiftiHeader& h, int units)
+{
+    const double factor = (units & 7) == 1 ? 1000 : (units & 7) == 3 ? 0.001 : 1;
+    if (factor == 1)
+        return;
+    // a voxel of a metre is no length of an image: the unit is a slip then
+    const double voxel = norm(h.axesLps.column(0)) * factor;
+    if (voxel > 100 || voxel < 1e-4)
+        return;
+    for (std::size_t r = 0; r < 3; ++r) {
+        h.axesLps[r] = factor * h.axesLps[r];
+        h.originLps[r] *= factor;
+    }
+    h.notices.push_back({"length_unit", std::format("lengths of the header are given in {}; they were turned into millimetres", factor > 1 ? "metres" : "micrometres")});
+}
+
+int bitsOf(int datatype)
+{
+    switch (datatype) {
+    case 2: case 256: return 8;
+    case 4: case 512: return 16;
+    case 8: case 16: case 768: return 32;
+    case 64: case 1024: case 1280: return 64;
+    case 128: return 24;
+    default: return 0;
+    }
 }
 
 } // namespace
@@ -120,6 +191,23 @@ bool looksLikeNifti(std::string_view b)
     return size == 540 && (b.substr(4, 3) == "n+2" || b.substr(4, 3) == "ni2");
 }
 
+bool looksLikeAnalyze(std::string_view b)
+{
+    if (b.size() < 348 || looksLikeNifti(b))
+        return false;
+    bool swap = false;
+    if (headerSize(b, swap) != 348)
+        return false;
+    const Fields f(b, swap);
+    const auto dimensions = f.at<std::int16_t>(40);
+    if (dimensions < 2 || dimensions > 7)
+        return false;
+    for (int n = 1; n <= dimensions; ++n)
+        if (f.at<std::int16_t>(40 + 2 * static_cast<std::size_t>(n)) < 1)
+            return false;
+    return bitsOf(f.at<std::int16_t>(70)) > 0 && bitsOf(f.at<std::int16_t>(70)) == f.at<std::int16_t>(72);
+}
+
 Result<std::string> firstBytes(const path& file, std::size_t count, bool* compressed)
 {
     errno = 0;
@@ -136,14 +224,15 @@ Result<std::string> firstBytes(const path& file, std::size_t count, bool* compre
     return bytes;
 }
 
-Result<NiftiHeader> readNiftiHeader(const path& file)
+Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
 {
     const std::string name = file.string();
     NiftiHeader h;
     HILUM_TRY(const std::string bytes, firstBytes(file, 540, &h.compressed));
     if (bytes.size() < 348)
         return refuse(ErrorCode::BadData, "truncated", "{}: the header ends after {} of 348 bytes", name, bytes.size());
-    if (!looksLikeNifti(bytes))
+    h.analyze = looksLikeAnalyze(bytes);
+    if (!looksLikeNifti(bytes) && !h.analyze)
         return refuse(ErrorCode::BadData, "not_an_image", "{} does not begin with a NIfTI header", name);
     bool swap = false;
     const bool second = headerSize(bytes, swap) == 540;
@@ -151,7 +240,7 @@ Result<NiftiHeader> readNiftiHeader(const path& file)
         return refuse(ErrorCode::BadData, "truncated", "{}: the header ends after {} of 540 bytes", name, bytes.size());
     const Fields f(bytes, swap);
     h.swapped = swap;
-    h.twoFiles = bytes[second ? 5 : 345] == 'i';
+    h.twoFiles = h.analyze || bytes[second ? 5 : 345] == 'i';
     h.dimensions = static_cast<int>(second ? f.at<std::int64_t>(16) : f.at<std::int16_t>(40));
     if (h.dimensions < 1 || h.dimensions > 7)
         return refuse(ErrorCode::BadData, "bad_header", "{}: the header names {} dimensions; 1 to 7 are possible", name, h.dimensions);
@@ -168,30 +257,36 @@ Result<NiftiHeader> readNiftiHeader(const path& file)
     h.datatype = f.at<std::int16_t>(second ? 12 : 70);
     h.bitsPerVoxel = f.at<std::int16_t>(second ? 14 : 72);
     const double slope = second ? f.at<double>(176) : double{f.at<float>(112)}, inter = second ? f.at<double>(184) : double{f.at<float>(116)};
-    if (std::isfinite(slope) && std::isfinite(inter) && slope != 0) {
+    if (!h.analyze && std::isfinite(slope) && std::isfinite(inter) && slope != 0) {
         h.slope = slope;
         h.intercept = inter;
     }
-    h.qformCode = second ? f.at<std::int32_t>(344) : f.at<std::int16_t>(252);
-    h.sformCode = second ? f.at<std::int32_t>(348) : f.at<std::int16_t>(254);
-    std::array<float, 3> quaternion{};
-    std::array<double, 3> offset{};
-    std::array<std::array<double, 4>, 3> rows{};
-    for (std::size_t n = 0; n < 3; ++n) {
-        quaternion[n] = second ? static_cast<float>(f.at<double>(352 + 8 * n)) : f.at<float>(256 + 4 * n);
-        offset[n] = second ? f.at<double>(376 + 8 * n) : double{f.at<float>(268 + 4 * n)};
-        for (std::size_t c = 0; c < 4; ++c)
-            rows[n][c] = second ? f.at<double>(400 + 32 * n + 8 * c) : double{f.at<float>(280 + 16 * n + 4 * c)};
+    if (!h.analyze) {
+        h.qformCode = second ? f.at<std::int32_t>(344) : f.at<std::int16_t>(252);
+        h.sformCode = second ? f.at<std::int32_t>(348) : f.at<std::int16_t>(254);
     }
-    const double qfac = second ? f.at<double>(104) : double{f.at<float>(76)};
-    place(h, quaternion, offset, qfac, rows);
-    h.dataOffset = second ? f.at<std::int64_t>(168) : static_cast<std::int64_t>(f.at<float>(108));
+    Forms forms;
+    for (std::size_t n = 0; n < 3; ++n) {
+        forms.quaternion[n] = second ? static_cast<float>(f.at<double>(352 + 8 * n)) : f.at<float>(256 + 4 * n);
+        forms.offset[n] = second ? f.at<double>(376 + 8 * n) : double{f.at<float>(268 + 4 * n)};
+        for (std::size_t c = 0; c < 4; ++c)
+            forms.rows[n][c] = second ? f.at<double>(400 + 32 * n + 8 * c) : double{f.at<float>(280 + 16 * n + 4 * c)};
+    }
+    forms.qfac = second ? f.at<double>(104) : double{f.at<float>(76)};
+    place(h, forms);
+    if (!h.analyze)
+        toMillimetres(h, second ? f.at<std::int32_t>(500) : f.at<std::int8_t>(123));
+    const double offset = second ? static_cast<double>(f.at<std::int64_t>(168)) : double{f.at<float>(108)};
+    if (!(offset >= 0) || offset > 1e15)
+        return refuse(ErrorCode::BadData, "bad_header", "{}: the header puts the voxels at byte {}", name, shortest(offset));
+    h.dataOffset = static_cast<std::int64_t>(offset);
 
     // the sizes are only claims: hold them against the file, then against the memory
     const std::uint64_t claimed = h.dataBytes();
     if (h.bitsPerVoxel < 1 || claimed == 0)
         return refuse(ErrorCode::BadData, "bad_header", "{}: {} bits for each voxel (data type {})", name, h.bitsPerVoxel, h.datatype);
-    HILUM_TRY_STATUS(checkMemory(claimed, std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel), file));
+    if (what == ReadWhat::Whole)
+        HILUM_TRY_STATUS(checkVolumeMemory(claimed, std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel), file));
     path& data = h.dataFile = file;
     if (h.twoFiles) {
         data.replace_extension(file.extension() == ".gz" ? path(".img.gz") : path(".img"));
@@ -206,7 +301,7 @@ Result<NiftiHeader> readNiftiHeader(const path& file)
     const std::uint64_t have = size > static_cast<std::uint64_t>(std::max<std::int64_t>(0, h.dataOffset)) ? size - static_cast<std::uint64_t>(std::max<std::int64_t>(0, h.dataOffset)) : 0;
     // deflate shrinks at best 1032 times
     if (h.compressed ? size < claimed / 1032 : have < claimed)
-        return refuse(ErrorCode::BadData, "truncated", "{}: the header claims {} bytes of voxels ({} x {} x {}), the file has {}", name, grouped(static_cast<std::int64_t>(claimed)),
+        return refuse(ErrorCode::BadData, "truncated", "{}: the header claims {} bytes of voxels ({} x {} x {}), the file has {}", name, grouped(static_cast<std::int64_t>(std::min<std::uint64_t>(claimed, INT64_MAX))),
                       h.dims[0], h.dims[1], h.dims[2], grouped(static_cast<std::int64_t>(h.compressed ? size : have)));
     return h;
 }

@@ -2,6 +2,8 @@
 
 #include "core/base/geometry.h"
 #include "core/base/paths.h"
+#include "core/base/jsonl.h"
+#include "core/imaging/raw_grid.h"
 #include "core/imaging/volume.h"
 
 #include <array>
@@ -21,6 +23,9 @@ struct NiftiHeader {
     Mat3 axesLps;                    ///< columns: way of one voxel along i, j, k, millimetres
     Vec3 originLps{0, 0, 0};
     bool hasOrientation = false;     ///< from sform, else qform; else the sizes of a voxel alone
+    bool analyze = false;            ///< Analyze 7.5, the format before NIfTI: no orientation, no scaling
+    std::vector<Notice> notices;     ///< a form that cannot be used, a unit of length that is not millimetres
+    Json explanation = Json::object(); ///< both forms, which one was taken, and the axes as they are written
     std::int64_t dataOffset = 0;
     bool twoFiles = false;           ///< .hdr with a .img beside it
     bool compressed = false;
@@ -35,11 +40,14 @@ struct NiftiHeader {
 /// Does the (inflated) beginning of a file look like a NIfTI header?
 bool looksLikeNifti(std::string_view firstBytes);
 
+/// Like the header of Analyze 7.5, which has no mark of its own: sizes, type and bits have to fit together.
+bool looksLikeAnalyze(std::string_view firstBytes);
+
 /// First bytes of a file, inflated when it is gzip.
 Result<std::string> firstBytes(const path& file, std::size_t count, bool* compressed = nullptr);
 
 /// Reads and checks the header: sizes positive, data present in the file (truncated, with the numbers), and memory for them (too_large).
-Result<NiftiHeader> readNiftiHeader(const path& file);
+Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what = ReadWhat::Whole);
 
 /// A grid from three axis ways (columns, mm) and an origin. Slightly skewed axes are made perpendicular (polar decomposition, with the notice
 /// repaired_direction above rounding); slices that are shifted sideways, as a tilted gantry leaves them, keep their oblique third axis, with notices.

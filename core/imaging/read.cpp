@@ -4,6 +4,7 @@
 #include "core/imaging/dicom_series.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
+#include "core/imaging/picture_stack.h"
 #include "core/imaging/regularise.h"
 
 #include <algorithm>
@@ -54,7 +55,7 @@ Result<Volume> readVolume(const Item& item, const ReadOptions& options, const Wo
         if (item.files.empty())
             return fail(ErrorCode::Empty, "{}: no files", item.where.string());
         Volume volume;
-        if (item.kind == ItemKind::Segmentation) {
+        if (item.kind == ItemKind::Segmentation || item.kind == ItemKind::Contours) {
             HILUM_TRY(LabelMap map, readLabelMap(item, work));
             volume = std::move(map.volume);
         } else if (!isPicture(item.kind)) {
@@ -62,6 +63,8 @@ Result<Volume> readVolume(const Item& item, const ReadOptions& options, const Wo
         } else if (item.format == "dicom") {
             HILUM_TRY(const auto stack, stackOf(item, work));
             HILUM_TRY(volume, readDicomStack(*stack, options.timePoint, work));
+        } else if (isPictureStack(item)) {
+            HILUM_TRY(volume, readPictureStack(item, work));
         } else {
             HILUM_TRY(volume, readFileVolume(item.files.front(), item.format, options.timePoint));
         }
@@ -76,7 +79,7 @@ Result<Volume> readVolume(const path& where, const ReadOptions& options, const W
     for (const Item& i : found.items) {
         if (isPicture(i.kind))
             pictures.push_back(&i);
-        else if (i.kind == ItemKind::Segmentation)
+        else if (i.kind == ItemKind::Segmentation || i.kind == ItemKind::Contours)
             segmentations.push_back(&i);
     }
     const auto& usable = pictures.empty() ? segmentations : pictures;

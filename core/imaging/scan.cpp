@@ -6,6 +6,7 @@
 #include "core/imaging/parallel.h"
 #include "core/imaging/read.h"
 #include "core/imaging/scan_stream.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <cctype>
@@ -40,6 +41,25 @@ bool hasImageName(const path& file)
     return name.ends_with(".dcm") || name.ends_with(".dicom") || name.ends_with(".ima") || !formatOfName(file).empty();
 }
 
+/// A file, or the files of an archive.
+void addCandidate(path file, bool named, std::vector<Candidate>& out, ScanResult& result)
+{
+    if ((!named && !lowerName(file).ends_with(".zip")) || !isZipFile(file)) {
+        out.push_back({std::move(file), named});
+        return;
+    }
+    auto members = zipMembers(file);
+    if (!members) {
+        std::string reason = members.error().message;
+        if (const std::string prefix = file.string() + ": "; reason.starts_with(prefix))
+            reason.erase(0, prefix.size());
+        result.refused.push_back({file, members.error().reason.empty() ? "damaged" : members.error().reason, std::move(reason), members.error().code});
+        return;
+    }
+    for (path& m : *members)
+        out.push_back({std::move(m), false});
+}
+
 /// Files of a folder and its folders, sorted by path. A folder is entered once, whatever links lead to it.
 void walk(const path& folder, std::vector<Candidate>& out, ScanResult& result, std::set<path>& entered, const Work& work)
 {
@@ -62,7 +82,7 @@ void walk(const path& folder, std::vector<Candidate>& out, ScanResult& result, s
     std::ranges::sort(files);
     std::ranges::sort(folders);
     for (path& f : files)
-        out.push_back({std::move(f), false});
+        addCandidate(std::move(f), false, out, result);
     for (const path& f : folders)
         walk(f, out, result, entered, work);
 }
@@ -77,7 +97,7 @@ std::string formatByContent(std::string_view b, const path& file)
         return "png";
     if (b.starts_with("\xFF\xD8\xFF"))
         return "jpeg";
-    if (b.starts_with(std::string_view("II*\0", 4)) || b.starts_with(std::string_view("MM\0*", 4)))
+    if (b.starts_with(std::string_view("II*\0", 4)) || b.starts_with(std::string_view("MM\0*", 4)) || b.starts_with(std::string_view("II+\0", 4)) || b.starts_with(std::string_view("MM\0+", 4)))
         return "tiff";
     if (formatOfName(file) == "metaimage" && (b.find("ObjectType") != std::string_view::npos || b.find("NDims") != std::string_view::npos))
         return "metaimage";
@@ -108,6 +128,8 @@ Item fileItem(const path& file, const std::string& format, const FileHeader& hea
     if (picture)
         item.frames = item.size[2];
     item.explanation = {{"decision", picture ? "a picture without patient space" : "one file holds the grid"}};
+    if (!header.explanation.empty())
+        item.explanation["place"] = header.explanation;
     return item;
 }
 
@@ -115,7 +137,8 @@ Found lookAt(const Candidate& c)
 {
     Found found;
     std::error_code ec;
-    const auto size = std::filesystem::file_size(c.file, ec);
+    const path real = realFile(c.file);
+    const auto size = std::filesystem::file_size(real, ec);
     const auto refuseFile = [&](ErrorCode code, std::string key, std::string reason) { found.refusal = Refusal{c.file, std::move(key), std::move(reason), code}; };
     const bool speak = c.named || hasImageName(c.file);
     if (ec) {
@@ -128,7 +151,7 @@ Found lookAt(const Candidate& c)
         return found;
     }
     bool compressed = false;
-    const auto begin = firstBytes(c.file, 540, &compressed);
+    const auto begin = firstBytes(real, 540, &compressed);
     if (!begin) {
         found.refusal = refusalOf(c.file, begin.error());
         return found;
@@ -142,6 +165,8 @@ Found lookAt(const Candidate& c)
         return found;
     }
     std::string format = formatByContent(*begin, c.file);
+    if (format.empty() && formatOfName(c.file) == "nifti" && looksLikeAnalyze(*begin))
+        format = "nifti";
     if (format.empty() && formatOfName(c.file) == "nifti" && begin->size() < 348)
         format = "nifti"; // cut within its header: its reader says so
     if (compressed && format != "nifti")
@@ -244,7 +269,7 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
         if (std::filesystem::is_directory(status))
             walk(p, candidates, result, entered, work);
         else if (std::filesystem::exists(status))
-            candidates.push_back({p, true});
+            addCandidate(p, true, candidates, result);
         else
             result.refused.push_back({p, "not_found", std::format("{} does not exist", p.string()), ErrorCode::NotFound});
     }
@@ -286,6 +311,7 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
             result.refused.push_back(std::move(*f.refusal));
     }
     groupDicom(std::move(headers), result);
+    linkContours(result);
     std::ranges::move(others, std::back_inserter(result.items));
     if (result.items.empty() && result.refused.empty()) {
         std::string names;

@@ -43,6 +43,8 @@ struct Notice {
 /// Where lengths on an image without patient space come from.
 enum class SpacingMeaning { Patient, DetectorPlane, Calibrated, Unknown };
 
+struct Graphics;
+
 /// Everything about an image but its voxels.
 struct ImageHeader {
     Geometry geometry;            ///< for a radiograph: size [w, h, 1], spacing in its own plane, no patient space
@@ -57,6 +59,8 @@ struct ImageHeader {
     std::vector<Window> windows;
     std::vector<VoiLut> voiLuts;
     std::optional<double> paddingValue; ///< modality value that means "outside the image"
+    std::optional<double> paddingLimit; ///< the other end of a range of such values, both ends included
+    std::shared_ptr<const Graphics> graphics; ///< overlays and shutter of DICOM (graphics.h); null when there are none
     std::int64_t timePoints = 1;
     std::vector<Notice> notices;
     std::string description;      ///< series description; may identify: never logged

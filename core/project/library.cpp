@@ -13,6 +13,18 @@ namespace hilum::project {
 
 namespace {
 
+/// Is the file there? One inside an archive is there with the archive.
+bool isThere(const path& file)
+{
+    std::error_code ignored; // an unreachable file is a missing one
+    if (std::filesystem::exists(file, ignored))
+        return true;
+    for (path up = file.parent_path(); up.has_relative_path(); up = up.parent_path())
+        if (std::filesystem::exists(up, ignored))
+            return std::filesystem::is_regular_file(up, ignored);
+    return false;
+}
+
 class SqliteLibrary final : public Library {
 public:
     SqliteLibrary(path folder, std::unique_ptr<Database> database) : m_folder(std::move(folder)), m_database(std::move(database)) {}
@@ -106,12 +118,11 @@ public:
         std::map<path, bool> folders;
         std::vector<std::pair<RowId, bool>> changes;
         std::int64_t missing = 0;
-        std::error_code ignored; // an unreachable file is a missing one
         for (const store::Place& place : all) {
             const auto [folder, fresh] = folders.try_emplace(place.folder);
             if (fresh)
-                folder->second = std::filesystem::is_directory(place.folder, ignored);
-            const bool gone = !folder->second || !std::filesystem::exists(place.folder / place.firstFile, ignored);
+                folder->second = isThere(place.folder);
+            const bool gone = !folder->second || !isThere(place.folder / place.firstFile);
             missing += gone;
             if (gone != place.missing)
                 changes.emplace_back(place.series, gone);

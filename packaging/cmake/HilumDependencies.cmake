@@ -18,6 +18,13 @@ if(HILUM_BUILD_IMAGING)
     find_package(PNG REQUIRED)
     find_package(OpenJPEG 2.5 REQUIRED) # JPEG 2000, in strict mode
     find_package(ZLIB REQUIRED)
+    # studies in ZIP files; libzip's own CMake files ask for its command line tools
+    find_path(HILUM_ZIP_INCLUDE zip.h REQUIRED)
+    find_library(HILUM_ZIP_LIBRARY zip REQUIRED)
+    add_library(hilum_zip INTERFACE)
+    add_library(Hilum::zip ALIAS hilum_zip)
+    target_include_directories(hilum_zip SYSTEM INTERFACE ${HILUM_ZIP_INCLUDE})
+    target_link_libraries(hilum_zip INTERFACE ${HILUM_ZIP_LIBRARY})
     # SQLiteCpp's CMake files ask for SQLite3
     find_package(SQLite3 REQUIRED)
     find_package(SQLiteCpp REQUIRED)

@@ -39,6 +39,17 @@ public:
         m_elements[tag] = {"SQ", std::move(bytes)};
         return *this;
     }
+    /// Several items of a sequence.
+    DicomFile& items(std::uint32_t tag, const std::vector<DicomFile>& contents)
+    {
+        std::string bytes;
+        for (const DicomFile& c : contents) {
+            const std::string inner = c.dataset();
+            bytes += std::string("\xFE\xFF\x00\xE0", 4) + u32(static_cast<std::uint32_t>(inner.size())) + inner;
+        }
+        m_elements[tag] = {"SQ", std::move(bytes)};
+        return *this;
+    }
     template <class T> DicomFile& pixels(const std::vector<T>& values)
     {
         std::string bytes(sizeof(T) * values.size(), '\0');

@@ -3,6 +3,8 @@
 #include "core/imaging/export_source.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
+#include "core/imaging/picture_stack.h"
+#include "core/imaging/read_part.h"
 #include "core/imaging/regularise.h"
 #include "core/imaging/volume_write.h"
 
@@ -20,6 +22,10 @@ struct Arguments {
     std::string in, out, to, series, spacing, modality;
     std::int64_t time = -1, slice = -1;
     bool quantise = false;
+    std::string region, as;
+    std::vector<double> voxel;
+    std::int64_t decimate = 1;
+    bool part() const { return !region.empty() || decimate > 1; }
 };
 
 /// What is written: a format of files, or a kind of DICOM object.
@@ -58,7 +64,8 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
         return fail(ErrorCode::Usage, "{} holds {} time points; choose one: --time 0 to --time {}", a.in, item.timePoints, item.timePoints - 1);
     imaging::ReadOptions options;
     options.timePoint = std::max<std::int64_t>(0, a.time);
-    HILUM_TRY(imaging::Volume volume, imaging::readVolume(item, options, work));
+    HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
+    HILUM_TRY(imaging::Volume volume, a.part() ? imaging::readPart(item, portion, options.timePoint, work) : imaging::readVolume(item, options, work));
     if (!imaging::isIrregular(volume))
         return volume;
     if (a.spacing.empty()) {
@@ -212,6 +219,19 @@ Target dicomTarget(const imaging::Item& item, const imaging::Volume& volume)
     return std::ranges::find(Films, item.modality) != std::end(Films) && volume.components() == 1 ? Target::Radiograph : Target::Capture;
 }
 
+Result<imaging::Item> inputOf(const Arguments& a, const Work& work)
+{
+    if (a.as == "stack")
+        return imaging::pictureStack(a.in, a.voxel.empty() ? std::nullopt : std::optional(Vec3{a.voxel[0], a.voxel[1], a.voxel[2]}));
+    if (a.part()) { // a file whose whole would not fit is never looked at as a whole
+        HILUM_TRY(auto large, imaging::largeFileItem(a.in));
+        if (large)
+            return *std::move(large);
+    }
+    static constexpr ItemKind Kinds[] = {ItemKind::Volume, ItemKind::Image, ItemKind::ImageSequence, ItemKind::Segmentation, ItemKind::Contours};
+    return imaging::chooseItem(a.in, a.series, Kinds, work);
+}
+
 Status run(Arguments a)
 {
     const Work work = consoleWork();
@@ -219,8 +239,7 @@ Status run(Arguments a)
     HILUM_TRY(Target target, targetOf(a, format));
     if (a.to == "ct" || a.to == "mr")
         a.modality = a.to == "ct" ? "CT" : "MR";
-    static constexpr ItemKind Kinds[] = {ItemKind::Volume, ItemKind::Image, ItemKind::ImageSequence, ItemKind::Segmentation};
-    HILUM_TRY(const imaging::Item item, imaging::chooseItem(a.in, a.series, Kinds, work));
+    HILUM_TRY(const imaging::Item item, inputOf(a, work));
     HILUM_TRY_STATUS(imaging::checkNotSource(item, a.out));
     Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
     std::string done;
@@ -274,6 +293,10 @@ Run declareConvert(CLI::App& verb)
     verb.add_option("--series", a->series, "series UID (or file name) where there are several");
     verb.add_option("--time", a->time, "time point, from 0")->check(CLI::NonNegativeNumber);
     verb.add_option("--slice", a->slice, "slice for PNG and Secondary Capture, from 0")->check(CLI::NonNegativeNumber);
+    CLI::Option* as = verb.add_option("--as", a->as, "stack: the pictures of a folder, or the pages of a TIFF file, as slices of one volume")->check(CLI::IsMember({"stack"}));
+    verb.add_option("--voxel-mm", a->voxel, "size of a voxel of such a stack: X Y Z, millimetres")->expected(3)->needs(as);
+    verb.add_option("--region", a->region, "only a box of voxels: I0,J0,K0,I1,J1,K1, the first voxel and the one behind the last; memory is taken for it alone");
+    verb.add_option("--decimate", a->decimate, "only every N-th voxel along each axis, as it is (no smoothing)")->check(CLI::Range(1, 1000));
     verb.add_option("--modality", a->modality, "for DICOM slices out of files that do not say it")->check(CLI::IsMember({"CT", "MR"}));
     verb.add_flag("--quantise", a->quantise, "for DICOM slices of float values: 65536 even steps between the lowest and the highest; OUT.json says how far off");
     verb.add_option("--spacing", a->spacing, "uneven or tilted slices: kept, or resampled to a regular grid")->check(CLI::IsMember({"as-acquired", "regular"}));

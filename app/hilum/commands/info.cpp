@@ -1,5 +1,6 @@
 #include "app/hilum/commands/command.h"
 #include "core/base/log.h"
+#include "core/imaging/picture_stack.h"
 #include "core/imaging/read.h"
 
 #include <format>
@@ -64,7 +65,17 @@ Status run(const Arguments& a)
         if (!first)
             first = Error{.code = number, .message = where.string() + ": " + reason, .reason = code};
     };
-    const auto found = imaging::scan(paths, work);
+    const auto look = [&]() -> Result<imaging::ScanResult> {
+        if (a.as != "stack")
+            return imaging::scan(paths, work);
+        imaging::ScanResult stacks;
+        for (const path& p : paths) {
+            HILUM_TRY(imaging::Item item, imaging::pictureStack(p));
+            stacks.items.push_back(std::move(item));
+        }
+        return stacks;
+    };
+    const auto found = look();
     if (!found && found.error().code == ErrorCode::Cancelled)
         return std::unexpected(found.error());
     if (found) {
@@ -112,7 +123,7 @@ Run declareInfo(CLI::App& verb)
     verb.add_option("paths", a->paths, "files and folders")->required();
     verb.add_flag("--json", a->json, "one JSON document (schema hilum.info/1)");
     verb.add_flag("--explain", a->explain, "how each item was put together");
-    verb.add_option("--as", a->as, "read images of whole numbers as label maps")->check(CLI::IsMember({"labels"}));
+    verb.add_option("--as", a->as, "labels: images of whole numbers as label maps; stack: the pictures of a folder, or the pages of a TIFF file, as slices of one volume")->check(CLI::IsMember({"labels", "stack"}));
     return [a] { return run(*a); };
 }
 

@@ -1,0 +1,54 @@
+#include "core/imaging/dicom_display.h"
+
+#include "core/base/numbers.h"
+
+#include <cmath>
+#include <format>
+
+namespace hilum::imaging {
+
+Json displayChain(const DicomHeader& h, const ImageHeader& header)
+{
+    Json chain = Json::object();
+    chain["photometric_interpretation"] = h.photometric;
+    const DicomFrame& f = h.frames.front();
+    if (h.modalityLut)
+        chain["modality"] = std::format("modality LUT of {} entries from {} ({})", h.modalityLut->table.size(), h.modalityLut->firstValue, h.modalityLut->type);
+    else if (!h.realWorld.empty())
+        chain["real_world_value"] = h.realWorld;
+    else
+        chain["modality"] = std::format("value = {} x stored {} {}{}", shortest(f.slope), f.intercept < 0 ? "-" : "+", shortest(std::abs(f.intercept)), h.rescaleType.empty() ? "" : " " + h.rescaleType);
+    if (h.samples == 1 && h.bitsStored < h.bitsAllocated)
+        chain["bits"] = std::format("{} of {} bits, {}", h.bitsStored, h.bitsAllocated, h.isSigned ? "signed" : "unsigned");
+    if (header.paddingValue)
+        chain["padding"] = header.paddingLimit ? std::format("values {} to {} mean outside of the picture", shortest(*header.paddingValue), shortest(*header.paddingLimit))
+                                               : std::format("value {} means outside of the picture", shortest(*header.paddingValue));
+    Json luts = Json::array();
+    for (const VoiLut& l : h.voiLuts)
+        luts.push_back(std::format("{}: {} entries of {} bits from {}", l.name.empty() ? "no name" : l.name, l.table.size(), l.bits, l.firstValue));
+    if (!luts.empty())
+        chain["voi_luts"] = std::move(luts);
+    Json windows = Json::array();
+    for (const Window& w : h.windows)
+        windows.push_back(std::format("W {} L {}{}{}", shortest(w.width), shortest(w.centre), w.name.empty() ? "" : " " + w.name,
+                                      w.shape == Window::Shape::Sigmoid ? ", SIGMOID" : w.shape == Window::Shape::LinearExact ? ", LINEAR_EXACT" : ""));
+    if (!windows.empty())
+        chain["windows"] = std::move(windows);
+    if (h.samples == 1 && !h.palette)
+        chain["shown_first_with"] = !h.voiLuts.empty() ? "the first VOI LUT" : !h.windows.empty() ? "the first window" : "percentiles 0.5 to 99.5 of the values: the file names no window";
+    if (h.photometric == "MONOCHROME1")
+        chain["inversion"] = "MONOCHROME1: low values are shown bright; inverted after the VOI LUT or window, the values stay as they are";
+    if (h.presentationLutShape == "INVERSE")
+        chain["presentation_lut_shape"] = "INVERSE, which MONOCHROME1 says already; it is not applied a second time";
+    if (!h.overlays.empty())
+        chain["overlays"] = std::format("{} overlay planes are drawn over the picture", h.overlays.size());
+    if (!h.shutter.isEmpty())
+        chain["shutter"] = "what lies outside of the display shutter is covered; the values stay as they are";
+    if (!header.hasPatientSpace) {
+        static constexpr std::string_view Meanings[] = {"in the patient", "in the plane of the detector: lengths in the patient are shorter", "calibrated by somebody", "unknown: lengths cannot be measured"};
+        chain["pixel_spacing"] = Meanings[static_cast<std::size_t>(header.spacingMeaning)];
+    }
+    return chain;
+}
+
+} // namespace hilum::imaging

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "core/imaging/dicom_header.h"
+
+namespace hilum::imaging {
+
+/// How the stored numbers become what a person sees, in the order in which it is done: for `hilum info --explain` and "How was this loaded?".
+Json displayChain(const DicomHeader& h, const ImageHeader& header);
+
+} // namespace hilum::imaging
