@@ -1,4 +1,3 @@
-#include "core/imaging/zip_archive.h"
 #include "core/imaging/export_source.h"
 
 #include "core/base/digest.h"
@@ -9,6 +8,7 @@
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
 #include "core/imaging/library_logs.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <chrono>
