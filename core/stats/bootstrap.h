@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 namespace hilum::stats {
@@ -17,5 +18,17 @@ struct Interval {
 /// \param perPatient one number per patient; throws std::invalid_argument when empty.
 /// Deterministic for a seed.
 Interval bootstrapMean(std::span<const double> perPatient, std::uint64_t seed, int resamples = 2000, double level = 0.95);
+
+/// Percentile bootstrap of any number of some rows: whole groups (patients) are drawn with replacement, with all their rows. For two models on the same rows
+/// let `metric` return the difference: that is the paired interval.
+/// \param groupOfRow one group number per row; groups are ordered by their first row \param metric of rows, which may come more than once; nothing where it is not
+///                   defined for them (one class alone): such a draw is left out and counted
+/// \throws std::invalid_argument without rows, or when the metric is undefined for all rows
+struct GroupBootstrap {
+    Interval interval;
+    int undefined = 0; ///< draws without a value; nan limits when all were
+};
+GroupBootstrap bootstrapGroups(std::span<const std::size_t> groupOfRow, const std::function<std::optional<double>(std::span<const std::size_t> rows)>& metric, std::uint64_t seed,
+                               int resamples = 2000, double level = 0.95);
 
 } // namespace hilum::stats
