@@ -4,6 +4,7 @@
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
 #include "core/learning/kernels/instruction_set.h"
+#include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/op_profile.h"
 #include "core/learning/products.h"
 #include "core/learning/train/optimizer.h"
@@ -109,6 +110,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         StepOutput out;
         {
             const PrecisionScope precision(placement);
+            const ActivationCheckpoints recompute(options.value("activation_checkpointing", false) ? ActivationCheckpoints::Keep::InputsAlone : ActivationCheckpoints::Keep::Everything);
             out = method->step(views, Rng(2).fork(static_cast<std::uint64_t>(step)));
         }
         out.loss.backward();
