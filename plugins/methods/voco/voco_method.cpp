@@ -196,11 +196,11 @@ void registerVoco(MethodRegistry& registry)
     const Json small = {{"feature_size", 24}, {"projector_width", 512}, {"steps", 5000}, {"warmup_steps", 250}, {"lr", 3e-4}, {"checkpoint_every", 500}};
     const auto published = [](std::int64_t features) {
         return Json{{"feature_size", features}, {"projector_width", 1024}, {"crop_depth", 64}, {"crops", 2}, {"spacing", "by-region"}, {"working_volume", "part"}, {"lr", 1e-4},
-            {"warmup_steps", 5000}, {"steps", 250000}, {"checkpoint_every", 1000}, {"preview_every", 1000}, {"activation_checkpointing", true}};
+            {"warmup_steps", 5000}, {"steps", 250000}, {"checkpoint_every", 1000}, {"preview_every", 10000}, {"activation_checkpointing", true}};
     };
     const Json v1 = {{"version", "v1"}, {"grid", 4}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"crops", 2}, {"body_region", "abdomen"},
         {"foreground", 0.3}, {"feature_dropout", 0}, {"shift_probability", 0.1}, {"feature_size", 48}, {"projector_width", 2048}, {"lr", 1e-4}, {"warmup_steps", 5000}, {"steps", 250000},
-        {"checkpoint_every", 1000}, {"preview_every", 1000}, {"activation_checkpointing", true}};
+        {"checkpoint_every", 1000}, {"preview_every", 10000}, {"activation_checkpointing", true}};
     entry.info.presets = {
         {"tiny", "Tiny, 64 x 64 x 32", "Nine base crops of a 192 x 192 x 32 volume, 12 features; minutes on a CPU (our setting).", Json::object()},
         {"small", "Small, 64 x 64 x 32", "24 features; hours on a CPU, minutes on a GPU (our setting).", small},
