@@ -15,6 +15,8 @@ namespace hilum::lab {
 
 LabControls::LabControls(QWidget* parent) : QWidget(parent), m_model(new ModelControls), m_mask(new MaskControls)
 {
+    for (QWidget* part : {static_cast<QWidget*>(m_model), static_cast<QWidget*>(m_mask)}) // rows keep together where there is room below
+        part->setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Maximum);
     auto* body = new QWidget;
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(10, 0, 10, 8);
