@@ -163,7 +163,17 @@ private:
             }
             const int ok = inflate(&m_stream, Z_NO_FLUSH);
             if (ok == Z_STREAM_END) {
-                // another gzip member may follow
+                // another gzip member may follow, its mark in the next piece of the file
+                if (m_stream.avail_in < 2) {
+                    const std::size_t left = m_stream.avail_in;
+                    std::memmove(m_buffer.data(), m_stream.next_in, left);
+                    const std::int64_t more = m_input.read(m_next, std::span(m_buffer).subspan(left));
+                    if (more < 0)
+                        return std::unexpected(systemError("cannot read", m_file.string(), errno));
+                    m_next += more;
+                    m_stream.next_in = reinterpret_cast<Bytef*>(m_buffer.data());
+                    m_stream.avail_in = static_cast<uInt>(left + static_cast<std::size_t>(more));
+                }
                 if (m_stream.avail_in < 2 || m_stream.next_in[0] != 0x1F || m_stream.next_in[1] != 0x8B || inflateReset(&m_stream) != Z_OK)
                     m_done = true;
             } else if (ok != Z_OK && ok != Z_BUF_ERROR) {

@@ -380,14 +380,13 @@ private Q_SLOTS:
     {
         const Folder f;
         const path file = f / "huge.nii";
-        writeBytes(file, niftiHeader(30000, 30000, 20000));
+        writeBytes(file, niftiHeader(30000, 30000, 200));
         std::error_code ec;
-        std::filesystem::resize_file(file, 352 + std::uintmax_t{30000} * 30000 * 20000 * 2, ec); // holes: no room on the disk is taken
-        if (ec)
-            QSKIP("this file system has no large sparse files");
+        std::filesystem::resize_file(file, 352 + std::uintmax_t{30000} * 30000 * 200 * 2, ec); // holes: no room on the disk is taken
+        QVERIFY2(!ec, "360 GB of holes cannot be made here");
         {
             std::fstream io(file, std::ios::binary | std::ios::in | std::ios::out);
-            io.seekp(352 + 2 * (std::int64_t{30000} * 30000 * 15000 + std::int64_t{30000} * 7 + 11));
+            io.seekp(352 + 2 * (std::int64_t{30000} * 30000 * 150 + std::int64_t{30000} * 7 + 11));
             const std::int16_t v = 1234;
             io.write(reinterpret_cast<const char*>(&v), 2);
         }
@@ -400,15 +399,15 @@ private Q_SLOTS:
         const auto item = largeFileItem(file);
         HILUM_VERIFY_OK(item);
         QVERIFY(item->has_value());
-        const auto box = parsePortion("10,5,14999,14,9,15001", 1);
+        const auto box = parsePortion("10,5,149,14,9,151", 1);
         HILUM_VERIFY_OK(box);
         const auto part = readPart(**item, *box, 0);
         HILUM_VERIFY_OK(part);
         QCOMPARE(part->geometry().size, (Index3{4, 4, 2}));
         QCOMPARE(part->at(1, 2, 1), 1234.0);
         QCOMPARE(part->at(0, 2, 1), 0.0);
-        QCOMPARE(part->geometry().originLps, (Vec3{-20, -10, 29998}));
-        HILUM_VERIFY_ERROR(readPart(**item, *parsePortion("0,0,0,1,1,20001", 1), 0), ErrorCode::Usage);
+        QCOMPARE(part->geometry().originLps, (Vec3{-20, -10, 298}));
+        HILUM_VERIFY_ERROR(readPart(**item, *parsePortion("0,0,0,1,1,201", 1), 0), ErrorCode::Usage);
         HILUM_VERIFY_ERROR(parsePortion("1,2,3", 1), ErrorCode::Usage);
         HILUM_VERIFY_ERROR(parsePortion("5,0,0,5,1,1", 1), ErrorCode::Usage);
     }
