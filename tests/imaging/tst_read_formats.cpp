@@ -147,7 +147,7 @@ private Q_SLOTS:
         QCOMPARE(image->components(), 3);
         const std::uint8_t expected[] = {1, 2, 6, 10, 14, 18, 1, 2};
         for (int n = 0; n < 8; ++n)
-            QCOMPARE(int(std::get<std::vector<std::uint8_t>>(image->voxels())[static_cast<std::size_t>(3 * n)]), int(expected[n]));
+            QCOMPARE(image->visit([&](auto voxels) { return int(voxels[static_cast<std::size_t>(3 * n)]); }), int(expected[n]));
     }
 
     void overlaysShutterAndPaddingRange()

@@ -1,11 +1,8 @@
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/model_file.h"
-#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/masked_autoencoder.h"
-#include "core/learning/nn/swin_encoder.h"
-#include "core/learning/nn/volume_layers.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
 
@@ -87,35 +84,6 @@ std::vector<double> lossCurve(at::ScalarType type, std::int64_t steps)
     return losses;
 }
 
-/// Output, gradient of qkv and of the bias, by our loops or by the definition.
-std::vector<at::Tensor> windowPasses(const at::Tensor& given, std::int64_t heads, const at::Tensor& givenBias, const at::Tensor& regions, const at::Tensor& weights, bool own)
-{
-    const at::Tensor qkv = given.detach().clone().requires_grad_(true), bias = givenBias.detach().clone().requires_grad_(true);
-    at::Tensor out;
-    if (own) {
-        out = fusedWindowAttention(qkv, heads, bias, regions);
-    } else {
-        const std::int64_t count = qkv.size(0), n = qkv.size(1), d = qkv.size(2) / (3 * heads);
-        const at::Tensor all = qkv.reshape({count, n, 3, heads, d}).permute({2, 0, 3, 1, 4});
-        at::Tensor scores = all[0].matmul(all[1].transpose(-2, -1)) / std::sqrt(static_cast<double>(d)) + bias;
-        if (regions.defined()) {
-            const at::Tensor apart = regions.unsqueeze(1).ne(regions.unsqueeze(2)).to(scores.scalar_type()) * 100; // [windows, n, n]
-            scores = scores - apart.repeat({count / regions.size(0), 1, 1}).unsqueeze(1);
-        }
-        out = scores.softmax(-1).matmul(all[2]).transpose(1, 2).reshape({count, n, heads * d});
-    }
-    (out * weights).sum().backward();
-    return {out.detach(), qkv.grad(), bias.grad()};
-}
-
-/// Uses at most this set of kernels.
-void useSet(const QString& set)
-{
-    for (int s = 0; s <= static_cast<int>(kernels::InstructionSet::Tiles); ++s)
-        if (kernels::name(static_cast<kernels::InstructionSet>(s)) == set.toStdString())
-            kernels::limitInstructionSet(static_cast<kernels::InstructionSet>(s));
-}
-
 } // namespace
 
 /// Forward and backward passes written by hand against LibTorch's own.
@@ -141,7 +109,9 @@ private Q_SLOTS:
         QFETCH(QString, set);
         QFETCH(bool, half);
         QFETCH(bool, masked);
-        useSet(set);
+        for (int s = 0; s <= static_cast<int>(kernels::InstructionSet::Tiles); ++s)
+            if (kernels::name(static_cast<kernels::InstructionSet>(s)) == set.toStdString())
+                kernels::limitInstructionSet(static_cast<kernels::InstructionSet>(s));
         TransformerBlock block(64, 2, 4, Rng(1)), reference(64, 2, 4, Rng(1));
         for (auto& p : block.named_parameters()) // biases and norms off their first values
             if (p.value().dim() == 1) {
@@ -188,103 +158,6 @@ private Q_SLOTS:
                     QVERIFY2(exact ? at::equal(runs[0][i], runs[other][i]) : relativeError(runs[other][i], runs[0][i]) < 1e-6, qPrintable(QString::number(i)));
             }
         }
-    }
-
-    void windowsAttendAsTheyAreDefined_data()
-    {
-        QTest::addColumn<QString>("set");
-        QTest::addColumn<std::int64_t>("tokens");
-        QTest::addColumn<std::int64_t>("headWidth");
-        QTest::addColumn<bool>("shifted");
-        for (int s = 1; s <= static_cast<int>(kernels::bestInstructionSet()); ++s)
-            for (const auto& [tokens, width] : {std::pair{1, 4}, {27, 5}, {98, 16}, {343, 4}})
-                for (const bool shifted : {false, true}) {
-                    const std::string set(kernels::name(static_cast<kernels::InstructionSet>(s)));
-                    QTest::newRow(std::format("{}, {} tokens of width {}{}", set, tokens, width, shifted ? ", shifted" : "").c_str())
-                        << QString::fromStdString(set) << std::int64_t(tokens) << std::int64_t(width) << shifted;
-                }
-    }
-    void windowsAttendAsTheyAreDefined()
-    {
-        QFETCH(QString, set);
-        QFETCH(std::int64_t, tokens);
-        QFETCH(std::int64_t, headWidth);
-        QFETCH(bool, shifted);
-        useSet(set);
-        constexpr std::int64_t Heads = 3, Windows = 5;
-        const at::Tensor qkv = drawn({2 * Windows, tokens, 3 * Heads * headWidth}, 1), bias = drawn({Heads, tokens, tokens}, 2), weights = drawn({2 * Windows, tokens, Heads * headWidth}, 3);
-        at::Tensor regions;
-        if (shifted)
-            regions = drawn({Windows, tokens}, 4).gt(0).to(at::kInt);
-        QVERIFY(canFuseWindows(qkv));
-        const auto plain = windowPasses(qkv.to(at::kDouble), Heads, bias.to(at::kDouble), regions, weights.to(at::kDouble), false);
-        const auto own = windowPasses(qkv, Heads, bias, regions, weights, true);
-        for (std::size_t i = 0; i < own.size(); ++i) {
-            const bool zero = plain[i].abs().max().item<double>() == 0; // one token attends to itself, whatever the bias
-            const double error = zero ? own[i].abs().max().item<double>() : relativeError(own[i], plain[i]);
-            QVERIFY2(error < 5e-6, qPrintable(QStringLiteral("array %1: %2").arg(i).arg(error)));
-        }
-        const int before = at::get_num_threads();
-        at::set_num_threads(3); // sums keep their order
-        const auto more = windowPasses(qkv, Heads, bias, regions, weights, true);
-        at::set_num_threads(before);
-        for (std::size_t i = 0; i < own.size(); ++i)
-            QVERIFY(at::equal(own[i], more[i]));
-        QVERIFY_THROWS_EXCEPTION(c10::Error, fusedWindowAttention(qkv, Heads, bias.slice(1, 0, 0)));
-    }
-
-    void channelsAreNormalisedAndRectifiedInOnePass_data()
-    {
-        QTest::addColumn<QString>("set");
-        for (int s = 1; s <= static_cast<int>(kernels::bestInstructionSet()); ++s)
-            QTest::newRow(std::string(kernels::name(static_cast<kernels::InstructionSet>(s))).c_str()) << QString::fromStdString(std::string(kernels::name(static_cast<kernels::InstructionSet>(s))));
-    }
-    void channelsAreNormalisedAndRectifiedInOnePass()
-    {
-        QFETCH(QString, set);
-        // far from 0, as CT values are: sums of squares must not swamp the deviation
-        const at::Tensor x = drawn({2, 3, 9, 17, 31}, 1) * 0.5 + 40, weight = drawn({3}, 2), bias = drawn({3}, 3), residual = drawn({2, 3, 9, 17, 31}, 4), weights = drawn({2, 3, 9, 17, 31}, 5);
-        const auto run = [&](at::ScalarType type, bool affine, bool sum) {
-            std::vector<at::Tensor> leaves;
-            for (const at::Tensor& one : {x, weight, bias, residual})
-                leaves.push_back(one.to(type).detach().clone().requires_grad_(true));
-            const at::Tensor y = activated(leaves[0], affine ? leaves[1] : at::Tensor(), affine ? leaves[2] : at::Tensor(), sum ? leaves[3] : at::Tensor());
-            (y * weights.to(type)).sum().backward();
-            std::vector<at::Tensor> out{y.detach()};
-            for (const at::Tensor& leaf : leaves)
-                if (leaf.grad().defined())
-                    out.push_back(leaf.grad());
-            return out;
-        };
-        for (const bool affine : {false, true})
-            for (const bool sum : {false, true}) {
-                useSet(set);
-                const auto own = run(at::kFloat, affine, sum);
-                const auto plain = run(at::kDouble, affine, sum); // LibTorch's, which takes every type
-                QCOMPARE(own.size(), std::size_t(2 + 2 * affine + sum));
-                QCOMPARE(plain.size(), own.size());
-                for (std::size_t i = 0; i < own.size(); ++i) // 40 / 0.5 costs seven of 24 bits
-                    QVERIFY2(relativeError(own[i], plain[i]) < 1e-4, qPrintable(QStringLiteral("array %1: %2").arg(i).arg(relativeError(own[i], plain[i]))));
-            }
-        QVERIFY(canFuseInstanceNorm(x) && !canFuseInstanceNorm(x.to(at::kDouble)));
-        QVERIFY_THROWS_EXCEPTION(c10::Error, fusedInstanceNorm(x, {}, {}, residual.slice(0, 0, 1)));
-    }
-
-    void aSwinEncoderIsTheSameWithAndWithoutThem()
-    {
-        const SwinEncoder encoder({.channels = 1, .featureSize = 6, .heads = {3, 3, 3, 3}}, Rng(5)); // grids of 32 x 16 x 16: windows padded and shifted
-        const at::Tensor volume = drawn({2, 1, 64, 32, 32}, 6);
-        const auto run = [&] {
-            at::Tensor x = volume.clone().requires_grad_(true);
-            const auto stages = encoder.stages(encoder.embed(x), HiddenStates::Normalised);
-            stages[3].square().sum().backward();
-            return std::vector<at::Tensor>{stages[3].detach(), x.grad()};
-        };
-        const auto own = run();
-        kernels::limitInstructionSet(kernels::InstructionSet::Off);
-        const auto plain = run();
-        for (std::size_t i = 0; i < own.size(); ++i)
-            QVERIFY2(relativeError(own[i], plain[i]) < 1e-4, qPrintable(QString::number(relativeError(own[i], plain[i])))); // float32 sums in another order, through seven blocks
     }
 
     void frozenWeightsGetNoGradient()

@@ -127,6 +127,7 @@ private Q_SLOTS:
     void aVolumeWithoutContentIsRefused()
     {
         const path data = fresh();
+        HILUM_VERIFY_OK(makeFolder(data));
         writeMr(data / "mr.nii.gz");
         imaging::ImageHeader header;
         header.geometry = {.size = {4, 4, 4}, .spacingMm = {1, 1, 1}, .originLps = {0, 0, 0}, .direction = {}};

@@ -52,7 +52,7 @@ private Q_SLOTS:
         const Json json = toJson(list, {});
         QCOMPARE(json["measurements"][0]["text"].get<std::string>(), std::string("here"));
         QVERIFY(!json["measurements"][0].contains("value"));
-        QVERIFY(QString::fromStdString(toCsv(list, {})).contains(QStringLiteral("1,text,image,,,,0,0,0,3,4,0,,,,\"here\"\n")));
+        QVERIFY(QString::fromStdString(toCsv(list, {})).contains(QStringLiteral("1,text,Image,,,,0,0,0,3,4,0,,,,\"here\"\n")));
     }
 
     void unfinishedOnesHaveNoValue()
@@ -116,7 +116,7 @@ private Q_SLOTS:
         QCOMPARE(json["measurements"][0]["value"].get<double>(), 5.0);
         QCOMPARE(json["measurements"][1]["points"].size(), 3u);
         const std::string csv = toCsv(list, source);
-        QCOMPARE(QString::fromStdString(csv).split('\n').at(1), QStringLiteral("1,distance,Axial,5,mm,in the patient,0.5,0,-7,3.5,4,-7,,,"));
+        QCOMPARE(QString::fromStdString(csv).split('\n').at(1), QStringLiteral("1,distance,Axial,5,mm,in the patient,0.5,0,-7,3.5,4,-7,,,,"));
         const Json flat = toJson(list, {.meaning = LengthMeaning::Unknown});
         QCOMPARE(flat["space"].get<std::string>(), std::string("image_plane_px"));
         QCOMPARE(flat["measurements"][0]["unit"].get<std::string>(), std::string("px"));

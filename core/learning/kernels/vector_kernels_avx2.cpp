@@ -7,10 +7,7 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
-#include "core/learning/kernels/plane_norm.inl"
-#include "core/learning/kernels/window_attention.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves,
-    windowForward, windowBackward, windowScratch, planeNorm, planeNormBackward, "avx2"};
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "avx2"};
 } // namespace
 
 const VectorKernels* avx2Kernels() { return &Table; }

@@ -6,10 +6,7 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
-#include "core/learning/kernels/plane_norm.inl"
-#include "core/learning/kernels/window_attention.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves,
-    windowForward, windowBackward, windowScratch, planeNorm, planeNormBackward, "baseline"};
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "baseline"};
 } // namespace
 
 const VectorKernels* baselineKernels() { return &Table; }

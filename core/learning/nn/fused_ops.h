@@ -41,15 +41,4 @@ at::Tensor fusedGelu(const at::Tensor& x);
 bool canFuseAttention(const at::Tensor& qkv, std::int64_t heads);
 at::Tensor fusedAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& attend = {});
 
-/// Attention within the windows of a Swin transformer: softmax(q k^T / sqrt(d) + bias - 100 [regions differ]) v, computed in float32.
-/// \param qkv [count, n, 3 h d], the windows of one volume after those of another \param bias [h, n, n] \param regions [windows, n] int32, or undefined: one region
-/// \return [count, n, h d] float32
-bool canFuseWindows(const at::Tensor& qkv);
-at::Tensor fusedWindowAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& bias, const at::Tensor& regions = {});
-
-/// Instance norm (eps 1e-5) of each channel of each case, plus a residual, then leaky ReLU 0.01: what follows a convolution of volumes, in float32.
-/// \param x [B, C, D, H, W] \param weight, bias [C], or undefined: 1, 0 \param residual as x, or undefined
-bool canFuseInstanceNorm(const at::Tensor& x);
-at::Tensor fusedInstanceNorm(const at::Tensor& x, const at::Tensor& weight = {}, const at::Tensor& bias = {}, const at::Tensor& residual = {});
-
 } // namespace hilum::learning

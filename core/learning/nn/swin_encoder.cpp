@@ -1,7 +1,6 @@
 #include "core/learning/nn/swin_encoder.h"
 
 #include "core/learning/nn/activation_checkpoints.h"
-#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
@@ -10,7 +9,9 @@
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
+#include <ATen/ops/instance_norm.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
@@ -26,7 +27,7 @@ namespace hilum::learning {
 
 namespace {
 
-constexpr double NormEpsilon = 1e-5, ShiftPenalty = -100;
+constexpr double NormEpsilon = 1e-5, Slope = 0.01, ShiftPenalty = -100;
 constexpr std::int64_t MlpRatio = 4;
 
 using Side3 = std::array<std::int64_t, 3>;
@@ -80,8 +81,7 @@ at::Tensor fromWindows(const at::Tensor& windows, const Side3& w, const Side3& g
 /// Geometry of the windows on one grid, shared by the blocks of a stage.
 struct Windows {
     Side3 window{}, shift{}, padded{};
-    at::Tensor regions; ///< [windows, tokens] int32: tokens of different ones touch only through the shift; undefined: no shift
-    at::Tensor penalty() const { return regions.unsqueeze(1).ne(regions.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty); } ///< [windows, tokens, tokens]
+    at::Tensor penalty; ///< [windows, tokens, tokens]: -100 between regions that touch only through the shift; undefined: no shift
 };
 
 Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
@@ -109,7 +109,8 @@ Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
         shape[i + 1] = out.padded[i];
         region = region * 3 + stretch.reshape(shape);
     }
-    out.regions = toWindows(region, out.window).squeeze(-1).to(at::kInt).contiguous().to(device);
+    const at::Tensor ids = toWindows(region, out.window).squeeze(-1); // [windows, tokens]
+    out.penalty = ids.unsqueeze(1).ne(ids.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty).to(device);
     return out;
 }
 
@@ -126,19 +127,15 @@ struct WindowAttention : torch::nn::Module {
         proj = register_module("proj", std::make_shared<Dense>(width, width, true, rng.fork("proj")));
     }
 
-    /// \param x [B * windows, n, C]
-    at::Tensor forward(const at::Tensor& x, const Windows& windowing, bool shifted) const
+    /// \param x [B * windows, n, C] \param penalty [windows, n, n] or undefined
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& penalty) const
     {
         const std::int64_t count = x.size(0), n = x.size(1), width = x.size(2), headWidth = width / heads;
-        const at::Tensor joined = qkv->forward(x);
+        const at::Tensor all = qkv->forward(x).reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
+        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
         const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
         at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
-        if (canFuseWindows(joined))
-            return proj->forward(fusedWindowAttention(joined, heads, bias, shifted ? windowing.regions : at::Tensor()));
-        const at::Tensor all = joined.reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
-        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
-        if (shifted) {
-            const at::Tensor penalty = windowing.penalty();
+        if (penalty.defined()) {
             const std::int64_t windows = penalty.size(0);
             bias = bias.unsqueeze(0) + penalty.unsqueeze(1); // [windows, h, n, n]
             scores = (scores.reshape({count / windows, windows, heads, n, n}) + bias).reshape({count, heads, n, n});
@@ -182,11 +179,11 @@ struct SwinBlock : torch::nn::Module {
         const bool padded = p != grid;
         if (padded) // zeros at the far ends; they take part in attention, as in the published code
             y = at::constant_pad_nd(y, {0, 0, 0, p[2] - grid[2], 0, p[1] - grid[1], 0, p[0] - grid[0]});
-        const bool rolled = shifted && windows.regions.defined();
+        const bool rolled = shifted && windows.penalty.defined();
         const Side3& s = windows.shift;
         if (rolled)
             y = at::roll(y, {-s[0], -s[1], -s[2]}, {1, 2, 3});
-        y = fromWindows(attn->forward(toWindows(y, windows.window), windows, rolled), windows.window, p, x.size(0));
+        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.penalty : at::Tensor()), windows.window, p, x.size(0));
         if (rolled)
             y = at::roll(y, {s[0], s[1], s[2]}, {1, 2, 3});
         if (padded)
@@ -243,11 +240,14 @@ public:
     }
     at::Tensor forward(const at::Tensor& x) const
     {
-        const at::Tensor half = activated(m_conv1->forward(x), m_norm1->weight, m_norm1->bias);
-        return activated(m_conv2->forward(half), m_norm2->weight, m_norm2->bias);
+        return step(m_conv2->forward(step(m_conv1->forward(x), *m_norm1)), *m_norm2);
     }
 
 private:
+    static at::Tensor step(const at::Tensor& x, const Norm& norm)
+    {
+        return at::leaky_relu(at::instance_norm(x, norm.weight, norm.bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, NormEpsilon, /*cudnn_enabled=*/true), Slope);
+    }
     std::shared_ptr<Convolution3d> m_conv1, m_conv2;
     std::shared_ptr<Norm> m_norm1, m_norm2; // parameters of instance norms
 };

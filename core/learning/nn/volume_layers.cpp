@@ -1,6 +1,5 @@
 #include "core/learning/nn/volume_layers.h"
 
-#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/cat.h>
@@ -26,13 +25,6 @@ at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
     return values;
 }
 
-/// The layout in which the CPU convolves x fastest: where channels come in no sixteens, the backward pass is up to eleven times slower with channels first.
-at::Tensor laidOut(const at::Tensor& x, std::int64_t outputs)
-{
-    const bool last = x.device().is_cpu() && (x.size(1) % 16 != 0 || outputs % 16 != 0);
-    return last ? x.contiguous(at::MemoryFormat::ChannelsLast3d) : x;
-}
-
 } // namespace
 
 Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, Bias bias, const Rng& rng)
@@ -45,15 +37,7 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
         m_bias = conv->register_parameter("bias", uniform({out}, fanIn, rng.fork("bias")));
 }
 
-at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(laidOut(x, m_weight.size(0)), m_weight, m_bias, m_stride, m_padding); }
-
-at::Tensor activated(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& residual)
-{
-    if (canFuseInstanceNorm(x))
-        return fusedInstanceNorm(x, weight, bias, residual);
-    const at::Tensor normalised = at::instance_norm(x, weight, bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, /*eps=*/1e-5, /*cudnn_enabled=*/true);
-    return at::leaky_relu(residual.defined() ? normalised + residual : normalised, Slope);
-}
+at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(x, m_weight, m_bias, m_stride, m_padding); }
 
 at::Tensor instanceNorm(const at::Tensor& x)
 {
@@ -73,9 +57,9 @@ ResidualBlock3d::ResidualBlock3d(std::int64_t in, std::int64_t out, const Rng& r
 
 at::Tensor ResidualBlock3d::forward(const at::Tensor& x) const
 {
-    const at::Tensor inner = activated(m_conv1->forward(x));
+    const at::Tensor inner = at::leaky_relu(instanceNorm(m_conv1->forward(x)), Slope);
     const at::Tensor shortcut = m_conv3 ? instanceNorm(m_conv3->forward(x)) : x;
-    return activated(m_conv2->forward(inner), {}, {}, shortcut);
+    return at::leaky_relu(instanceNorm(m_conv2->forward(inner)) + shortcut, Slope);
 }
 
 LayeredBlock3d::LayeredBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
@@ -92,8 +76,7 @@ UpBlock3d::UpBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
 
 at::Tensor UpBlock3d::forward(const at::Tensor& x, const at::Tensor& skip) const
 {
-    // channels last: the CPU's transposed convolution is up to five times faster with them, whatever their number
-    const at::Tensor up = at::conv_transpose3d(x.device().is_cpu() ? x.contiguous(at::MemoryFormat::ChannelsLast3d) : x, m_weight, {}, /*stride=*/2);
+    const at::Tensor up = at::conv_transpose3d(x, m_weight, {}, /*stride=*/2);
     return m_block->forward(at::cat({up, skip}, 1));
 }
 

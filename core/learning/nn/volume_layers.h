@@ -38,9 +38,6 @@ private:
 /// Normalisation of each channel of each case over space, eps 1e-5, without parameters.
 at::Tensor instanceNorm(const at::Tensor& x);
 
-/// The same with weight and bias [C] where given, plus a residual where given, then leaky ReLU 0.01.
-at::Tensor activated(const at::Tensor& x, const at::Tensor& weight = {}, const at::Tensor& bias = {}, const at::Tensor& residual = {});
-
 /// Residual block of UNETR (MONAI, UnetResBlock): conv1 - norm - leaky ReLU - conv2 - norm, plus the input (through the 1 x 1 x 1 conv3 and a
 /// norm when the channels differ), leaky ReLU 0.01. No biases, no parameters in the norms.
 class ResidualBlock3d : public torch::nn::Module {

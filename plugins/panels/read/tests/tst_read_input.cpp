@@ -22,6 +22,7 @@
 
 using namespace hilum;
 using namespace hilum::widgets;
+using panels::ReadPanel;
 using tests::radiograph;
 using tests::ReadBench;
 
