@@ -270,6 +270,8 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
             walk(p, candidates, result, entered, work);
         else if (std::filesystem::exists(status))
             addCandidate(p, true, candidates, result);
+        else if (std::filesystem::exists(realFile(p), ec)) // a member of an archive
+            candidates.push_back({p, true});
         else
             result.refused.push_back({p, "not_found", std::format("{} does not exist", p.string()), ErrorCode::NotFound});
     }

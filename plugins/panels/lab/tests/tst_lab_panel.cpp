@@ -350,6 +350,8 @@ private Q_SLOTS:
         QCOMPARE(weights->property("chosen").toString(), QStringLiteral("23 24"));
         auto* text = find<QLineEdit>("textQuery");
         QVERIFY(text->isVisibleTo(m_panel));
+        QVERIFY(QTest::qWaitForWindowActive(m_window.get()));
+        text->setFocus();
         for (const char* sentence : {"no effusion", "effusion on the left"}) {
             text->setText(QLatin1String(sentence));
             QTest::keyClick(text, Qt::Key_Return);
