@@ -11,8 +11,12 @@
 #include <gdcmTrace.h>
 #include <itkMultiThreaderBase.h>
 #include <itkOutputWindow.h>
+#include <tiffio.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdarg>
+#include <cstdio>
 #include <mutex>
 #include <ostream>
 #include <streambuf>
@@ -72,6 +76,13 @@ private:
     std::string m_line; // guarded by m_mutex
 };
 
+extern "C" void logTiff(const char* where, const char* format, va_list values)
+{
+    std::array<char, 500> text{};
+    std::vsnprintf(text.data(), text.size(), format, values);
+    log::write(log::Level::Debug, "imaging.tiff", std::string(where ? where : "") + ": " + text.data());
+}
+
 } // namespace
 
 void routeLibraryLogs()
@@ -90,6 +101,9 @@ void routeLibraryLogs()
         const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
         itk::MultiThreaderBase::SetGlobalDefaultNumberOfThreads(cores);
         itk::MultiThreaderBase::SetGlobalMaximumNumberOfThreads(cores);
+
+        TIFFSetWarningHandler(logTiff);
+        TIFFSetErrorHandler(logTiff);
 
         static LineLog buffer;
         static std::ostream stream(&buffer);

@@ -16,6 +16,7 @@ if(HILUM_BUILD_IMAGING)
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)
     find_package(DCMTK 3.7 REQUIRED)
     find_package(PNG REQUIRED)
+    find_package(TIFF REQUIRED) # memory limits on opening need 4.7
     find_package(OpenJPEG 2.5 REQUIRED) # JPEG 2000, in strict mode
     find_package(ZLIB REQUIRED)
     # studies in ZIP files; libzip's own CMake files ask for its command line tools

@@ -10,7 +10,7 @@
 namespace hilum::learning {
 
 enum class Disruption { All, Denoise, Superres, Sld, SldNoise };
-enum class ContrastiveTerm { None, AsCoded, Supcon };
+enum class ContrastiveTerm { Supcon, AsCoded, None };
 enum class HiddenKind { Normalised, Raw };
 enum class EmbeddingKind { ConvBlock, Convolution };
 

@@ -187,6 +187,9 @@ void LabPanel::updateCrosshair()
     }
     for (PatchView* v : m_views)
         v->setCrosshair(pixel);
+    for (const PatchView* v : m_views) // the pixel under the mouse comes first
+        if (const auto under = v->pixelUnderMouse())
+            pixel = under;
     if (pixel)
         updateProbe(*pixel);
 }

@@ -245,12 +245,12 @@ void LabSession::send(const path& request, bool painted)
                 m_shown = number;
                 m_shownFields = asked;
             }
-            answered(image, std::move(answer), painted);
+            answered(image, number, std::move(answer), painted);
         }
     });
 }
 
-void LabSession::answered(std::uint64_t image, Result<Json> answer, bool painted)
+void LabSession::answered(std::uint64_t image, std::uint64_t number, Result<Json> answer, bool painted)
 {
     if (!answer) {
         // the loss of the worker is told once, by the server
@@ -263,6 +263,7 @@ void LabSession::answered(std::uint64_t image, Result<Json> answer, bool painted
         removeFile(out);
         return;
     }
+    ++m_reading;
     m_runner->run<std::shared_ptr<Shown>>(
         this,
         [out, masked = hasMask()](const Work&) -> Result<std::shared_ptr<Shown>> {
@@ -280,14 +281,16 @@ void LabSession::answered(std::uint64_t image, Result<Json> answer, bool painted
                 return std::unexpected(withContext(read.error(), "reading the worker's answer"));
             return shown;
         },
-        [this, image, painted, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
-            if (image != m_imageNumber)
+        [this, image, number, painted, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
+            --m_reading;
+            if (image != m_imageNumber || number < m_drawn)
                 return;
             if (!arrays) {
                 if (arrays.error().code != ErrorCode::Cancelled)
                     Q_EMIT failed(arrays.error(), tr("Asking the model"));
                 return;
             }
+            m_drawn = number;
             m_numbers = answer.value("numbers", Json::object());
             show(std::move(**arrays), painted);
             setStatus(answer);

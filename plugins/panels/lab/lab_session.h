@@ -113,7 +113,7 @@ public:
     /// Why there is no attention for what is open; empty when there is.
     QString noAttention() const;
 
-    bool waiting() const { return m_pending > 0 || m_writing || m_throttle.isActive() || m_preparing; }
+    bool waiting() const { return m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
     const Json& shownFields() const { return m_shownFields; } ///< those that the result on screen was asked with
@@ -144,7 +144,7 @@ private:
     void askSoon();
     void ask();
     void send(const path& request, bool painted);
-    void answered(std::uint64_t image, Result<Json> answer, bool painted);
+    void answered(std::uint64_t image, std::uint64_t number, Result<Json> answer, bool painted);
     void show(Shown arrays, bool painted);
     void askAttention();
     void sendAttention();
@@ -178,8 +178,9 @@ private:
     Json m_numbers, m_device;
     QTimer m_throttle;
     bool m_writing = false, m_again = false;
-    int m_pending = 0;
-    std::uint64_t m_asked = 0, m_shown = 0; // requests in order: an older answer never replaces a newer one
+    int m_pending = 0; ///< requests at the worker
+    int m_reading = 0; ///< answers that are being read
+    std::uint64_t m_asked = 0, m_shown = 0, m_drawn = 0; // requests in order: an older answer never replaces a newer one, in whatever order they are read
     std::shared_ptr<const TemporaryFolder> m_folder; // holds the request of a volume, which is written once
     path m_volumeRequest;
 

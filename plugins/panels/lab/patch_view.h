@@ -94,6 +94,7 @@ public:
     int frameCount() const { return static_cast<int>(m_content.frames.size()); }
 
     QPointF toPixel(const QPointF& position) const;
+    std::optional<QPointF> pixelUnderMouse() const { return m_pointer ? std::optional(toPixel(*m_pointer)) : std::nullopt; }
     QPointF toWidget(const QPointF& pixel) const;
     double scale() const; ///< view pixels per image pixel
 
