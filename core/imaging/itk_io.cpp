@@ -6,11 +6,11 @@
 #include "core/imaging/memory_check.h"
 #include "core/imaging/nifti_voxels.h"
 #include "core/imaging/picture_check.h"
+#include "core/imaging/tiff_file.h"
 #include "core/imaging/zip_archive.h"
 
 #include <itkJPEGImageIO.h>
 #include <itkPNGImageIO.h>
-#include <itkTIFFImageIO.h>
 
 #include <algorithm>
 #include <cmath>
@@ -30,8 +30,6 @@ Io::Pointer makeIo(const std::string& format)
         return itk::PNGImageIO::New().GetPointer();
     if (format == "jpeg")
         return itk::JPEGImageIO::New().GetPointer();
-    if (format == "tiff")
-        return itk::TIFFImageIO::New().GetPointer();
     return nullptr;
 }
 
@@ -53,6 +51,7 @@ struct Layout {
     std::int64_t timePoints = 1;
     int fileComponents = 1, components = 1;
     Component type = Component::UNKNOWNCOMPONENTTYPE;
+    std::uint64_t bytesEach = 1;
     std::uint64_t values() const
     {
         return saturatingProduct({static_cast<std::uint64_t>(size[0]), static_cast<std::uint64_t>(size[1]), static_cast<std::uint64_t>(size[2]),
@@ -77,22 +76,45 @@ Result<Layout> layoutOf(Io& io, const path& file)
     l.timePoints = more;
     l.fileComponents = static_cast<int>(io.GetNumberOfComponents());
     l.type = io.GetComponentType();
-    l.components = l.fileComponents == 2 || l.fileComponents == 4 ? l.fileComponents - 1 : l.fileComponents; // alpha is left out
-    if (l.components != 1 && l.components != 3)
-        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: {} components for each pixel are not supported", file.string(), l.fileComponents);
+    l.bytesEach = io.GetComponentSize();
+    return l;
+}
+
+Component componentOf(const TiffFile& t)
+{
+    const bool isSigned = t.sample() == TiffFile::Sample::Signed;
+    switch (t.bytesPerSample()) {
+    case 1: return isSigned ? Component::CHAR : Component::UCHAR;
+    case 2: return isSigned ? Component::SHORT : Component::USHORT;
+    case 4: return t.sample() == TiffFile::Sample::Float ? Component::FLOAT : isSigned ? Component::INT : Component::UINT;
+    default: return t.sample() == TiffFile::Sample::Float ? Component::DOUBLE : Component::LONGLONG;
+    }
+}
+
+Layout layoutOf(const TiffFile& t)
+{
+    Layout l;
+    l.size = {t.width(), t.height(), t.pages()};
+    l.fileComponents = t.samples();
+    l.bytesEach = static_cast<std::uint64_t>(t.bytesPerSample());
+    l.type = componentOf(t);
     return l;
 }
 
 struct Opened {
-    Io::Pointer io;
+    Io::Pointer io;                // PNG and JPEG
+    std::unique_ptr<TiffFile> tiff; // TIFF
     Layout layout;
     FileHeader header;
 };
 
-Result<Opened> openFile(const path& file, const std::string& format)
+/// A picture of which a part is missing.
+struct PictureFault {
+    Error error;
+};
+
+Status openPicture(Opened& o, const path& file, const std::string& format)
 {
-    routeLibraryLogs();
-    Opened o;
     HILUM_TRY_STATUS(checkPictureComplete(file, format));
     o.io = makeIo(format);
     if (!o.io)
@@ -104,7 +126,25 @@ Result<Opened> openFile(const path& file, const std::string& format)
         return refuse(ErrorCode::BadData, "bad_header", "{}: the {} header cannot be read: {}", file.string(), format, readable(e));
     }
     HILUM_TRY(o.layout, layoutOf(*o.io, file));
-    const std::uint64_t bytes = saturatingProduct({o.layout.values(), o.io->GetComponentSize()});
+    return {};
+}
+
+Result<Opened> openFile(const path& file, const std::string& format)
+{
+    routeLibraryLogs();
+    Opened o;
+    if (format == "tiff") {
+        HILUM_TRY(TiffFile tiff, TiffFile::open(file));
+        o.layout = layoutOf(tiff);
+        o.tiff = std::make_unique<TiffFile>(std::move(tiff));
+    } else {
+        HILUM_TRY_STATUS(openPicture(o, file, format));
+    }
+    Layout& l = o.layout;
+    l.components = l.fileComponents == 2 || l.fileComponents == 4 ? l.fileComponents - 1 : l.fileComponents; // alpha is left out
+    if (l.components != 1 && l.components != 3)
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: {} components for each pixel are not supported", file.string(), l.fileComponents);
+    const std::uint64_t bytes = saturatingProduct({o.layout.values(), o.layout.bytesEach});
     HILUM_TRY_STATUS(checkMemory(saturatingProduct({bytes, 2}), std::format("a picture of {} x {} x {}", o.layout.size[0], o.layout.size[1], o.layout.size[2]), file));
     o.header.components = o.layout.components;
     o.header.timePoints = o.header.image.timePoints = o.layout.timePoints;
@@ -112,7 +152,7 @@ Result<Opened> openFile(const path& file, const std::string& format)
     image.hasPatientSpace = false;
     image.spacingMeaning = SpacingMeaning::Unknown;
     image.geometry.size = o.layout.size;
-    image.photometric = o.layout.components == 3 ? "RGB" : "MONOCHROME2";
+    image.photometric = o.layout.components == 3 ? "RGB" : o.tiff && o.tiff->zeroIsWhite() ? "MONOCHROME1" : "MONOCHROME2";
     image.unit = Unit::Grey;
     if (o.layout.timePoints > 1)
         o.header.image.notices.push_back({"time_series", std::format("{} volumes in one file", o.layout.timePoints)});
@@ -135,6 +175,11 @@ template <class T, class U> std::vector<U> pick(const std::vector<T>& all, const
 template <class T> std::vector<T> readAll(Opened& o)
 {
     std::vector<T> values(o.layout.values());
+    if (o.tiff) {
+        if (auto ok = o.tiff->read(std::as_writable_bytes(std::span(values))); !ok)
+            throw PictureFault(std::move(ok).error());
+        return values;
+    }
     itk::ImageIORegion region(o.io->GetNumberOfDimensions());
     for (unsigned d = 0; d < o.io->GetNumberOfDimensions(); ++d) {
         region.SetIndex(d, 0);
@@ -270,6 +315,8 @@ Result<Volume> readFileVolume(const path& named, const std::string& format, std:
         HILUM_TRY_STATUS(time(o.layout.timePoints));
         auto voxels = readVoxels(o, timePoint);
         return cut(Volume(std::move(o.header.image), std::move(voxels), o.layout.components), portion);
+    } catch (PictureFault& e) {
+        return std::unexpected(std::move(e.error));
     } catch (const itk::ExceptionObject& e) {
         return refuse(ErrorCode::BadData, "truncated", "{}: the voxels cannot be read completely: {}", file.string(), readable(e));
     } catch (const std::bad_alloc&) {

@@ -2,14 +2,9 @@
 
 #include "core/base/numbers.h"
 
-#include <tiffio.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdarg>
-#include <cstdio>
 #include <fstream>
-#include <memory>
 
 namespace hilum::imaging {
 
@@ -43,38 +38,6 @@ Status checkJpeg(const path& file, std::ifstream& in, std::uintmax_t size)
     return {};
 }
 
-extern "C" int keepTiffFault(TIFF*, void* data, const char*, const char* format, va_list values)
-{
-    std::array<char, 300> text{};
-    std::vsnprintf(text.data(), text.size(), format, values);
-    if (auto& first = *static_cast<std::string*>(data); first.empty())
-        first = text.data();
-    return 1; // told: nothing more is printed
-}
-
-extern "C" int ignoreTiffWarning(TIFF*, void*, const char*, const char*, va_list) { return 1; }
-
-/// Opens every directory of the file with a limit that follows its size: a directory of 9 entries may claim a billion strips, for which the library reserves memory.
-Status checkTiff(const path& file, std::uintmax_t size)
-{
-    constexpr tmsize_t Always = 64'000'000, EachByte = 32; // two numbers of 8 bytes for a strip, with room to spare
-    constexpr int MostDirectories = 100'000;
-    std::string fault;
-    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(), TIFFOpenOptionsFree);
-    TIFFOpenOptionsSetMaxCumulatedMemAlloc(options.get(), Always + EachByte * static_cast<tmsize_t>(std::min<std::uintmax_t>(size, INT64_MAX / 64)));
-    TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keepTiffFault, &fault);
-    TIFFOpenOptionsSetWarningHandlerExtR(options.get(), ignoreTiffWarning, nullptr);
-    const std::unique_ptr<TIFF, void (*)(TIFF*)> tiff(TIFFOpenExt(file.c_str(), "r", options.get()), TIFFClose);
-    int directories = tiff ? 1 : 0;
-    while (tiff && fault.empty() && TIFFReadDirectory(tiff.get()))
-        if (++directories > MostDirectories)
-            return refuse(ErrorCode::TooLarge, "too_large", "{}: the TIFF file holds more than {} pictures", file.string(), grouped(MostDirectories));
-    if (!tiff || !fault.empty())
-        return refuse(ErrorCode::BadData, "bad_header", "{}: directory {} of the TIFF file cannot be read: {}", file.string(), directories + (tiff ? 0 : 1),
-                      fault.empty() ? "no reason given" : fault);
-    return {};
-}
-
 } // namespace
 
 Status checkPictureComplete(const path& file, const std::string& format)
@@ -88,8 +51,6 @@ Status checkPictureComplete(const path& file, const std::string& format)
         return checkPng(file, in, size);
     if (format == "jpeg")
         return checkJpeg(file, in, size);
-    if (format == "tiff")
-        return checkTiff(file, size);
     return {};
 }
 

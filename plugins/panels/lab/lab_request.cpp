@@ -88,11 +88,12 @@ void LabSession::placeCrop(std::size_t crop, double i, double j)
 {
     if (crop >= m_answer.cropBoxes.size())
         return;
-    const auto corner = [](double v) { return static_cast<std::int64_t>(std::llround(v)); };
+    // a crop of n voxels begins n / 2 voxels, rounded down, before its centre
+    const auto whole = [](double v, std::int64_t side) { return std::llround(v - static_cast<double>(side) / 2) + side / 2; };
     const auto centre = [&](const view::Box& box, double ci, double cj) {
-        std::vector<std::int64_t> out{corner(ci), corner(cj)};
-        if (box[5] - box[2] < m_answer.input.depth)
-            out.push_back((box[2] + box[5]) / 2); // at the depth where it is
+        std::vector<std::int64_t> out{whole(ci, box[3] - box[0]), whole(cj, box[4] - box[1])};
+        if (const std::int64_t depth = box[5] - box[2]; depth < m_answer.input.depth)
+            out.push_back(box[2] + depth / 2); // at the depth where it is
         return out;
     };
     if (m_cropCentres.size() != m_answer.cropBoxes.size()) { // the others stay where the seed drew them
