@@ -140,6 +140,11 @@ at::Tensor MaskedImageMethod::predictMasked(const TensorMap& batch, const at::Te
     return m_network->decode(m_network->encode(image, given), given).to(at::kFloat);
 }
 
+at::Tensor MaskedImageMethod::features(const TensorMap& batch)
+{
+    return m_network->encodeAll(arrayOf(batch, "image")).slice(1, 1).mean(1).to(at::kFloat);
+}
+
 at::Tensor MaskedImageMethod::imageOf(const TensorMap& item) const
 {
     return normalised(greyOf(arrayOf(item, "image"), m_options.network.imageSize), m_options).unsqueeze(0).to(m_network->parameters().front().device());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/learning/features.h"
 #include "core/learning/masked_image_options.h"
 #include "core/learning/method.h"
 
@@ -9,7 +10,7 @@ namespace hilum::learning {
 /// attention. A method says how its mask is drawn.
 ///
 /// Views: `image` [C, S, S] float32 after (x - mean) / std; `inside` [N] bool, tokens in the region, when the method uses one.
-class MaskedImageMethod : public PretrainingMethod {
+class MaskedImageMethod : public PretrainingMethod, public FeatureSource {
 public:
     MaskedImageMethod(MaskedImageOptions options, const Rng& initialisation);
 
@@ -25,6 +26,9 @@ public:
     bool isMaskedReconstruction() const override { return true; }
     MaskedTarget maskedTarget(const TensorMap& batch, Rng rng) override;
     at::Tensor predictMasked(const TensorMap& batch, const at::Tensor& mask) override;
+    /// As MAE's public fine-tuning pools: mean of the patch tokens before the final normalisation, class token left out. [B, D]
+    at::Tensor features(const TensorMap& batch) override;
+    std::string pooling() const override { return "mean of the patch tokens before the final normalisation"; }
 
     const MaskedAutoencoder& network() const { return *m_network; }
 

@@ -7,6 +7,7 @@
 #include "core/learning/method_options.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
@@ -134,6 +135,12 @@ at::Tensor SpcxrMethod::predictMasked(const TensorMap& batch, const at::Tensor& 
     for (std::int64_t b = 0; b < image.size(0); ++b) // the same noise for every case: what is compared differs in nothing else
         corrupted.push_back(corruptGiven(image[b], hidden[b], GroupFill::Noise, {}, Rng(0).fork("evaluation")));
     return patchify(m_network->reconstruct(m_network->features(at::stack(corrupted))).to(at::kFloat), patch);
+}
+
+at::Tensor SpcxrMethod::features(const TensorMap& batch)
+{
+    const at::Tensor tokens = m_network->backbone().forward(arrayOf(batch, "image"));
+    return at::cat({tokens.select(1, 0), tokens.slice(1, 1).mean(1)}, 1).to(at::kFloat);
 }
 
 at::Tensor SpcxrMethod::imageOf(const TensorMap& item, const char* name) const

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/learning/method.h"
+#include "core/learning/features.h"
 #include "plugins/methods/spcxr/spcxr_options.h"
 
 namespace hilum::learning {
@@ -9,7 +9,7 @@ namespace hilum::learning {
 /// Sara-Ahmed/GMML).
 ///
 /// Views: `image` [C, S, S] float32 after (x - mean) / std.
-class SpcxrMethod : public PretrainingMethod {
+class SpcxrMethod : public PretrainingMethod, public FeatureSource {
 public:
     SpcxrMethod(const SpcxrOptions& options, const Rng& initialisation);
 
@@ -31,6 +31,10 @@ public:
     bool isMaskedReconstruction() const override { return true; }
     MaskedTarget maskedTarget(const TensorMap& batch, Rng rng) override;
     at::Tensor predictMasked(const TensorMap& batch, const at::Tensor& mask) override;
+
+    /// As GMML's public classification head reads: class token and mean of the patch tokens after the final normalisation, side by side. [B, 2 D]
+    at::Tensor features(const TensorMap& batch) override;
+    std::string pooling() const override { return "class token and mean of the patch tokens, side by side"; }
 
     const GmmlNetwork& network() const { return *m_network; }
 

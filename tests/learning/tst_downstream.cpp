@@ -1,0 +1,197 @@
+#include "tests/learning/toy_method.h"
+
+#include "core/learning/downstream/classify.h"
+#include "core/learning/downstream/linear_probe.h"
+#include "core/learning/model_file.h"
+
+#include "tests/support/compare.h"
+
+#include <algorithm>
+#include <set>
+
+using namespace hilum;
+using namespace hilum::learning;
+using namespace hilum::tests;
+
+namespace {
+
+/// The toy method with features: mean and deviation of the picture's four quarters.
+class ToyWithFeatures : public ToyMethod, public FeatureSource {
+public:
+    using ToyMethod::ToyMethod;
+    at::Tensor features(const TensorMap& batch) override
+    {
+        const at::Tensor image = batch.at("image"); // [B, 1, S, S]
+        const std::int64_t half = image.size(-1) / 2;
+        std::vector<at::Tensor> parts;
+        for (const std::int64_t r : {std::int64_t{0}, half})
+            for (const std::int64_t c : {std::int64_t{0}, half}) {
+                const at::Tensor part = image.slice(2, r, r + half).slice(3, c, c + half).flatten(1);
+                parts.push_back(part.mean(1));
+                parts.push_back(part.std(1));
+            }
+        return at::stack(parts, 1);
+    }
+    std::string pooling() const override { return "mean and deviation of the quarters"; }
+};
+
+MethodRegistry registry()
+{
+    const MethodRegistry plain = toyRegistry();
+    MethodEntry entry = plain.entries().front();
+    entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> {
+        ToyOptions o;
+        if (const Status status = fromJson(json, o); !status)
+            throw std::runtime_error(status.error().sentence());
+        return std::make_unique<ToyWithFeatures>(o, rng);
+    };
+    MethodRegistry out;
+    out.add(std::move(entry));
+    return out;
+}
+
+const std::string& toyId()
+{
+    static const MethodRegistry plain = toyRegistry();
+    static const std::string id = plain.entries().front().info.id;
+    return id;
+}
+
+} // namespace
+
+class TestDownstream : public QObject {
+    Q_OBJECT
+    std::unique_ptr<TemporaryFolder> m_folder;
+    path at_(const std::string& name) const { return m_folder->where() / name; }
+
+    /// A model file with first weights, a cache of 30 patients, and labels: whether a picture's left half is brighter than its right.
+    void prepareAll(const path& cache)
+    {
+        const Json index = makeCache(cache, {.patients = 30, .imagesPerPatient = 2, .size = 16});
+        const MethodRegistry methods = registry();
+        ToyOptions o;
+        const Json options = toJson(o);
+        const auto method = methods.entries().front().make(options, Rng(3).fork("weights"));
+        HILUM_VERIFY_OK(writeModel(at_("model.safetensors"), namedState(method->trainable()),
+            {{"method", toyId()}, {"preset", ""}, {"options", options}, {"pipeline", index.at("pipeline")}, {"cache_digest", "another"}, {"step", 0}}));
+        const auto reader = ShardReader::open(cache);
+        HILUM_VERIFY_OK(reader);
+        Json labels = Json::object();
+        for (std::size_t n = 0; n < reader->cases().size(); ++n) {
+            const at::Tensor image = reader->read(n)->at("image").to(at::kFloat);
+            labels[reader->cases()[n].key] = image.slice(2, 0, 8).mean().item<double>() > image.slice(2, 8).mean().item<double>() ? 1 : 0;
+        }
+        HILUM_VERIFY_OK(writeFileAtomically(at_("labels.json"), Json{{"schema", LabelsSchema}, {"column", "side"}, {"classes", {"right", "left"}}, {"labels", labels}}.dump()));
+    }
+    ProbeRequest request(const char* out) const
+    {
+        return {.model = at_("model.safetensors"), .cache = at_("cache"), .labels = at_("labels.json"), .out = at_(out), .heldOutFraction = 0.4, .device = "cpu"};
+    }
+
+private Q_SLOTS:
+    void init()
+    {
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        m_folder = std::make_unique<TemporaryFolder>(*std::move(folder));
+        prepareAll(at_("cache"));
+    }
+
+    void whatTheFeaturesTellIsLearnt()
+    {
+        const auto result = runProbe(registry(), request("out"));
+        HILUM_VERIFY_OK(result);
+        QCOMPARE(result->at("schema"), Json(ClassificationSchema));
+        const Json& auroc = result->at("trained").at("metrics").at("auroc");
+        QVERIFY2(auroc.at("estimate").get<double>() > 0.9, auroc.dump().c_str());
+        QVERIFY(auroc.at("low").get<double>() <= auroc.at("estimate").get<double>() && auroc.at("estimate").get<double>() <= auroc.at("high").get<double>());
+        QVERIFY(result->at("trained").at("converged").get<bool>());
+        QCOMPARE(result->at("train_patients").get<int>() + result->at("held_out_patients").get<int>(), 30);
+        for (const char* file : {"evaluation.json", "predictions.csv", "head.safetensors", "provenance.json"})
+            QVERIFY2(std::filesystem::exists(at_("out") / file), file);
+    }
+    void sameWeightsDifferByNothing()
+    {
+        ProbeRequest r = request("out");
+        r.compareUntrained = true; // the model's weights are the first weights
+        const auto result = runProbe(registry(), r);
+        HILUM_VERIFY_OK(result);
+        for (const char* limit : {"estimate", "low", "high"})
+            QCOMPARE(result->at("difference").at("auroc").at(limit).get<double>(), 0.0);
+    }
+    void theOrderOfTheCasesChangesNothing()
+    {
+        const auto before = runProbe(registry(), request("out"));
+        HILUM_VERIFY_OK(before);
+        Json index = *parseJson(*readTextFile(at_("cache") / "index.json"));
+        std::reverse(index["cases"].begin(), index["cases"].end());
+        tests::writeIndex(at_("cache"), index);
+        const auto after = runProbe(registry(), request("again"));
+        HILUM_VERIFY_OK(after);
+        QCOMPARE(after->at("trained"), before->at("trained"));
+        QCOMPARE(*readTextFile(at_("again") / "predictions.csv"), *readTextFile(at_("out") / "predictions.csv"));
+    }
+    void patientsNeverCrossTheSplit()
+    {
+        const auto reader = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(reader);
+        const auto& cases = reader->cases();
+        const Split earlier = splitByPatient(cases, 5, 0.3);
+        std::vector<std::string> trained, tested;
+        for (const std::size_t n : earlier.train)
+            trained.push_back(cases[n].key);
+        for (const std::size_t n : earlier.heldOut)
+            tested.push_back(cases[n].key);
+        bool reused = false;
+        const Split same = probeSplit(cases, trained, tested, 9, 0.2, reused);
+        QVERIFY(reused);
+        QCOMPARE(same.heldOut, earlier.heldOut);
+        // one image of each patient in the pre-training is enough: all of its patient's images are no test
+        std::set<std::string> seen;
+        trained.clear();
+        for (std::size_t n = 0; n < 40; n += 2) {
+            trained.push_back(cases[n].key);
+            seen.insert(cases[n].patient);
+        }
+        const Split fresh = probeSplit(cases, trained, {}, 9, 0.5, reused);
+        QVERIFY(!reused);
+        QVERIFY(!fresh.heldOut.empty());
+        std::set<std::string> train;
+        for (const std::size_t n : fresh.train)
+            train.insert(cases[n].patient);
+        for (const std::size_t n : fresh.heldOut) {
+            QVERIFY(!seen.contains(cases[n].patient));
+            QVERIFY(!train.contains(cases[n].patient));
+        }
+        // a patient that is named in both parts was trained on
+        QVERIFY(std::ranges::none_of(probeSplit(cases, {cases[0].key}, {cases[1].key, cases[4].key}, 1, 0.2, reused).heldOut, [&](std::size_t n) { return cases[n].patient == cases[0].patient; }));
+    }
+    void fewLabelsAreFewPatients()
+    {
+        ProbeRequest r = request("out");
+        r.fraction = 0.3;
+        const auto few = runProbe(registry(), r);
+        HILUM_VERIFY_OK(few);
+        QVERIFY(few->at("train_patients").get<int>() < few->at("train_patients_available").get<int>() / 2);
+        QVERIFY(few->at("train_patients").get<int>() >= 4);
+    }
+    void whatCannotBeLearntIsRefused()
+    {
+        HILUM_VERIFY_ERROR(runProbe(toyRegistry(), request("out")), ErrorCode::Unsupported); // a method without features
+        const auto reader = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(reader);
+        Json labels = Json::object();
+        for (const CacheCase& c : reader->cases())
+            labels[c.key] = c.patient == reader->cases()[0].patient ? 1 : 0; // one patient alone
+        HILUM_VERIFY_OK(writeFileAtomically(at_("labels.json"), Json{{"schema", LabelsSchema}, {"column", "side"}, {"classes", {"right", "left"}}, {"labels", labels}}.dump()));
+        const auto one = runProbe(registry(), request("out"));
+        HILUM_VERIFY_ERROR(one, ErrorCode::Options);
+        QVERIFY2(one.error().message.find("class \"left\" of column \"side\"") != std::string::npos, one.error().message.c_str());
+        HILUM_VERIFY_OK(writeFileAtomically(at_("labels.json"), Json{{"schema", LabelsSchema}, {"column", "side"}, {"classes", {"right", "left"}}, {"labels", Json::object()}}.dump()));
+        HILUM_VERIFY_ERROR(runProbe(registry(), request("out")), ErrorCode::Empty);
+        QVERIFY(!std::filesystem::exists(at_("out")));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestDownstream)
+#include "tst_downstream.moc"
