@@ -1,7 +1,9 @@
 #include "core/imaging/demo_data.h"
 
 #include "core/imaging/dicom_write.h"
+#include "core/imaging/png_write.h"
 
+#include <algorithm>
 #include <format>
 
 namespace hilum::imaging {
@@ -55,6 +57,47 @@ Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, Thora
     }
     work.progress(count, count, "making studies");
     return {};
+}
+
+Status writeCohort(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work)
+{
+    constexpr int Kinds = 5;
+    if (count < 2 || count > 100000)
+        return fail(ErrorCode::Options, "count = {} is outside [2, 100000]", count);
+    HILUM_TRY_STATUS(makeFolder(folder / "images"));
+    std::string table = "filename,patient_id,finding_labels";
+    for (int k = 0; k < Kinds; ++k)
+        table += std::format(",{}", name(static_cast<FindingKind>(k)));
+    table += "\n";
+    for (int n = 0; n < count; ++n) {
+        if (work.cancelled())
+            return fail(ErrorCode::Cancelled, "stopped after {} of {} films", n, count);
+        work.progress(n, count, "making films");
+        ThoraxOptions options{.seed = seed + static_cast<std::uint64_t>(n), .preset = preset, .findings = std::vector<FindingKind>{}, .visit = 0};
+        if (n % 2 == 1)
+            options.findings->push_back(static_cast<FindingKind>(n / 2 % Kinds));
+        HILUM_TRY(const ThoraxPhantom thorax, makeThorax(options, quiet(work)));
+        const auto& size = thorax.film.geometry().size;
+        std::vector<std::uint8_t> grey;
+        grey.reserve(static_cast<std::size_t>(size[0] * size[1]));
+        thorax.film.visit([&](auto values) {
+            for (const auto v : values)
+                grey.push_back(static_cast<std::uint8_t>(std::clamp(static_cast<double>(v) / 16, 0.0, 255.0))); // 12 bit
+        });
+        HILUM_TRY(const std::string png, encodePng(size[0], size[1], 1, 8, std::as_bytes(std::span(grey))));
+        const std::string file = std::format("film-{:05}.png", n + 1);
+        HILUM_TRY_STATUS(writeFileAtomically(folder / "images" / file, png));
+        std::string findings, flags;
+        for (int k = 0; k < Kinds; ++k) {
+            const bool has = std::ranges::any_of(thorax.findings, [&](const ThoraxFinding& f) { return f.kind == static_cast<FindingKind>(k); });
+            if (has)
+                findings += std::format("{}{}", findings.empty() ? "" : "|", name(static_cast<FindingKind>(k)));
+            flags += has ? ",1" : ",0";
+        }
+        table += std::format("{},{},{}{}\n", file, thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
+    }
+    work.progress(count, count, "making films");
+    return writeFileAtomically(folder / "labels.csv", table);
 }
 
 } // namespace hilum::imaging

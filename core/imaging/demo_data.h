@@ -17,6 +17,11 @@ Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, Thora
 /// Writes one person's study. \param number  stands in the accession number and the study's time
 Status writeThoraxStudy(const ThoraxPhantom& thorax, std::uint64_t seed, int number, const path& folder, const Work& work = {});
 
+/// Made-up people's films alone, with their true findings, to learn and test on: `folder`/images/film-NNNN.png (8 bit) and `folder`/labels.csv with
+/// `filename`, `patient_id`, `finding_labels` ("No Finding", or kinds joined by |) and a column 0/1 for each kind. Person N has the seed `seed` + N - 1; half of
+/// them are normal, the others have one finding, each kind as often. The same seed makes the same files. Cancelled leaves whole films and no table.
+Status writeCohort(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work = {});
+
 /// The fixtures of the acceptance journeys: `cxr/` (20 DICOM radiographs, of which 5 MONOCHROME1, one truncated, one with a VOI LUT,
 /// and 44 PNG), `ct/` (60 slices of a CT with one missing slice and 8 degrees of gantry tilt, seven ellipsoid organs and a letter L
 /// on the patient's left), `ct_ai_ok.nii.gz`, `ct_ai_flipped.nii.gz` and `facts.json` with the true answers.

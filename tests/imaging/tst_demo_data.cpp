@@ -18,7 +18,33 @@ class TestDemoData : public QObject {
 private Q_SLOTS:
     void studiesAreWhole();
     void fixturesAreWhatTheySay();
+    void aCohortHasItsFindings();
 };
+
+void TestDemoData::aCohortHasItsFindings()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    HILUM_VERIFY_OK(writeCohort(folder->where() / "a", 3, 4, ThoraxPreset::Tiny));
+    const auto table = readTextFile(folder->where() / "a" / "labels.csv");
+    HILUM_VERIFY_OK(table);
+    QCOMPARE(*table, std::string("filename,patient_id,finding_labels,nodule,consolidation,effusion,pneumothorax,cardiomegaly\n"
+                                 "film-00001.png,PHANTOM-3,No Finding,0,0,0,0,0\nfilm-00002.png,PHANTOM-4,nodule,1,0,0,0,0\n"
+                                 "film-00003.png,PHANTOM-5,No Finding,0,0,0,0,0\nfilm-00004.png,PHANTOM-6,consolidation,0,1,0,0,0\n"));
+    const auto found = scan({folder->where() / "a" / "images"});
+    HILUM_VERIFY_OK(found);
+    QCOMPARE(found->items.size(), std::size_t{4});
+    // the same seed, the same bytes; another seed, other people
+    HILUM_VERIFY_OK(writeCohort(folder->where() / "b", 4, 2, ThoraxPreset::Tiny));
+    HILUM_VERIFY_OK(writeCohort(folder->where() / "c", 3, 2, ThoraxPreset::Tiny));
+    const auto bytes = [&](const char* where) { return *readTextFile(folder->where() / where / "images" / "film-00001.png"); };
+    QVERIFY(bytes("c") == bytes("a"));
+    QVERIFY(bytes("b") != bytes("a"));
+    HILUM_VERIFY_ERROR(writeCohort(folder->where() / "d", 1, 1, ThoraxPreset::Tiny), ErrorCode::Options);
+    std::stop_source stop;
+    stop.request_stop();
+    HILUM_VERIFY_ERROR(writeCohort(folder->where() / "e", 1, 2, ThoraxPreset::Tiny, Work{.progress = {}, .stop = stop.get_token()}), ErrorCode::Cancelled);
+}
 
 void TestDemoData::studiesAreWhole()
 {
