@@ -1,3 +1,4 @@
+#include "app/hilum/classification.h"
 #include "app/hilum/commands/command.h"
 #include "app/hilum/models.h"
 #include "app/hilum/training.h"
@@ -14,11 +15,19 @@ Run declareEvaluate(CLI::App& verb)
         bool json = false;
     };
     auto a = std::make_shared<Arguments>();
-    verb.add_option("--model", a->model, "run folder or model file")->required();
-    verb.add_option("--data", a->data, "a prepared cache, or folders or files of images")->required();
-    verb.add_option("--out", a->out, "folder for evaluation.json")->required();
+    verb.add_option("--model", a->model, "run folder or model file; a folder that `hilum finetune` wrote is shown as it is")->required();
+    verb.add_option("--data", a->data, "a prepared cache, or folders or files of images");
+    verb.add_option("--out", a->out, "folder for evaluation.json");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
+        if (const auto found = app::readClassification(path(a->model) / "evaluation.json")) {
+            if (!a->data.empty() || !a->out.empty())
+                return fail(ErrorCode::Usage, "{} is a finished classification, whose result is shown; --data and --out belong to pre-trained models", a->model);
+            print(a->json ? found->dump(2) : app::classificationText(*found));
+            return {};
+        }
+        if (a->data.empty() || a->out.empty())
+            return fail(ErrorCode::Usage, "evaluate needs --data and --out for a pre-trained model");
         const Work work = consoleWork();
         HILUM_TRY(const Json metadata, app::modelMetadata(a->model));
         const app::MethodChoice method{.id = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = "", .options = metadata.value("options", Json::object()),

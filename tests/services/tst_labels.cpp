@@ -1,0 +1,88 @@
+#include "core/base/digest.h"
+#include "core/imaging/png_write.h"
+#include "core/services/labels.h"
+#include "tests/support/compare.h"
+#include "tests/support/fake_worker.h"
+
+#include <fstream>
+
+using namespace hilum;
+using namespace hilum::services;
+
+class TestLabels : public QObject {
+    Q_OBJECT
+    hilum::tests::TestHome m_home;
+    int m_number = 0;
+
+    /// A folder of pictures a.png, b.png, ... in images/ with a table.
+    path folderWith(const std::string& table)
+    {
+        const path folder = path(m_home.where()) / std::format("labels{}", m_number++);
+        std::filesystem::create_directories(folder / "images");
+        for (char name = 'a'; name <= 'f'; ++name) {
+            std::vector<std::uint8_t> pixels(64);
+            for (std::size_t i = 0; i < pixels.size(); ++i)
+                pixels[i] = static_cast<std::uint8_t>(i * static_cast<std::size_t>(name) % 251);
+            std::ofstream(folder / "images" / (std::string(1, name) + ".png"), std::ios::binary) << *imaging::encodePng(8, 8, 1, 8, std::as_bytes(std::span(pixels)));
+        }
+        std::ofstream(folder / "table.csv") << table;
+        return folder;
+    }
+    static constexpr const char* Table = "filename,patient_id,Finding,lone,same\na.png,1,Nodule|Mass,x,s\nb.png,2,mass,y,s\nc.png,3,No Finding,y,s\n"
+                                         "d.png,4,No Finding,y,s\ne.png,4,,y,s\nf.png,5,\"Mass, Edema\",y,s\n";
+
+private Q_SLOTS:
+    void positiveValuesAgainstAllOthers()
+    {
+        const path folder = folderWith(Table);
+        const auto labels = readLabels({folder}, "Finding", {"Mass"}, {});
+        HILUM_VERIFY_OK(labels);
+        QCOMPARE(labels->classes, (std::vector<std::string>{"other", "Mass"}));
+        QCOMPARE(labels->without, std::int64_t{1}); // the empty cell
+        const auto of = [&](const char* name) { return labels->byKey.at(keyedHash(*userKey(), name)).get<int>(); };
+        QCOMPARE(of("images/a.png"), 1);
+        QCOMPARE(of("images/b.png"), 1); // capitals do not matter
+        QCOMPARE(of("images/c.png"), 0);
+        QCOMPARE(of("images/f.png"), 1);
+        QCOMPARE(labels->byKey.size(), std::size_t{5});
+        // the table itself says the same
+        QCOMPARE(readLabels({folder / "table.csv"}, "finding", {"Mass"}, {})->byKey, labels->byKey);
+    }
+    void everyValueIsAClass()
+    {
+        const path folder = folderWith("filename,patient_id,kind\na.png,1,u\nb.png,2,u\nc.png,3,v\nd.png,4,v\ne.png,5,w\nf.png,6,w\n");
+        const auto labels = readLabels({folder}, "kind", {}, {});
+        HILUM_VERIFY_OK(labels);
+        QCOMPARE(labels->classes, (std::vector<std::string>{"u", "v", "w"}));
+    }
+    void refusalsAreOneSentence_data()
+    {
+        QTest::addColumn<QString>("column");
+        QTest::addColumn<QString>("positive");
+        QTest::addColumn<QString>("words");
+        QTest::newRow("no such column") << "diagnosis" << "" << "table.csv has no column \"diagnosis\"; it has filename, patient_id, finding, lone, same";
+        QTest::newRow("one class") << "same" << "" << "all 6 labelled images are of one class (\"s\"): there is nothing to tell apart";
+        QTest::newRow("one patient") << "lone" << "" << "class \"x\" of column \"lone\" has one patient alone; two are needed";
+        QTest::newRow("one positive patient") << "Finding" << "nodule" << "class \"nodule\" of column \"Finding\" has one patient alone; two are needed";
+        QTest::newRow("nowhere") << "Finding" << "Hernia" << "no image has Hernia in column \"Finding\"";
+    }
+    void refusalsAreOneSentence()
+    {
+        QFETCH(QString, column);
+        QFETCH(QString, positive);
+        QFETCH(QString, words);
+        const std::vector<std::string> values = positive.isEmpty() ? std::vector<std::string>{} : std::vector<std::string>{positive.toStdString()};
+        const auto labels = readLabels({folderWith(Table)}, column.toStdString(), values, {});
+        HILUM_VERIFY_ERROR(labels, ErrorCode::Options);
+        QVERIFY2(labels.error().message.find(words.toStdString()) != std::string::npos, labels.error().message.c_str());
+    }
+    void withoutATableThereAreNoLabels()
+    {
+        const path folder = folderWith("nothing\n1\n");
+        HILUM_VERIFY_ERROR(readLabels({folder}, "finding", {}, {}), ErrorCode::Usage);
+        HILUM_VERIFY_ERROR(readLabels({folder / "images" / "a.png"}, "finding", {}, {}), ErrorCode::Usage);
+    }
+};
+
+QTEST_GUILESS_MAIN(TestLabels)
+#include "tst_labels.moc"
