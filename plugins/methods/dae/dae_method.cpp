@@ -174,6 +174,11 @@ SwinUnetrEncoder::Maps DaeMethod::forward(const Disrupted& d) const
     return m_network->forward(d.corrupted, embedded, m_options.hidden == HiddenKind::Normalised ? HiddenStates::Normalised : HiddenStates::Raw);
 }
 
+at::Tensor DaeMethod::features(const TensorMap& batch)
+{
+    return pooled(forward({.noisy = {}, .corrupted = arrayOf(batch, "image"), .channels = {}, .channelNoise = {}}).hidden[4].to(at::kFloat));
+}
+
 StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)
 {
     const at::Tensor& image = arrayOf(batch, "image");

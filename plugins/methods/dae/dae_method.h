@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/learning/method.h"
+#include "core/learning/features.h"
 #include "core/learning/nn/swin_unetr.h"
 #include "plugins/methods/dae/dae_options.h"
 
@@ -9,7 +9,7 @@ namespace hilum::learning {
 /// DAE: "Disruptive Autoencoders: Leveraging Low-level features for 3D Medical Image Pre-training", MIDL 2024, arXiv 2307.16896.
 ///
 /// Views: `image` [1, D, H, W] float32, a crop of the scaled volume; `modality` [1] int64 (modalityNumber).
-class DaeMethod : public PretrainingMethod {
+class DaeMethod : public PretrainingMethod, public FeatureSource {
 public:
     DaeMethod(const DaeOptions& options, const Rng& initialisation);
 
@@ -27,6 +27,10 @@ public:
     /// bottleneck between crops of this volume and of `other_0`, ... where `item` holds them.
     /// \param request besides "seed": "crop_centre" [i, j, k]; "disruption", "noise_variance", "decimation", "channel_ratio"
     Shown reconstruct(const TensorMap& item, const Json& request) override;
+
+    /// Mean over space of the deepest hidden state of an undisrupted crop, as in the cross-modal term. [B, 16 f]
+    at::Tensor features(const TensorMap& batch) override;
+    std::string pooling() const override { return "mean over space of the bottleneck"; }
 
     const SwinUnetr& network() const { return *m_network; }
 
