@@ -22,7 +22,7 @@ public:
     {
         const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-            return std::unexpected(systemError("cannot open", file.string(), errno));
+            return std::unexpected(systemError("open", file.string(), errno));
         return File(fd);
     }
     explicit File(int fd) : m_fd(fd) {}
@@ -78,7 +78,7 @@ public:
             }
             const std::int64_t got = m_open->read(m_offset + within, out.first(part));
             if (got < 0)
-                return std::unexpected(systemError("cannot read", m_files[static_cast<std::size_t>(file)].string(), errno));
+                return std::unexpected(systemError("read", m_files[static_cast<std::size_t>(file)].string(), errno));
             if (got < static_cast<std::int64_t>(part))
                 return ended(m_files[static_cast<std::size_t>(file)], within + got, within + static_cast<std::int64_t>(part));
             out = out.subspan(part);
@@ -152,7 +152,7 @@ private:
             if (m_stream.avail_in == 0) {
                 const std::int64_t got = m_input.read(m_next, m_buffer);
                 if (got < 0)
-                    return std::unexpected(systemError("cannot read", m_file.string(), errno));
+                    return std::unexpected(systemError("read", m_file.string(), errno));
                 if (got == 0) {
                     m_done = true;
                     break;
@@ -169,7 +169,7 @@ private:
                     std::memmove(m_buffer.data(), m_stream.next_in, left);
                     const std::int64_t more = m_input.read(m_next, std::span(m_buffer).subspan(left));
                     if (more < 0)
-                        return std::unexpected(systemError("cannot read", m_file.string(), errno));
+                        return std::unexpected(systemError("read", m_file.string(), errno));
                     m_next += more;
                     m_stream.next_in = reinterpret_cast<Bytef*>(m_buffer.data());
                     m_stream.avail_in = static_cast<uInt>(left + static_cast<std::size_t>(more));
@@ -299,7 +299,7 @@ Result<std::unique_ptr<ByteSource>> openBytes(const RawGrid& grid)
     std::vector<std::byte> text(size > static_cast<std::uint64_t>(grid.offset) ? size - static_cast<std::uint64_t>(grid.offset) : 0);
     const std::int64_t got = opened.read(grid.offset, text);
     if (got < 0)
-        return std::unexpected(systemError("cannot read", file.string(), errno));
+        return std::unexpected(systemError("read", file.string(), errno));
     HILUM_TRY(auto bytes, parseNumbers(grid, std::string_view(reinterpret_cast<const char*>(text.data()), static_cast<std::size_t>(got))));
     return std::make_unique<Memory>(file, std::move(bytes));
 }

@@ -120,7 +120,7 @@ Result<DicomFrameReader> DicomFrameReader::open(const DicomHeader& h)
     } else {
         state->fd = ::open(realFile(h.file).c_str(), O_RDONLY | O_CLOEXEC);
         if (state->fd < 0)
-            return std::unexpected(systemError("cannot open", name, errno));
+            return std::unexpected(systemError("open", name, errno));
     }
     return DicomFrameReader(std::move(state));
 }
@@ -242,7 +242,7 @@ Status DicomFrameReader::State::nativeBytes(std::int64_t offset, std::span<std::
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return std::unexpected(systemError("cannot read", h.file.string(), errno));
+            return std::unexpected(systemError("read", h.file.string(), errno));
         if (n == 0)
             return refuse(ErrorCode::BadData, "truncated", "{}: the file ends within the pixel data", h.file.string());
         done += static_cast<std::size_t>(n);

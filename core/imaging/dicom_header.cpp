@@ -352,17 +352,17 @@ Result<DicomHeader> readDicomHeader(const path& file)
     const path real = realFile(file);
     const auto bytes = std::filesystem::file_size(real, ec);
     if (ec)
-        return std::unexpected(systemError("cannot read", file.string(), ec.value()));
+        return std::unexpected(systemError("read", file.string(), ec.value()));
     h.fileSize = static_cast<std::int64_t>(bytes);
 
     Bytes bytesOfFile(real, beginOf(real));
     if (bytesOfFile.begin().empty() && h.fileSize > 0)
-        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EIO));
+        return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     std::unique_ptr<DcmFileFormat> parsed;
     std::int64_t stopped = 0;
     const OFCondition status = parseHeader(real, bytesOfFile, h.fileSize, parsed, stopped);
     if (!parsed)
-        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EIO));
+        return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     DcmFileFormat& format = *parsed;
     DcmDataset& data = *format.getDataset();
     if (status.bad() && status != EC_EndOfStream && data.card() == 0)

@@ -3,6 +3,7 @@
 #include "core/base/guard.h"
 #include "core/imaging/dicom_item.h"
 #include "core/imaging/library_logs.h"
+#include "core/imaging/zip_archive.h"
 
 #include <cmath>
 
@@ -127,7 +128,7 @@ Result<std::vector<MeasurementGroup>> readMeasurementGroups(const Item& item)
         const MuteDicomLog mute;
         DcmFileFormat format;
         const path& file = item.files.front();
-        if (const OFCondition ok = format.loadFile(file.c_str()); ok.bad())
+        if (const OFCondition ok = format.loadFile(realFile(file).c_str()); ok.bad())
             return refuse(ErrorCode::BadData, "damaged", "{}: the report cannot be read: {}", file.string(), ok.text());
         (void)format.getDataset()->convertToUTF8();
         std::vector<MeasurementGroup> groups;

@@ -213,11 +213,11 @@ Result<std::string> firstBytes(const path& file, std::size_t count, bool* compre
     errno = 0;
     const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(gzopen(file.c_str(), "rb"), gzclose); // plain files pass through
     if (!in)
-        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : ENOMEM));
+        return std::unexpected(systemError("open", file.string(), errno ? errno : ENOMEM));
     std::string bytes(count, '\0');
     const int got = gzread(in.get(), bytes.data(), static_cast<unsigned>(count));
     if (got < 0 && errno != 0 && errno != EINVAL)
-        return std::unexpected(systemError("cannot read", file.string(), errno));
+        return std::unexpected(systemError("read", file.string(), errno));
     bytes.resize(static_cast<std::size_t>(std::max(0, got)));
     if (compressed)
         *compressed = gzdirect(in.get()) == 0;

@@ -331,7 +331,7 @@ Result<std::string> headerText(const path& file, std::size_t limit)
 {
     std::ifstream in(file, std::ios::binary);
     if (!in)
-        return std::unexpected(systemError("cannot open", file.string(), errno ? errno : EACCES));
+        return std::unexpected(systemError("open", file.string(), errno ? errno : EACCES));
     std::string text(limit, '\0');
     in.read(text.data(), static_cast<std::streamsize>(limit));
     text.resize(static_cast<std::size_t>(in.gcount()));

@@ -46,7 +46,7 @@ Status checkPictureComplete(const path& file, const std::string& format)
     const auto size = std::filesystem::file_size(file, ec);
     std::ifstream in(file, std::ios::binary);
     if (ec || !in)
-        return std::unexpected(systemError("cannot open", file.string(), ec ? ec.value() : EACCES));
+        return std::unexpected(systemError("open", file.string(), ec ? ec.value() : EACCES));
     if (format == "png")
         return checkPng(file, in, size);
     if (format == "jpeg")

@@ -4,6 +4,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_item.h"
 #include "core/imaging/library_logs.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 
@@ -109,7 +110,7 @@ Result<Json> readStructured(const Item& item)
     const MuteDicomLog mute;
     const path& file = item.files.front();
     DcmFileFormat format;
-    if (const OFCondition ok = format.loadFile(file.c_str()); ok.bad())
+    if (const OFCondition ok = format.loadFile(realFile(file).c_str()); ok.bad())
         return refuse(ErrorCode::BadData, "damaged", "{}: the report cannot be read: {}", file.string(), ok.text());
     DcmDataset& data = *format.getDataset();
     (void)data.convertToUTF8();
@@ -144,7 +145,7 @@ bool splitHeading(const std::string& line, std::string& title, std::string& rest
 
 Result<Json> readPlain(const path& file)
 {
-    HILUM_TRY(const std::string all, readTextFile(file, 4u << 20));
+    HILUM_TRY(const std::string all, readTextFile(realFile(file), 4u << 20));
     Json sections = Json::array();
     std::string heading, body;
     const auto close = [&] {

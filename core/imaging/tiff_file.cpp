@@ -102,7 +102,7 @@ Result<TiffFile> TiffFile::open(const path& file)
     std::error_code ec;
     const auto size = std::filesystem::file_size(file, ec);
     if (ec)
-        return std::unexpected(systemError("cannot open", file.string(), ec.value()));
+        return std::unexpected(systemError("open", file.string(), ec.value()));
     auto s = std::make_unique<State>();
     s->file = file;
     // a directory of 9 entries may claim a billion strips, for which the library reserves 16 bytes each: the limit follows the file's size

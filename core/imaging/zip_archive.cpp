@@ -140,7 +140,7 @@ public:
         std::error_code ec;
         const path key = std::filesystem::canonical(file, ec);
         if (ec)
-            return std::unexpected(systemError("cannot open", file.string(), ec.value()));
+            return std::unexpected(systemError("open", file.string(), ec.value()));
         const std::lock_guard lock(m_mutex);
         const auto written = std::filesystem::last_write_time(key, ec);
         const auto size = std::filesystem::file_size(key, ec);

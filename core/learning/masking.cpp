@@ -1,10 +1,13 @@
 #include "core/learning/masking.h"
 
+#include "core/learning/torch_guard.h"
+
 #include <ATen/ops/empty.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <format>
 #include <numeric>
 
 namespace hilum::learning {
@@ -120,7 +123,8 @@ TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double r
         smallest = std::min(smallest, one.visible);
         cases.push_back(std::move(one));
     }
-    TORCH_CHECK(smallest > 0, "mask ratios of ", ratioInside, " inside and ", ratioOutside, " outside leave no token visible");
+    if (smallest < 1)
+        throw OptionsFault(std::format("mask ratios of {} inside and {} outside leave none of {} tokens visible", ratioInside, ratioOutside, tokens));
     return assemble(cases, tokens);
 }
 

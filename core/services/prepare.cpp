@@ -36,8 +36,13 @@ std::string requestDigest(const CachePlan& plan)
     Sha256 sha;
     sha.update(jsonLine({{"recipe", RecipeVersion}, {"schema", protocol::CacheSchema}, {"pipeline", plan.pipeline}, {"for", plan.method}, {"shard_bytes", plan.shardBytes}}));
     for (const ListedImage& image : plan.images) {
-        const auto stamp = [](const path& file) {
+        const auto stamp = [](path file) {
             std::error_code none; // a file that goes away meanwhile is refused later
+            for (path up = file; up.has_relative_path(); up = up.parent_path())
+                if (std::filesystem::is_regular_file(up, none)) { // of a member of an archive: the archive
+                    file = up;
+                    break;
+                }
             const auto size = std::filesystem::file_size(file, none);
             return std::format("{}@{}", none ? 0 : size, std::filesystem::last_write_time(file, none).time_since_epoch().count());
         };

@@ -5,6 +5,7 @@
 #include "core/imaging/memory_check.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <cctype>
@@ -35,10 +36,10 @@ Result<imaging::ChestRegion> maskRegion(const path& file, const imaging::GreyIma
 Result<std::string> sourceDigest(const std::vector<path>& files)
 {
     if (files.size() == 1)
-        return sha256File(files.front());
+        return sha256File(imaging::realFile(files.front()));
     Sha256 sha;
     for (const path& file : files) {
-        HILUM_TRY(const std::string digest, sha256File(file));
+        HILUM_TRY(const std::string digest, sha256File(imaging::realFile(file)));
         sha.update(digest);
     }
     return sha.finishHex();

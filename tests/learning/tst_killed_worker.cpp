@@ -30,7 +30,13 @@ std::unique_ptr<QProcess> start(const path& run, const path& cache, bool resume)
     return process;
 }
 
-bool endsWell(QProcess& process) { return process.waitForFinished(120000) && process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0; }
+bool endsWell(QProcess& process)
+{
+    const bool well = process.waitForFinished(120000) && process.exitStatus() == QProcess::NormalExit && process.exitCode() == 0;
+    if (!well)
+        qWarning().noquote() << process.exitCode() << process.readAllStandardOutput().right(600) << process.readAllStandardError().right(600);
+    return well;
+}
 
 /// Step -> loss of a run's curve so far; of a step that was done twice the later one.
 std::map<std::int64_t, double> losses(const path& run)
@@ -66,7 +72,10 @@ private Q_SLOTS:
         registerBuiltinMethods(registry);
         const auto entry = registry.find(method.toStdString());
         HILUM_VERIFY_OK(entry);
-        const auto options = completeOptions(**entry, "tiny", {{"image_size", 64}, {"steps", 14}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 5}, {"loader_threads", 2}, {"seed", 4}});
+        Json chosen = {{"image_size", 64}, {"steps", 14}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 5}, {"loader_threads", 2}, {"seed", 4}};
+        if (method == QStringLiteral("hdxray-mae")) // of 16 tokens its own ratios would leave none visible
+            chosen.update({{"mask_ratio_inside", 0.7}, {"mask_ratio_outside", 0.5}});
+        const auto options = completeOptions(**entry, "tiny", chosen);
         HILUM_VERIFY_OK(options);
         const QTemporaryDir folder;
         const path root = folder.path().toStdString(), cache = root / "cache";

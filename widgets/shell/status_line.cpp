@@ -92,7 +92,7 @@ void StatusLine::showProfile()
 {
     const view::MouseProfile& profile = view::mouseProfile(m_services.settings->value(ProfileKey).toString().toStdString());
     m_profile->setText(tr("Mouse: %1").arg(text(profile.title)));
-    QStringList lines{tr("What the mouse does in the views of Read; click for other profiles")};
+    QStringList lines{tr("What the mouse does in the views of Read and Lab; click for other profiles")};
     for (const view::MouseLine& line : view::mouseLines(profile, profile.tool))
         lines << QStringLiteral("%1: %2").arg(QString::fromStdString(line.input), QString::fromStdString(line.gesture));
     m_profile->setToolTip(lines.join(QLatin1Char('\n')));

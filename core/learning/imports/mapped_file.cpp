@@ -13,7 +13,7 @@ Result<MappedFile> MappedFile::open(const path& file)
 {
     const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
-        return std::unexpected(systemError("cannot open", file.string(), errno));
+        return std::unexpected(systemError("open", file.string(), errno));
     struct stat info{};
     if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
         ::close(descriptor);
@@ -28,7 +28,7 @@ Result<MappedFile> MappedFile::open(const path& file)
     const int error = errno;
     ::close(descriptor);
     if (address == MAP_FAILED)
-        return std::unexpected(systemError("cannot map", file.string(), error));
+        return std::unexpected(systemError("map", file.string(), error));
     return MappedFile(std::span(static_cast<const std::byte*>(address), length));
 }
 
