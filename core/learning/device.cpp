@@ -234,7 +234,7 @@ void keepFreedMemory()
 {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, 2047 << 20);
+    mallopt(M_TRIM_THRESHOLD, -1); // never: a step on volumes frees and takes ten gigabytes, whose pages cost more than the arithmetic
     mallopt(M_TOP_PAD, 64 << 20);
 #endif
     setenv("THP_MEM_ALLOC_ENABLE", "1", 0); // read by c10 at its first large allocation

@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/learning/data/volume_case.h"
 #include "core/learning/describe.h"
+#include "core/learning/device.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
@@ -93,7 +94,11 @@ std::string digestOf(const path& run) { return openModel(run)->metadata.at("weig
 class TestDae : public QObject {
     Q_OBJECT
 private Q_SLOTS:
-    void initTestCase() { at::set_num_threads(1); }
+    void initTestCase()
+    {
+        keepFreedMemory();
+        at::set_num_threads(1);
+    }
 
     void overfitsFourSamples()
     {

@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
+#include "core/learning/device.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
@@ -142,6 +143,7 @@ class TestVoco : public QObject {
 private Q_SLOTS:
     void initTestCase()
     {
+        keepFreedMemory();
         at::set_num_threads(1);
         m_folder.emplace(*TemporaryFolder::make());
         makeVolumeCache(at_("cache"), 4, toy().image.pipeline(), toy().image.grid);
@@ -336,6 +338,7 @@ private Q_SLOTS:
     }
     void teachersAreIsolatedAndUpdatedFirst()
     {
+        const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone); // attention within windows keeps gigabytes otherwise
         QFETCH(QString, version);
         VoCoOptions o = toy();
         o.version = version == "v1" ? VoCoVersion::V1 : VoCoVersion::V2;
@@ -373,6 +376,7 @@ private Q_SLOTS:
 
     void stepsAreRepeatableAndDropoutIsDrawnPerVolume()
     {
+        const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone); // attention within windows keeps gigabytes otherwise
         VoCoOptions o = toy();
         VoCoMethod a(o, Rng(3)), b(o, Rng(3));
         const auto maker = a.viewMaker();
@@ -397,6 +401,7 @@ private Q_SLOTS:
     }
     void overfitsFourVolumes()
     {
+        const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone); // attention within windows keeps gigabytes otherwise
         QFETCH(QString, version);
         constexpr int Steps = 200;
         constexpr double Rate = 4e-3;
