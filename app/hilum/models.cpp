@@ -211,7 +211,12 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
     HILUM_TRY_STATUS(makeFolder(out));
     HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
     const path request = scratch.where() / "request.safetensors";
-    HILUM_TRY_STATUS(services::writeRequest({.input = inference.input, .mask = mask ? *mask : std::vector<std::uint8_t>{}, .maskGrid = inference.grid, .others = inference.others}, request));
+    services::ModelRequest sent{.input = inference.input, .mask = mask ? *mask : std::vector<std::uint8_t>{}, .maskGrid = inference.grid, .others = inference.others};
+    if (const auto it = fields.find("report"); it != fields.end()) { // in the file: everybody on the machine can read a program's arguments
+        sent.report = it->get<std::string>();
+        fields.erase(it);
+    }
+    HILUM_TRY_STATUS(services::writeRequest(sent, request));
     if (!inference.input.modalityClass.empty() && kind == protocol::Reconstruct)
         fields["modality_class"] = inference.input.modalityClass;
     std::vector<std::string> arguments = inferArguments(kind, fields, request, scratch.where());

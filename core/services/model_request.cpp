@@ -108,6 +108,8 @@ Status writeRequest(const ModelRequest& request, const path& file)
         return fail(ErrorCode::Mismatch, "the mask has {} values and the token grid {} x {}", request.mask.size(), request.maskGrid[0], request.maskGrid[1]);
     if (!request.mask.empty())
         writer.add<std::uint8_t>("mask", {request.maskGrid[0], request.maskGrid[1]}, request.mask);
+    if (!request.report.empty())
+        writer.addCopy<std::uint8_t>("report", {static_cast<std::int64_t>(request.report.size())}, std::vector<std::uint8_t>(request.report.begin(), request.report.end()));
     return writer.write(file);
 }
 

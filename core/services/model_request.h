@@ -33,9 +33,10 @@ struct ModelRequest {
     RequestInput input;
     std::vector<std::uint8_t> mask = {}; ///< token grid, 1 = hidden; empty: none
     std::array<std::int64_t, 2> maskGrid{0, 0};
+    std::string report = {};             ///< of the study, UTF-8; empty: none
     std::vector<RequestInput> others = {}; ///< a radiograph takes the first as `donor`; a volume all as `other_0`, ...
 };
-/// The request file: `image`, and `region`, `mask`, `donor`, `other_N` where there are any. Mismatch when another image is of another kind or size than it must be.
+/// The request file: `image`, and `region`, `mask`, `report`, `donor`, `other_N` where there are any. Mismatch when another image is of another kind or size than it must be.
 Status writeRequest(const ModelRequest& request, const path& file);
 
 /// Values on the grid (or on a crop of it) of a volume model, as a volume at their place in the patient.

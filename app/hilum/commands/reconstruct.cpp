@@ -88,8 +88,10 @@ Run declareReconstruct(CLI::App& verb)
             print(result.dump(2));
         else if (inference.input.volume)
             print(std::format("{} pictures and volumes in {}", result.value("files", Json::array()).size() - 1, a->out));
-        else
+        else if (result.contains("hidden_fraction"))
             print(std::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
+        else
+            print(std::format("{} files in {}", result.value("files", Json::array()).size(), a->out));
         return {};
     };
 }
