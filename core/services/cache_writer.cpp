@@ -34,6 +34,15 @@ std::optional<std::vector<CaseRecord>> earlierShard(const CachePlan& plan, std::
 
 } // namespace
 
+const char* CachePlan::inputName() const
+{
+    return kind == Kind::Mixed ? "mixed" : kind == Kind::Volume ? "volume" : "radiograph";
+}
+
+Json CachePlan::radiographPipeline() const { return kind == Kind::Mixed ? pipeline.value("radiograph", Json()) : pipeline; }
+
+Json CachePlan::volumePipeline() const { return kind == Kind::Mixed ? pipeline.value("volume", Json()) : pipeline; }
+
 std::int64_t CachePlan::casesPerShard() const
 {
     return std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<std::uint64_t>(shardBytes) / std::max<std::uint64_t>(caseBytes, 1)), 1, MostCases);
@@ -77,7 +86,10 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
     const auto one = [&](std::int64_t n) -> Status {
         const auto number = static_cast<std::size_t>(begin + n);
         PreparedCase& slot = cases[static_cast<std::size_t>(n)];
-        auto prepared = guard("preparing an image", [&] { return plan.volumes ? prepareVolume(plan, number, {.progress = {}, .stop = work.stop}) : prepareRadiograph(plan, number); });
+        auto prepared = guard("preparing an image", [&] {
+            const Work quiet{.progress = {}, .stop = work.stop};
+            return plan.kind == CachePlan::Kind::Mixed ? prepareMixed(plan, number, quiet) : plan.kind == CachePlan::Kind::Volume ? prepareVolume(plan, number, quiet) : prepareRadiograph(plan, number);
+        });
         if (prepared) {
             slot = *std::move(prepared);
         } else if (prepared.error().code == ErrorCode::OutOfMemory || prepared.error().code == ErrorCode::Cancelled) {
@@ -88,12 +100,13 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
         }
         return {};
     };
-    if (plan.volumes) { // one after another: each is large, and its own work runs on all cores
+    const bool volumes = plan.kind != CachePlan::Kind::Radiograph;
+    if (volumes) { // one after another: each may be large, and its own work runs on all cores
         for (std::int64_t n = 0; n < count; ++n) {
             if (work.cancelled())
-                return fail(ErrorCode::Cancelled, "stopped after {} of {} volumes of this shard", n, count);
+                return fail(ErrorCode::Cancelled, "stopped after {} of {} cases of this shard", n, count);
             HILUM_TRY_STATUS(one(n));
-            work.progress(n + 1, count, "preparing volumes");
+            work.progress(n + 1, count, plan.kind == CachePlan::Kind::Mixed ? "preparing studies" : "preparing volumes");
         }
     } else {
         HILUM_TRY_STATUS(imaging::parallelFor(count, one, work, "preparing images"));

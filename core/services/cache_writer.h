@@ -23,10 +23,13 @@ struct CachePlan {
     std::string method;
     std::vector<ListedImage> images;
     std::uint64_t caseBytes = 0; ///< of the arrays of one case; of volumes the largest
-    bool volumes = false;        ///< else radiographs
+    enum class Kind { Radiograph, Volume, Mixed } kind = Kind::Radiograph; ///< Mixed: both, each with its report
     bool hasRegion = false;
     std::int64_t shardBytes = 64 << 20;
 
+    const char* inputName() const; ///< as the index has it
+    Json radiographPipeline() const; ///< the part of the pipeline that is for radiographs
+    Json volumePipeline() const;     ///< and for volumes
     std::int64_t casesPerShard() const;
     std::int64_t shardCount() const;
     std::uintmax_t bytesNeeded() const;

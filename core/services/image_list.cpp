@@ -1,6 +1,7 @@
 #include "core/services/image_list.h"
 
 #include "core/services/csv_table.h"
+#include "core/services/study_reports.h"
 
 #include <algorithm>
 #include <map>
@@ -77,10 +78,11 @@ private:
 struct Named {
     std::string patient;
     path mask;
+    std::string report;
 };
 
 /// The radiographs' own files of a table, with what it says about them.
-Result<std::map<path, Named>> filesOf(const path& tableFile, const std::string& maskColumn, ImageList& out)
+Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wish, ImageList& out)
 {
     HILUM_TRY(const CsvTable table, readCsv(tableFile));
     const int fileColumn = table.column("filename");
@@ -89,9 +91,15 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const std::string& 
     int patientColumn = table.column("patientid");
     if (patientColumn < 0)
         patientColumn = table.column("patient_id");
-    const int masks = maskColumn.empty() ? -1 : table.column(maskColumn);
-    if (!maskColumn.empty() && masks < 0)
-        return fail(ErrorCode::Options, "{} has no column \"{}\" for the masks", tableFile.string(), maskColumn);
+    const int masks = wish.maskColumn.empty() ? -1 : table.column(wish.maskColumn);
+    if (!wish.maskColumn.empty() && masks < 0)
+        return fail(ErrorCode::Options, "{} has no column \"{}\" for the masks", tableFile.string(), wish.maskColumn);
+    std::vector<TableReport> reports(table.rows.size());
+    if (wish.reports) {
+        HILUM_TRY(reports, tableReports(tableFile, table, wish.reportColumn));
+        if (patientColumn < 0 && std::ranges::any_of(reports, [](const TableReport& r) { return !r.study.empty(); }))
+            out.warnings.push_back(std::format("{} names no patients: the images of one report count as one patient", tableFile.string()));
+    }
     FileFinder finder(tableFile.parent_path());
     std::map<path, Named> files;
     for (std::size_t r = 0; r < table.rows.size(); ++r) {
@@ -103,13 +111,48 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const std::string& 
             out.refused.push_back({.file = tableFile.parent_path() / name, .code = file.error().reason, .reason = file.error().message, .error = file.error().code});
             continue;
         }
-        Named named{.patient = patientColumn < 0 ? std::string() : table.at(r, patientColumn), .mask = {}};
+        Named named{.patient = patientColumn < 0 ? reports[r].study : table.at(r, patientColumn), .mask = {}, .report = reports[r].text};
         if (masks >= 0 && !table.at(r, masks).empty())
             named.mask = finder.find(table.at(r, masks)).value_or(path());
         if (const auto [known, fresh] = files.emplace(*file, named); !fresh && known->second.patient != named.patient)
             return fail(ErrorCode::BadData, "{} names {} twice, for different patients", tableFile.string(), name);
     }
     return files;
+}
+
+bool isImage(const imaging::Item& item) { return item.kind == imaging::ItemKind::Image || item.kind == imaging::ItemKind::Volume; }
+
+/// The reports among scanned files.
+struct StudyTexts {
+    std::map<std::string, std::string> byStudy; ///< UID of the study
+    std::map<path, std::string> byName;         ///< of text files, without ending
+
+    std::string of(const imaging::Item& item) const
+    {
+        if (const auto it = byStudy.find(item.studyUid); it != byStudy.end() && !item.studyUid.empty())
+            return it->second;
+        path name = item.files.front();
+        const auto it = byName.find(name.replace_extension());
+        return it == byName.end() ? std::string() : it->second;
+    }
+};
+
+StudyTexts textsOf(const std::vector<imaging::Item>& items, ImageList& out)
+{
+    StudyTexts texts;
+    for (const imaging::Item& item : items) {
+        if (item.kind != imaging::ItemKind::Report || item.files.empty())
+            continue;
+        const auto report = imaging::readReport(item);
+        if (!report) {
+            out.refused.push_back({.file = item.files.front(), .code = report.error().reason, .reason = report.error().message, .error = report.error().code});
+            continue;
+        }
+        path name = item.files.front();
+        std::string& text = item.studyUid.empty() ? texts.byName[name.replace_extension()] : texts.byStudy[item.studyUid];
+        text += (text.empty() ? "" : "\n") + reportText(*report);
+    }
+    return texts;
 }
 
 path clean(const path& p)
@@ -120,7 +163,7 @@ path clean(const path& p)
 
 } // namespace
 
-Result<ImageList> listImages(const std::vector<path>& data, const std::string& maskColumn, const Work& work)
+Result<ImageList> listImages(const std::vector<path>& data, const ListWish& wish, const Work& work)
 {
     ImageList out;
     std::set<std::string> names;
@@ -143,7 +186,7 @@ Result<ImageList> listImages(const std::vector<path>& data, const std::string& m
         std::vector<path> toScan{given};
         if (table) {
             anyTable = true;
-            HILUM_TRY(named, filesOf(*table, maskColumn, out));
+            HILUM_TRY(named, filesOf(*table, wish, out));
             toScan.clear();
             for (const auto& [file, what] : named)
                 toScan.push_back(file);
@@ -154,7 +197,10 @@ Result<ImageList> listImages(const std::vector<path>& data, const std::string& m
         for (imaging::Refusal& refusal : found.refused)
             if (table || !isFolder || refusal.code != "not_an_image") // a README among images is no problem
                 out.refused.push_back(std::move(refusal));
+        const StudyTexts texts = wish.reports ? textsOf(found.items, out) : StudyTexts();
         for (imaging::Item& item : found.items) {
+            if (wish.reports && !isImage(item))
+                continue;
             if (item.files.empty() || !taken.insert(item.files.front()).second)
                 continue;
             ListedImage image;
@@ -166,9 +212,19 @@ Result<ImageList> listImages(const std::vector<path>& data, const std::string& m
             if (const auto it = named.find(item.files.front()); it != named.end()) {
                 image.patient = it->second.patient;
                 image.mask = it->second.mask;
+                image.report = it->second.report;
             }
             if (image.patient.empty())
                 image.patient = item.patientId;
+            if (wish.reports) {
+                if (image.report.empty())
+                    image.report = texts.of(item);
+                image.report = scrubbed(image.report, {image.patient, item.patientId, item.patientName, item.accession});
+                if (saysNothing(image.report)) {
+                    out.refused.push_back({.file = item.files.front(), .code = "no_report", .reason = "it has no report, or one of fewer than three words", .error = ErrorCode::NotFound});
+                    continue;
+                }
+            }
             image.item = std::move(item);
             out.images.push_back(std::move(image));
         }

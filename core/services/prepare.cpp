@@ -52,7 +52,10 @@ std::string requestDigest(const CachePlan& plan)
                 all += (all.empty() ? "" : ",") + stamp(file);
             return all;
         };
-        sha.update(jsonLine({plan.caseKey(image), plan.patientKey(image), stamps(image.item.files), image.mask.empty() ? std::string() : stamp(image.mask)}));
+        Json what = {plan.caseKey(image), plan.patientKey(image), stamps(image.item.files), image.mask.empty() ? std::string() : stamp(image.mask)};
+        if (plan.kind == CachePlan::Kind::Mixed)
+            what.push_back(sha256Hex(image.report));
+        sha.update(jsonLine(what));
     }
     return sha.finishHex();
 }
@@ -137,15 +140,22 @@ Status clearFolder(const path& folder)
 Result<CachePlan> emptyPlan(const PrepareRequest& request)
 {
     CachePlan plan{.folder = {}, .request = {}, .key = {}, .pipeline = request.pipeline, .method = request.method, .images = {}, .shardBytes = request.shardBytes};
-    plan.volumes = request.pipeline.is_object() && request.pipeline.value("kind", Json()) == "volume";
-    if (plan.volumes) {
+    const Json kind = request.pipeline.is_object() ? request.pipeline.value("kind", Json()) : Json();
+    if (kind == "volume") {
+        plan.kind = CachePlan::Kind::Volume;
         HILUM_TRY_STATUS(imaging::volumePipeline(request.pipeline));
         return plan;
     }
-    HILUM_TRY(const imaging::RadiographPipeline pipeline, imaging::radiographPipeline(request.pipeline));
+    if (kind == "mixed") {
+        plan.kind = CachePlan::Kind::Mixed;
+        HILUM_TRY_STATUS(imaging::volumePipeline(request.pipeline.value("volume", Json())));
+    }
+    HILUM_TRY(const imaging::RadiographPipeline pipeline, imaging::radiographPipeline(plan.radiographPipeline()));
     using Region = imaging::RadiographPipeline::Region;
     if (pipeline.region == Region::Polygon)
         return fail(ErrorCode::Options, "region = polygon is drawn image by image and cannot be prepared; lung-contour, mask-file, rectangle and none can");
+    if (plan.kind == CachePlan::Kind::Mixed && pipeline.region != Region::None)
+        return fail(ErrorCode::Options, "a mixed cache has no regions: its radiographs' region must be none");
     plan.hasRegion = pipeline.region == Region::LungContour || pipeline.region == Region::MaskFile;
     plan.caseBytes = static_cast<std::uint64_t>(pipeline.width * pipeline.height * (plan.hasRegion ? 3 : 2));
     return plan;
@@ -161,7 +171,7 @@ bool isResumable(const path& folder, const std::string& request)
 
 Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vector<std::vector<CaseRecord>>& shards, PreparedCache& out)
 {
-    Json index = {{"schema", protocol::CacheSchema}, {"request", plan.request}, {"for", plan.method}, {"input", plan.volumes ? "volume" : "radiograph"}, {"pipeline", plan.pipeline},
+    Json index = {{"schema", protocol::CacheSchema}, {"request", plan.request}, {"for", plan.method}, {"input", plan.inputName()}, {"pipeline", plan.pipeline},
                   {"shards", Json::array()}, {"cases", Json::array()}, {"refused", Json::array()}, {"made_by", {{"program", "hilum"}, {"version", programVersion()["version"]}}}};
     std::int64_t unknown = 0, noChest = 0;
     for (const imaging::Refusal& refusal : list.refused) {
@@ -224,14 +234,19 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
 {
     HILUM_TRY(CachePlan plan, emptyPlan(request));
     const std::string maskColumn = request.pipeline.value("region", Json()) == "mask-file" ? request.pipeline.value("mask_column", "mask") : std::string();
-    HILUM_TRY(ImageList list, listImages(request.data, maskColumn, work));
+    ListWish wish{.maskColumn = maskColumn, .reports = plan.kind == CachePlan::Kind::Mixed, .reportColumn = {}};
+    if (wish.reports)
+        wish.reportColumn = request.pipeline.value("report_column", "");
+    HILUM_TRY(ImageList list, listImages(request.data, wish, work));
     if (list.images.empty())
         return std::unexpected(emptyError(list));
     plan.images = std::move(list.images);
-    if (plan.volumes)
+    if (plan.kind != CachePlan::Kind::Radiograph)
         for (const ListedImage& image : plan.images) {
-            HILUM_TRY(const std::uint64_t bytes, volumeBytes(image.item, plan.pipeline));
-            plan.caseBytes = std::max(plan.caseBytes, bytes);
+            if (plan.kind == CachePlan::Kind::Mixed && image.item.kind != imaging::ItemKind::Volume)
+                continue;
+            HILUM_TRY(const std::uint64_t bytes, volumeBytes(image.item, plan.volumePipeline()));
+            plan.caseBytes = std::max(plan.caseBytes, bytes + image.report.size());
         }
     HILUM_TRY(plan.key, userKey());
     plan.request = requestDigest(plan);

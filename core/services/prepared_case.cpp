@@ -84,12 +84,13 @@ Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number
                       item.size[2], item.frames);
     HILUM_TRY(const imaging::Volume volume, imaging::readVolume(item));
     HILUM_TRY(const imaging::GreyImage grey, imaging::greyImage(volume));
+    const Json pipeline = plan.radiographPipeline();
     imaging::ModelInput input;
-    if (plan.pipeline.value("region", Json()) == "mask-file") {
+    if (pipeline.value("region", Json()) == "mask-file") {
         HILUM_TRY(const imaging::ChestRegion region, maskRegion(image.mask, grey));
-        HILUM_TRY(input, imaging::modelInput(grey, plan.pipeline, &region));
+        HILUM_TRY(input, imaging::modelInput(grey, pipeline, &region));
     } else {
-        HILUM_TRY(input, imaging::modelInput(grey, plan.pipeline));
+        HILUM_TRY(input, imaging::modelInput(grey, pipeline));
     }
     PreparedCase out;
     HILUM_TRY(out.record.entry, entryOf(plan, number, volume));
@@ -108,9 +109,10 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
         return refuse(ErrorCode::Unsupported, "not_a_volume", "it is no volume but {} {} ({} slices, {} frames)", item.modality, imaging::name(item.kind), item.size[2], item.frames);
     HILUM_TRY(const imaging::Volume volume, imaging::readVolume(item, {}, work));
     const bool ct = imaging::isCt(volume);
-    if (plan.pipeline.value("grey", "window") == "window" && !ct)
+    const Json pipeline = plan.volumePipeline();
+    if (pipeline.value("grey", "window") == "window" && !ct)
         return refuse(ErrorCode::Unsupported, "not_ct", "the model works on Hounsfield units of CT, and this is {}", item.modality.empty() ? "no CT by its values" : item.modality);
-    HILUM_TRY(imaging::VolumeInput input, imaging::volumeInput(volume, plan.pipeline, work));
+    HILUM_TRY(imaging::VolumeInput input, imaging::volumeInput(volume, pipeline, work));
     PreparedCase out;
     HILUM_TRY(out.record.entry, entryOf(plan, number, volume));
     out.record.entry["modality_class"] = modalityClass(item, ct);
@@ -124,6 +126,16 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
     } else {
         out.arrays.push_back({"image", shape, std::move(input.values)});
     }
+    return out;
+}
+
+Result<PreparedCase> prepareMixed(const CachePlan& plan, std::size_t number, const Work& work)
+{
+    const ListedImage& image = plan.images[number];
+    const bool volume = image.item.kind == imaging::ItemKind::Volume;
+    HILUM_TRY(PreparedCase out, volume ? prepareVolume(plan, number, work) : prepareRadiograph(plan, number));
+    out.record.entry["image_kind"] = volume ? "volume" : "radiograph";
+    out.arrays.push_back({"report", {static_cast<std::int64_t>(image.report.size())}, std::vector<std::uint8_t>(image.report.begin(), image.report.end())});
     return out;
 }
 

@@ -19,6 +19,8 @@ struct PreparedCase {
 
 Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number);
 Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, const Work& work);
+/// One or the other, and its report as `report`.
+Result<PreparedCase> prepareMixed(const CachePlan& plan, std::size_t number, const Work& work);
 
 /// Bytes of the arrays of a volume under this pipeline: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen).
 Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipeline);
