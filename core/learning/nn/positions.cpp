@@ -29,6 +29,23 @@ at::Tensor sineCosinePositions(std::array<std::int64_t, 2> grid, std::int64_t wi
     return out;
 }
 
+at::Tensor sineCosineDepth(std::span<const double> places, std::int64_t width)
+{
+    TORCH_CHECK(width > 0 && width % 2 == 0, "width ", width, " of a sine-cosine embedding is not even");
+    const std::int64_t half = width / 2;
+    at::Tensor out = at::zeros({static_cast<std::int64_t>(places.size()), width}, at::kFloat);
+    float* values = out.mutable_data_ptr<float>();
+    for (const double place : places) {
+        for (std::int64_t i = 0; i < half; ++i) {
+            const double angle = place * std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(half));
+            values[i] = static_cast<float>(std::sin(angle));
+            values[half + i] = static_cast<float>(std::cos(angle));
+        }
+        values += width;
+    }
+    return out;
+}
+
 at::Tensor resizePositions(const at::Tensor& positions, std::array<std::int64_t, 2> from, std::array<std::int64_t, 2> to)
 {
     const std::int64_t width = positions.size(-1);

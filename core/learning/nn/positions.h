@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace hilum::learning {
 
@@ -16,6 +17,10 @@ namespace hilum::learning {
 /// \param width multiple of 4
 /// \return      [1, 1 + rows * columns, width] float32
 at::Tensor sineCosinePositions(std::array<std::int64_t, 2> grid, std::int64_t width);
+
+/// The same along one axis, for the depth of a volume: [sin(z w_0), ..., cos(z w_0), ...] with q = width / 2 and w_i = 10000^(-i/q). Added to the embedding of row and column
+/// it makes a separable one of three axes. \param places z of each token, in slices \param width even \return [places, width] float32
+at::Tensor sineCosineDepth(std::span<const double> places, std::int64_t width);
 
 /// Brings an embedding with class row to another grid: bicubic, corners not aligned; the class row is kept. The same grid is the
 /// identity. \param positions [1, 1 + rows * columns, width]

@@ -7,6 +7,7 @@
 #include "core/learning/model_file.h"
 #include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
+#include "core/learning/train/first_state.h"
 #include "core/learning/train/process_group.h"
 #include "core/learning/train/start_weights.h"
 #include "core/learning/train/trainer.h"
@@ -184,6 +185,8 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         HILUM_TRY(started, startFrom(*method, job.method, o.startFrom));
         warn("started_from", startSentence(started));
     }
+    if (!checkpoint) // after start_from: what that brought is kept
+        HILUM_TRY_STATUS(beginFirstState(*method, cache, split.train));
     method->trainable().to(placement.device);
 
     TrainerSetup setup;
@@ -258,8 +261,14 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
                 untrained.reset();
             }
         }
-        if (untrained)
-            untrained->trainable().to(placement.device);
+        if (untrained) {
+            if (const Status first = beginFirstStateLike(*untrained, *method); first) {
+                untrained->trainable().to(placement.device);
+            } else {
+                warn("start_gone", first.error().sentence());
+                untrained.reset();
+            }
+        }
         EvaluationSetup evaluation;
         evaluation.cache = &cache;
         evaluation.split = split;
@@ -333,7 +342,10 @@ Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, co
     std::unique_ptr<PretrainingMethod> untrained;
     if (!file.metadata.contains("started_from")) {
         untrained = entry->make(options, Rng(static_cast<std::uint64_t>(o.seed)).fork("weights"));
-        untrained->trainable().to(placement.device);
+        if (beginFirstStateLike(*untrained, *method))
+            untrained->trainable().to(placement.device);
+        else
+            untrained.reset(); // nor are text weights that it read
     }
 
     EvaluationSetup setup;
