@@ -44,8 +44,10 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
     HILUM_TRY(services::PreparedCache cache, services::prepare({.data = data, .method = method.id, .pipeline = method.pipeline, .out = out}, work));
     for (const std::string& warning : cache.warnings)
         std::fputs(("hilum: " + warning + "\n").c_str(), stderr);
-    for (const Json& refused : cache.refused)
-        std::fputs(std::format("hilum: left out: {}\n", refused.value("reason", "")).c_str(), stderr);
+    for (const Json& refused : cache.refused) {
+        const std::string file = refused.value("file", ""), reason = refused.value("reason", "");
+        std::fputs(std::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
+    }
     std::fputs(std::format("{} {} images of {} patients{}\n", cache.reused ? "found" : "prepared", grouped(cache.cases), grouped(cache.patients),
                            cache.reused ? " in the cache" : "").c_str(), stderr);
     return cache;
