@@ -15,13 +15,13 @@
 
 #include <cmath>
 #include <format>
-#include <limits>
 
 namespace hilum::learning {
 
 namespace {
 
 constexpr double Epsilon = 1e-12, FirstDeviation = 0.02;
+constexpr double Hidden = -1e30; // score of a padding: nothing is left of it after the softmax, and bfloat16 can hold it
 
 std::shared_ptr<Linear> dense(std::int64_t in, std::int64_t out, const Rng& rng) { return std::make_shared<Linear>(in, out, rng); }
 
@@ -62,7 +62,7 @@ public:
         const std::int64_t batch = x.size(0), width = x.size(2), headWidth = width / m_heads;
         const auto split = [&](const Linear& matrix) { return matrix.forward(x).reshape({batch, -1, m_heads, headWidth}).transpose(1, 2); }; // [B, h, T, d]
         const at::Tensor scores = at::matmul(split(*m_query) * (1 / std::sqrt(static_cast<double>(headWidth))), split(*m_key).transpose(-2, -1));
-        const at::Tensor weights = at::softmax(scores.masked_fill(attend.logical_not(), std::numeric_limits<float>::lowest()), -1);
+        const at::Tensor weights = at::softmax(scores.masked_fill(attend.logical_not(), Hidden), -1);
         if (tap)
             *tap = weights;
         const at::Tensor mixed = at::matmul(weights, split(*m_value)).transpose(1, 2).reshape({batch, -1, width});

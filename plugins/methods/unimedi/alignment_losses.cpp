@@ -52,6 +52,7 @@ at::Tensor withinCase(const at::Tensor& similarity, const at::Tensor& weights)
 at::Tensor globalAlignment(const at::Tensor& image, const at::Tensor& report, double temperature)
 {
     TORCH_CHECK(image.dim() == 2 && image.sizes() == report.sizes(), "embeddings ", image.sizes(), " and ", report.sizes(), " do not pair");
+    const FullPrecision precision;
     const at::Tensor scores = at::matmul(unit(image), unit(report).t()) / temperature;
     const at::Tensor targets = diagonalTargets(image.size(0), image.device());
     return at::cross_entropy_loss(scores, targets) + at::cross_entropy_loss(scores.t(), targets);
@@ -61,6 +62,7 @@ at::Tensor tokenAlignment(const TokenAlignment& in)
 {
     TORCH_CHECK(in.patches.dim() == 3 && in.words.dim() == 3 && in.patches.size(0) == in.words.size(0) && in.patches.size(2) == in.words.size(2), "patches ", in.patches.sizes(),
         " and words ", in.words.sizes(), " do not fit");
+    const FullPrecision precision;
     const at::Tensor patches = unit(in.patches), words = unit(in.words);
     const at::Tensor likeness = at::matmul(words, patches.transpose(1, 2)) / in.temperature; // [B, W, P]
 
@@ -89,6 +91,7 @@ at::Tensor sinkhornCodes(const at::Tensor& scores, double epsilon, std::int64_t 
 
 PrototypeAlignment prototypeAlignment(const at::Tensor& image, const at::Tensor& report, const at::Tensor& prototypes, double temperature, double epsilon, std::int64_t iterations)
 {
+    const FullPrecision precision;
     const at::Tensor directions = unit(prototypes).t(); // [C, K]
     const at::Tensor ofImage = at::matmul(unit(image), directions), ofReport = at::matmul(unit(report), directions);
     PrototypeAlignment out;

@@ -3,6 +3,7 @@
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/nn/volume_layers.h"
+#include "plugins/methods/unimedi/alignment_losses.h"
 
 #include <ATen/ATen.h>
 
@@ -122,6 +123,7 @@ DistillationHead::DistillationHead(std::int64_t width, std::int64_t hidden, std:
 at::Tensor DistillationHead::forward(const at::Tensor& x) const
 {
     const at::Tensor features = m_third->forward(at::gelu(m_second->forward(at::gelu(m_first->forward(x)))));
+    const FullPrecision precision;
     return at::matmul(unit(features.to(at::kFloat)), unit(m_prototypes).t());
 }
 

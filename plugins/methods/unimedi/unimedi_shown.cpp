@@ -1,5 +1,6 @@
 #include "core/learning/data/case_image.h"
 #include "core/learning/data/volume_case.h"
+#include "plugins/methods/unimedi/alignment_losses.h"
 #include "plugins/methods/unimedi/slice_selection.h"
 #include "plugins/methods/unimedi/unimedi_method.h"
 #include "plugins/methods/unimedi/unimedi_parts.h"
@@ -28,6 +29,7 @@ double chanceAmong(std::int64_t all, std::int64_t right, std::int64_t tries)
 std::vector<std::map<std::string, double>> UnimediMethod::caseNumbers(const TensorMap& batch, std::span<const Rng> streams)
 {
     const Features found = features(batch);
+    const FullPrecision precision;
     const at::Tensor likeness = at::matmul(unitRows(found.images), unitRows(found.reports).t()).to(at::kCPU).contiguous(); // [images, reports]
     const at::Tensor kinds = arrayOf(batch, "is_volume").to(at::kCPU).reshape({-1}).contiguous(), pieces = arrayOf(batch, "pieces").to(at::kCPU);
     const auto count = static_cast<std::int64_t>(streams.size());

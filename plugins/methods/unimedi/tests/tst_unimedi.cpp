@@ -7,6 +7,7 @@
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
+#include "core/learning/train/placement.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 
@@ -364,6 +365,36 @@ private Q_SLOTS:
         method.afterOptimizerStep({1, 10, 1.5});
         method.step(batch, Rng(1)).loss.backward();
         QVERIFY(method.network().prototypes.grad().defined());
+    }
+
+    void worksInBfloat16()
+    {
+        // seen: the score of padded word pieces was too large for bfloat16, which `auto` takes where the processor is fast in it
+        Placement placement;
+        placement.dtype = at::kBFloat16;
+        UnimediOptions o = toy();
+        o.sizes.tokenAlignment = true;
+        o.sizes.alignmentPrototypes = 12;
+        UnimediMethod method(o, Rng(1));
+        const TensorMap batch = batchOf(method, {0, 1, 2, 3});
+        const auto values = [&](bool half) {
+            method.trainable().train();
+            StepOutput out;
+            if (half) {
+                const PrecisionScope precision(placement);
+                out = method.step(batch, Rng(1));
+            } else {
+                out = method.step(batch, Rng(1));
+            }
+            out.loss.backward();
+            return out.metrics;
+        };
+        const auto half = values(true), whole = values(false);
+        for (const auto& [name, value] : whole)
+            QVERIFY2(std::abs(half.at(name) - value) < 0.05 * std::abs(value) + 0.05, name.c_str()); // eight bits, and a batch norm over four cases
+        method.trainable().eval();
+        const PrecisionScope precision(placement);
+        QCOMPARE(method.caseNumbers(batch, std::vector<Rng>(4, Rng(1))).size(), std::size_t(4));
     }
 
     void sameSeedSameNumbersWhateverTheThreads()
