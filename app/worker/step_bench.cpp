@@ -11,13 +11,16 @@
 #include "core/learning/train/placement.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <format>
 #include <numeric>
+#include <string>
 
 namespace hilum::worker {
 
@@ -25,9 +28,19 @@ using namespace hilum::learning;
 
 namespace {
 
-/// Case `number` as a cache would hold it, made up: noise, and of a radiograph a region in the middle, of a volume one of two modalities.
+/// Case `number` as a cache would hold it, made up: noise, and of a radiograph a region in the middle, of a volume one of two modalities; of both kinds in turn, each
+/// with a report as long as the network reads, where the method takes both.
 TensorMap madeUpCase(const Json& pipeline, std::int64_t number, Rng rng)
 {
+    if (pipeline.value("kind", "") == "mixed") {
+        TensorMap item = madeUpCase(pipeline.at(number % 2 != 0 ? "volume" : "radiograph"), number, rng);
+        std::string words;
+        for (int n = 0; n < 600; ++n)
+            words += std::format("{} ", static_cast<char>('a' + (n * (number + 3)) % 26));
+        item["report"] = at::empty({static_cast<std::int64_t>(words.size())}, at::kByte);
+        std::ranges::copy(words, item["report"].mutable_data_ptr<std::uint8_t>());
+        return item;
+    }
     std::vector<std::int64_t> shape{1};
     for (const Json& side : pipeline.at("size"))
         shape.push_back(side.get<std::int64_t>());
@@ -87,7 +100,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         HILUM_TRY(entry, registry.find(request.method));
     }
     HILUM_TRY(const Json options, completeOptions(*entry, request.preset, request.options));
-    if (entry->info.input != "radiograph" && entry->info.input != "volume")
+    if (entry->info.input != "radiograph" && entry->info.input != "volume" && entry->info.input != "mixed")
         return fail(ErrorCode::Unsupported, "no made-up input for method {} ({}) yet", request.method, entry->info.input);
     const auto method = entry->make(options, Rng(0).fork("initialisation"));
     method->trainable().to(compute.device);
