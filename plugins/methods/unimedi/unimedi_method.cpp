@@ -113,6 +113,15 @@ std::unique_ptr<ViewMaker> UnimediMethod::viewMaker() const { return std::make_u
 Status UnimediMethod::begin(const ShardReader& cache, const std::vector<std::size_t>& trainingCases)
 {
     const std::int64_t rows = m_options.sizes.text.vocabulary;
+    std::vector<std::string> reports;
+    for (const std::size_t number : trainingCases) {
+        HILUM_TRY(const TensorMap item, cache.read(number));
+        const auto it = item.find("report");
+        reports.push_back(it == item.end() ? std::string() : readable(textOf(it->second)));
+    }
+    if (std::ranges::all_of(reports, [&](const std::string& report) { return report == reports.front(); }))
+        return fail(ErrorCode::Empty, "all {} training cases have {}: two different ones are the least to learn from", reports.size(),
+            reports.empty() || reports.front().empty() ? "no report" : "the same report");
     if (tokeniser().vocabulary() != characterPieces(letters()).vocabulary())
         return {}; // start_from brought a whole network: its word table goes with its vocabulary
     m_network->updateTeacher(0); // start_from may have filled the student's encoder alone
@@ -122,12 +131,6 @@ Status UnimediMethod::begin(const ShardReader& cache, const std::vector<std::siz
             return fail(ErrorCode::Mismatch, "{} has {} pieces and vocabulary_size = {}", m_options.vocabularyFile, words.vocabulary().size(), rows);
         HILUM_TRY_STATUS(setVocabulary(words));
     } else {
-        std::vector<std::string> reports;
-        for (const std::size_t number : trainingCases) {
-            HILUM_TRY(const TensorMap item, cache.read(number));
-            if (const auto it = item.find("report"); it != item.end())
-                reports.push_back(readable(textOf(it->second)));
-        }
         HILUM_TRY(const WordPiece words, WordPiece::learn(reports, rows, letters()));
         HILUM_TRY_STATUS(setVocabulary(words));
     }

@@ -24,7 +24,7 @@ public:
     Json inputPipeline() const override { return m_options.pipeline(); }
 
     /// Learns the vocabulary from the training reports, or reads the one that the options name; fills in imported text weights.
-    /// Mismatch when a file's vocabulary has another size than the options say, or the weights do not fit.
+    /// Empty when all training cases have the same report, or none. Mismatch when a file's vocabulary has another size than the options say, or the weights do not fit.
     Status begin(const ShardReader& cache, const std::vector<std::size_t>& trainingCases) override;
     Status beginLike(PretrainingMethod& trained) override;
 

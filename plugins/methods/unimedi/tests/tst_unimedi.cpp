@@ -474,7 +474,10 @@ private Q_SLOTS:
         QVERIFY2(!size && size.error().code == ErrorCode::Mismatch && sentence(size).find("has 5 pieces and vocabulary_size = 300") != std::string::npos, sentence(size).c_str());
         const path silent = makeMixedCache(place / "silent", 4, [](int) { return std::string(); });
         const auto none = runRecorded(registry(), runOf(place / "no-reports", silent, Json::object()));
-        QVERIFY2(!none && sentence(none).find("hold no word") != std::string::npos, sentence(none).c_str());
+        QVERIFY2(!none && sentence(none).find("have no report") != std::string::npos, sentence(none).c_str());
+        const path alike = makeMixedCache(place / "alike", 4, [](int) { return std::string(Reports[0]); });
+        const auto same = runRecorded(registry(), runOf(place / "one-report", alike, Json::object()));
+        QVERIFY2(!same && sentence(same).find("have the same report: two different ones") != std::string::npos, sentence(same).c_str());
         const auto weights = runRecorded(registry(), runOf(place / "no-weights", m_cache, {{"text_weights", (place / "none.safetensors").string()}}));
         QVERIFY(!weights);
         try {
