@@ -61,7 +61,7 @@ Result<path> tableOf(const path& given)
 
 Result<Labels> readLabels(const std::vector<path>& data, const std::string& columnName, const std::vector<std::string>& positive, const Work& work)
 {
-    HILUM_TRY(const ImageList list, listImages(data, "", work));
+    HILUM_TRY(const ImageList list, listImages(data, {}, work));
     std::map<path, std::string> cells; // file -> cell
     std::multimap<std::string, std::string> byName;
     for (const path& raw : data) {

@@ -114,6 +114,8 @@ Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
     return out;
 }
 
+constexpr std::int64_t MostScores = 1 << 22; // of one piece of windows: 16 MB
+
 struct WindowAttention : torch::nn::Module {
     WindowAttention(std::int64_t width, std::int64_t headCount, std::int64_t window, const Rng& rng) : heads(headCount)
     {
@@ -132,18 +134,22 @@ struct WindowAttention : torch::nn::Module {
     {
         const std::int64_t count = x.size(0), n = x.size(1), width = x.size(2), headWidth = width / heads;
         const at::Tensor all = qkv->forward(x).reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
-        at::Tensor scores = at::matmul(all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), all[1].transpose(-2, -1));
+        const at::Tensor query = all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), key = all[1].transpose(-2, -1);
         const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
-        at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
-        if (penalty.defined()) {
-            const std::int64_t windows = penalty.size(0);
-            bias = bias.unsqueeze(0) + penalty.unsqueeze(1); // [windows, h, n, n]
-            scores = (scores.reshape({count / windows, windows, heads, n, n}) + bias).reshape({count, heads, n, n});
-        } else {
-            scores = scores + bias;
+        const at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}).unsqueeze(0); // [1, h, n, n]
+        // a few windows at a time on the CPU: scores of all of them leave every cache and take gigabytes
+        const std::int64_t windows = penalty.defined() ? penalty.size(0) : count, most = x.is_cpu() ? std::max<std::int64_t>(1, MostScores / (heads * n * n)) : windows;
+        std::vector<std::int64_t> sizes;
+        for (std::int64_t first = 0; first < count; first += sizes.back())
+            sizes.push_back(std::min(most, windows - first % windows));
+        const auto queries = query.split_with_sizes(sizes), keys = key.split_with_sizes(sizes), values = all[2].split_with_sizes(sizes);
+        std::vector<at::Tensor> mixed;
+        std::int64_t first = 0;
+        for (std::size_t piece = 0; piece < sizes.size(); first += sizes[piece++]) {
+            const at::Tensor added = penalty.defined() ? bias + penalty.slice(0, first % windows, first % windows + sizes[piece]).unsqueeze(1) : bias;
+            mixed.push_back(at::matmul(at::softmax(at::matmul(queries[piece], keys[piece]) + added, -1), values[piece]));
         }
-        const at::Tensor mixed = at::matmul(at::softmax(scores, -1), all[2]);
-        return proj->forward(mixed.transpose(1, 2).reshape({count, n, width}));
+        return proj->forward(at::cat(mixed).transpose(1, 2).reshape({count, n, width}));
     }
 
     std::int64_t heads;
