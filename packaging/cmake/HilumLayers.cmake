@@ -160,7 +160,7 @@ function(hilum_test name)
     endif()
     add_test(NAME ${name} COMMAND ${name} ${A_ARGUMENTS})
     set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS};${A_LAYER}" TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 125
-        ENVIRONMENT "HILUM_SOURCE_DIR=${PROJECT_SOURCE_DIR};HILUM_BINARY_DIR=${PROJECT_BINARY_DIR};QT_QPA_PLATFORM=offscreen;OMP_WAIT_POLICY=passive")
+        ENVIRONMENT "HILUM_SOURCE_DIR=${PROJECT_SOURCE_DIR};HILUM_BINARY_DIR=${PROJECT_BINARY_DIR};QT_QPA_PLATFORM=offscreen;QTEST_FUNCTION_TIMEOUT=1200000;OMP_WAIT_POLICY=passive")
 endfunction()
 
 # hilum_bench(NAME SOURCES f... LIBRARIES t...): a Google Benchmark program; CTest runs it once as a smoke test.

@@ -403,6 +403,8 @@ private Q_SLOTS:
     {
         const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone); // attention within windows keeps gigabytes otherwise
         QFETCH(QString, version);
+        if (version == "v1" && !qEnvironmentVariableIsSet("HILUM_LONG")) // its teacher reads all crops a second time
+            QSKIP("takes more than five minutes on two cores: HILUM_LONG=1");
         constexpr int Steps = 200;
         constexpr double Rate = 4e-3;
         VoCoOptions o = toy();
