@@ -25,9 +25,9 @@ struct UnimediOptions {
 
     UnimediOptions()
     {
-        train.steps = 600;
-        train.batch = 8;
-        train.learningRate = 1e-3;
+        train.steps = 1000;
+        train.batch = 16;
+        train.learningRate = 5e-4;
         train.minimumLearningRate = 1e-6;
         train.warmupSteps = 40;
         train.weightDecay = train.weightDecayEnd = 0.05;

@@ -6,6 +6,7 @@
 #include "core/learning/data/loader.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
+#include "core/learning/nn/positions.h"
 #include "core/learning/train/job.h"
 #include "core/learning/train/placement.h"
 #include "tests/support/compare.h"
@@ -224,6 +225,27 @@ private Q_SLOTS:
         vision.encode(sequence.patches, &rows);
         const at::Tensor scores = sliceScores(patchAttention(rows), 6, 1);
         QVERIFY((scores - scores[0][0]).abs().max().item<double>() < 1e-7);
+    }
+
+    void chosenSlicesGoThroughTheTokeniserOfPictures()
+    {
+        const UnimediVisionSizes sizes = {.imageSize = 32, .patch = 16, .volumeDepth = 6, .slab = 2, .width = 96, .depth = 2, .heads = 4};
+        const UnimediVision vision(sizes, Rng(1));
+        const at::NoGradGuard none;
+        torch::manual_seed(4);
+        const at::Tensor volumes = at::rand({2, 1, 6, 32, 32}), chosen = at::tensor({1, 4, 0, 5}, at::kLong).reshape({2, 2});
+        const auto whole = vision.ofVolumes(volumes), joined = vision.withSlices(volumes, chosen);
+        QCOMPARE(whole.patches.sizes().vec(), (std::vector<std::int64_t>{2, 3 * 4, 96}));
+        QCOMPARE(joined.patches.sizes().vec(), (std::vector<std::int64_t>{2, 3 * 4 + 2 * 4, 96}));
+        QVERIFY(joined.patches.slice(1, 0, 12).equal(whole.patches));
+        const auto plane = vision.ofImages(volumes[1].select(1, 5).unsqueeze(0)); // case 1's second slice, as a picture
+        QVERIFY((joined.patches[1].slice(0, 16, 20) - plane.patches[0]).abs().max().item<double>() < 1e-5);
+        // its positions are those of the picture and of depth 5; a slab lies at its middle
+        const double places[] = {5, 0.5};
+        const at::Tensor depth = sineCosineDepth(places, 96);
+        QVERIFY((joined.positions[1].slice(0, 16, 20) - plane.positions[0] - depth[0]).abs().max().item<double>() < 1e-6);
+        QVERIFY((whole.positions[0].slice(0, 0, 4) - plane.positions[0] - depth[1]).abs().max().item<double>() < 1e-6);
+        QVERIFY_THROWS_EXCEPTION(c10::Error, vision.ofVolumes(volumes.slice(2, 0, 5)));
     }
 
     void distillationFollowsDino()
