@@ -43,7 +43,7 @@ Result<Json> pipelineFor(const Json& pipeline, const imaging::Volume& image, con
         const char* half = volume ? "volume" : "radiograph";
         if (!pipeline.contains(half))
             return fail(ErrorCode::Mismatch, "{} has no input pipeline for a {}", title, half);
-        return pipeline.at(half);
+        return pipelineFor(pipeline.at(half), image, title);
     }
     if (kind == "radiograph") {
         if (slices > 1)

@@ -168,6 +168,12 @@ private Q_SLOTS:
         QVERIFY((*written->find("donor")->as<std::uint16_t>())[0] > (*written->find("image")->as<std::uint16_t>())[0]);
         QCOMPARE(written->find("mask")->shape, (std::vector<std::int64_t>{2, 2}));
         HILUM_VERIFY_ERROR(writeRequest({.input = *a, .mask = {1, 0, 0}, .maskGrid = {2, 2}, .others = {}}, file), ErrorCode::Mismatch);
+        HILUM_VERIFY_OK(writeRequest({.input = *a, .report = "No effusion.", .others = {}}, file));
+        const auto told = TensorFile::open(file);
+        HILUM_VERIFY_OK(told);
+        const auto words = told->find("report")->as<std::uint8_t>();
+        HILUM_VERIFY_OK(words);
+        QCOMPARE(std::string(words->begin(), words->end()), std::string("No effusion."));
         const auto volume = requestInput(ct(oblique(), {1, 1, 1}), Pipeline, nullptr, {});
         HILUM_VERIFY_ERROR(writeRequest({.input = *a, .others = {*volume}}, file), ErrorCode::Mismatch);
         HILUM_VERIFY_ERROR(writeRequest({}, file), ErrorCode::Empty);
@@ -192,6 +198,8 @@ private Q_SLOTS:
         const Json mixed = {{"kind", "mixed"}, {"volume", Pipeline}, {"radiograph", {{"kind", "radiograph"}}}};
         QCOMPARE(pipelineFor(mixed, volume, "UniMedI")->at("kind"), Json("volume"));
         QCOMPARE(pipelineFor(mixed, picture, "UniMedI")->at("kind"), Json("radiograph"));
+        const auto mixedMr = pipelineFor(mixed, volume.withHeader(header), "UniMedI"); // seen: an MR went through the window for CT
+        QVERIFY(!mixedMr && mixedMr.error().message == "UniMedI works on the Hounsfield units of CT, and the image is MR.");
         HILUM_VERIFY_ERROR(pipelineFor({{"kind", "sound"}}, volume, "X"), ErrorCode::Unsupported);
     }
     void picturesOfAVolume()
