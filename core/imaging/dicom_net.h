@@ -123,6 +123,18 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
 /// uncompressed syntaxes. `complete` is true when every file was stored.
 Result<Transfer> store(const Peer& peer, const std::vector<path>& paths, const Work& work = {});
 
+/// A service of the network side.
+enum class ServiceId { Verification, FindPatient, FindStudy, MoveStudy, GetStudy };
+struct Service {
+    const char* uid;
+    const char* name;
+    const char* role; ///< "SCU", "SCP", "SCU, SCP"
+};
+const Service& service(ServiceId id);
+std::span<const Service> services();
+/// Keywords that find() asks for at a level beside the keys.
+std::vector<std::string> usualKeys(QueryLevel level);
+
 /// A transfer syntax that the network side takes and offers.
 struct TransferSyntax {
     const char* uid;

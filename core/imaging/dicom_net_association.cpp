@@ -100,10 +100,18 @@ Error errorOf(const OFCondition& condition, const std::string& who, const std::s
     return error(ErrorCode::Protocol, "dicom", oneLine(condition.text()));
 }
 
+ssize_t PromptConnection::read(void* buffer, size_t length)
+{
+    const ssize_t got = DcmTCPConnection::read(buffer, length);
+    const int yes = 1;
+    ::setsockopt(getSocket(), IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes); // holds until the next delayed acknowledgement
+    return got;
+}
+
 DcmTransportConnection* PromptLayer::createConnection(DcmNativeSocketType socket, OFBool secure)
 {
     sendAtOnce(socket);
-    return DcmTransportLayer::createConnection(socket, secure);
+    return secure ? nullptr : new PromptConnection(socket);
 }
 
 DcmTransportConnection* PromptTlsLayer::createConnection(DcmNativeSocketType socket, OFBool secure)

@@ -5,6 +5,8 @@
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmnet/assoc.h>
+#include <dcmtk/dcmnet/dcmlayer.h>
+#include <dcmtk/dcmnet/dcmtrans.h>
 #include <dcmtk/dcmnet/dimse.h>
 #include <dcmtk/dcmtls/tlslayer.h>
 
@@ -48,6 +50,13 @@ private:
     T_ASC_Network* m_network = nullptr;
     T_ASC_Association* m_association = nullptr;
     bool m_release = false;
+};
+
+/// A connection that acknowledges at once what it has read: peers that hold small messages back until then (Nagle) wait 40 ms for each otherwise.
+class PromptConnection final : public DcmTCPConnection {
+public:
+    using DcmTCPConnection::DcmTCPConnection;
+    ssize_t read(void* buffer, size_t length) override;
 };
 
 /// Makes connections that send at once (TCP_NODELAY): DIMSE waits for each answer, and small messages held back for the acknowledgement of the last one cost 40 ms each.

@@ -47,7 +47,7 @@ void acceptContexts(T_ASC_Parameters* parameters)
         if (ASC_getPresentationContext(parameters, i, &proposed).bad())
             continue;
         const std::string abstract = proposed.abstractSyntax;
-        if (abstract != UID_VerificationSOPClass && !std::ranges::contains(classes, abstract, &std::pair<std::string, std::string>::first)) {
+        if (abstract != service(ServiceId::Verification).uid && !std::ranges::contains(classes, abstract, &std::pair<std::string, std::string>::first)) {
             ASC_refusePresentationContext(parameters, proposed.presentationContextID, ASC_P_ABSTRACTSYNTAXNOTSUPPORTED);
             continue;
         }

@@ -99,15 +99,24 @@ bool rowOf(DcmDataset& data, Json& row)
 
 } // namespace
 
+std::vector<std::string> usualKeys(QueryLevel level)
+{
+    std::vector<std::string> out;
+    for (const DcmTagKey& tag : levelOf(level).usual)
+        out.push_back(DcmTag(tag).getTagName());
+    return out;
+}
+
 Status echo(const Peer& peer, const Work& work)
 {
-    HILUM_TRY(const auto association, Association::open(peer, {{UID_VerificationSOPClass, {UID_LittleEndianImplicitTransferSyntax}}}));
-    HILUM_TRY(const auto context, association->context(UID_VerificationSOPClass));
+    const char* const verification = service(ServiceId::Verification).uid;
+    HILUM_TRY(const auto association, Association::open(peer, {{verification, {UID_LittleEndianImplicitTransferSyntax}}}));
+    HILUM_TRY(const auto context, association->context(verification));
     T_DIMSE_Message ask{};
     ask.CommandField = DIMSE_C_ECHO_RQ;
     ask.msg.CEchoRQ.MessageID = association->nextId();
     ask.msg.CEchoRQ.DataSetType = DIMSE_DATASET_NULL;
-    OFStandard::strlcpy(ask.msg.CEchoRQ.AffectedSOPClassUID, UID_VerificationSOPClass, sizeof(ask.msg.CEchoRQ.AffectedSOPClassUID));
+    OFStandard::strlcpy(ask.msg.CEchoRQ.AffectedSOPClassUID, verification, sizeof(ask.msg.CEchoRQ.AffectedSOPClassUID));
     HILUM_TRY_STATUS(association->send(context, ask, nullptr));
     T_ASC_PresentationContextID id = 0;
     HILUM_TRY(const T_DIMSE_Message answer, association->receive(id, work));
@@ -126,7 +135,7 @@ Result<QueryAnswer> find(const Peer& peer, const Query& query, const Work& work)
     if (query.limit < 1)
         return fail(ErrorCode::Usage, "a limit of {} answers is below 1", query.limit);
     HILUM_TRY(const auto keys, keysOf(query));
-    const std::string model = query.level == QueryLevel::Patient ? UID_FINDPatientRootQueryRetrieveInformationModel : UID_FINDStudyRootQueryRetrieveInformationModel;
+    const std::string model = service(query.level == QueryLevel::Patient ? ServiceId::FindPatient : ServiceId::FindStudy).uid;
     HILUM_TRY(const auto association, Association::open(peer, {{model, Plain}}));
     HILUM_TRY(const auto context, association->context(model));
     T_DIMSE_Message ask{};

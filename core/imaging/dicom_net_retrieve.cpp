@@ -90,8 +90,8 @@ std::vector<Context> contextsFor(const std::set<std::string>& known)
         (t.compressed ? packed : plain).push_back(t.uid);
     std::set<std::string> classes = known;
     if (classes.empty())
-        for (int i = 0; i < numberOfDcmLongSCUStorageSOPClassUIDs && classes.size() < 60; ++i)
-            classes.insert(dcmLongSCUStorageSOPClassUIDs[i]);
+        for (int i = 0; i < numberOfDcmShortSCUStorageSOPClassUIDs; ++i) // the common ones
+            classes.insert(dcmShortSCUStorageSOPClassUIDs[i]);
     const bool single = classes.size() * (packed.size() + 1) + 1 <= detail::MostContexts;
     std::vector<Context> out;
     for (const std::string& c : classes) {
@@ -149,7 +149,7 @@ Result<Transfer> get(const Peer& peer, const Retrieve& what, const Work& work)
     Transfer out{.studyUid = what.studyUid, .seriesUid = what.seriesUid, .expected = known.instances, .instances = {}, .warnings = {}};
     if (known.instances == 0)
         return fail(ErrorCode::NotFound, "{} has nothing of study {}", detail::nameOf(peer), what.studyUid);
-    const std::string model = UID_GETStudyRootQueryRetrieveInformationModel;
+    const std::string model = service(ServiceId::GetStudy).uid;
     std::vector<Context> contexts = contextsFor(known.classes);
     contexts.insert(contexts.begin(), {model, {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax}});
     HILUM_TRY(const auto association, Association::open(peer, contexts));
@@ -216,7 +216,7 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
     Transfer out{.studyUid = what.studyUid, .seriesUid = what.seriesUid, .expected = known.instances, .instances = {}, .warnings = {}};
     if (known.instances == 0)
         return fail(ErrorCode::NotFound, "{} has nothing of study {}", detail::nameOf(peer), what.studyUid);
-    const std::string model = UID_MOVEStudyRootQueryRetrieveInformationModel, destination = listen.ae;
+    const std::string model = service(ServiceId::MoveStudy).uid, destination = listen.ae;
     HILUM_TRY(const auto association, Association::open(peer, {{model, {UID_LittleEndianExplicitTransferSyntax, UID_LittleEndianImplicitTransferSyntax}}}));
     HILUM_TRY(const auto context, association->context(model));
     listen.out = what.out;

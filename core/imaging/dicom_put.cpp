@@ -6,6 +6,7 @@
 
 #include <dcmtk/dcmdata/dcostrmb.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <random>
@@ -155,8 +156,27 @@ std::string decimals(std::initializer_list<double> values)
     return out;
 }
 
+std::span<const WrittenClass> writtenClasses()
+{
+    static constexpr WrittenClass Classes[] = {
+        {UID_CTImageStorage, "series of CT slices"},
+        {UID_MRImageStorage, "series of MR slices"},
+        {UID_DigitalXRayImageStorageForPresentation, "radiographs"},
+        {UID_DigitalXRayImageStorageForProcessing, "radiographs before processing"},
+        {UID_SecondaryCaptureImageStorage, "screenshots, figures, converted pictures"},
+        {UID_SegmentationStorage, "segmentations, binary"},
+        {UID_LabelMapSegmentationStorage, "segmentations as label maps"},
+        {UID_BasicTextSRStorage, "reports"},
+        {UID_ComprehensiveSRStorage, "reports with images, measurements on pixels (TID 1500)"},
+        {UID_Comprehensive3DSRStorage, "measurements in patient space (TID 1500)"},
+    };
+    return Classes;
+}
+
 void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& series, const std::string& sopClass, const std::string& sopInstance, const char* modality)
 {
+    if (std::ranges::none_of(writtenClasses(), [&](const WrittenClass& c) { return sopClass == c.uid; }))
+        throw std::runtime_error(sopClass + " stands in no table of what is written");
     put(item, DCM_SpecificCharacterSet, "ISO_IR 192");
     put(item, DCM_SOPClassUID, sopClass);
     put(item, DCM_SOPInstanceUID, sopInstance);
@@ -242,6 +262,8 @@ Result<std::vector<std::byte>> encoded(DcmFileFormat& format, const path& file)
 }
 
 } // namespace
+
+const char* writtenTransferSyntax() { return DcmXfer(Syntax).getXferID(); }
 
 Status saveDicom(DcmFileFormat& format, const path& file)
 {

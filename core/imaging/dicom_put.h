@@ -27,7 +27,17 @@ std::string decimal(double value);
 /// At most `characters` of UTF-8 text, without control characters and backslashes, which DICOM's short texts cannot hold.
 std::string shortText(const std::string& text, std::size_t characters);
 
-/// Patient, study, series, equipment and SOP common attributes.
+/// A SOP class that this program writes.
+struct WrittenClass {
+    const char* uid;
+    const char* what;
+};
+/// All of them; putCommon() takes no other.
+std::span<const WrittenClass> writtenClasses();
+/// In which all files of our own are written.
+const char* writtenTransferSyntax();
+
+/// Patient, study, series, equipment and SOP common attributes. \throws std::runtime_error for a SOP class outside writtenClasses()
 void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& series, const std::string& sopClass, const std::string& sopInstance, const char* modality);
 /// Body Part Examined, or an empty Laterality, which stands for a part that is not told.
 void putBodyPart(DcmItem& item, const std::string& bodyPart);

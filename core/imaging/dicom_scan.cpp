@@ -10,11 +10,7 @@
 
 namespace hilum::imaging {
 
-namespace {
-
-using Header = std::shared_ptr<const DicomHeader>;
-
-ItemKind kindOfClass(const std::string& uid)
+ItemKind kindOfSopClass(const std::string& uid)
 {
     static constexpr std::string_view Storage = "1.2.840.10008.5.1.4.1.1.";
     if (!uid.starts_with(Storage))
@@ -32,6 +28,10 @@ ItemKind kindOfClass(const std::string& uid)
         return ItemKind::Document;
     return ItemKind::Other;
 }
+
+namespace {
+
+using Header = std::shared_ptr<const DicomHeader>;
 
 bool isImageClass(const std::string& uid)
 {
@@ -268,7 +268,7 @@ void addStack(const Group& group, ScanResult& result)
         item.explanation["patient_position"] = first.patientPosition;
     if (group.copies > 0)
         item.explanation["copies_left_out"] = group.copies;
-    const bool seg = kindOfClass(first.sopClass) == ItemKind::Segmentation;
+    const bool seg = kindOfSopClass(first.sopClass) == ItemKind::Segmentation;
     item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] > 1 ? ItemKind::Volume : ItemKind::Image;
     finish(item, std::move(stack));
     result.items.push_back(std::move(item));
@@ -325,7 +325,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
             ++copies[h->seriesUid];
             continue;
         }
-        const ItemKind kind = kindOfClass(h->sopClass);
+        const ItemKind kind = kindOfSopClass(h->sopClass);
         if (h->pixels == PixelKind::None) {
             if (isImageClass(h->sopClass) || (h->sopClass.empty() && h->modality.empty() && h->seriesUid.empty())) {
                 result.refused.push_back({h->file, "no_pixels", std::format("the file holds no pixel data (its {} bytes end with the header)", grouped(h->fileSize)), ErrorCode::BadData});

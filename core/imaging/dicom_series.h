@@ -26,6 +26,9 @@ struct DicomStack {
     const DicomFrame& frameOf(const Reference& r) const { return files[r.file]->frames[static_cast<std::size_t>(r.frame)]; }
 };
 
+/// What an instance of a storage SOP class that is no image is read as; Other for images, which their pixels decide, and for what is not read.
+ItemKind kindOfSopClass(const std::string& uid);
+
 /// Groups headers into series, orders each by position and makes an item of it. Files that cannot be used go to `refused`.
 void groupDicom(std::vector<std::shared_ptr<const DicomHeader>> headers, ScanResult& result);
 

@@ -88,6 +88,15 @@ Json recordOf(const path& out, const std::string& study = Study)
 
 QString q(const path& p) { return QString::fromStdString(p.string()); }
 
+/// DCMTK's archive, under the AE title ORTHANC too.
+bool startDcmqrscp(tests::Server& server, const path& folder, int port)
+{
+    std::filesystem::create_directories(folder / "db");
+    std::ofstream(folder / "qr.cfg") << std::format("NetworkTCPPort = {}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        "AETable BEGIN\nORTHANC {}/db RW (200, 1024mb) ANY\nAETable END\n", port, folder.string());
+    return server.start("dcmqrscp", {"-c", q(folder / "qr.cfg")}, port);
+}
+
 class TestDicomNet : public QObject {
     Q_OBJECT
 private Q_SLOTS:
@@ -99,6 +108,7 @@ private Q_SLOTS:
     void findRefusesBadQueries();
     void getPeerKilled();
     void moveNeedsAListenerThatIsKnown();
+    void getFromDcmtk();
     void storeToDcmtk();
     void storeReceiverKilled();
     void storeGivesAResultForEach();
@@ -211,10 +221,7 @@ void TestDicomNet::findsNames()
     net::Peer peer{.port = tests::freePort(), .calledAe = "ORTHANC"};
     if (ofDcmtk) {
         HILUM_NEED_PROGRAM("dcmqrscp");
-        std::filesystem::create_directories(folder->where() / "db");
-        std::ofstream(folder->where() / "qr.cfg") << std::format("NetworkTCPPort = {}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
-            "AETable BEGIN\nORTHANC {}/db RW (200, 1024mb) ANY\nAETable END\n", peer.port, folder->where().string());
-        QVERIFY2(dcmqrscp.start("dcmqrscp", {"-c", q(folder->where() / "qr.cfg")}, peer.port), qPrintable(dcmqrscp.said()));
+        QVERIFY2(startDcmqrscp(dcmqrscp, folder->where(), peer.port), qPrintable(dcmqrscp.said()));
     } else {
         HILUM_NEED_ORTHANC();
         QVERIFY2(orthanc.run(folder->where(), R"(, "DefaultEncoding": "Utf8")"), qPrintable(orthanc.said()));
@@ -371,6 +378,22 @@ void TestDicomNet::moveNeedsAListenerThatIsKnown()
     const auto holder = net::StoreListener::start({.port = orthanc.movePort, .callers = {}, .onlyStudy = {}, .out = folder->where() / "other"});
     HILUM_VERIFY_OK(holder);
     HILUM_VERIFY_ERROR(net::move(peer, {.studyUid = Study, .out = out}, {.port = orthanc.movePort}), ErrorCode::Busy);
+}
+
+void TestDicomNet::getFromDcmtk()
+{
+    HILUM_NEED_PROGRAM("dcmqrscp");
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    const net::Peer peer{.port = tests::freePort(), .calledAe = "ORTHANC"};
+    tests::Server server;
+    QVERIFY2(startDcmqrscp(server, folder->where(), peer.port), qPrintable(server.said()));
+    QVERIFY(makeStudy(folder->where() / "in", 20));
+    HILUM_VERIFY_OK(net::store(peer, {folder->where() / "in"}));
+    const auto got = net::get(peer, {.studyUid = Study, .out = folder->where() / "got"});
+    HILUM_VERIFY_OK(got);
+    QVERIFY2(got->complete, got->error ? got->error->sentence().c_str() : "");
+    QVERIFY(dataSets(folder->where() / "got") == dataSets(folder->where() / "in"));
 }
 
 void TestDicomNet::storeToDcmtk()

@@ -82,7 +82,7 @@ public:
         movePort = freePort();
         std::filesystem::create_directories(folder / "storage");
         std::ofstream(folder / "orthanc.json") << std::format(
-            R"({{"Name": "test", "StorageDirectory": "{0}/storage", "IndexDirectory": "{0}/storage", "Plugins": [], "HttpServerEnabled": false, "DicomServerEnabled": true, "DicomAet": "ORTHANC",
+            R"({{"Name": "test", "StorageDirectory": "{0}/storage", "IndexDirectory": "{0}/storage", "Plugins": [], "SyncStorageArea": false, "HttpServerEnabled": false, "DicomServerEnabled": true, "DicomAet": "ORTHANC",
 "DicomPort": {1}, "DicomCheckCalledAet": true, "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true, "DicomAlwaysAllowStore": true,
 "DicomModalities": {{"hilum": ["HILUM", "127.0.0.1", {2}]}}, "DicomScuTimeout": 5{3}}})", folder.string(), port, movePort, more);
         return start(Program, {QString::fromStdString((folder / "orthanc.json").string())}, port);
