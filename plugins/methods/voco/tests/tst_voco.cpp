@@ -455,10 +455,16 @@ private Q_SLOTS:
             const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone);
             again.step(batch, Rng(1)).loss.backward();
         }
+        // a sum over rows may be taken in another order when its gradient arrives with other strides
         const auto parameters = again.trainable().named_parameters();
+        double largest = 0, worst = 0;
         for (const auto& p : whole.trainable().named_parameters())
-            if (p.value().grad().defined())
-                QVERIFY2(at::equal(p.value().grad(), parameters[p.key()].grad()), p.key().c_str());
+            if (p.value().grad().defined()) {
+                largest = std::max(largest, p.value().grad().abs().max().item<double>());
+                worst = std::max(worst, (p.value().grad() - parameters[p.key()].grad()).abs().max().item<double>());
+            }
+        qInfo("largest gradient %g, largest difference %g", largest, worst);
+        QVERIFY(largest > 0 && worst < 1e-6 * largest);
     }
 
     // -- runs --------------------------------------------------------------------------------------------------------
