@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <set>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,15 +45,6 @@ bool liesIn(const path& inner, const path& outer)
 {
     const auto [a, b] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
     return a == outer.end();
-}
-
-std::string beginOf(const path& file)
-{
-    std::string out(132, '\0');
-    std::ifstream in(file, std::ios::binary);
-    in.read(out.data(), static_cast<std::streamsize>(out.size()));
-    out.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
-    return out;
 }
 
 /// Why letters may stand in the pixels; empty: no reason to think so.
@@ -117,8 +107,7 @@ public:
     /// One file; a failure's sentence names no path.
     Status file(const path& file)
     {
-        const std::string begin = beginOf(file);
-        if (!looksLikeDicom(begin))
+        if (!looksLikeDicomFile(file))
             return refuse(ErrorCode::BadData, "not_dicom", "it is no DICOM file");
         DcmFileFormat read;
         const OFCondition loaded = read.loadFile(file.c_str());

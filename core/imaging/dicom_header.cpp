@@ -269,6 +269,15 @@ bool looksLikeDicom(std::string_view b)
     return explicitVr || smallLength;
 }
 
+bool looksLikeDicomFile(const path& file)
+{
+    std::string begin(132, '\0');
+    std::ifstream in(file, std::ios::binary);
+    in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    begin.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
+    return looksLikeDicom(begin);
+}
+
 std::string whyNotDecodable(const std::string& uid)
 {
     static constexpr std::string_view Good[] = {"", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2",

@@ -114,6 +114,7 @@ Result<DicomHeader> readDicomHeader(const path& file);
 
 /// Does it start as a DICOM file does: "DICM" at byte 128, or a data set of group 2 or 8 without a preamble.
 bool looksLikeDicom(std::string_view firstBytes);
+bool looksLikeDicomFile(const path& file); ///< by its first bytes; false when it cannot be read
 
 /// NotDecodable syntaxes have no decoder here; empty when it can be decoded, else why not.
 std::string whyNotDecodable(const std::string& transferSyntax);

@@ -4,7 +4,6 @@
 #include "core/imaging/library_logs.h"
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 namespace hilum::imaging::net {
@@ -19,15 +18,6 @@ struct Sendable {
     std::string syntax;
 };
 
-std::string beginOf(const path& file)
-{
-    std::string out(132, '\0');
-    std::ifstream in(file, std::ios::binary);
-    in.read(out.data(), static_cast<std::streamsize>(out.size()));
-    out.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, in.gcount())));
-    return out;
-}
-
 void fails(InstanceResult& result, std::string reason, std::uint16_t status = 0)
 {
     result.outcome = "failed";
@@ -39,7 +29,7 @@ void fails(InstanceResult& result, std::string reason, std::uint16_t status = 0)
 bool lookInto(InstanceResult& result, std::string& syntax)
 {
     DcmFileFormat format;
-    if (!looksLikeDicom(beginOf(result.file)))
+    if (!looksLikeDicomFile(result.file))
         return fails(result, "it is no DICOM file"), false;
     if (const OFCondition ok = format.loadFile(result.file.c_str()); ok.bad())
         return fails(result, std::format("it cannot be read as DICOM: {}", ok.text())), false;
@@ -72,7 +62,7 @@ Result<std::vector<path>> filesOf(const std::vector<path>& paths)
         using Walk = std::filesystem::recursive_directory_iterator;
         for (Walk at(p, std::filesystem::directory_options::skip_permission_denied, ec), end; !ec && at != end; at.increment(ec)) {
             std::error_code one;
-            if (at->is_regular_file(one) && looksLikeDicom(beginOf(at->path())))
+            if (at->is_regular_file(one) && looksLikeDicomFile(at->path()))
                 here.push_back(at->path());
         }
         std::ranges::sort(here);
