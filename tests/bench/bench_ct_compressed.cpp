@@ -61,6 +61,8 @@ OFCondition writeCompressed(int k, int size, bool jpeg2000, const hilum::path& f
     slice(k, size).write(plain);
     DcmFileFormat format;
     OFCondition ok = format.loadFile(plain.c_str());
+    if (ok.good())
+        ok = format.loadAllDataIntoMemory(); // before the file goes: large elements are read when they are asked for
     std::filesystem::remove(plain);
     DcmDataset& data = *format.getDataset();
     const E_TransferSyntax syntax = jpeg2000 ? EXS_JPEG2000LosslessOnly : EXS_JPEGLSLossless;
