@@ -15,7 +15,7 @@ using namespace hilum::tests;
 
 namespace {
 
-/// The toy method with features: mean and deviation of the picture's four quarters.
+/// The toy method with features: mean and deviation of the picture's four quarters, and what its first layer makes of the picture.
 class ToyWithFeatures : public ToyMethod, public FeatureSource {
 public:
     using ToyMethod::ToyMethod;
@@ -30,9 +30,10 @@ public:
                 parts.push_back(part.mean(1));
                 parts.push_back(part.std(1));
             }
-        return at::stack(parts, 1);
+        const auto weights = trainable().named_parameters();
+        return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["first_weight"], weights["first_bias"]))}, 1);
     }
-    std::string pooling() const override { return "mean and deviation of the quarters"; }
+    std::string pooling() const override { return "mean and deviation of the quarters, first layer"; }
 };
 
 MethodRegistry registry()
@@ -109,6 +110,36 @@ private Q_SLOTS:
         QCOMPARE(result->at("train_patients").get<int>() + result->at("held_out_patients").get<int>(), 30);
         for (const char* file : {"evaluation.json", "predictions.csv", "head.safetensors", "provenance.json"})
             QVERIFY2(std::filesystem::exists(at_("out") / file), file);
+    }
+    void theEncoderLearnsWithTheHead()
+    {
+        ProbeRequest r = request("out");
+        r.mode = ClassifyMode::Full;
+        r.tuning = {.epochs = 12, .batch = 8, .learningRate = 5e-3};
+        const auto result = runProbe(registry(), r);
+        HILUM_VERIFY_OK(result);
+        QCOMPARE(result->at("mode"), Json("full"));
+        const Json& losses = result->at("trained").at("epoch_loss");
+        QVERIFY2(losses.size() == 12 && losses.back().get<double>() < 0.7 * losses.front().get<double>(), losses.dump().c_str());
+        QVERIFY2(result->at("trained").at("metrics").at("auroc").at("estimate").get<double>() > 0.9, result->at("trained").dump().c_str());
+        // what was tuned is a model of its method, with other weights than it began with
+        const auto before = openModel(at_("model.safetensors")), after = openModel(at_("out") / "model.safetensors");
+        HILUM_VERIFY_OK(before);
+        HILUM_VERIFY_OK(after);
+        HILUM_VERIFY_OK(loadMethod(registry(), *after));
+        QVERIFY(after->metadata.at("weights_sha256") != before->metadata.at("weights_sha256"));
+        QCOMPARE(after->metadata.at("fine_tuned").at("from_weights_sha256"), before->metadata.at("weights_sha256"));
+        r.out = at_("again");
+        HILUM_VERIFY_OK(runProbe(registry(), r));
+        QCOMPARE(*readTextFile(at_("again") / "predictions.csv"), *readTextFile(at_("out") / "predictions.csv"));
+        r.out = at_("broken");
+        r.tuning.learningRate = 1;
+        r.tuning.clipNorm = 0;
+        r.tuning.warmup = 0;
+        int asked = 0;
+        r.cancelled = [&] { return ++asked > 20; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        QVERIFY(!std::filesystem::exists(at_("broken")));
     }
     void sameWeightsDifferByNothing()
     {

@@ -2,6 +2,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/provenance.h"
+#include "core/learning/downstream/fine_tuning.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/model_file.h"
 #include "core/learning/tensor_io.h"
@@ -114,14 +115,33 @@ std::vector<std::size_t> fewPatients(const LabelledCases& c, const std::vector<s
     return out;
 }
 
-/// What one encoder's probe says of the tested rows.
+/// What one encoder's classifier says of the tested rows.
 struct ProbeResult {
-    LogisticModel head;
-    Standardiser standard;
-    PenaltyChoice choice;
-    double threshold = 0.5;           ///< of the positive class, from left-out training patients; two classes alone
+    TensorMap head;                    ///< weight [K, F], bias [K], mean and deviation [F], double
+    Json how;                          ///< how it was found, for the record
+    double threshold = 0.5;            ///< of the positive class, two classes alone; Linear: from left-out training patients
     std::vector<double> probabilities; ///< [tested rows x classes]
 };
+
+Result<ProbeResult> tune(PretrainingMethod& method, const std::string& id, const ShardReader& cache, const LabelledCases& c, std::span<const std::size_t> train, std::span<const std::size_t> test,
+                         const Placement& placement, const ProbeRequest& request, std::string_view phase)
+{
+    TuningTask task{.train = {}, .labels = {}, .test = {}, .classes = c.classes.size(), .seed = request.seed};
+    for (const std::size_t r : train) {
+        task.train.push_back(c.number[r]);
+        task.labels.push_back(c.label[r]);
+    }
+    for (const std::size_t r : test)
+        task.test.push_back(c.number[r]);
+    HILUM_TRY(TunedClassifier tuned, fineTune(method, id, cache, task, request.tuning, placement, request.cancelled, [&](std::int64_t done, std::int64_t total) {
+                  if (request.progress)
+                      request.progress(phase, done, total);
+              }));
+    return ProbeResult{.head = {{"weight", tuned.weight}, {"bias", tuned.bias}, {"mean", tuned.mean}, {"deviation", tuned.deviation}},
+                       .how = {{"settings", toJson(request.tuning)}, {"steps", tuned.steps}, {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
+                       .threshold = 0.5,
+                       .probabilities = std::move(tuned.probabilities)};
+}
 
 Result<ProbeResult> probe(PretrainingMethod& method, const std::string& id, const ShardReader& cache, const LabelledCases& c, std::span<const std::size_t> train,
                           std::span<const std::size_t> test, const Placement& placement, const ProbeRequest& request, std::string_view phase)
@@ -143,21 +163,26 @@ Result<ProbeResult> probe(PretrainingMethod& method, const std::string& id, cons
     std::iota(second.begin(), second.end(), train.size());
     const FeatureTable raw = all.picked(first);
     ProbeResult out;
-    out.choice = choosePenalty(raw, labels, patients, c.classes.size());
-    out.standard = Standardiser::of(raw);
-    out.head = fitLogistic(out.standard.apply(raw), labels, c.classes.size(), out.choice.penalty);
+    const PenaltyChoice choice = choosePenalty(raw, labels, patients, c.classes.size());
+    const Standardiser standard = Standardiser::of(raw);
+    const LogisticModel head = fitLogistic(standard.apply(raw), labels, c.classes.size(), choice.penalty);
+    const auto tensor = [](const std::vector<double>& v) { return at::tensor(v, at::kDouble); };
+    out.head = {{"weight", tensor(head.weights).view({static_cast<std::int64_t>(c.classes.size()), -1})}, {"bias", tensor(head.bias)}, {"mean", tensor(standard.mean)},
+                {"deviation", tensor(standard.deviation)}};
+    out.how = {{"penalty", choice.penalty}, {"inner_folds", choice.folds}, {"inner_penalties", choice.tried}, {"inner_loss", choice.loss}, {"features", head.columns},
+               {"iterations", head.iterations}, {"converged", head.converged}};
     if (c.classes.size() == 2) {
         std::vector<double> scores;
         std::vector<std::uint8_t> positive;
         for (std::size_t r = 0; r < labels.size(); ++r) {
-            scores.push_back(out.choice.leftOut[r * 2 + 1]);
+            scores.push_back(choice.leftOut[r * 2 + 1]);
             positive.push_back(labels[r] == 1);
         }
         out.threshold = stats::youdenThreshold(scores, positive);
     }
-    const FeatureTable tested = out.standard.apply(all.picked(second));
+    const FeatureTable tested = standard.apply(all.picked(second));
     for (std::size_t r = 0; r < tested.rows(); ++r) {
-        const auto p = out.head.probabilities(tested.row(r));
+        const auto p = head.probabilities(tested.row(r));
         out.probabilities.insert(out.probabilities.end(), p.begin(), p.end());
     }
     return out;
@@ -202,6 +227,7 @@ public:
         }
         return sum / static_cast<double>(m_classes - from);
     }
+    std::size_t classes() const { return m_classes; }
     std::size_t guess(const ProbeResult& result, std::size_t row) const
     {
         const auto p = std::span(result.probabilities).subspan(row * m_classes, m_classes);
@@ -220,9 +246,8 @@ Json intervalJson(const stats::GroupBootstrap& b)
 
 Json probeJson(const ProbeResult& result, const Metrics& metrics, std::span<const std::size_t> groups, std::uint64_t seed)
 {
-    Json out = {{"penalty", result.choice.penalty}, {"inner_folds", result.choice.folds}, {"inner_penalties", result.choice.tried}, {"inner_loss", result.choice.loss},
-                {"features", result.head.columns}, {"iterations", result.head.iterations}, {"converged", result.head.converged}};
-    out["threshold"] = result.head.classes == 2 ? Json(result.threshold) : Json();
+    Json out = result.how;
+    out["threshold"] = metrics.classes() == 2 ? Json(result.threshold) : Json();
     for (const std::string& name : Metrics::names())
         out["metrics"][name] = intervalJson(stats::bootstrapGroups(groups, [&](auto rows) { return metrics.of(name, result, rows); }, seed));
     return out;
@@ -301,7 +326,8 @@ Split probeSplit(const std::vector<CacheCase>& cases, const std::vector<std::str
 Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& request)
 {
     HILUM_TRY(const ModelFile file, openModel(request.model));
-    HILUM_TRY(const Placement placement, choosePlacement(request.device, "float32"));
+    const bool full = request.mode == ClassifyMode::Full;
+    HILUM_TRY(const Placement placement, choosePlacement(request.device, full ? "auto" : "float32"));
     HILUM_TRY(const ShardReader cache, ShardReader::open(request.cache));
     const std::string id = file.metadata["method"].get<std::string>();
     HILUM_TRY(const MethodEntry* const entry, registry.find(id));
@@ -326,7 +352,10 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
     const std::vector<std::size_t> train = fewPatients(c, trainable, request.fraction, request.seed);
     HILUM_TRY_STATUS(checkClasses(c, train, 2, "among the labels that are used"));
 
-    HILUM_TRY(const ProbeResult trained, probe(*method, id, cache, c, train, test, placement, request, "trained weights"));
+    const auto classify = [&](PretrainingMethod& encoder, std::string_view phase) {
+        return full ? tune(encoder, id, cache, c, train, test, placement, request, phase) : probe(encoder, id, cache, c, train, test, placement, request, phase);
+    };
+    HILUM_TRY(const ProbeResult trained, classify(*method, "trained weights"));
     std::vector<std::size_t> groups;
     for (const std::size_t r : test)
         groups.push_back(c.patient[r]);
@@ -335,7 +364,7 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
     const auto inTraining = patientsPerClass(c, train), inTest = patientsPerClass(c, test);
     for (std::size_t k = 0; k < c.classes.size(); ++k)
         classes.push_back({{"name", c.classes[k]}, {"train_patients", inTraining[k]}, {"held_out_patients", inTest[k]}});
-    Json out = {{"schema", ClassificationSchema}, {"created_utc", utcNow()}, {"task", "classify"}, {"mode", "linear"}, {"label_column", c.column}, {"classes", classes},
+    Json out = {{"schema", ClassificationSchema}, {"created_utc", utcNow()}, {"task", "classify"}, {"mode", full ? "full" : "linear"}, {"label_column", c.column}, {"classes", classes},
                 {"positive_class", c.classes.size() == 2 ? Json(c.classes[1]) : Json()}, {"method", id}, {"pooling", source->pooling()},
                 {"train_patients", countPatients(c, train)}, {"train_images", train.size()}, {"train_patients_available", countPatients(c, trainable)},
                 {"held_out_patients", countPatients(c, test)}, {"held_out_images", test.size()}, {"images_without_label", c.withoutLabel}, {"fraction", request.fraction},
@@ -349,7 +378,7 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
         const Json& options = file.metadata["options"];
         const auto untrained = entry->make(options, Rng(options.value("seed", std::uint64_t{0})).fork("weights"));
         untrained->trainable().to(placement.device);
-        HILUM_TRY(first, probe(*untrained, id, cache, c, train, test, placement, request, "untrained weights"));
+        HILUM_TRY(first, classify(*untrained, "untrained weights"));
         out["untrained"] = probeJson(*first, metrics, groups, request.seed);
         for (const std::string& name : Metrics::names())
             out["difference"][name] = intervalJson(stats::bootstrapGroups(
@@ -377,21 +406,26 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
         table += "\n";
     }
     HILUM_TRY_STATUS(writeFileAtomically(request.out / "predictions.csv", table));
-    const auto tensor = [](const std::vector<double>& v) { return at::tensor(v, at::kDouble); };
-    HILUM_TRY_STATUS(writeTensors(request.out / "head.safetensors",
-        {{"weight", tensor(trained.head.weights).view({static_cast<std::int64_t>(c.classes.size()), -1})}, {"bias", tensor(trained.head.bias)}, {"mean", tensor(trained.standard.mean)},
-            {"deviation", tensor(trained.standard.deviation)}},
-        {{"hilum", jsonLine({{"schema", "hilum.head/1"}, {"classes", c.classes}, {"method", id}, {"encoder_weights_sha256", out["weights_sha256"]}, {"pooling", source->pooling()},
+    std::string encoderDigest = out["weights_sha256"].is_string() ? out["weights_sha256"].get<std::string>() : "";
+    if (full) { // the method now holds the tuned weights
+        Json metadata = file.metadata;
+        metadata["fine_tuned"] = {{"task", "classify"}, {"label_column", c.column}, {"classes", c.classes}, {"from_weights_sha256", encoderDigest}, {"settings", toJson(request.tuning)}};
+        const TensorMap state = namedState(method->trainable());
+        encoderDigest = weightsDigest(state);
+        HILUM_TRY_STATUS(writeModel(request.out / "model.safetensors", state, std::move(metadata)));
+    }
+    HILUM_TRY_STATUS(writeTensors(request.out / "head.safetensors", trained.head,
+        {{"hilum", jsonLine({{"schema", "hilum.head/1"}, {"classes", c.classes}, {"method", id}, {"encoder_weights_sha256", encoderDigest}, {"pooling", source->pooling()},
                                {"threshold", out["trained"]["threshold"]}})}}));
     Provenance record;
-    record.kind = "linear probe";
-    record.method = {{"id", id}, {"task", "classify"}, {"mode", "linear"}, {"fraction", request.fraction}, {"compare_untrained", request.compareUntrained}, {"label_column", c.column}};
+    record.kind = full ? "fine-tuning" : "linear probe";
+    record.method = {{"id", id}, {"task", "classify"}, {"mode", full ? "full" : "linear"}, {"settings", full ? toJson(request.tuning) : Json()}, {"fraction", request.fraction}, {"compare_untrained", request.compareUntrained}, {"label_column", c.column}};
     record.model = {{"weights_sha256", out["weights_sha256"]}, {"step", out["step"]}, {"licence", file.metadata.value("licence", Json())}};
     HILUM_TRY(const std::string labelsDigest, sha256File(request.labels));
     record.inputs = Json::array({{{"kind", "cache"}, {"digest", cache.digest()}, {"cases", cache.cases().size()}}, {{"kind", "labels"}, {"digest", labelsDigest}}});
     record.preprocessing = cache.pipeline();
     record.seed = request.seed;
-    record.device = {{"name", placement.deviceName()}, {"dtype", "float32"}};
+    record.device = {{"name", placement.deviceName()}, {"dtype", placement.dtypeName()}};
     HILUM_TRY_STATUS(writeFileAtomically(request.out / "provenance.json", toJson(record).dump(1) + "\n"));
     HILUM_TRY_STATUS(writeFileAtomically(request.out / "evaluation.json", out.dump(1) + "\n"));
     return out;
