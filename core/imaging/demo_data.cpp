@@ -10,7 +10,31 @@ namespace hilum::imaging {
 
 namespace {
 
+constexpr int Kinds = 5; ///< of FindingKind
+
 Work quiet(const Work& work) { return Work{.progress = {}, .stop = work.stop}; }
+
+/// "patient_id,finding_labels" and a column for each kind.
+std::string findingColumns()
+{
+    std::string out = "patient_id,finding_labels";
+    for (int k = 0; k < Kinds; ++k)
+        out += std::format(",{}", name(static_cast<FindingKind>(k)));
+    return out + "\n";
+}
+
+/// A person's row of these: kinds joined by |, then 0/1 for each.
+std::string findingRow(const ThoraxPhantom& thorax)
+{
+    std::string findings, flags;
+    for (int k = 0; k < Kinds; ++k) {
+        const bool has = std::ranges::any_of(thorax.findings, [&](const ThoraxFinding& f) { return f.kind == static_cast<FindingKind>(k); });
+        if (has)
+            findings += std::format("{}{}", findings.empty() ? "" : "|", name(static_cast<FindingKind>(k)));
+        flags += has ? ",1" : ",0";
+    }
+    return std::format("{},{}{}\n", thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
+}
 
 } // namespace
 
@@ -45,6 +69,7 @@ Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, Thora
 {
     if (count < 1 || count > 1000)
         return fail(ErrorCode::Options, "count = {} is outside [1, 1000]", count);
+    std::string table = findingColumns();
     for (int n = 0; n < count; ++n) {
         work.progress(n, count, "making studies");
         ThoraxOptions options{.seed = seed + static_cast<std::uint64_t>(n), .preset = preset, .findings = std::nullopt, .visit = 0};
@@ -54,21 +79,18 @@ Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, Thora
             options.findings = {static_cast<FindingKind>(n - 1)};
         HILUM_TRY(const ThoraxPhantom thorax, makeThorax(options, quiet(work)));
         HILUM_TRY_STATUS(writeThoraxStudy(thorax, options.seed, n + 1, folder / std::format("person-{}", n + 1), work));
+        table += findingRow(thorax);
     }
     work.progress(count, count, "making studies");
-    return {};
+    return writeFileAtomically(folder / "labels.csv", table);
 }
 
 Status writeCohort(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work)
 {
-    constexpr int Kinds = 5;
     if (count < 2 || count > 100000)
         return fail(ErrorCode::Options, "count = {} is outside [2, 100000]", count);
     HILUM_TRY_STATUS(makeFolder(folder / "images"));
-    std::string table = "filename,patient_id,finding_labels";
-    for (int k = 0; k < Kinds; ++k)
-        table += std::format(",{}", name(static_cast<FindingKind>(k)));
-    table += "\n";
+    std::string table = "filename," + findingColumns();
     for (int n = 0; n < count; ++n) {
         if (work.cancelled())
             return fail(ErrorCode::Cancelled, "stopped after {} of {} films", n, count);
@@ -87,14 +109,7 @@ Status writeCohort(const path& folder, std::uint64_t seed, int count, ThoraxPres
         HILUM_TRY(const std::string png, encodePng(size[0], size[1], 1, 8, std::as_bytes(std::span(grey))));
         const std::string file = std::format("film-{:05}.png", n + 1);
         HILUM_TRY_STATUS(writeFileAtomically(folder / "images" / file, png));
-        std::string findings, flags;
-        for (int k = 0; k < Kinds; ++k) {
-            const bool has = std::ranges::any_of(thorax.findings, [&](const ThoraxFinding& f) { return f.kind == static_cast<FindingKind>(k); });
-            if (has)
-                findings += std::format("{}{}", findings.empty() ? "" : "|", name(static_cast<FindingKind>(k)));
-            flags += has ? ",1" : ",0";
-        }
-        table += std::format("{},{},{}{}\n", file, thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
+        table += file + "," + findingRow(thorax);
     }
     work.progress(count, count, "making films");
     return writeFileAtomically(folder / "labels.csv", table);

@@ -11,7 +11,8 @@ namespace hilum::imaging {
 
 /// Made-up people as DICOM studies: `folder`/person-N/{ct,dx,seg,sr}/..., one patient and one study each. Person N has the seed
 /// `seed` + N - 1; the first is normal, the next have one finding each in the order of FindingKind, later ones what their seed draws.
-/// Written atomically file by file; Cancelled leaves whole files only.
+/// `folder`/labels.csv has their true findings: `patient_id`, `finding_labels` and the columns of writeCohort; it names no files.
+/// Written atomically file by file; Cancelled leaves whole files only, and no table.
 Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work = {});
 
 /// Writes one person's study. \param number  stands in the accession number and the study's time

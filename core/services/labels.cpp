@@ -38,23 +38,100 @@ bool matches(const std::string& cell, const std::set<std::string>& wanted)
     return false;
 }
 
-/// The table that listImages takes: the CSV itself; in a folder the one with a column filename, metadata.csv when there are several.
-Result<path> tableOf(const path& given)
+/// A table with labels: of images (column filename) or of patients.
+struct LabelTable {
+    path file, folder;
+    CsvTable table;
+    int images = -1, patients = -1; ///< columns; `patients` counts where there is no `images`
+};
+
+int patientColumn(const CsvTable& table)
+{
+    const int column = table.column("patientid");
+    return column >= 0 ? column : table.column("patient_id");
+}
+
+std::string listed(const std::vector<std::string>& names)
+{
+    std::string out;
+    for (const std::string& name : names)
+        out += (out.empty() ? "" : ", ") + name;
+    return out;
+}
+
+/// The table that listImages takes: the CSV itself; in a folder the one with a column filename, metadata.csv when there are several. A folder without such a
+/// table: the CSV that has a patient column and `column`.
+Result<LabelTable> tableOf(const path& given, const std::string& column)
 {
     std::error_code none;
     if (!std::filesystem::is_directory(given, none)) {
-        if (lower(given.extension().string()) == ".csv")
-            return given;
-        return fail(ErrorCode::Usage, "{} is no table: labels come from a CSV with a column filename, or from a folder that holds one", given.string());
+        if (lower(given.extension().string()) != ".csv")
+            return fail(ErrorCode::Usage, "{} is no table: labels come from a CSV with a column filename, or from a folder that holds one", given.string());
+        HILUM_TRY(CsvTable table, readCsv(given));
+        const int images = table.column("filename");
+        return LabelTable{.file = given, .folder = given.parent_path(), .table = std::move(table), .images = images};
     }
-    std::optional<path> found;
-    for (const auto& entry : std::filesystem::directory_iterator(given, none))
-        if (entry.is_regular_file(none) && lower(entry.path().extension().string()) == ".csv")
-            if (const auto table = readCsv(entry.path()); table && table->column("filename") >= 0 && (!found || entry.path().filename() == "metadata.csv"))
-                found = entry.path();
-    if (!found)
-        return fail(ErrorCode::Usage, "{} holds no CSV with a column filename: there is nowhere to take labels from", given.string());
-    return *found;
+    std::optional<LabelTable> ofImages;
+    std::vector<LabelTable> ofPatients;
+    for (const auto& entry : std::filesystem::directory_iterator(given, none)) {
+        if (!entry.is_regular_file(none) || lower(entry.path().extension().string()) != ".csv")
+            continue;
+        auto table = readCsv(entry.path());
+        if (!table)
+            continue; // a table that cannot be read is none of labels
+        LabelTable one{.file = entry.path(), .folder = given, .table = *std::move(table)};
+        one.images = one.table.column("filename"), one.patients = patientColumn(one.table);
+        if (one.images >= 0) {
+            if (!ofImages || one.file.filename() == "metadata.csv")
+                ofImages = std::move(one);
+        } else if (one.patients >= 0) {
+            ofPatients.push_back(std::move(one));
+        }
+    }
+    if (ofImages)
+        return *std::move(ofImages);
+    if (ofPatients.empty())
+        return fail(ErrorCode::Usage, "{} holds no CSV with a column filename or patient_id: there is nowhere to take labels from", given.string());
+    std::ranges::sort(ofPatients, {}, &LabelTable::file);
+    std::vector<std::string> having;
+    std::optional<LabelTable> found;
+    for (LabelTable& one : ofPatients)
+        if (one.table.column(column) >= 0) {
+            having.push_back(one.file.filename().string());
+            found = one;
+        }
+    if (having.size() > 1)
+        return fail(ErrorCode::Options, "{} holds several tables of patients with a column \"{}\" ({}): leave one", given.string(), column, listed(having));
+    return found ? *std::move(found) : std::move(ofPatients.front());
+}
+
+/// What a folder's table says of patients.
+struct PatientLabels {
+    path folder;
+    std::string file;
+    std::map<std::string, std::string> cells; // patient -> cell
+
+    bool holds(const path& image) const
+    {
+        const path relative = image.lexically_relative(folder);
+        return !relative.empty() && *relative.begin() != "..";
+    }
+};
+
+Result<PatientLabels> patientLabels(const LabelTable& t, int column)
+{
+    PatientLabels out{.folder = t.folder, .file = t.file.filename().string(), .cells = {}};
+    std::map<std::string, std::size_t> rowOf;
+    for (std::size_t r = 0; r < t.table.rows.size(); ++r) {
+        const std::string patient = trimmed(t.table.at(r, t.patients)), cell = trimmed(t.table.at(r, column));
+        if (patient.empty())
+            continue;
+        rowOf.emplace(patient, r);
+        if (const auto [known, fresh] = out.cells.emplace(patient, cell); !fresh && known->second != cell) // rows are told by number: no patient is named
+            return fail(ErrorCode::BadData, "{}: rows {} and {} are of one patient and differ in column \"{}\" (\"{}\" and \"{}\")", out.file, rowOf.at(patient) + 2, r + 2,
+                t.table.columns[static_cast<std::size_t>(column)], known->second, cell);
+    }
+    return out;
 }
 
 } // namespace
@@ -64,22 +141,25 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
     HILUM_TRY(const ImageList list, listImages(data, {}, work));
     std::map<path, std::string> cells; // file -> cell
     std::multimap<std::string, std::string> byName;
+    std::vector<PatientLabels> byPatient;
     for (const path& raw : data) {
-        HILUM_TRY(const path tableFile, tableOf(std::filesystem::absolute(raw).lexically_normal()));
-        HILUM_TRY(const CsvTable table, readCsv(tableFile));
-        const int column = table.column(lower(columnName)), file = table.column("filename");
-        if (column < 0) {
-            std::string known;
-            for (const std::string& name : table.columns)
-                known += (known.empty() ? "" : ", ") + name;
-            return fail(ErrorCode::Options, "{} has no column \"{}\"; it has {}", tableFile.filename().string(), columnName, known);
+        path given = std::filesystem::absolute(raw).lexically_normal();
+        if (!given.has_filename())
+            given = given.parent_path();
+        HILUM_TRY(const LabelTable t, tableOf(given, lower(columnName)));
+        const int column = t.table.column(lower(columnName));
+        if (column < 0)
+            return fail(ErrorCode::Options, "{} has no column \"{}\"; it has {}", t.file.filename().string(), columnName, listed(t.table.columns));
+        if (t.images < 0) {
+            HILUM_TRY(byPatient.emplace_back(), patientLabels(t, column));
+            continue;
         }
-        for (std::size_t r = 0; r < table.rows.size(); ++r) {
-            const std::string name = table.at(r, file), cell = trimmed(table.at(r, column));
+        for (std::size_t r = 0; r < t.table.rows.size(); ++r) {
+            const std::string name = t.table.at(r, t.images), cell = trimmed(t.table.at(r, column));
             if (name.empty())
                 continue;
-            cells[tableFile.parent_path() / name] = cell;
-            cells[tableFile.parent_path() / "images" / name] = cell;
+            cells[t.folder / name] = cell;
+            cells[t.folder / "images" / name] = cell;
             byName.emplace(path(name).filename().string(), cell);
         }
     }
@@ -93,11 +173,20 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
     Labels out;
     std::map<std::string, std::string> classOf; // case key -> class
     std::map<std::string, std::set<std::string>> patients; // class -> patients
+    std::int64_t images = 0;
     for (const ListedImage& image : list.images) {
+        if (image.item.kind != imaging::ItemKind::Image && image.item.kind != imaging::ItemKind::Volume)
+            continue; // reports and segmentations of a study
+        ++images;
         std::string cell;
-        if (const auto it = cells.find(image.item.files.front()); it != cells.end())
+        const path& file = image.item.files.front();
+        if (const auto it = cells.find(file); it != cells.end())
             cell = it->second;
-        else if (const std::string name = image.item.files.front().filename().string(); byName.count(name) == 1)
+        else if (const auto of = std::ranges::find_if(byPatient, [&](const PatientLabels& one) { return one.holds(file); }); of != byPatient.end()) {
+            const auto patient = of->cells.find(trimmed(image.patient));
+            cell = patient == of->cells.end() ? std::string() : patient->second;
+        }
+        else if (const std::string name = file.filename().string(); byName.count(name) == 1)
             cell = byName.find(name)->second;
         if (cell.empty()) {
             ++out.without;
@@ -107,8 +196,10 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
         classOf[keyedHash(key, image.name)] = own;
         patients[own].insert(image.patient.empty() ? "image:" + image.name : "patient:" + image.patient);
     }
+    if (patients.empty() && byPatient.size() == data.size() && images > 0)
+        return fail(ErrorCode::Options, "{} gives the patients of none of the {} images a value in column \"{}\"", byPatient.front().file, images, columnName);
     if (patients.empty())
-        return fail(ErrorCode::Options, "column \"{}\" is empty for all {} images", columnName, list.images.size());
+        return fail(ErrorCode::Options, "column \"{}\" is empty for all {} images", columnName, images);
     if (!positive.empty() && !patients.contains(positiveName))
         return fail(ErrorCode::Options, "no image has {} in column \"{}\"", positiveName, columnName);
     if (patients.size() == 1)

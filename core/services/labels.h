@@ -16,11 +16,13 @@ struct Labels {
     std::int64_t without = 0;         ///< images whose cell is empty, or that the table does not name
 };
 
-/// Reads a column of the table that names the images (a CSV given as such, or the one in the data folder).
+/// Reads a column of the table that names the images (a CSV given as such, or the one in the data folder). In a folder without such a table a CSV with `patient_id`
+/// (or `patientid`) and the column gives the class of all images of a patient, as DICOM names them; images of other patients count as `without`.
 /// \param positive values that make an image positive: a cell matches when it equals one of them, or when one of its parts between | , ; does (upper and lower
 ///                 case alike). Empty: every different cell is a class of its own.
 /// \return Options when there is no such column (lists those there are), when all labelled images are of one class, when a class has fewer than two patients (as
-/// the table's patient column has them; without one each image counts), or when a positive value occurs nowhere; Usage when the data have no table
+/// the table's patient column has them; without one each image counts), or when a positive value occurs nowhere; BadData when two rows of one patient
+/// differ; Usage when the data have no table
 Result<Labels> readLabels(const std::vector<path>& data, const std::string& column, const std::vector<std::string>& positive, const Work& work);
 
 } // namespace hilum::services

@@ -53,8 +53,10 @@ void TestDemoData::studiesAreWhole()
     HILUM_VERIFY_OK(writeDemoStudies(folder->where(), 5, 2, ThoraxPreset::Tiny));
     const auto found = scan({folder->where()});
     HILUM_VERIFY_OK(found);
-    QCOMPARE(found->refused.size(), std::size_t{0});
+    QCOMPARE(found->refused.size(), std::size_t{0}); // the table of findings is left alone
     QCOMPARE(found->items.size(), std::size_t{8});
+    QCOMPARE(*readTextFile(folder->where() / "labels.csv"), std::string("patient_id,finding_labels,nodule,consolidation,effusion,pneumothorax,cardiomegaly\n"
+                                                                        "PHANTOM-5,No Finding,0,0,0,0,0\nPHANTOM-6,nodule,1,0,0,0,0\n"));
     std::set<std::string> studies, patients, kinds;
     for (const Item& item : found->items) {
         studies.insert(item.studyUid), patients.insert(item.patientId);

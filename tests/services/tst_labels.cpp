@@ -1,5 +1,7 @@
 #include "core/base/digest.h"
+#include "core/imaging/demo_data.h"
 #include "core/imaging/png_write.h"
+#include "core/services/image_list.h"
 #include "core/services/labels.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_worker.h"
@@ -75,6 +77,49 @@ private Q_SLOTS:
         const auto labels = readLabels({folderWith(Table)}, column.toStdString(), values, {});
         HILUM_VERIFY_ERROR(labels, ErrorCode::Options);
         QVERIFY2(labels.error().message.find(words.toStdString()) != std::string::npos, labels.error().message.c_str());
+    }
+    void aTableOfPatientsNamesTheirImages()
+    {
+        const path folder = path(m_home.where()) / "studies";
+        HILUM_VERIFY_OK(imaging::writeDemoStudies(folder, 5, 5, imaging::ThoraxPreset::Tiny)); // normal, then one finding each
+        const auto images = listImages({folder}, {}, {});
+        HILUM_VERIFY_OK(images);
+        const auto labelsOf = [&](const char* column, const std::vector<std::string>& positive = {}) { return readLabels({folder}, column, positive, {}); };
+        // the table that comes with the studies: CT and radiograph of a person have one class, segmentation and report none
+        const auto found = labelsOf("finding_labels", {"nodule", "effusion"});
+        HILUM_VERIFY_OK(found);
+        QCOMPARE(found->classes, (std::vector<std::string>{"other", "nodule, effusion"}));
+        QCOMPARE(found->byKey.size(), std::size_t{10});
+        QCOMPARE(found->without, std::int64_t{0});
+        for (const ListedImage& image : images->images) {
+            const std::string key = keyedHash(*userKey(), image.name);
+            const bool isImage = image.item.modality == "CT" || image.item.modality == "DX";
+            QCOMPARE(found->byKey.contains(key), isImage);
+            if (isImage)
+                QCOMPARE(found->byKey.at(key).get<int>(), image.patient == "PHANTOM-6" || image.patient == "PHANTOM-8" ? 1 : 0);
+        }
+        // patients whom the table does not name are counted, other tables in the folder are not asked
+        const auto write = [&](const char* name, const char* text) { std::ofstream(folder / name) << text; };
+        write("labels.csv", "patientid,kind,lone\nPHANTOM-5,a,x\nPHANTOM-6,a,y\nPHANTOM-7 ,b,y\nPHANTOM-8,b,y\nSOMEBODY,c,y\n");
+        write("other.csv", "patient_id,weight\nPHANTOM-5,70\n");
+        const auto kinds = labelsOf("kind");
+        HILUM_VERIFY_OK(kinds);
+        QCOMPARE(kinds->classes, (std::vector<std::string>{"a", "b"}));
+        QCOMPARE(kinds->without, std::int64_t{2});
+        const auto refused = [&](const char* column, ErrorCode code, const char* words) {
+            const auto labels = labelsOf(column);
+            HILUM_VERIFY_ERROR(labels, code);
+            QVERIFY2(labels.error().message.find(words) != std::string::npos, labels.error().message.c_str());
+        };
+        refused("diagnosis", ErrorCode::Options, "labels.csv has no column \"diagnosis\"; it has patientid, kind, lone");
+        refused("lone", ErrorCode::Options, "class \"x\" of column \"lone\" has one patient alone");
+        write("other.csv", "patient_id,kind\nPHANTOM-5,a\n");
+        refused("kind", ErrorCode::Options, "several tables of patients with a column \"kind\" (labels.csv, other.csv)");
+        std::filesystem::remove(folder / "other.csv");
+        write("labels.csv", "patient_id,kind\nPHANTOM-5,a\nPHANTOM-6,b\nPHANTOM-5,b\n");
+        refused("kind", ErrorCode::BadData, "labels.csv: rows 2 and 4 are of one patient and differ in column \"kind\" (\"a\" and \"b\")");
+        write("labels.csv", "patient_id,kind\nNOBODY,a\n");
+        refused("kind", ErrorCode::Options, "labels.csv gives the patients of none of the 10 images a value in column \"kind\"");
     }
     void withoutATableThereAreNoLabels()
     {

@@ -214,8 +214,14 @@ int PlotView::addCurve(const QString& title, const QColor& colour, Style style)
     if (style == Style::LineAndDots)
         item->setSymbol(new QwtSymbol(QwtSymbol::Ellipse, colour, Qt::NoPen, QSize(6, 6)));
     item->attach(m_state->plot);
-    if (auto* label = qobject_cast<QwtLegendLabel*>(m_state->legend->legendWidget(m_state->plot->itemToInfo(item))))
+    if (auto* label = qobject_cast<QwtLegendLabel*>(m_state->legend->legendWidget(m_state->plot->itemToInfo(item)))) {
         label->setChecked(true);
+        // a shown curve's label is drawn as a pressed button, whose edges would be white on a dark ground
+        QPalette quiet = label->palette();
+        for (const auto role : {QPalette::Light, QPalette::Midlight, QPalette::Mid, QPalette::Dark, QPalette::Shadow})
+            quiet.setColor(role, quiet.color(QPalette::AlternateBase));
+        label->setPalette(quiet);
+    }
     m_state->curves.push_back({item, series, colour, style});
     later();
     return curveCount() - 1;

@@ -23,10 +23,10 @@ Run declareFinetune(CLI::App& verb)
     verb.add_option("--task", a->task, "classify")->check(CLI::IsMember({"classify"}));
     verb.add_option("--mode", a->mode, "linear: logistic regression on frozen features; full: encoder and a linear head are trained together")->check(CLI::IsMember({"linear", "full"}));
     verb.add_option("--set", a->settings, "key=value of --mode full, epochs or learning_rate for instance (the guide's page Metrics has all)");
-    verb.add_option("--label", a->label, "column of the images' table that holds the labels")->required();
+    verb.add_option("--label", a->label, "column of the table that holds the labels")->required();
     verb.add_option("--positive", a->positive, "values that count as positive, against all others; without it each value is a class")->delimiter(',');
     verb.add_option("--model", a->model, "run folder or model file")->required();
-    verb.add_option("--data", a->data, "a folder with a CSV of its images, or the CSV")->required();
+    verb.add_option("--data", a->data, "a folder with a CSV of its images (filename) or of its patients (patient_id, as DICOM has them), or the CSV of images")->required();
     verb.add_option("--out", a->out, "new folder for evaluation.json, predictions.csv, head.safetensors and provenance.json; with full also the tuned model.safetensors")->required();
     verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0));
     verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them");
