@@ -3,6 +3,7 @@
 #include "core/learning/downstream/classify.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/model_file.h"
+#include "core/learning/train/job.h"
 
 #include "tests/support/compare.h"
 
@@ -34,6 +35,18 @@ public:
         return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["first_weight"], weights["first_bias"]))}, 1);
     }
     std::string pooling() const override { return "mean and deviation of the quarters, first layer"; }
+};
+
+/// The same with two views an image: as it is, and its mirror image.
+class FlippedToo : public ToyWithFeatures {
+public:
+    using ToyWithFeatures::ToyWithFeatures;
+    std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override
+    {
+        std::vector<TensorMap> out{views.makePlainView(item), views.makePlainView(item)};
+        out.back()["image"] = out.back().at("image").flip(-1);
+        return out;
+    }
 };
 
 MethodRegistry registry()
@@ -140,6 +153,29 @@ private Q_SLOTS:
         r.cancelled = [&] { return ++asked > 20; };
         HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
         QVERIFY(!std::filesystem::exists(at_("broken")));
+    void featuresAreTheMeanOverTheViews()
+    {
+        ToyOptions o;
+        ToyWithFeatures plain(o, Rng(3).fork("weights"));
+        FlippedToo both(o, Rng(3).fork("weights"));
+        const auto reader = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(reader);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        const std::vector<std::size_t> cases{4, 0, 4};
+        const auto one = extractFeatures(plain, "toy", *reader, cases, *placement, {}, {});
+        const auto mean = extractFeatures(both, "toy", *reader, cases, *placement, {}, {});
+        HILUM_VERIFY_OK(one);
+        HILUM_VERIFY_OK(mean);
+        QCOMPARE(mean->columns, one->columns);
+        // mirrored left and right, the quarters change places: columns 0, 1 and 2, 3 become equal
+        for (std::size_t r = 0; r < 3; ++r)
+            for (const std::size_t c : {std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{5}}) {
+                const double expected = (one->row(r)[c] + one->row(r)[c + 2]) / 2;
+                QVERIFY(std::abs(mean->row(r)[c] - expected) < 1e-6 && std::abs(mean->row(r)[c + 2] - expected) < 1e-6); // float32
+            }
+        QVERIFY(std::ranges::equal(mean->row(0), mean->row(2)));
+        QVERIFY(!std::ranges::equal(mean->row(0), mean->row(1)));
     }
     void sameWeightsDifferByNothing()
     {

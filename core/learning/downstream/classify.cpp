@@ -6,6 +6,7 @@
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/model_file.h"
 #include "core/learning/tensor_io.h"
+#include "core/learning/train/first_state.h"
 #include "core/learning/train/job.h"
 #include "core/stats/bootstrap.h"
 #include "core/stats/roc.h"
@@ -377,6 +378,7 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
     if (request.compareUntrained) {
         const Json& options = file.metadata["options"];
         const auto untrained = entry->make(options, Rng(options.value("seed", std::uint64_t{0})).fork("weights"));
+        HILUM_TRY_STATUS(beginFirstStateLike(*untrained, *method));
         untrained->trainable().to(placement.device);
         HILUM_TRY(first, classify(*untrained, "untrained weights"));
         out["untrained"] = probeJson(*first, metrics, groups, request.seed);

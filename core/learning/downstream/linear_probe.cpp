@@ -29,7 +29,14 @@ Result<FeatureTable> extractFeatures(PretrainingMethod& method, const std::strin
             status = std::unexpected(item.error());
             break;
         }
-        const at::Tensor features = source->features(toDevice(stackViews({views->makePlainView(*item)}), placement.device)).to(at::kDouble).cpu().flatten().contiguous();
+        const std::vector<TensorMap> parts = source->featureViews(*views, *item);
+        at::Tensor features; // one by one: the parts of a large volume need not fit into memory together
+        for (const TensorMap& part : parts) {
+            const at::Tensor one = source->features(toDevice(stackViews({part}), placement.device)).to(at::kDouble).cpu().flatten();
+            features = features.defined() ? features + one : one;
+        }
+        TORCH_CHECK(features.defined(), "method ", methodId, " gives no view of an image");
+        features = (features / static_cast<double>(parts.size())).contiguous();
         if (!features.isfinite().all().item<bool>())
             status = fail(ErrorCode::BadData, "the features of image {} of {} are not finite: the weights are broken", i + 1, cases.size());
         out.columns = static_cast<std::size_t>(features.numel());

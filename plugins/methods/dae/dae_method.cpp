@@ -176,7 +176,27 @@ SwinUnetrEncoder::Maps DaeMethod::forward(const Disrupted& d) const
 
 at::Tensor DaeMethod::features(const TensorMap& batch)
 {
-    return pooled(forward({.noisy = {}, .corrupted = arrayOf(batch, "image"), .channels = {}, .channelNoise = {}}).hidden[4].to(at::kFloat));
+    const SwinEncoder& swin = m_network->swin(); // alone: the convolution blocks beside it cost more than it does
+    return pooled(swin.stages(swin.embed(arrayOf(batch, "image")), m_options.hidden == HiddenKind::Normalised ? HiddenStates::Normalised : HiddenStates::Raw)[4].to(at::kFloat));
+}
+
+std::vector<TensorMap> DaeMethod::featureViews(const ViewMaker& /*views*/, const TensorMap& item) const
+{
+    const Views views(m_options);
+    const at::Tensor& volume = arrayOf(item, "image");
+    std::array<std::vector<std::int64_t>, 3> centres; // i, j, k
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const std::int64_t length = volume.size(3 - static_cast<std::int64_t>(axis)), size = views.size[axis];
+        const std::int64_t room = std::max<std::int64_t>(length - size, 0), count = std::clamp<std::int64_t>((length + size - 1) / size, 1, MostTiles);
+        for (std::int64_t n = 0; n < count; ++n)
+            centres[axis].push_back(count == 1 ? length / 2 : size / 2 + n * room / (count - 1));
+    }
+    std::vector<TensorMap> out;
+    for (const std::int64_t k : centres[2])
+        for (const std::int64_t j : centres[1])
+            for (const std::int64_t i : centres[0])
+                out.push_back(views.view(item, volume, {i, j, k}));
+    return out;
 }
 
 StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)

@@ -321,26 +321,30 @@ void UnimediMethod::afterOptimizerStep(const StepClock& clock)
     m_network->progress.copy_(at::tensor({static_cast<double>(clock.step), clock.epoch}, at::kDouble));
 }
 
-UnimediMethod::Features UnimediMethod::features(const TensorMap& batch)
+at::Tensor UnimediMethod::features(const TensorMap& batch)
+{
+    std::vector<std::int64_t> order;
+    std::vector<at::Tensor> classes;
+    for (const Part& part : parts(batch)) {
+        order.insert(order.end(), part.cases.begin(), part.cases.end());
+        classes.push_back(m_network->vision->encode(sequenceFor(*m_network->vision, part.pixels, part.chosen).tokens()).select(1, 0));
+    }
+    std::vector<std::int64_t> back(order.size());
+    for (std::size_t n = 0; n < order.size(); ++n)
+        back[static_cast<std::size_t>(order[n])] = static_cast<std::int64_t>(n);
+    return at::cat(classes).to(at::kFloat).index_select(0, indices(back, classes.front().device()));
+}
+
+UnimediMethod::Embeddings UnimediMethod::embeddings(const TensorMap& batch)
 {
     const at::NoGradGuard noGradient;
-    const at::Device device = arrayOf(batch, "image").device();
     const std::int64_t all = arrayOf(batch, "image").size(0), most = std::max<std::int64_t>(m_options.train.batch, 1);
     std::vector<at::Tensor> images, texts;
     for (std::int64_t first = 0; first < all; first += most) { // a gallery is larger than what fits at once
         TensorMap some;
         for (const auto& [name, array] : batch)
             some[name] = array.slice(0, first, std::min(first + most, all));
-        std::vector<std::int64_t> order;
-        std::vector<at::Tensor> classes;
-        for (const Part& part : parts(some)) {
-            order.insert(order.end(), part.cases.begin(), part.cases.end());
-            classes.push_back(m_network->vision->encode(sequenceFor(*m_network->vision, part.pixels, part.chosen).tokens()).select(1, 0));
-        }
-        std::vector<std::int64_t> back(order.size());
-        for (std::size_t n = 0; n < order.size(); ++n)
-            back[static_cast<std::size_t>(order[n])] = static_cast<std::int64_t>(n);
-        images.push_back(m_network->imageProjection->forward(at::cat(classes)).to(at::kFloat).index_select(0, indices(back, device)));
+        images.push_back(m_network->imageProjection->forward(features(some)).to(at::kFloat));
         texts.push_back(m_network->textProjection->forward(readReports(*m_network->text, some, false).pieces.select(1, 0)).to(at::kFloat));
     }
     return {at::cat(images), at::cat(texts)};

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/learning/method.h"
+#include "core/learning/features.h"
 #include "core/learning/text/wordpiece.h"
 #include "core/learning/train/first_state.h"
 #include "plugins/methods/unimedi/unimedi_options.h"
@@ -11,7 +11,7 @@ namespace hilum::learning {
 ///
 /// Views always have both slots, so that cases of both kinds stack: `image` [1, S, S] and `volume` [1, D, S, S] float32 in [-1, 1] (the one that the case is not holds zeros),
 /// `is_volume` [] int64, `pieces`, `words` [T] int64 and `known` [T] U8 of the cleaned report.
-class UnimediMethod : public PretrainingMethod, public FirstState {
+class UnimediMethod : public PretrainingMethod, public FeatureSource, public FirstState {
 public:
     UnimediMethod(const UnimediOptions& options, const Rng& initialisation);
 
@@ -44,11 +44,16 @@ public:
     std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
     std::int64_t caseNumbersBatch() const override { return 256; }
 
-    /// Features of equal length whose cosines compare images and reports, in evaluation mode; worked out train.batch cases at a time. \return [B, projection] each
-    struct Features {
+    /// Vectors of equal length whose cosines compare images and reports, in evaluation mode; worked out train.batch cases at a time. \return [B, projection] each
+    struct Embeddings {
         at::Tensor images, reports;
     };
-    Features features(const TensorMap& batch);
+    Embeddings embeddings(const TensorMap& batch);
+
+    /// Class token after the final normalisation, before the projection, as MGCA's public code classifies; of a volume with its chosen slices put in. The report is not read.
+    /// [B, W]
+    at::Tensor features(const TensorMap& batch) override;
+    std::string pooling() const override { return "class token before the projection (of radiographs as MGCA's linear classification; of CT, with the chosen slices put in, our setting)"; }
     WordPiece tokeniser() const; ///< from the network's vocabulary
     UnimediNetwork& network() { return *m_network; }
 

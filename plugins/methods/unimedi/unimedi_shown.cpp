@@ -28,7 +28,7 @@ double chanceAmong(std::int64_t all, std::int64_t right, std::int64_t tries)
 
 std::vector<std::map<std::string, double>> UnimediMethod::caseNumbers(const TensorMap& batch, std::span<const Rng> streams)
 {
-    const Features found = features(batch);
+    const Embeddings found = embeddings(batch);
     const FullPrecision precision;
     const at::Tensor likeness = at::matmul(unitRows(found.images), unitRows(found.reports).t()).to(at::kCPU).contiguous(); // [images, reports]
     const at::Tensor kinds = arrayOf(batch, "is_volume").to(at::kCPU).reshape({-1}).contiguous(), pieces = arrayOf(batch, "pieces").to(at::kCPU);

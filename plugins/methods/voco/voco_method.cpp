@@ -146,6 +146,14 @@ std::vector<std::map<std::string, double>> VoCoMethod::caseNumbers(const TensorM
     return out;
 }
 
+at::Tensor VoCoMethod::features(const TensorMap& batch)
+{
+    const at::Tensor& bases = arrayOf(batch, "bases"); // [B, k, 1, W, H, D]
+    const SwinEncoder& swin = m_network->backbone().swin();
+    const at::Tensor deepest = swin.stages(swin.embed(bases.flatten(0, 1)), HiddenStates::Normalised)[4].to(at::kFloat).mean(at::IntArrayRef{2, 3, 4});
+    return deepest.unflatten(0, {bases.size(0), bases.size(1)}).mean(1);
+}
+
 PretrainingMethod::Shown VoCoMethod::reconstruct(const TensorMap& item, const Json& request)
 {
     const at::NoGradGuard noGradient;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/learning/method.h"
+#include "core/learning/features.h"
 #include "plugins/methods/voco/voco_network.h"
 #include "plugins/methods/voco/voco_views.h"
 
@@ -9,7 +9,7 @@ namespace hilum::learning {
 /// VoCo, volume contrast: Wu, Zhuang, Chen, CVPR 2024, arXiv 2402.17300; v2: arXiv 2410.09890.
 ///
 /// The embedding of a random crop shall tell how much the crop overlaps each base crop of a fixed grid. Views: see VoCoViews.
-class VoCoMethod : public PretrainingMethod {
+class VoCoMethod : public PretrainingMethod, public FeatureSource {
 public:
     VoCoMethod(const VoCoOptions& options, const Rng& initialisation);
 
@@ -28,6 +28,11 @@ public:
 
     /// overlap_error, position_loss and retrieval, each beside what guesses that ignore the crop reach (voco_overlap.h).
     std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
+
+    /// Mean over space of the backbone's deepest hidden state, before the projector, mean over the base crops: they fill the working volume. The published
+    /// classifications train the whole network with a decoder instead. [B, 16 f]
+    at::Tensor features(const TensorMap& batch) override;
+    std::string pooling() const override { return "mean over space and base crops of the backbone's deepest hidden state, before the projector (our setting)"; }
 
     VoCoNetwork& network() { return *m_network; }
 

@@ -230,6 +230,41 @@ private Q_SLOTS:
         QCOMPARE(none0.at("l1_best_smoothing"), 0.0);
     }
 
+    void featuresSeeTheWholeVolume()
+    {
+        const torch::NoGradGuard none;
+        DaeMethod method(toy(), Rng(1)); // crops of 64 x 32 x 32
+        method.trainable().eval();
+        const auto maker = method.viewMaker();
+        TensorMap item = storedCase(0); // 80 x 48 x 40 voxels: two crops along each axis, flush with the border
+        const auto views = method.featureViews(*maker, item);
+        QCOMPARE(views.size(), std::size_t{8});
+        const at::Tensor volume = voxelsOf(item.at("image"));
+        QVERIFY(at::equal(views.front().at("image"), cropVolume(volume, {0, 0, 0}, {64, 32, 32})));
+        QVERIFY(at::equal(views.back().at("image"), cropVolume(volume, {16, 16, 8}, {64, 32, 32})));
+        const auto featuresOf = [&](const TensorMap& of) {
+            std::vector<at::Tensor> images;
+            for (const TensorMap& view : method.featureViews(*maker, of))
+                images.push_back(view.at("image"));
+            return method.features({{"image", at::stack(images)}}).mean(0);
+        };
+        const at::Tensor before = featuresOf(item);
+        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{16 * 12}));
+        QVERIFY(at::equal(before, featuresOf(item)));
+        TensorMap corner = item; // the crop in the middle begins at voxel 8, 8, 4
+        at::Tensor voxels = item.at("image").to(at::kInt);
+        voxels.slice(1, 0, 4).slice(2, 0, 8).slice(3, 0, 8).fill_(60000);
+        corner["image"] = voxels.to(at::kUInt16);
+        QVERIFY(at::equal(maker->makePlainView(corner).at("image"), maker->makePlainView(item).at("image")));
+        QVERIFY((featuresOf(corner) - before).abs().max().item<double>() > 1e-4);
+        // a long volume has at most MostTiles crops along an axis, a small one is padded into one
+        const auto along = [&](std::int64_t length) { return method.featureViews(*maker, {{"image", at::zeros({1, 20, 32, length}, at::kFloat)}}).size(); };
+        QCOMPARE(along(1000), std::size_t{4});
+        QCOMPARE(along(129), std::size_t{3});
+        QCOMPARE(along(64), std::size_t{1});
+        QCOMPARE(along(50), std::size_t{1});
+    }
+
     void cropsStayInsideOrArePadded()
     {
         const at::Tensor volume = at::arange(2 * 3 * 5, at::kFloat).view({1, 2, 3, 5}) + 1;

@@ -300,12 +300,36 @@ private Q_SLOTS:
         a.trainable().eval();
         b.trainable().eval();
         const TensorMap films = batchOf(a, {0, 1}), volumes = batchOf(a, {2, 3});
-        QVERIFY(a.features(films).images.equal(b.features(films).images));
-        QVERIFY(!a.features(volumes).images.equal(b.features(volumes).images));
+        QVERIFY(a.embeddings(films).images.equal(b.embeddings(films).images));
+        QVERIFY(!a.embeddings(volumes).images.equal(b.embeddings(volumes).images));
         // features do not depend on what else is in the batch, nor on its order
-        const at::Tensor mixed = a.features(batchOf(a, {3, 0, 2, 1})).images;
-        QVERIFY((mixed[1] - a.features(films).images[0]).abs().max().item<double>() < 1e-4);
-        QVERIFY((mixed[2] - a.features(volumes).images[0]).abs().max().item<double>() < 1e-4);
+        const at::Tensor mixed = a.embeddings(batchOf(a, {3, 0, 2, 1})).images;
+        QVERIFY((mixed[1] - a.embeddings(films).images[0]).abs().max().item<double>() < 1e-4);
+        QVERIFY((mixed[2] - a.embeddings(volumes).images[0]).abs().max().item<double>() < 1e-4);
+    }
+
+    void featuresOfBothKindsDoNotReadTheReport()
+    {
+        const at::NoGradGuard none;
+        UnimediMethod method(toy(), Rng(1));
+        method.trainable().eval();
+        const auto maker = method.viewMaker();
+        const auto featuresOf = [&](const TensorMap& item) { return method.features(stackViews(method.featureViews(*maker, item))); };
+        const at::Tensor mixed = method.features(batchOf(method, {3, 0, 2}));
+        QCOMPARE(mixed.sizes().vec(), (std::vector<std::int64_t>{3, 96}));
+        for (const auto& [row, number] : {std::pair{0, 3}, {1, 0}, {2, 2}}) {
+            const TensorMap item = storedCase(number);
+            const at::Tensor own = featuresOf(item);
+            QVERIFY((mixed[row] - own[0]).abs().max().item<double>() < 1e-4);
+            QVERIFY(own.equal(featuresOf(item)));
+            TensorMap other = item;
+            other["report"] = bytesOf("Something else is written here.");
+            QVERIFY(own.equal(featuresOf(other)));
+        }
+        QVERIFY((mixed[0] - mixed[2]).abs().max().item<double>() > 1e-3);
+        // the class token that the projection gets
+        const at::Tensor projected = method.network().imageProjection->forward(mixed);
+        QVERIFY((projected - method.embeddings(batchOf(method, {3, 0, 2})).images).abs().max().item<double>() < 1e-5);
     }
 
     void overfitsAndRetrievesFourOfFour()
@@ -341,7 +365,7 @@ private Q_SLOTS:
                 first = step == 0 ? last : first;
             }
             method.trainable().eval();
-            const auto features = method.features(batch);
+            const auto features = method.embeddings(batch);
             likeness = at::matmul(unit(features.images), unit(features.reports).t());
         }
         qInfo("alignment %.4f -> %.4f after %d steps; unrelated features give %.4f", first, last, step, 2 * std::log(4.0));

@@ -302,6 +302,33 @@ private Q_SLOTS:
         }
     }
 
+    void featuresSeeTheWholeWorkingVolume()
+    {
+        const torch::NoGradGuard none;
+        VoCoMethod method(toy(), Rng(1));
+        method.trainable().eval();
+        const auto maker = method.viewMaker();
+        const auto featuresOf = [&](const TensorMap& item) {
+            const auto views = method.featureViews(*maker, item);
+            return views.size() == 1 ? method.features(stackViews(views)) : at::Tensor();
+        };
+        const TensorMap item = storedVolume(0, toy().image.grid); // 128 x 128 x 32 voxels, four bases
+        const at::Tensor before = featuresOf(item);
+        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{1, 16 * 3}));
+        QVERIFY(at::equal(before, featuresOf(item)));
+        TensorMap corner = item;
+        at::Tensor voxels = item.at("image").to(at::kInt);
+        voxels.slice(1, 0, 8).slice(2, 0, 16).slice(3, 0, 16).fill_(60000);
+        corner["image"] = voxels.to(at::kUInt16);
+        QVERIFY((featuresOf(corner) - before).abs().max().item<double>() > 1e-4);
+        // the mean of what each base crop gives by itself: neither the other bases nor other volumes have a say
+        const TensorMap view = maker->makePlainView(item), other = maker->makePlainView(storedVolume(2, toy().image.grid));
+        at::Tensor mean = at::zeros_like(before);
+        for (std::int64_t base = 0; base < 4; ++base)
+            mean += method.features({{"bases", view.at("bases").slice(0, base, base + 1).unsqueeze(0)}}) / 4;
+        QVERIFY((mean - before).abs().max().item<double>() < 1e-5);
+        QVERIFY((method.features(stackViews({other, view}))[1] - before[0]).abs().max().item<double>() < 1e-5);
+    }
     void loaderThreadsChangeNothing()
     {
         const auto cache = ShardReader::open(at_("cache"));
