@@ -1,5 +1,6 @@
 #include "app/worker/commands/commands.h"
 #include "core/base/job_protocol.h"
+#include "core/learning/device.h"
 #include "core/learning/downstream/classify.h"
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,7 @@ Command finetuneCommand()
         app.add_flag("--compare-untrained", r->compareUntrained, "Also the same network with its first weights");
         app.add_option("--device", r->device, "auto, cpu, cuda or cuda:N");
         return [r, text, settings]() -> Status {
+            learning::keepFreedMemory();
             r->model = (*text)[0], r->cache = (*text)[1], r->labels = (*text)[2], r->out = (*text)[3];
             r->mode = (*text)[4] == "full" ? learning::ClassifyMode::Full : learning::ClassifyMode::Linear;
             HILUM_TRY_STATUS(applySettings(*settings, r->tuning));
