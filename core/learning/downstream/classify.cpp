@@ -356,6 +356,13 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
     const auto classify = [&](PretrainingMethod& encoder, std::string_view phase) {
         return full ? tune(encoder, id, cache, c, train, test, placement, request, phase) : probe(encoder, id, cache, c, train, test, placement, request, phase);
     };
+    std::unique_ptr<PretrainingMethod> untrained; // made while the trained one is as it was
+    if (request.compareUntrained) {
+        const Json& options = file.metadata["options"];
+        untrained = entry->make(options, Rng(options.value("seed", std::uint64_t{0})).fork("weights"));
+        HILUM_TRY_STATUS(beginFirstStateLike(*untrained, *method));
+        untrained->trainable().to(placement.device);
+    }
     HILUM_TRY(const ProbeResult trained, classify(*method, "trained weights"));
     std::vector<std::size_t> groups;
     for (const std::size_t r : test)
@@ -375,11 +382,7 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
                 {"weights_sha256", file.metadata.value("weights_sha256", Json())}, {"device", placement.deviceName()}};
     out["trained"] = probeJson(trained, metrics, groups, request.seed);
     std::optional<ProbeResult> first;
-    if (request.compareUntrained) {
-        const Json& options = file.metadata["options"];
-        const auto untrained = entry->make(options, Rng(options.value("seed", std::uint64_t{0})).fork("weights"));
-        HILUM_TRY_STATUS(beginFirstStateLike(*untrained, *method));
-        untrained->trainable().to(placement.device);
+    if (untrained) {
         HILUM_TRY(first, classify(*untrained, "untrained weights"));
         out["untrained"] = probeJson(*first, metrics, groups, request.seed);
         for (const std::string& name : Metrics::names())

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 namespace hilum::learning {
@@ -25,13 +26,19 @@ public:
     Result<at::Tensor> features(std::span<const std::size_t> cases) const
     {
         std::vector<TensorMap> views;
+        std::vector<std::int64_t> counts; // views of each case
         for (const std::size_t n : cases) {
             HILUM_TRY(const TensorMap item, m_cache.read(n));
-            views.push_back(m_views->makePlainView(item));
+            std::vector<TensorMap> of = m_source.featureViews(*m_views, item);
+            counts.push_back(static_cast<std::int64_t>(of.size()));
+            std::ranges::move(of, std::back_inserter(views));
         }
         const TensorMap batch = toDevice(stackViews(views), m_placement.device);
         const PrecisionScope precision(m_placement);
-        return m_source.features(batch).to(at::kFloat).flatten(1);
+        std::vector<at::Tensor> out;
+        for (const at::Tensor& part : m_source.features(batch).to(at::kFloat).flatten(1).split_with_sizes(counts))
+            out.push_back(part.mean(0));
+        return at::stack(out);
     }
 
 private:
