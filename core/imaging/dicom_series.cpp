@@ -151,7 +151,8 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     const DicomHeader& first = *used.front();
 
     const int components = stack.colour ? 3 : 1;
-    ScalarChoice choice = stack.colour ? (first.bitsAllocated > 8 ? ScalarChoice{ScalarKind::UInt16, ScalarKind::UInt16} : ScalarChoice{ScalarKind::UInt8, ScalarKind::UInt8})
+    const bool wideColour = first.bitsAllocated > 8 && !first.palette; // palettes hold bytes, however wide their indices are
+    ScalarChoice choice = stack.colour ? (wideColour ? ScalarChoice{ScalarKind::UInt16, ScalarKind::UInt16} : ScalarChoice{ScalarKind::UInt8, ScalarKind::UInt8})
                                        : chooseScalar(used);
     const Index3& n = stack.header.geometry.size;
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), slices.size(), static_cast<std::uint64_t>(components)});

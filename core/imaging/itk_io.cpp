@@ -2,6 +2,7 @@
 
 #include "core/base/numbers.h"
 #include "core/imaging/grid_file.h"
+#include "core/imaging/jpeg_file.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/nifti_voxels.h"
@@ -9,7 +10,6 @@
 #include "core/imaging/tiff_file.h"
 #include "core/imaging/zip_archive.h"
 
-#include <itkJPEGImageIO.h>
 #include <itkPNGImageIO.h>
 
 #include <algorithm>
@@ -28,8 +28,6 @@ Io::Pointer makeIo(const std::string& format)
 {
     if (format == "png")
         return itk::PNGImageIO::New().GetPointer();
-    if (format == "jpeg")
-        return itk::JPEGImageIO::New().GetPointer();
     return nullptr;
 }
 
@@ -101,9 +99,21 @@ Layout layoutOf(const TiffFile& t)
     return l;
 }
 
+Layout layoutOf(const JpegInfo& j)
+{
+    Layout l;
+    l.size = {j.width, j.height, 1};
+    l.fileComponents = j.samples;
+    l.bytesEach = static_cast<std::uint64_t>(j.bytesPerSample());
+    l.type = l.bytesEach == 1 ? Component::UCHAR : Component::USHORT;
+    return l;
+}
+
 struct Opened {
-    Io::Pointer io;                // PNG and JPEG
+    Io::Pointer io;                 // PNG
     std::unique_ptr<TiffFile> tiff; // TIFF
+    std::optional<JpegInfo> jpeg;   // JPEG
+    path file;
     Layout layout;
     FileHeader header;
 };
@@ -137,6 +147,11 @@ Result<Opened> openFile(const path& file, const std::string& format)
         HILUM_TRY(TiffFile tiff, TiffFile::open(file));
         o.layout = layoutOf(tiff);
         o.tiff = std::make_unique<TiffFile>(std::move(tiff));
+    } else if (format == "jpeg") {
+        HILUM_TRY_STATUS(checkPictureComplete(file, format));
+        HILUM_TRY(o.jpeg, readJpegInfo(file));
+        o.layout = layoutOf(*o.jpeg);
+        o.file = file;
     } else {
         HILUM_TRY_STATUS(openPicture(o, file, format));
     }
@@ -177,6 +192,11 @@ template <class T> std::vector<T> readAll(Opened& o)
     std::vector<T> values(o.layout.values());
     if (o.tiff) {
         if (auto ok = o.tiff->read(std::as_writable_bytes(std::span(values))); !ok)
+            throw PictureFault(std::move(ok).error());
+        return values;
+    }
+    if (o.jpeg) {
+        if (auto ok = readJpegPixels(o.file, *o.jpeg, std::as_writable_bytes(std::span(values))); !ok)
             throw PictureFault(std::move(ok).error());
         return values;
     }

@@ -15,6 +15,7 @@ if(HILUM_BUILD_IMAGING)
     find_package(ITK 5.4 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta ITKIOPNG ITKIOJPEG
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)
     find_package(DCMTK 3.7 REQUIRED)
+    find_package(JPEG REQUIRED) # pictures of more than 8 bits need libjpeg-turbo 3
     find_package(PNG REQUIRED)
     find_package(TIFF REQUIRED) # memory limits on opening need 4.7
     find_package(OpenJPEG 2.5 REQUIRED) # JPEG 2000, in strict mode

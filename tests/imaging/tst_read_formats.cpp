@@ -12,7 +12,12 @@
 #include <zip.h>
 
 #include <chrono>
+#include <cstdio>
 #include <cstring>
+#include <functional>
+#include <iterator>
+
+#include <jpeglib.h>
 
 using namespace hilum;
 using namespace hilum::imaging;
@@ -33,6 +38,39 @@ bool hasNotice(const std::vector<Notice>& notices, std::string_view code)
 }
 
 void writeBytes(const path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size())); }
+
+/// A grey baseline (8 bits) or extended (12 bits) JPEG file of finest quality.
+void writeJpeg(const path& file, int size, int bits, const std::function<int(int, int)>& value)
+{
+    jpeg_compress_struct codec{};
+    jpeg_error_mgr errors{};
+    codec.err = jpeg_std_error(&errors);
+    jpeg_create_compress(&codec);
+    std::FILE* out = std::fopen(file.c_str(), "wb");
+    QVERIFY(out);
+    jpeg_stdio_dest(&codec, out);
+    codec.image_width = codec.image_height = static_cast<JDIMENSION>(size);
+    codec.input_components = 1;
+    codec.in_color_space = JCS_GRAYSCALE;
+    codec.data_precision = bits;
+    jpeg_set_defaults(&codec);
+    jpeg_set_quality(&codec, 100, FALSE);
+    jpeg_start_compress(&codec, TRUE);
+    for (int y = 0; y < size; ++y) {
+        std::vector<JSAMPLE> bytes;
+        std::vector<J12SAMPLE> words;
+        for (int x = 0; x < size; ++x) {
+            bytes.push_back(static_cast<JSAMPLE>(value(x, y)));
+            words.push_back(static_cast<J12SAMPLE>(value(x, y)));
+        }
+        JSAMPROW line = bytes.data();
+        J12SAMPROW wide = words.data();
+        bits == 8 ? jpeg_write_scanlines(&codec, &line, 1) : jpeg12_write_scanlines(&codec, &wide, 1);
+    }
+    jpeg_finish_compress(&codec);
+    jpeg_destroy_compress(&codec);
+    std::fclose(out);
+}
 
 std::string voxelBytes(int count)
 {
@@ -145,6 +183,7 @@ private Q_SLOTS:
         const auto image = readVolume(f / "a");
         HILUM_VERIFY_OK(image);
         QCOMPARE(image->components(), 3);
+        QCOMPARE(std::string(image->scalarName()), std::string("uint8")); // the indices are words, the colours bytes
         const std::uint8_t expected[] = {1, 2, 6, 10, 14, 18, 1, 2};
         for (int n = 0; n < 8; ++n)
             QCOMPARE(image->visit([&](auto voxels) { return int(voxels[static_cast<std::size_t>(3 * n)]); }), int(expected[n]));
@@ -183,6 +222,47 @@ private Q_SLOTS:
         QVERIFY(grey->values[6] > 0.f);
         QCOMPARE(grey->values[7], 0.f);  // column 4 is the shutter's edge
         QVERIFY(grey->chain.ends_with("shutter"));
+    }
+
+    void jpegPicturesAreReadWholeOrRefused_data()
+    {
+        QTest::addColumn<int>("bits");
+        QTest::newRow("8 bits") << 8;
+        QTest::newRow("12 bits") << 12;
+    }
+    void jpegPicturesAreReadWholeOrRefused()
+    {
+        QFETCH(int, bits);
+        const Folder f;
+        constexpr int Size = 64;
+        const auto wanted = [&](int x, int y) { return (x + y) * (bits == 8 ? 2 : 30); };
+        writeJpeg(f / "a.jpg", Size, bits, wanted);
+        const auto image = readVolume(f / "a.jpg");
+        HILUM_VERIFY_OK(image);
+        QCOMPARE(image->geometry().size, (Index3{Size, Size, 1}));
+        for (int n = 0; n < Size; ++n)
+            QVERIFY2(std::abs(image->at(n, 63 - n / 2, 0) - wanted(n, 63 - n / 2)) < (bits == 8 ? 4 : 16), qPrintable(QString::number(image->at(n, 63 - n / 2, 0))));
+
+        // libjpeg goes on with grey where data are missing
+        std::string bytes;
+        {
+            std::ifstream in(f / "a.jpg", std::ios::binary);
+            bytes.assign(std::istreambuf_iterator<char>(in), {});
+        }
+        const std::size_t scan = bytes.find("\xFF\xDA");
+        QVERIFY(scan != std::string::npos);
+        writeBytes(f / "cut.jpg", bytes.substr(0, scan + (bytes.size() - scan) / 2) + "\xFF\xD9");
+        const auto cut = readVolume(f / "cut.jpg");
+        HILUM_VERIFY_ERROR(cut, ErrorCode::BadData);
+        QCOMPARE(cut.error().reason, std::string("truncated"));
+        QVERIFY2(cut.error().sentence().find("of 64") != std::string::npos, cut.error().sentence().c_str());
+
+        const std::size_t frame = bytes.find(bits == 8 ? "\xFF\xC0" : "\xFF\xC1");
+        QVERIFY(frame != std::string::npos);
+        std::string tall = bytes; // claims more rows than there are
+        tall[frame + 5] = '\x08';
+        writeBytes(f / "tall.jpg", tall);
+        HILUM_VERIFY_ERROR(readVolume(f / "tall.jpg"), ErrorCode::BadData);
     }
 
     void volumesOfUltrasoundAndParametricMaps()
