@@ -6,6 +6,7 @@
 #include "core/imaging/deidentify_item.h"
 #include "core/imaging/dicom_header.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/library_logs.h"
 
@@ -109,6 +110,8 @@ public:
     {
         if (!looksLikeDicomFile(file))
             return refuse(ErrorCode::BadData, "not_dicom", "it is no DICOM file");
+        if (!checkNesting(file))
+            return refuse(ErrorCode::BadData, "damaged", "its sequences are nested in too many levels");
         DcmFileFormat read;
         const OFCondition loaded = read.loadFile(file.c_str());
         if (loaded.bad()) {

@@ -42,10 +42,16 @@ void readMeasures(DcmItem& item, DicomFrame& frame)
         frame.spacingBetweenMm = mm;
 }
 
-void readRescale(DcmItem& item, DicomFrame& frame)
+/// A slope of 0 would make every voxel the same: it is left out, and noted.
+void readRescale(DcmItem& item, DicomFrame& frame, DicomHeader& h)
 {
-    if (has(item, DCM_RescaleSlope))
+    if (has(item, DCM_RescaleSlope)) {
         frame.slope = number(item, DCM_RescaleSlope, 1);
+        if (frame.slope == 0) {
+            frame.slope = 1;
+            h.slopeWasZero = true;
+        }
+    }
     if (has(item, DCM_RescaleIntercept))
         frame.intercept = number(item, DCM_RescaleIntercept, 0);
 }
@@ -84,7 +90,7 @@ void readGroup(DcmItem& group, DicomFrame& frame, DicomHeader& h, bool first)
     if (DcmItem* item = sequenceItem(group, DCM_PixelMeasuresSequence))
         readMeasures(*item, frame);
     if (DcmItem* item = sequenceItem(group, DCM_PixelValueTransformationSequence)) {
-        readRescale(*item, frame);
+        readRescale(*item, frame, h);
         if (first && h.rescaleType.empty())
             h.rescaleType = text(*item, DCM_RescaleType);
     }
@@ -122,7 +128,7 @@ void readDoseOffsets(DcmItem& data, DicomHeader& h)
         h.frames[n].positionLps = *first.positionLps + (offsets[n] - offsets[0]) * normal;
 }
 
-/// Reconstructed tomograms of nuclear medicine: evenly spaced from the detector's position.
+/// Reconstructed tomograms of nuclear medicine: evenly spaced from the detector's position, against the normal where the spacing is negative (PS3.3 C.8.4.15).
 void readDetector(DcmItem& data, DicomHeader& h)
 {
     DcmItem* detector = sequenceItem(data, DCM_DetectorInformationSequence);
@@ -131,9 +137,10 @@ void readDetector(DcmItem& data, DicomHeader& h)
     DicomFrame first = h.frames.front();
     readPosition(*detector, first);
     readOrientation(*detector, first);
-    const double step = first.spacingBetweenMm > 0 ? first.spacingBetweenMm : first.sliceThicknessMm;
-    if (!first.positionLps || !first.orientation || step <= 0)
+    const double distance = first.spacingBetweenMm > 0 ? first.spacingBetweenMm : first.sliceThicknessMm;
+    if (!first.positionLps || !first.orientation || distance <= 0)
         return;
+    const double step = number(data, DCM_SpacingBetweenSlices) < 0 ? -distance : distance;
     const Vec3 normal = cross((*first.orientation)[0], (*first.orientation)[1]);
     for (std::size_t n = 0; n < h.frames.size(); ++n) {
         h.frames[n].orientation = first.orientation;
@@ -164,7 +171,7 @@ Status readDicomFrames(DcmItem& data, DicomHeader& h)
     readPosition(data, frame);
     readOrientation(data, frame);
     readMeasures(data, frame);
-    readRescale(data, frame);
+    readRescale(data, frame, h);
     if (has(data, DCM_DoseGridScaling))
         frame.slope = number(data, DCM_DoseGridScaling, 1);
     if (has(data, DCM_TemporalPositionIdentifier))

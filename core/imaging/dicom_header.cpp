@@ -3,6 +3,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_frames.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/dicom_tables.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/zip_archive.h"
@@ -320,7 +321,7 @@ std::string beginOf(const path& file)
 
 /// Parses all up to group 7FE0: out of the beginning of the file where it holds all of that, else out of the file. Long values stay in the file then, until they
 /// are asked for.
-OFCondition parseHeader(const path& file, const Bytes& bytes, std::int64_t fileSize, std::unique_ptr<DcmFileFormat>& format, std::int64_t& stopped)
+Result<OFCondition> parseHeader(const path& file, const Bytes& bytes, std::int64_t fileSize, std::unique_ptr<DcmFileFormat>& format, std::int64_t& stopped)
 {
     const auto parse = [&](DcmInputStream& stream) {
         format = std::make_unique<DcmFileFormat>();
@@ -341,6 +342,7 @@ OFCondition parseHeader(const path& file, const Bytes& bytes, std::int64_t fileS
         if (all || inside)
             return status;
     }
+    HILUM_TRY_STATUS(checkNesting(file)); // what fits into the beginning cannot be nested too deeply
     DcmInputFileStream stream(file.c_str());
     if (stream.status().bad()) {
         format.reset();
@@ -369,7 +371,7 @@ Result<DicomHeader> readDicomHeader(const path& file)
         return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     std::unique_ptr<DcmFileFormat> parsed;
     std::int64_t stopped = 0;
-    const OFCondition status = parseHeader(real, bytesOfFile, h.fileSize, parsed, stopped);
+    HILUM_TRY(const OFCondition status, parseHeader(real, bytesOfFile, h.fileSize, parsed, stopped));
     if (!parsed)
         return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     DcmFileFormat& format = *parsed;

@@ -77,6 +77,7 @@ struct DicomHeader {
     bool pixelsInWords = true; ///< VR OW: 8-bit pixels of a big-endian file are swapped in pairs
 
     std::string rescaleType;
+    bool slopeWasZero = false; ///< a Rescale Slope of 0, which 1 was taken for
     std::optional<ModalityLut> modalityLut;
     std::optional<ColourPalette> palette;
     std::vector<Window> windows;

@@ -95,6 +95,11 @@ ImageHeader imageHeader(const DicomHeader& h)
     }
     if (h.lossy)
         out.notices.push_back({"lossy", "the picture was compressed with loss"});
+    if (h.slopeWasZero)
+        out.notices.push_back({"rescale_slope_zero", "Rescale Slope is 0, which would give every voxel the same value; 1 is taken"});
+    const std::int64_t frame = h.storedFrameBytes();
+    if (h.pixels == PixelKind::Integer && !h.encapsulated && !h.deflated && h.bitsAllocated >= 8 && h.photometric != "YBR_FULL_422" && frame > 0 && h.pixelLength / frame > h.frameCount())
+        out.notices.push_back({"frames_left_out", std::format("the pixel data have room for {} frames, but Number of Frames says {}: only these are read", h.pixelLength / frame, h.frameCount())});
     return out;
 }
 
@@ -287,6 +292,13 @@ void addSegmentation(const Header& h, ScanResult& result)
     result.items.push_back(std::move(item));
 }
 
+/// The instance UID, with what differs where a careless program gave several images the same one.
+std::string identityOf(const DicomHeader& h)
+{
+    const auto& place = h.frames.front().positionLps;
+    return std::format("{}|{}|{}|{}", h.sopInstance, h.seriesUid, h.instanceNumber, place ? std::format("{} {} {}", (*place)[0], (*place)[1], (*place)[2]) : std::string());
+}
+
 /// False (and a refusal) when the file cannot hold the pixels that its header promises.
 bool holdsItsPixels(const DicomHeader& h, ScanResult& result)
 {
@@ -320,8 +332,9 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
     std::map<std::string, std::vector<Group>> series; // by everything but orientation
     std::vector<std::string> order;
     for (const Header& h : headers) {
-        // the same object twice (a copy in another folder) is read once; a damaged copy must not hide the good one
-        if (!h->sopInstance.empty() && seen.contains(h->sopInstance)) {
+        // the same object twice (a copy in another folder) is read once; a damaged copy must not hide the good one, nor a UID that was given twice other slices
+        const std::string identity = identityOf(*h);
+        if (!h->sopInstance.empty() && seen.contains(identity)) {
             ++copies[h->seriesUid];
             continue;
         }
@@ -331,7 +344,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
                 result.refused.push_back({h->file, "no_pixels", std::format("the file holds no pixel data (its {} bytes end with the header)", grouped(h->fileSize)), ErrorCode::BadData});
                 continue;
             }
-            seen.insert(h->sopInstance);
+            seen.insert(identity);
             Item item;
             describe(item, *h);
             item.kind = kind;
@@ -348,7 +361,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
         }
         if (!holdsItsPixels(*h, result))
             continue;
-        seen.insert(h->sopInstance);
+        seen.insert(identity);
         if (kind == ItemKind::Segmentation) {
             addSegmentation(h, result);
             continue;

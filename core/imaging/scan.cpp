@@ -124,6 +124,10 @@ Item fileItem(const path& file, const std::string& format, const FileHeader& hea
     item.notices = header.image.notices;
     const bool picture = !header.image.hasPatientSpace;
     const bool segments = std::ranges::any_of(header.fields, [](const auto& f) { return f.first.starts_with("Segment0_") && f.first.ends_with("LabelValue"); });
+    if (segments) { // layers of overlapping segments are no time points
+        item.timePoints = 1;
+        std::erase_if(item.notices, [](const Notice& n) { return n.code == "time_series"; });
+    }
     item.kind = segments ? ItemKind::Segmentation : !picture ? ItemKind::Volume : item.size[2] > 1 ? ItemKind::ImageSequence : ItemKind::Image;
     if (picture)
         item.frames = item.size[2];

@@ -7,6 +7,7 @@
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::DicomFile;
 using hilum::tests::dicomSlice;
 using hilum::tests::SliceSpec;
 
@@ -219,6 +220,79 @@ private Q_SLOTS:
         QVERIFY(hasNotice(found->items[0].notices, "duplicate_position"));
         QCOMPARE(found->items[0].size[2], std::int64_t{3});
         HILUM_VERIFY_ERROR(readVolume(f.folder.where()), ErrorCode::Usage); // lists the choices
+    }
+
+    void deepNestingIsRefused()
+    {
+        const Folder f;
+        std::string bytes = dicomSlice({.rows = 1, .columns = 1, .values = {1}}).bytes();
+        bytes.resize(bytes.find(std::string("\x20\x00\x0D\x00UI", 6))); // all of group 0008 stays; DCMTK calls itself for each level
+        for (int level = 0; level < 200000; ++level)
+            bytes += std::string("\x18\x00\x03\x90SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\x00\xE0\xFF\xFF\xFF\xFF", 20);
+        std::ofstream(f / "deep", std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        dicomSlice({}).write(f / "good");
+        const auto found = scan({f.folder.where()});
+        HILUM_VERIFY_OK(found);
+        QCOMPARE(found->items.size(), std::size_t{1});
+        QCOMPARE(found->refused.size(), std::size_t{1});
+        QVERIFY2(found->refused[0].reason.find("nested in more than 256 levels") != std::string::npos, found->refused[0].reason.c_str());
+    }
+
+    void aUidGivenTwiceHidesNoSlices()
+    {
+        const Folder f;
+        // the same instance UID everywhere, and one true copy
+        for (int k = 0; k < 3; ++k)
+            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).text(0x00080018, "UI", "1.2.3.4.5").write(f / std::format("a{}", k));
+        dicomSlice({.number = 2, .position = "0\\0\\1"}).text(0x00080018, "UI", "1.2.3.4.5").write(f / "copy");
+        const auto volume = readVolume(f.folder.where());
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(volume->geometry().size[2], std::int64_t{3});
+        QVERIFY(!hasNotice(volume->header().notices, "duplicate_position"));
+    }
+
+    void aSlopeOfZeroIsNoted()
+    {
+        const Folder f;
+        dicomSlice({.slope = "0", .intercept = "-1024", .rows = 1, .columns = 2, .values = {7, 900}}).write(f / "a");
+        const auto volume = readVolume(f / "a");
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(volume->at(0, 0, 0), -1017.0);
+        QCOMPARE(volume->at(1, 0, 0), -124.0);
+        QVERIFY(hasNotice(volume->header().notices, "rescale_slope_zero"));
+    }
+
+    void framesThatNobodyCountsAreNoted()
+    {
+        const Folder f;
+        const SliceSpec two{.rows = 2, .columns = 2, .values = {1, 2, 3, 4}};
+        dicomSlice(two).write(f / "a");
+        const auto right = readVolume(f / "a");
+        HILUM_VERIFY_OK(right);
+        QVERIFY(!hasNotice(right->header().notices, "frames_left_out"));
+        dicomSlice(two).pixels(std::vector<std::int16_t>(12, 9)).write(f / "b");
+        const auto more = readVolume(f / "b");
+        HILUM_VERIFY_OK(more);
+        QVERIFY(hasNotice(more->header().notices, "frames_left_out"));
+    }
+
+    void negativeSpacingStacksAgainstTheNormal()
+    {
+        for (const int sign : {1, -1}) {
+            const Folder f;
+            DicomFile detector;
+            detector.text(0x00200032, "DS", "1\\2\\3").text(0x00200037, "DS", "1\\0\\0\\0\\1\\0");
+            auto file = dicomSlice({.position = "", .rows = 6, .columns = 2, .values = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}, .modality = "NM", .sopClass = "1.2.840.10008.5.1.4.1.1.20"});
+            file.text(0x00280008, "IS", "3").us(0x00280010, {2}).us(0x00280011, {2}).text(0x00080008, "CS", "ORIGINAL\\PRIMARY\\RECON TOMO\\EMISSION").text(0x00280030, "DS", "2\\2");
+            file.text(0x00180050, "DS", "4").text(0x00180088, "DS", sign < 0 ? "-4" : "4").item(0x00540022, detector);
+            file.write(f / "a");
+            const auto volume = readVolume(f / "a");
+            HILUM_VERIFY_OK(volume);
+            // the first frame lies at the detector's position
+            QCOMPARE(volume->geometry().originLps, (Vec3{1, 2, sign < 0 ? -5.0 : 3.0}));
+            QCOMPARE(volume->at(0, 0, 0), sign < 0 ? 2.0 : 0.0);
+            QCOMPARE(volume->at(0, 0, 2), sign < 0 ? 0.0 : 2.0);
+        }
     }
 
     void refusesCutFilesWithNumbers()
