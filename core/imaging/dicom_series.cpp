@@ -171,7 +171,8 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     std::vector<std::vector<std::byte>> kept(sink ? slices.size() : 0);
     Decoding decoding{stack, slices, work, sink ? &kept : nullptr, std::vector<std::vector<std::vector<std::uint8_t>>>(slices.size())};
     auto decoded = decodeAs(choice.kind, decoding, components);
-    if (decoded && decoding.overflow) {
+    const bool widened = decoded && decoding.overflow;
+    if (widened) {
         decoded = Volume::Voxels(); // gives the memory back before the wider try
         decoded = decodeAs(choice.wider, decoding, components);
     }
@@ -189,6 +190,8 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     header.graphics = graphicsOf(decoding);
     if (decoding.masked)
         header.notices.push_back({"unused_bits_masked", std::format("bits outside the {} stored bits were set and left out", first.bitsStored)});
+    if (widened && choice.wider == ScalarKind::Float)
+        header.notices.push_back({"rounded", "whole values beyond 32-bit integers are kept as 32-bit floating point numbers, with 7 digits"});
     return Volume(std::move(header), std::move(*decoded), components);
 }
 

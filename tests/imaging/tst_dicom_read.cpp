@@ -112,6 +112,20 @@ private Q_SLOTS:
         QCOMPARE(volume->at(1, 0, 0), 31743.0);
     }
 
+    void saysWhenWholeValuesAreRounded()
+    {
+        const Folder f;
+        for (const std::uint32_t most : {2'000'000'001u, 4'000'000'001u}) {
+            auto file = dicomSlice({.rows = 1, .columns = 2, .isSigned = false});
+            file.us(0x00280100, {32}).us(0x00280101, {32}).us(0x00280102, {31}).pixels(std::vector<std::uint32_t>{most, 1}).write(f / "a");
+            const auto volume = readVolume(f / "a");
+            HILUM_VERIFY_OK(volume);
+            const bool fits = most < 2'147'483'648u;
+            QCOMPARE(hasNotice(volume->header().notices, "rounded"), !fits);
+            QCOMPARE(volume->at(0, 0, 0), fits ? double(most) : 4e9);
+        }
+    }
+
     void saysWhichSlicesAreMissing()
     {
         const Folder f;
