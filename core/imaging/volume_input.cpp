@@ -249,14 +249,13 @@ Result<VolumeInput> volumeInput(const Volume& given, const Json& pipeline, const
         HILUM_TRY(block, cropped(std::move(block), static_cast<float>(*wanted.foreground), work));
     }
     if (wanted.fit != VolumePipeline::Fit::None) {
-        const float fill = out.windowed ? 0 : *std::ranges::min_element(block.values);
         for (std::size_t a = 0; a < 3; ++a) {
             const std::int64_t from = block.length(a), size = wanted.size[2 - a];
             const std::int64_t to = wanted.fit == VolumePipeline::Fit::Pad ? std::max(from, size) : size;
             Axis grid{from, to, 1, static_cast<double>((from - to) / 2)}; // whole voxels: nothing is interpolated
             if (wanted.fit == VolumePipeline::Fit::Resize)
                 grid = axisOf(from, to, static_cast<double>(from) / static_cast<double>(to));
-            HILUM_TRY(block, resampled(std::move(block), a, grid, fill, work));
+            HILUM_TRY(block, resampled(std::move(block), a, grid, 0, work)); // the windowed value of air; of z-scores: background, as in the volume itself
         }
     }
     out.geometry = block.geometry;

@@ -35,7 +35,7 @@ struct VolumeInput {
 bool isCt(const Volume& volume);
 
 /// Applies a volume pipeline. Uneven or tilted slices are regularised first. Every axis is resampled on its own: linear when enlarging, area averaging
-/// when shrinking. With CropOrPad the middle is kept; new voxels hold 0 (windowed) or the smallest value (z-score).
+/// when shrinking. With CropOrPad the middle is kept; new voxels hold 0, the grey value of the window's lower end or of a z-scored background.
 /// Unsupported for radiographs and colour; TooLarge when the result would not fit into memory; Empty when nothing lies above `foreground`,
 /// or when all scaled values are the same.
 Result<VolumeInput> volumeInput(const Volume& volume, const Json& pipeline, const Work& work = {});

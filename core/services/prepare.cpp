@@ -18,7 +18,7 @@ namespace hilum::services {
 
 namespace {
 
-constexpr int RecipeVersion = 1;              // raise it when the same request would give other numbers
+constexpr int RecipeVersion = 2;              // raise it when the same request would give other numbers
 constexpr char Marker[] = "preparing.json";   // in a cache that is not finished
 constexpr std::uintmax_t IndexLimit = 1u << 30;
 constexpr std::uintmax_t SpaceReserve = 32u << 20;
