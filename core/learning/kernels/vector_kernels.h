@@ -16,6 +16,20 @@ struct Numbers {
     Kind kind;
 };
 
+/// Attention of a window's tokens to each other, for windows of one size (Swin): softmax(scale q k^T + bias + penalty) v.
+struct WindowAttention {
+    std::int64_t tokens = 0;              ///< n of a window
+    std::int64_t heads = 0, headWidth = 0;
+    std::int64_t windows = 1;             ///< of an image: regions repeat after them
+    float scale = 1, penalty = 0;         ///< penalty: added to the score of tokens of different regions
+    const float* bias = nullptr;          ///< [heads, n, paddedTokens()], -1e30 behind the last token
+    const std::int32_t* regions = nullptr; ///< [windows, paddedTokens()], or null: one region
+
+    static constexpr std::int64_t Multiple = 16, RowsAtOnce = 4;
+    std::int64_t paddedTokens() const { return (tokens + Multiple - 1) / Multiple * Multiple; }
+    std::int64_t scratchFloats() const { return (tokens + RowsAtOnce) * headWidth + (4 * headWidth + 2 * RowsAtOnce) * paddedTokens(); }
+};
+
 /// Loops over rows and flat arrays that LibTorch would make in several passes. Plain memory, one thread, no allocation.
 /// The same source compiled for several instruction sets: a table per set.
 struct VectorKernels {
@@ -31,6 +45,12 @@ struct VectorKernels {
     void (*gelu)(ConstNumbers x, Numbers y, std::int64_t count);
     /// dx = dy gelu'(x).
     void (*geluBackward)(ConstNumbers dy, ConstNumbers x, Numbers dx, std::int64_t count);
+    /// One window and head. qkv [count, n, 3, heads, headWidth]; written: out [count, n, heads, headWidth], and the logarithms of the softmax' sums
+    /// into logSums [count, heads, n]. scratch: scratchFloats() numbers.
+    void (*windowAttention)(const WindowAttention& a, ConstNumbers qkv, Numbers out, float* logSums, std::int64_t window, std::int64_t head, float* scratch);
+    /// Its gradient: dQkv is written for this window and head, that of the bias is added to dBias [n, paddedTokens()].
+    void (*windowAttentionBackward)(const WindowAttention& a, ConstNumbers qkv, ConstNumbers out, ConstNumbers dOut, const float* logSums, Numbers dQkv, float* dBias,
+        std::int64_t window, std::int64_t head, float* scratch);
     /// Rounds to bfloat16.
     void (*toHalves)(const float* x, std::uint16_t* y, std::int64_t count);
     const char* name;

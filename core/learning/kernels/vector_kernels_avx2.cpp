@@ -7,7 +7,8 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "avx2"};
+#include "core/learning/kernels/window_attention.inl"
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, toHalves, "avx2"};
 } // namespace
 
 const VectorKernels* avx2Kernels() { return &Table; }

@@ -11,7 +11,8 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "avx512"};
+#include "core/learning/kernels/window_attention.inl"
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, toHalves, "avx512"};
 } // namespace
 
 const VectorKernels* avx512Kernels() { return &Table; }

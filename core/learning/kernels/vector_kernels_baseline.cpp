@@ -6,7 +6,8 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, toHalves, "baseline"};
+#include "core/learning/kernels/window_attention.inl"
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, toHalves, "baseline"};
 } // namespace
 
 const VectorKernels* baselineKernels() { return &Table; }

@@ -41,4 +41,11 @@ at::Tensor fusedGelu(const at::Tensor& x);
 bool canFuseAttention(const at::Tensor& qkv, std::int64_t heads);
 at::Tensor fusedAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& attend = {});
 
+/// Attention within windows of a volume (Swin): softmax(q k^T / sqrt(d) + bias + penalty between regions) v. No scores are kept: the backward pass makes
+/// them again, which costs less than their way through memory.
+/// \param qkv [B * windows, n, 3 h d] float32 or bfloat16 \param bias [h, n, n] \param regions [windows, n] int32, or undefined: one region
+/// \return [B * windows, n, h d] in the type of qkv
+bool canFuseWindowAttention(const at::Tensor& qkv);
+at::Tensor fusedWindowAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& bias, const at::Tensor& regions, double penalty);
+
 } // namespace hilum::learning

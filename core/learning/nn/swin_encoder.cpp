@@ -1,6 +1,7 @@
 #include "core/learning/nn/swin_encoder.h"
 
 #include "core/learning/nn/activation_checkpoints.h"
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
@@ -58,7 +59,10 @@ struct Norm : torch::nn::Module {
         weight = register_parameter("weight", at::ones({width}));
         bias = register_parameter("bias", at::zeros({width}));
     }
-    at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {weight.size(0)}, weight, bias, NormEpsilon); }
+    at::Tensor forward(const at::Tensor& x) const
+    {
+        return canFuseNorm(x, weight) ? fusedNorm(x, weight, bias, NormEpsilon) : at::layer_norm(x, {weight.size(0)}, weight, bias, NormEpsilon);
+    }
     at::Tensor weight, bias;
 };
 
@@ -81,7 +85,7 @@ at::Tensor fromWindows(const at::Tensor& windows, const Side3& w, const Side3& g
 /// Geometry of the windows on one grid, shared by the blocks of a stage.
 struct Windows {
     Side3 window{}, shift{}, padded{};
-    at::Tensor penalty; ///< [windows, tokens, tokens]: -100 between regions that touch only through the shift; undefined: no shift
+    at::Tensor regions; ///< [windows, tokens] int32: regions that touch only through the shift have different numbers; undefined: no shift
 };
 
 Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
@@ -109,8 +113,7 @@ Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
         shape[i + 1] = out.padded[i];
         region = region * 3 + stretch.reshape(shape);
     }
-    const at::Tensor ids = toWindows(region, out.window).squeeze(-1); // [windows, tokens]
-    out.penalty = ids.unsqueeze(1).ne(ids.unsqueeze(2)).to(at::kFloat).mul_(ShiftPenalty).to(device);
+    out.regions = toWindows(region, out.window).squeeze(-1).to(device, at::kInt);
     return out;
 }
 
@@ -129,16 +132,25 @@ struct WindowAttention : torch::nn::Module {
         proj = register_module("proj", std::make_shared<Dense>(width, width, true, rng.fork("proj")));
     }
 
-    /// \param x [B * windows, n, C] \param penalty [windows, n, n] or undefined
-    at::Tensor forward(const at::Tensor& x, const at::Tensor& penalty) const
+    /// \param x [B * windows, n, C] \param regions [windows, n] or undefined
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& regions) const
     {
-        const std::int64_t count = x.size(0), n = x.size(1), width = x.size(2), headWidth = width / heads;
-        const at::Tensor all = qkv->forward(x).reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
-        const at::Tensor query = all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), key = all[1].transpose(-2, -1);
+        const std::int64_t n = x.size(1);
+        const at::Tensor together = qkv->forward(x); // [B * windows, n, 3 C]
         const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
-        const at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}).unsqueeze(0); // [1, h, n, n]
+        const at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
+        return proj->forward(canFuseWindowAttention(together) ? fusedWindowAttention(together, heads, bias, regions, ShiftPenalty) : plain(together, bias.unsqueeze(0), regions));
+    }
+
+    /// The same from LibTorch's operations. \param together [B * windows, n, 3 C] \param bias [1, h, n, n]
+    at::Tensor plain(const at::Tensor& together, const at::Tensor& bias, const at::Tensor& regions) const
+    {
+        const std::int64_t count = together.size(0), n = together.size(1), width = together.size(2) / 3, headWidth = width / heads;
+        const at::Tensor penalty = regions.defined() ? regions.unsqueeze(1).ne(regions.unsqueeze(2)).to(bias.scalar_type()).mul_(ShiftPenalty) : at::Tensor(); // [windows, n, n]
+        const at::Tensor all = together.reshape({count, n, 3, heads, headWidth}).permute({2, 0, 3, 1, 4}); // [3, B * w, h, n, d]
+        const at::Tensor query = all[0] * (1 / std::sqrt(static_cast<double>(headWidth))), key = all[1].transpose(-2, -1);
         // a few windows at a time on the CPU: scores of all of them leave every cache and take gigabytes
-        const std::int64_t windows = penalty.defined() ? penalty.size(0) : count, most = x.is_cpu() ? std::max<std::int64_t>(1, MostScores / (heads * n * n)) : windows;
+        const std::int64_t windows = penalty.defined() ? penalty.size(0) : count, most = together.is_cpu() ? std::max<std::int64_t>(1, MostScores / (heads * n * n)) : windows;
         std::vector<std::int64_t> sizes;
         for (std::int64_t first = 0; first < count; first += sizes.back())
             sizes.push_back(std::min(most, windows - first % windows));
@@ -149,7 +161,7 @@ struct WindowAttention : torch::nn::Module {
             const at::Tensor added = penalty.defined() ? bias + penalty.slice(0, first % windows, first % windows + sizes[piece]).unsqueeze(1) : bias;
             mixed.push_back(at::matmul(at::softmax(at::matmul(queries[piece], keys[piece]) + added, -1), values[piece]));
         }
-        return proj->forward(at::cat(mixed).transpose(1, 2).reshape({count, n, width}));
+        return at::cat(mixed).transpose(1, 2).reshape({count, n, width});
     }
 
     std::int64_t heads;
@@ -163,7 +175,11 @@ struct SwinMlp : torch::nn::Module {
         linear1 = register_module("linear1", std::make_shared<Dense>(width, MlpRatio * width, true, rng.fork("linear1")));
         linear2 = register_module("linear2", std::make_shared<Dense>(MlpRatio * width, width, true, rng.fork("linear2")));
     }
-    at::Tensor forward(const at::Tensor& x) const { return linear2->forward(at::gelu(linear1->forward(x))); }
+    at::Tensor forward(const at::Tensor& x) const
+    {
+        const at::Tensor wide = linear1->forward(x);
+        return linear2->forward(canFuseGelu(wide) ? fusedGelu(wide) : at::gelu(wide));
+    }
     std::shared_ptr<Dense> linear1, linear2;
 };
 
@@ -185,11 +201,11 @@ struct SwinBlock : torch::nn::Module {
         const bool padded = p != grid;
         if (padded) // zeros at the far ends; they take part in attention, as in the published code
             y = at::constant_pad_nd(y, {0, 0, 0, p[2] - grid[2], 0, p[1] - grid[1], 0, p[0] - grid[0]});
-        const bool rolled = shifted && windows.penalty.defined();
+        const bool rolled = shifted && windows.regions.defined();
         const Side3& s = windows.shift;
         if (rolled)
             y = at::roll(y, {-s[0], -s[1], -s[2]}, {1, 2, 3});
-        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.penalty : at::Tensor()), windows.window, p, x.size(0));
+        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.regions : at::Tensor()), windows.window, p, x.size(0));
         if (rolled)
             y = at::roll(y, {s[0], s[1], s[2]}, {1, 2, 3});
         if (padded)

@@ -8,6 +8,7 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/instance_norm.h>
 #include <ATen/ops/leaky_relu.h>
+#include <torch/csrc/autograd/custom_function.h>
 
 #include <cmath>
 
@@ -25,6 +26,15 @@ at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
     return values;
 }
 
+constexpr auto ChannelsLast = at::MemoryFormat::ChannelsLast3d;
+
+/// The same numbers with the channels of a voxel side by side; the gradient comes back in the usual order, which the operations before keep to:
+/// LibTorch's elementwise loops take twenty times as long over two orders at once.
+struct SideBySide : torch::autograd::Function<SideBySide> {
+    static at::Tensor forward(torch::autograd::AutogradContext* /*context*/, const at::Tensor& x) { return x.contiguous(ChannelsLast); }
+    static torch::autograd::variable_list backward(torch::autograd::AutogradContext* /*context*/, torch::autograd::variable_list gradients) { return {gradients[0].contiguous()}; }
+};
+
 } // namespace
 
 Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, Bias bias, const Rng& rng)
@@ -37,7 +47,13 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
         m_bias = conv->register_parameter("bias", uniform({out}, fanIn, rng.fork("bias")));
 }
 
-at::Tensor Convolution3d::forward(const at::Tensor& x) const { return at::conv3d(x, m_weight, m_bias, m_stride, m_padding); }
+at::Tensor Convolution3d::forward(const at::Tensor& x) const
+{
+    if (!x.is_cpu() || x.scalar_type() == at::kDouble)
+        return at::conv3d(x, m_weight, m_bias, m_stride, m_padding);
+    // so oneDNN takes a third to nine tenths of the time
+    return at::conv3d(SideBySide::apply(x), m_weight.contiguous(ChannelsLast), m_bias, m_stride, m_padding);
+}
 
 at::Tensor instanceNorm(const at::Tensor& x)
 {
