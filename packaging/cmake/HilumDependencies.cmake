@@ -12,7 +12,7 @@ target_compile_definitions(hilum_headers INTERFACE SPDLOG_USE_STD_FORMAT)
 find_package(Threads REQUIRED)
 
 if(HILUM_BUILD_IMAGING)
-    find_package(ITK 5.4 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta ITKIOPNG ITKIOJPEG
+    find_package(ITK 5.4 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta ITKIOPNG
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)
     find_package(DCMTK 3.7 REQUIRED)
     find_package(JPEG REQUIRED) # pictures of more than 8 bits need libjpeg-turbo 3

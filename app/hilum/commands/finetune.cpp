@@ -31,7 +31,7 @@ Run declareFinetune(CLI::App& verb)
     verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0));
     verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them");
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
-    verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with the weights that its pre-training began with, and the paired difference");
+    verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
         const Work work = consoleWork();

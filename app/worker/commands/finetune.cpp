@@ -26,7 +26,7 @@ Command finetuneCommand()
         app.add_option("--set", *settings, "key=value of full");
         app.add_option("--fraction", r->fraction, "Share of the training patients whose labels are used")->check(CLI::Range(0.0, 1.0));
         app.add_option("--seed", r->seed, "Draws patients and the bootstrap");
-        app.add_flag("--compare-untrained", r->compareUntrained, "Also the same network with its first weights");
+        app.add_flag("--compare-untrained", r->compareUntrained, "Also the same network with weights drawn by its run's seed, untrained");
         app.add_option("--device", r->device, "auto, cpu, cuda or cuda:N");
         return [r, text, settings]() -> Status {
             learning::keepFreedMemory();

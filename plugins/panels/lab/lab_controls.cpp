@@ -134,7 +134,7 @@ void LabControls::updateReasons(const LabSession& session)
     m_attentionReason->setVisible(!attention.isEmpty());
     const bool patches = session.shows("patch_loss") && !session.isVolume();
     m_worst->setVisible(patches);
-    m_worstReason->setText(patches ? QString() : tr("%1 has no loss per patch.").arg(QString::fromStdString(session.methodTitle())));
+    m_worstReason->setText(patches ? QString() : tr("With %1 there is no loss per patch.").arg(QString::fromStdString(session.methodTitle())));
     m_worstReason->setVisible(!patches);
     if (!patches)
         m_worst->setRowCount(0);
