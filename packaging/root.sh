@@ -129,7 +129,7 @@ hilum_clean() {
 
 # Fills hilum_enter with the command that runs what follows in the right place. Arguments: paths that must be visible.
 hilum_prepare_place() {
-  export CCACHE_DIR=${CCACHE_DIR:-$hilum_cache/ccache} CCACHE_BASEDIR=$hilum_top CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=4G
+  export CCACHE_DIR=${CCACHE_DIR:-$hilum_cache/ccache} CCACHE_BASEDIR=$hilum_top CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=4G CCACHE_DEPEND=1
   export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
   if [ -n "${HILUM_INSIDE:-}" ] || hilum_is_native; then hilum_enter=(env); return; fi
   hilum_make_root
