@@ -95,7 +95,8 @@ Error errorOf(const OFCondition& condition, const std::string& who, const std::s
         return error(ErrorCode::Io, "timeout", "no answer within the time-out");
     if (condition == DUL_NETWORKCLOSED || condition == DUL_PEERABORTEDASSOCIATION || condition == DUL_PEERREQUESTEDRELEASE || condition == DIMSE_READPDVFAILED)
         return error(ErrorCode::Io, "lost", condition == DUL_PEERABORTEDASSOCIATION ? "it broke the connection off" : "the connection was lost");
-    if (condition == DIMSE_SENDFAILED)
+    // DULC_TCPIOERROR: the peer went away before it had our answer
+    if (condition == DIMSE_SENDFAILED || (condition.module() == OFM_dcmnet && condition.code() == DULC_TCPIOERROR))
         return error(ErrorCode::Io, "lost", "the connection was lost");
     return error(ErrorCode::Protocol, "dicom", oneLine(condition.text()));
 }

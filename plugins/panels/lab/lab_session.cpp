@@ -42,7 +42,7 @@ LabSession::LabSession(services::TaskRunner* runner, services::ModelServer* serv
     connect(server, &services::ModelServer::modelReady, this, &LabSession::loaded);
     connect(server, &services::ModelServer::failed, this, [this](const QString& sentence) {
         m_pending = 0;
-        m_attentionAsking = m_attentionReady = false;
+        m_loading = m_attentionAsking = m_attentionReady = false;
         Q_EMIT failed(Error{.code = ErrorCode::WorkerLost, .message = sentence.toStdString()}, {});
     });
 }
@@ -103,6 +103,7 @@ void LabSession::setModel(const services::ModelChoice& choice)
     m_choice = choice;
     m_metadata = {};
     m_attentionReady = false;
+    m_loading = true;
     Q_EMIT statusChanged(tr("Loading the model…"));
     m_server->setModel(choice);
     if (!m_server->model().is_null()) // it was loaded already: the server says nothing again
@@ -120,7 +121,7 @@ void LabSession::loaded(const Json& metadata)
         m_settings.options = Json::object();
     }
     m_paintedOn = key;
-    m_attentionReady = false;
+    m_loading = m_attentionReady = false;
     Q_EMIT modelChanged();
     Q_EMIT statusChanged(tr("Model ready"));
     makeInput();

@@ -113,7 +113,7 @@ public:
     /// Why there is no attention for what is open; empty when there is.
     QString noAttention() const;
 
-    bool waiting() const { return m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
+    bool waiting() const { return m_loading || m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
     const Json& shownFields() const { return m_shownFields; } ///< those that the result on screen was asked with
@@ -184,7 +184,7 @@ private:
     std::shared_ptr<const TemporaryFolder> m_folder; // holds the request of a volume, which is written once
     path m_volumeRequest;
 
-    bool m_attentionWanted = false, m_attentionReady = false, m_attentionAsking = false, m_attentionAgain = false, m_attentionRetried = false;
+    bool m_loading = false, m_attentionWanted = false, m_attentionReady = false, m_attentionAsking = false, m_attentionAgain = false, m_attentionRetried = false;
     AttentionWish m_attentionWish;
     view::AttentionMap m_attention;
     Json m_attentionNumbers;
