@@ -1,5 +1,6 @@
 #include "core/learning/nn/volume_layers.h"
 
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/cat.h>
@@ -29,8 +30,8 @@ at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
 
 constexpr auto ChannelsLast = at::MemoryFormat::ChannelsLast3d;
 
-/// Up to so many channels oneDNN takes a third to two thirds of the time when they lie side by side (12 to 12: 171 ms against 386 on one thread, bfloat16
-/// 79 against 297; its bfloat16 gradient of few channels can be far worse otherwise); at 48 what is gained (a tenth) goes to the copies.
+/// Up to so many channels oneDNN's bfloat16 convolutions are laid side by side: 12 to 12 channels take 79 ms both ways on one thread against 297, and its gradient
+/// can be far worse otherwise; at 48 what is gained (a tenth) goes to the copies. float32 keeps the usual order and with it the rounding of the published codes.
 constexpr std::int64_t MostNarrow = 32;
 
 /// The same numbers with the channels of a voxel side by side; the gradient comes back in the usual order, which the operations before keep to:
@@ -54,7 +55,7 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
 
 at::Tensor Convolution3d::forward(const at::Tensor& x) const
 {
-    if (!m_narrow || !x.is_cpu() || x.scalar_type() == at::kDouble)
+    if (!m_narrow || !x.is_cpu() || productType(x) != at::kBFloat16)
         return at::conv3d(x, m_weight, m_bias, m_stride, m_padding);
     return at::conv3d(SideBySide::apply(x), m_weight.contiguous(ChannelsLast), m_bias, m_stride, m_padding);
 }

@@ -32,7 +32,7 @@ public:
 
 private:
     std::int64_t m_stride, m_padding;
-    bool m_narrow; ///< few channels: on the CPU they are laid side by side for the convolution
+    bool m_narrow; ///< few channels: in bfloat16 on the CPU they are laid side by side for the convolution
     at::Tensor m_weight, m_bias;
 };
 
