@@ -157,6 +157,11 @@ private Q_SLOTS:
         QVERIFY(std::abs(sum / 400) < 1e-5);
         QVERIFY(std::abs(squares / 400 - 1) < 1e-4);
         QVERIFY(volumeInput(placed(0, 0), pipeline({{"grey", "by-modality"}}))->windowed);
+
+        // what is padded is background, not the darkest tissue
+        const auto padded = volumeInput(plain(voxels, {10, 10, 10}), pipeline({{"grey", "by-modality"}, {"fit", "pad"}, {"size", {20, 20, 20}}}));
+        HILUM_VERIFY_OK(padded);
+        QCOMPARE(std::ranges::count(padded->values, 0.0F), 8000 - 400);
     }
 
     void ctIsKnownWithoutModality()
