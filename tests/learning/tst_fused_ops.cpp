@@ -5,6 +5,7 @@
 #include "core/learning/nn/masked_autoencoder.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
+#include "tests/support/tensors.h"
 
 #include <torch/torch.h>
 
@@ -14,21 +15,9 @@
 
 using namespace hilum;
 using namespace hilum::learning;
+using tests::drawn, tests::relativeError;
 
 namespace {
-
-at::Tensor drawn(at::IntArrayRef shape, std::uint64_t seed)
-{
-    at::Tensor t = at::empty(shape, at::kFloat);
-    fillNormal_(t, 1, Rng(seed));
-    return t;
-}
-
-double relativeError(const at::Tensor& a, const at::Tensor& b)
-{
-    const at::Tensor x = a.to(at::kDouble), y = b.to(at::kDouble);
-    return ((x - y).square().sum() / y.square().sum()).sqrt().item<double>();
-}
 
 Placement in(at::ScalarType type)
 {

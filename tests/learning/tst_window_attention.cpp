@@ -2,6 +2,7 @@
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/swin_encoder.h"
+#include "tests/support/tensors.h"
 
 #include <torch/torch.h>
 
@@ -11,6 +12,7 @@
 
 using namespace hilum;
 using namespace hilum::learning;
+using tests::drawn, tests::relativeError;
 using kernels::InstructionSet;
 
 Q_DECLARE_METATYPE(hilum::learning::kernels::InstructionSet)
@@ -18,19 +20,6 @@ Q_DECLARE_METATYPE(hilum::learning::kernels::InstructionSet)
 namespace {
 
 constexpr double Penalty = -100;
-
-at::Tensor drawn(at::IntArrayRef shape, std::uint64_t seed)
-{
-    at::Tensor t = at::empty(shape, at::kFloat);
-    fillNormal_(t, 1, Rng(seed));
-    return t;
-}
-
-double relativeError(const at::Tensor& a, const at::Tensor& b)
-{
-    const at::Tensor x = a.to(at::kDouble), y = b.to(at::kDouble);
-    return ((x - y).square().sum() / y.square().sum()).sqrt().item<double>();
-}
 
 struct Case {
     at::Tensor qkv, bias, regions, weights;
