@@ -6,7 +6,9 @@
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/checkpoint.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 namespace hilum::learning {
 

@@ -11,6 +11,23 @@ target_include_directories(hilum_headers SYSTEM INTERFACE ${HILUM_JSON_INCLUDE} 
 target_compile_definitions(hilum_headers INTERFACE SPDLOG_USE_STD_FORMAT)
 find_package(Threads REQUIRED)
 
+# CLI11 in two parts, declarations and one compiled file: header-only it is compiled again in each of forty files. The edition in a single file
+# has no parts and stays header-only.
+file(GLOB cli11_parts "${HILUM_CLI11_INCLUDE}/CLI/impl/*_inl.hpp")
+if(cli11_parts)
+    list(TRANSFORM cli11_parts REPLACE "^${HILUM_CLI11_INCLUDE}/(.*)$" "#include <\\1>")
+    list(JOIN cli11_parts "\n" cli11_includes)
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/cli11.cpp" CONTENT "#include <CLI/CLI.hpp>\n@cli11_includes@\n" @ONLY)
+    add_library(hilum_cli11 STATIC "${PROJECT_BINARY_DIR}/generated/cli11.cpp")
+    target_link_libraries(hilum_cli11 PUBLIC Hilum::headers)
+    target_compile_definitions(hilum_cli11 PUBLIC CLI11_COMPILE)
+    set_target_properties(hilum_cli11 PROPERTIES POSITION_INDEPENDENT_CODE ON)
+else()
+    add_library(hilum_cli11 INTERFACE)
+    target_link_libraries(hilum_cli11 INTERFACE Hilum::headers)
+endif()
+add_library(Hilum::cli11 ALIAS hilum_cli11)
+
 if(HILUM_BUILD_IMAGING)
     find_package(ITK 5.4 REQUIRED COMPONENTS ITKCommon ITKIOImageBase ITKIONIFTI ITKIONRRD ITKIOMeta ITKIOPNG
         ITKIOGDCM ITKGDCM ITKImageGrid ITKImageFunction ITKSmoothing ITKThresholding ITKConnectedComponents ITKBinaryMathematicalMorphology)

@@ -79,6 +79,9 @@ function(hilum_torch_headers target)
         target_compile_options(${target} PRIVATE -fpch-preprocess)
     endif()
     target_precompile_headers(${target} REUSE_FROM hilum_learning)
+    # what moc leaves here is an empty file: without this it would cost as much as a real one
+    set_source_files_properties("${CMAKE_CURRENT_BINARY_DIR}/${target}_autogen/mocs_compilation.cpp" TARGET_DIRECTORY ${target}
+        PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 endfunction()
 
 # hilum_method(ID SOURCES f... [TESTS f...] [UNLISTED] [PARITY]): an object of the worker; registered by name in the generated builtin_methods.cpp
@@ -117,16 +120,19 @@ function(hilum_panel id)
         message(FATAL_ERROR "hilum_panel(${id}): unknown arguments ${A_UNPARSED_ARGUMENTS}")
     endif()
     set(target hilum_panel_${id})
-    add_library(${target} MODULE ${A_SOURCES} ${A_METADATA})
-    target_include_directories(${target} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}")
-    target_link_libraries(${target} PRIVATE Hilum::widgets ${A_PRIVATE} Hilum::warnings)
-    target_compile_definitions(${target} PRIVATE QT_NO_CONTEXTLESS_CONNECT QT_NO_KEYWORDS)
-    set_target_properties(${target} PROPERTIES AUTOMOC ON PREFIX "" OUTPUT_NAME ${id}
-        LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins/panels")
+    # compiled once, for the plug-in and for each of its tests
+    add_library(${target}_parts OBJECT ${A_SOURCES} ${A_METADATA})
+    target_include_directories(${target}_parts PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}")
+    target_link_libraries(${target}_parts PUBLIC Hilum::widgets ${A_PRIVATE} PRIVATE Hilum::warnings)
+    target_compile_definitions(${target}_parts PRIVATE QT_NO_CONTEXTLESS_CONNECT QT_NO_KEYWORDS)
+    set_target_properties(${target}_parts PROPERTIES AUTOMOC ON POSITION_INDEPENDENT_CODE ON)
+    add_library(${target} MODULE)
+    target_link_libraries(${target} PRIVATE ${target}_parts)
+    set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${id} LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins/panels")
     set_property(GLOBAL APPEND PROPERTY HILUM_PANEL_TARGETS ${target})
     foreach(test IN LISTS A_TESTS)
         get_filename_component(base ${test} NAME_WE)
-        hilum_test(${base} LAYER panels QT SOURCES ${test} ${A_SOURCES} LIBRARIES Hilum::widgets ${A_PRIVATE} LABELS gui)
+        hilum_test(${base} LAYER panels QT SOURCES ${test} LIBRARIES ${target}_parts LABELS gui)
     endforeach()
 endfunction()
 
@@ -146,6 +152,9 @@ function(hilum_test name)
     add_executable(${name} ${A_SOURCES})
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
     target_link_libraries(${name} PRIVATE ${A_LIBRARIES} Hilum::warnings)
+    # a test's own lines need no optimiser; with the precompiled header they must be compiled as it was
+    set(shares_header "$<BOOL:$<TARGET_PROPERTY:PRECOMPILE_HEADERS_REUSE_FROM>>")
+    target_compile_options(${name} PRIVATE "$<$<AND:$<CONFIG:Release>,$<NOT:${shares_header}>>:-O1>")
     if(NOT A_PLAIN)
         # tests of the learning side include torch first: no Qt keywords
         target_link_libraries(${name} PRIVATE Qt6::Core Qt6::Test)

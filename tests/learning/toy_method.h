@@ -5,7 +5,9 @@
 #include "core/learning/train/options.h"
 #include "tests/support/make_cache.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <chrono>
 #include <thread>

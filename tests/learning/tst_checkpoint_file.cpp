@@ -2,7 +2,7 @@
 #include "core/learning/imports/stored_tensor.h"
 #include "tests/support/make_checkpoint.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "tests/support/compare.h"
 

@@ -7,7 +7,8 @@
 #include "core/learning/train/placement.h"
 #include "tests/support/tensors.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

@@ -9,7 +9,9 @@
 #include "core/learning/tensor_io.h"
 #include "tests/support/make_checkpoint.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include "tests/support/compare.h"
 

@@ -1,4 +1,4 @@
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "core/base/job_protocol.h"
 #include "core/base/tensor_file.h"

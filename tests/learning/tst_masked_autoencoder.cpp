@@ -3,7 +3,9 @@
 #include "core/learning/nn/positions.h"
 #include "core/learning/rollout.h"
 
-#include <torch/torch.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

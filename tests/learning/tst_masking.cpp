@@ -3,7 +3,8 @@
 #include "core/learning/masking.h"
 #include "core/learning/nn/patch_embed.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

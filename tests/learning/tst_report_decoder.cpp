@@ -1,7 +1,8 @@
 #include "core/learning/nn/bert.h"
 #include "core/learning/nn/report_decoder.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

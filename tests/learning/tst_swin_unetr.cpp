@@ -3,7 +3,9 @@
 #include "core/learning/nn/swin_unetr.h"
 #include "core/learning/train/placement.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

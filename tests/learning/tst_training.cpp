@@ -8,6 +8,8 @@
 
 #include "tests/support/compare.h"
 
+#include <torch/cuda.h>
+
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>

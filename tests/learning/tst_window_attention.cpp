@@ -4,7 +4,7 @@
 #include "core/learning/nn/swin_encoder.h"
 #include "tests/support/tensors.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <QTest>
 

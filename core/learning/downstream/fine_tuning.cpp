@@ -4,7 +4,9 @@
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/schedule.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>

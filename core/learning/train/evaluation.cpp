@@ -4,7 +4,9 @@
 #include "core/learning/data/loader.h"
 #include "core/stats/bootstrap.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <map>

@@ -3,7 +3,8 @@
 #include "core/base/numbers.h"
 #include "core/learning/torch_guard.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #if defined(HILUM_WITH_GLOO) || defined(HILUM_WITH_NCCL)
 #define HILUM_WITH_GROUPS

@@ -12,7 +12,8 @@
 #include "core/learning/train/start_weights.h"
 #include "core/learning/train/trainer.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <cstdio>

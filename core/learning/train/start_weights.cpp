@@ -3,7 +3,8 @@
 #include "core/learning/model_file.h"
 #include "core/learning/tensor_io.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 

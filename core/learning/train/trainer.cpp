@@ -9,7 +9,9 @@
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/schedule.h"
 
-#include <torch/torch.h>
+#include <torch/nn/module.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <chrono>
 #include <cmath>

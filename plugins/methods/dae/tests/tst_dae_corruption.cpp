@@ -1,7 +1,8 @@
 #include "plugins/methods/dae/dae_corruption.h"
 #include "plugins/methods/dae/dae_losses.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

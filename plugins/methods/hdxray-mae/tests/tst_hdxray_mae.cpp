@@ -2,7 +2,8 @@
 
 #include "core/learning/losses/masked_error.h"
 
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/types.h>
 
 #include <QTest>
 

@@ -5,7 +5,9 @@
 #include "core/learning/method_options.h"
 
 #include <ATen/autocast_mode.h>
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

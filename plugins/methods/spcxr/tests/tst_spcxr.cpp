@@ -4,7 +4,9 @@
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/method_options.h"
 
-#include <torch/torch.h>
+#include <torch/optim/adamw.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

@@ -1,6 +1,7 @@
 #include "plugins/methods/unimedi/alignment_losses.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

@@ -12,7 +12,10 @@
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 
-#include <torch/torch.h>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim/adamw.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

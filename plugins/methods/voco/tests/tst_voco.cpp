@@ -13,7 +13,8 @@
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 

@@ -1,7 +1,8 @@
 #include "plugins/methods/voco/voco_losses.h"
 #include "plugins/methods/voco/voco_network.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 
 #include <QTest>
 
