@@ -1,13 +1,17 @@
 #include "tests/learning/toy_method.h"
 
+#include "core/base/paths.h"
 #include "core/learning/downstream/classify.h"
 #include "core/learning/downstream/linear_probe.h"
+#include "core/learning/downstream/tuning_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
 
 #include "tests/support/compare.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <set>
 
 using namespace hilum;
@@ -255,6 +259,17 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(writeFileAtomically(at_("labels.json"), Json{{"schema", LabelsSchema}, {"column", "side"}, {"classes", {"right", "left"}}, {"labels", Json::object()}}.dump()));
         HILUM_VERIFY_ERROR(runProbe(registry(), request("out")), ErrorCode::Empty);
         QVERIFY(!std::filesystem::exists(at_("out")));
+    }
+    void thePageHasEverySettingWithItsDefault()
+    {
+        const auto page = readTextFile(std::filesystem::path(std::getenv("HILUM_SOURCE_DIR")) / "resources" / "docs" / "user" / "metrics.md");
+        HILUM_VERIFY_OK(page);
+        const Json defaults = toJson(TuningOptions{});
+        QVERIFY(defaults.size() >= 6);
+        for (const auto& [name, value] : defaults.items()) {
+            const std::string row = "| `" + name + "` | " + (value == std::floor(value.get<double>()) ? std::to_string(static_cast<std::int64_t>(value.get<double>())) : value.dump()) + " |";
+            QVERIFY2(page->find(row) != std::string::npos, ("metrics.md lacks the row that begins " + row).c_str());
+        }
     }
 };
 
