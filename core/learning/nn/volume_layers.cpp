@@ -3,6 +3,7 @@
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/conv_transpose3d.h>
@@ -41,6 +42,22 @@ struct SideBySide : torch::autograd::Function<SideBySide> {
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* /*context*/, torch::autograd::variable_list gradients) { return {gradients[0].contiguous()}; }
 };
 
+/// oneDNN's bfloat16 gradient of a padded kernel of 3 x 3 x 3 leaves memory as it found it when the first axis has two places, with 16 channels or more (oneDNN of
+/// LibTorch 2.14.1, AVX512-BF16, found by tst_volume_layers): gradients are then whatever lay there, infinite at worst. Such volumes are small: float32 costs nothing.
+constexpr std::int64_t WrongDepth = 2;
+
+/// Autocast is off on the CPU while this lives.
+class InFloat32 {
+public:
+    InFloat32() : m_before(at::autocast::is_autocast_enabled(at::kCPU)) { at::autocast::set_autocast_enabled(at::kCPU, false); }
+    ~InFloat32() { at::autocast::set_autocast_enabled(at::kCPU, m_before); }
+    InFloat32(const InFloat32&) = delete;
+    InFloat32& operator=(const InFloat32&) = delete;
+
+private:
+    bool m_before;
+};
+
 } // namespace
 
 Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, Bias bias, const Rng& rng)
@@ -55,6 +72,10 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
 
 at::Tensor Convolution3d::forward(const at::Tensor& x) const
 {
+    if (m_padding > 0 && x.size(2) == WrongDepth && x.is_cpu() && productType(x) == at::kBFloat16) {
+        const InFloat32 wide;
+        return at::conv3d(x.to(at::kFloat), m_weight.to(at::kFloat), m_bias.defined() ? m_bias.to(at::kFloat) : m_bias, m_stride, m_padding).to(at::kBFloat16);
+    }
     if (!m_narrow || !x.is_cpu() || productType(x) != at::kBFloat16)
         return at::conv3d(x, m_weight, m_bias, m_stride, m_padding);
     return at::conv3d(SideBySide::apply(x), m_weight.contiguous(ChannelsLast), m_bias, m_stride, m_padding);
