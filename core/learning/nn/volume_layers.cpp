@@ -42,8 +42,8 @@ struct SideBySide : torch::autograd::Function<SideBySide> {
     static torch::autograd::variable_list backward(torch::autograd::AutogradContext* /*context*/, torch::autograd::variable_list gradients) { return {gradients[0].contiguous()}; }
 };
 
-/// oneDNN's bfloat16 gradient of a padded kernel of 3 x 3 x 3 leaves memory as it found it when the first axis has two places, with 16 channels or more (oneDNN of
-/// LibTorch 2.14.1, AVX512-BF16, found by tst_volume_layers): gradients are then whatever lay there, infinite at worst. Such volumes are small: float32 costs nothing.
+/// oneDNN's bfloat16 gradient of a padded kernel of 3 x 3 x 3 leaves memory as it found it when the first axis has two places, with 16 channels or more (LibTorch
+/// 2.14.1, AVX512-BF16, shown by tst_volume_layers): gradients are then whatever lay there, infinite at worst. These layers are the deepest and smallest: they take float32.
 constexpr std::int64_t WrongDepth = 2;
 
 /// Autocast is off on the CPU while this lives.
