@@ -1,15 +1,8 @@
 #include "app/hilum/classification.h"
 
-namespace hilum::app {
+#include "core/services/classification_result.h"
 
-Result<Json> readClassification(const path& file)
-{
-    HILUM_TRY(const std::string text, readTextFile(file));
-    HILUM_TRY(Json json, parseJson(text));
-    if (json.value("schema", "") != "hilum.classification/1")
-        return fail(ErrorCode::WrongVersion, "{} holds no classification (schema \"{}\")", file.string(), json.value("schema", ""));
-    return json;
-}
+namespace hilum::app {
 
 std::string classificationText(const Json& e)
 {
@@ -30,10 +23,7 @@ std::string classificationText(const Json& e)
         rows("the same network with untrained weights", e.at("untrained").at("metrics"));
     if (e.contains("difference")) {
         rows("gain of pre-training (paired difference)", e.at("difference"));
-        const Json& d = e.at("difference").at("auroc");
-        const bool shown = d.at("low").is_number() && d.at("low").get<double>() > 0, worse = d.at("high").is_number() && d.at("high").get<double>() < 0;
-        text += shown ? "pre-training helps here: the interval of the gain in AUROC lies above 0\n"
-                      : worse ? "pre-training hurts here: the interval of the gain in AUROC lies below 0\n" : "no gain is shown: the interval of the gain in AUROC holds 0\n";
+        text += services::gainSentence(e) + "\n";
     }
     return text;
 }

@@ -10,6 +10,7 @@
 #include "core/imaging/read.h"
 #include "core/imaging/volume_write.h"
 #include "core/services/result_pictures.h"
+#include "core/services/run_folder.h"
 #include "core/services/volume_pictures.h"
 #include "core/services/worker_program.h"
 #include "core/view/lab_arrays.h"
@@ -36,43 +37,12 @@ Json modelRecord(const Inference& inference, const Json& answered, const path& o
 
 } // namespace
 
-Result<path> modelFile(const path& model)
-{
-    if (!std::filesystem::exists(model))
-        return fail(ErrorCode::NotFound, "{} is not there", model.string());
-    if (!std::filesystem::is_directory(model))
-        return model;
-    if (std::filesystem::exists(model / "model.safetensors"))
-        return model / "model.safetensors";
-    if (const auto latest = readTextFile(model / "checkpoints" / "latest", 4096)) {
-        std::string folder = *latest;
-        while (!folder.empty() && (folder.back() == '\n' || folder.back() == ' '))
-            folder.pop_back();
-        const path file = model / "checkpoints" / path(folder).filename() / "model.safetensors";
-        if (std::filesystem::exists(file))
-            return file;
-    }
-    return fail(ErrorCode::NotFound, "{} holds no model.safetensors and no checkpoint", model.string());
-}
-
-Result<Json> modelMetadata(const path& model)
-{
-    HILUM_TRY(const path file, modelFile(model));
-    HILUM_TRY(const TensorFile weights, TensorFile::open(file));
-    auto metadata = weights.metadataJson("hilum");
-    if (!metadata)
-        return fail(ErrorCode::Mismatch, "{} is no model of this program: {}", file.string(), metadata.error().message);
-    if (metadata->value("schema", "") != protocol::ModelSchema)
-        return fail(ErrorCode::WrongVersion, "{} has the schema \"{}\", this program reads {}", file.string(), metadata->value("schema", ""), protocol::ModelSchema);
-    return metadata;
-}
-
 Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work, const std::vector<path>& others)
 {
     Inference out;
     out.model = model;
     if (!model.model.empty()) {
-        HILUM_TRY(out.metadata, modelMetadata(model.model));
+        HILUM_TRY(out.metadata, services::modelMetadata(model.model));
         out.workerArguments = {"--model", std::filesystem::absolute(model.model).string()};
     } else {
         if (model.method.empty())

@@ -14,11 +14,6 @@
 /// What the verbs `reconstruct` and `attention` share: a model, an image as that model sees it, and the answer on disk.
 namespace hilum::app {
 
-/// Metadata ("hilum.model/1") of a model file, run folder or checkpoint folder, read without the worker.
-Result<Json> modelMetadata(const path& model);
-/// The file that holds the weights: the path itself, RUN/model.safetensors, or the latest checkpoint of a run that has not ended.
-Result<path> modelFile(const path& model);
-
 /// Which weights: a file or run, or a method and preset with untrained weights.
 struct ModelArguments {
     std::string model, method, preset;

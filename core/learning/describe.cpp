@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
+#include "core/learning/downstream/tuning_options.h"
 
 #include <stdexcept>
 
@@ -72,7 +73,7 @@ Json describeAll(const MethodRegistry& registry)
         }
         methods.push_back(std::move(one));
     }
-    return {{"schema", protocol::DescribeSchema}, {"worker", programVersion("hilum-worker")}, {"methods", std::move(methods)}};
+    return {{"schema", protocol::DescribeSchema}, {"worker", programVersion("hilum-worker")}, {"methods", std::move(methods)}, {"fine_tuning", {{"schema", optionsSchema<TuningOptions>()}}}};
 }
 
 Result<Json> describeOne(const MethodRegistry& registry, const std::string& method, const std::string& preset, const Json& values)

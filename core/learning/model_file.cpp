@@ -22,6 +22,37 @@ std::string shapeText(at::IntArrayRef shape)
     return text + "]";
 }
 
+/// Copies arrays (a map by name) into parameters and buffers; nothing is changed when one does not fit.
+Status fill(torch::nn::Module& module, const auto& arrays, const std::string& prefix, const auto& shapeOf, const auto& tensorOf)
+{
+    std::vector<std::string> faults;
+    TensorMap state = namedState(module);
+    for (const auto& [name, tensor] : state) {
+        const auto it = arrays.find(prefix + name);
+        if (it == arrays.end())
+            faults.push_back(name + " is missing");
+        else if (const auto shape = shapeOf(it->second); shape != tensor.sizes().vec())
+            faults.push_back(std::format("{} is {} where {} is expected", name, shapeText(shape), shapeText(tensor.sizes())));
+    }
+    for (auto it = arrays.lower_bound(prefix); it != arrays.end() && it->first.starts_with(prefix); ++it)
+        if (!state.contains(it->first.substr(prefix.size())))
+            faults.push_back(it->first + " is not part of the network");
+    if (!faults.empty()) {
+        Error error{.code = ErrorCode::Mismatch, .message = std::format("{} of {} weights do not fit the network", faults.size(), state.size())};
+        if (faults.size() > 6) {
+            const std::size_t more = faults.size() - 6;
+            faults.resize(6);
+            faults.push_back(std::format("and {} more", more));
+        }
+        error.details = std::move(faults);
+        return std::unexpected(std::move(error));
+    }
+    const at::NoGradGuard noGradient;
+    for (auto& [name, tensor] : state)
+        tensor.copy_(tensorOf(arrays.at(prefix + name)));
+    return {};
+}
+
 } // namespace
 
 Result<ModelFile> openWeights(const path& where)
@@ -82,33 +113,12 @@ TensorMap namedState(const torch::nn::Module& module)
 
 Status loadState(torch::nn::Module& module, const TensorFile& file, const std::string& prefix)
 {
-    std::vector<std::string> faults;
-    TensorMap state = namedState(module);
-    const auto& arrays = file.tensors();
-    for (const auto& [name, tensor] : state) {
-        const auto it = arrays.find(prefix + name);
-        if (it == arrays.end())
-            faults.push_back(name + " is missing");
-        else if (it->second.shape != tensor.sizes().vec())
-            faults.push_back(std::format("{} is {} where {} is expected", name, shapeText(it->second.shape), shapeText(tensor.sizes())));
-    }
-    for (auto it = arrays.lower_bound(prefix); it != arrays.end() && it->first.starts_with(prefix); ++it)
-        if (!state.contains(it->first.substr(prefix.size())))
-            faults.push_back(it->first + " is not part of the network");
-    if (!faults.empty()) {
-        Error error{.code = ErrorCode::Mismatch, .message = std::format("{} of {} weights do not fit the network", faults.size(), state.size())};
-        if (faults.size() > 6) {
-            const std::size_t more = faults.size() - 6;
-            faults.resize(6);
-            faults.push_back(std::format("and {} more", more));
-        }
-        error.details = std::move(faults);
-        return std::unexpected(std::move(error));
-    }
-    const at::NoGradGuard noGradient;
-    for (auto& [name, tensor] : state)
-        tensor.copy_(copyToTensor(arrays.at(prefix + name)));
-    return {};
+    return fill(module, file.tensors(), prefix, [](const auto& array) { return std::vector<std::int64_t>(array.shape); }, [](const auto& array) { return copyToTensor(array); });
+}
+
+Status loadState(torch::nn::Module& module, const TensorMap& arrays)
+{
+    return fill(module, arrays, "", [](const at::Tensor& array) { return array.sizes().vec(); }, [](const at::Tensor& array) { return array; });
 }
 
 std::string weightsDigest(const TensorMap& state)

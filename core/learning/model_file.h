@@ -29,6 +29,8 @@ TensorMap namedState(const torch::nn::Module& module);
 /// Copies the arrays of `file` named `prefix` + name into the module's parameters and buffers. Mismatch lists missing, unknown and
 /// differently shaped ones; then nothing was changed.
 Status loadState(torch::nn::Module& module, const TensorFile& file, const std::string& prefix = "");
+/// The same from arrays in memory.
+Status loadState(torch::nn::Module& module, const TensorMap& arrays);
 
 /// SHA-256 over names, types, shapes and bytes in the order of names: the same weights have the same digest on every machine.
 std::string weightsDigest(const TensorMap& state);

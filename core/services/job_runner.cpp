@@ -37,7 +37,7 @@ JobRunner::JobRunner(project::Library* library, QObject* parent) : QObject(paren
         return;
     }
     for (const auto& row : *rows) {
-        JobStatus status{.id = row.id, .run = row.run, .method = row.method, .preset = row.preset, .title = row.title, .state = jobStateFrom(row.state),
+        JobStatus status{.id = row.id, .run = row.run, .command = commandOf(row.run), .method = row.method, .preset = row.preset, .title = row.title, .state = jobStateFrom(row.state),
                          .step = row.step, .steps = row.steps, .message = row.message, .createdUtc = row.createdUtc};
         Job& job = m_state->jobs.emplace_back(std::move(status));
         if (!std::filesystem::exists(job.status.run / "job.json")) {
@@ -50,8 +50,8 @@ JobRunner::JobRunner(project::Library* library, QObject* parent) : QObject(paren
         if (isActive(job.status.state))
             m_state->takeOver(job);
         else
-            job.status.resumable = job.status.state != JobState::Done && job.status.state != JobState::Queued && job.status.lastCheckpoint >= 0;
-        job.resume = job.status.state == JobState::Queued && job.status.lastCheckpoint >= 0;
+            job.status.resumable = job.status.state != JobState::Queued && canResume(job.status);
+        job.resume = job.status.state == JobState::Queued && (job.status.lastCheckpoint >= 0 || job.status.command == "finetune");
     }
     m_state->pump();
 }
@@ -81,18 +81,23 @@ Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id,
     // the worker may run elsewhere, and a job file is run again
     if (const auto start = options.find("start_from"); start != options.end() && start->is_string() && !start->get_ref<const std::string&>().empty())
         *start = std::filesystem::absolute(start->get<std::string>()).lexically_normal().string();
-    const Json job = {{"schema", protocol::JobSchema},
-                      {"id", id},
-                      {"created_utc", utcNow()},
-                      {"command", "train"},
-                      {"method", request.method},
-                      {"preset", request.preset},
-                      {"options", options},
-                      {"cache", cache},
-                      {"device", request.device},
-                      {"dtype", request.dtype},
-                      {"threads", request.threads > 0 ? request.threads : standardThreads()},
-                      {"watch_case", request.watchCase.empty() ? Json() : Json(request.watchCase)}};
+    Json job = {{"schema", protocol::JobSchema},
+                {"id", id},
+                {"created_utc", utcNow()},
+                {"command", request.classifier ? "finetune" : "train"},
+                {"method", request.method},
+                {"preset", request.preset},
+                {"options", options},
+                {"cache", cache},
+                {"device", request.device},
+                {"threads", request.threads > 0 ? request.threads : standardThreads()}};
+    if (const auto& c = request.classifier) {
+        job.update({{"model", std::filesystem::absolute(c->model).lexically_normal().string()}, {"mode", c->mode}, {"label_column", c->labels.value("column", "")}, {"fraction", c->fraction},
+                    {"seed", c->seed}, {"compare_untrained", c->compareUntrained}});
+        HILUM_TRY_STATUS(writeFileAtomically(run / "labels.json", jsonLine(c->labels) + "\n"));
+    } else {
+        job.update({{"dtype", request.dtype}, {"watch_case", request.watchCase.empty() ? Json() : Json(request.watchCase)}});
+    }
     return writeFileAtomically(run / "job.json", job.dump(2) + "\n");
 }
 
@@ -101,7 +106,7 @@ Result<std::string> JobRunner::start(const JobRequest& request)
     const std::string id = randomId();
     path run = request.run;
     if (run.empty()) {
-        HILUM_TRY(run, defaultRunFolder(request.method, id));
+        HILUM_TRY(run, defaultRunFolder(request.classifier ? request.method + "-classifier" : request.method, id));
     }
     run = std::filesystem::absolute(run).lexically_normal();
     if (std::filesystem::exists(run / "job.json"))
@@ -111,7 +116,7 @@ Result<std::string> JobRunner::start(const JobRequest& request)
         return fail(ErrorCode::NoSpace, "{} bytes are free where the run is to be kept; a checkpoint needs more than {}", space, LeastFreeBytes);
     HILUM_TRY_STATUS(makeFolder(run));
     HILUM_TRY_STATUS(writeJobFile(request, id, run));
-    JobStatus status{.id = id, .run = run, .method = request.method, .preset = request.preset, .title = request.title, .state = JobState::Queued, .createdUtc = utcNow()};
+    JobStatus status{.id = id, .run = run, .command = request.classifier ? "finetune" : "train", .method = request.method, .preset = request.preset, .title = request.title, .state = JobState::Queued, .createdUtc = utcNow()};
     if (const auto it = request.options.find("steps"); it != request.options.end() && it->is_number_integer())
         status.steps = *it;
     Job& job = m_state->jobs.emplace_back(std::move(status));
@@ -131,7 +136,7 @@ Status JobRunner::resume(const std::string& id)
         return fail(ErrorCode::Usage, "job {} is finished: there is nothing to resume", id);
     if (!std::filesystem::exists(job->status.run / "job.json"))
         return fail(ErrorCode::NotFound, "the run folder of job {} is gone", id);
-    job->resume = latestCheckpoint(job->status.run) >= 0; // else it starts anew
+    job->resume = latestCheckpoint(job->status.run) >= 0 || job->status.command == "finetune"; // else it starts anew
     job->status.state = JobState::Queued;
     job->status.message.clear();
     job->status.resumable = false;
@@ -150,7 +155,7 @@ Status JobRunner::cancel(const std::string& id)
         s.lastCheckpoint = std::max(s.lastCheckpoint, latestCheckpoint(s.run));
         s.state = JobState::Cancelled;
         s.message = s.lastCheckpoint >= 0 ? std::format("Taken out of the queue; the last checkpoint is of step {}", s.lastCheckpoint) : "Taken out of the queue before it began";
-        s.resumable = s.lastCheckpoint >= 0;
+        s.resumable = canResume(s);
     } else if (s.state == JobState::Running) {
         s.state = JobState::Cancelling;
         s.message = "Stopping";
@@ -190,7 +195,7 @@ Status JobRunner::adopt(const path& given)
             return {};
         m_state->jobs.remove_if([&](const Job& job) { return &job == known; }); // moved
     }
-    Job& job = m_state->jobs.emplace_back(JobStatus{.id = word("id"), .run = run, .method = word("method"), .preset = word("preset"), .title = word("title"),
+    Job& job = m_state->jobs.emplace_back(JobStatus{.id = word("id"), .run = run, .command = word("command") == "finetune" ? "finetune" : "train", .method = word("method"), .preset = word("preset"), .title = word("title"),
                                                     .state = JobState::Running, .createdUtc = word("created_utc")});
     m_state->load(job);
     m_state->takeOver(job);

@@ -18,10 +18,21 @@ namespace hilum::services {
 enum class JobState { Queued, Running, Cancelling, Cancelled, Done, Failed, Lost };
 std::string_view name(JobState state);
 
+/// What a classifier is made of: with it a job is a fine-tuning (or a linear probe), without it a pre-training.
+struct ClassifierRequest {
+    path model;                ///< run folder or model file whose encoder is used
+    std::string mode = "linear"; ///< "linear": features as they are; "full": the encoder learns too
+    Json labels;               ///< hilum.labels/1: classes, and the class of each case by its key
+    double fraction = 1;       ///< share of the training patients whose labels are used
+    std::uint64_t seed = 0;
+    bool compareUntrained = false;
+};
+
 /// A job as the window shows it. The run folder holds the rest.
 struct JobStatus {
     std::string id;
     path run;
+    std::string command = "train"; ///< or "finetune"
     std::string method, preset, title;
     JobState state = JobState::Queued;
     std::int64_t pid = 0;
@@ -38,7 +49,8 @@ struct JobStatus {
 
 struct JobRequest {
     std::string method, preset, title;
-    Json options;           ///< complete and checked
+    Json options;           ///< complete and checked; of a classifier what full has to set
+    std::optional<ClassifierRequest> classifier;
     path cache;
     std::string device = "auto", dtype = "auto";
     std::int64_t threads = 0; ///< 0: standardThreads()

@@ -54,7 +54,7 @@ Status JobRunner::State::launch(Job& job)
     HILUM_TRY(const std::string text, readTextFile(job.status.run / "job.json"));
     HILUM_TRY(const Json file, parseJson(text));
     HILUM_TRY(const path cache, findCache(file.value("cache", Json::object())));
-    std::vector<std::string> arguments{"train", "--run", job.status.run.string(), "--cache", cache.string()};
+    std::vector<std::string> arguments{job.status.command, "--run", job.status.run.string(), "--cache", cache.string()};
     if (job.resume)
         arguments.push_back("--resume");
     std::error_code ignored; // an earlier attempt's, if any
@@ -136,7 +136,7 @@ void JobRunner::State::finish(Job& job)
     const ProcessEnd end = job.process ? job.process->end() : ProcessEnd{.known = false};
     // a worker that was asked to stop before it could listen
     const bool stoppedEarly = s.state == JobState::Cancelling && end.signalled && end.number == SIGTERM;
-    const std::string saved = s.lastCheckpoint < 0 ? "no checkpoint was saved" : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
+    const std::string saved = s.lastCheckpoint < 0 ? (s.command == "finetune" ? "resuming begins with the network that was not finished" : "no checkpoint was saved") : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
     if (job.lastWord && job.lastWord->result && !job.lastWord->cancelled) {
         s.state = JobState::Done;
         s.message.clear();
@@ -156,7 +156,7 @@ void JobRunner::State::finish(Job& job)
         s.state = JobState::Lost;
         s.message = std::format("Interrupted at step {}: {}; {}", s.step, lostWorker(end).sentence(), saved);
     }
-    s.resumable = s.state != JobState::Done && s.lastCheckpoint >= 0;
+    s.resumable = canResume(s);
     s.pid = 0;
     s.phase.clear();
     s.silent = false;
@@ -192,7 +192,8 @@ void JobRunner::State::pump()
         if (const auto launched = launch(*next); !launched) {
             next->status.state = JobState::Failed;
             next->status.message = launched.error().sentence();
-            next->status.resumable = latestCheckpoint(next->status.run) >= 0;
+            next->status.lastCheckpoint = latestCheckpoint(next->status.run);
+            next->status.resumable = canResume(next->status);
         }
         changed(*next);
     }

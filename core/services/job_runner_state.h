@@ -16,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 inline bool isActive(JobState state) { return state == JobState::Running || state == JobState::Cancelling; }
 JobState jobStateFrom(std::string_view name);
+/// Whether an ended job can go on. A classifier keeps what it finished, with or without a checkpoint.
+inline bool canResume(const JobStatus& s) { return s.state != JobState::Done && (s.lastCheckpoint >= 0 || s.command == "finetune"); }
 
 struct Job {
     JobStatus status;

@@ -5,6 +5,7 @@
 #include "core/services/image_list.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,17 +26,21 @@ std::string trimmed(std::string_view text)
     return first == std::string_view::npos ? std::string() : std::string(text.substr(first, last - first + 1));
 }
 
-bool matches(const std::string& cell, const std::set<std::string>& wanted)
+/// What stands between | , ; in a cell.
+std::vector<std::string> partsOf(const std::string& cell)
 {
-    if (wanted.contains(cell))
-        return true;
+    std::vector<std::string> out;
     for (std::size_t begin = 0; begin <= cell.size();) {
         const std::size_t end = std::min(cell.find_first_of("|,;", begin), cell.size());
-        if (wanted.contains(trimmed(std::string_view(cell).substr(begin, end - begin))))
-            return true;
+        out.push_back(trimmed(std::string_view(cell).substr(begin, end - begin)));
         begin = end + 1;
     }
-    return false;
+    return out;
+}
+
+bool matches(const std::string& cell, const std::set<std::string>& wanted)
+{
+    return wanted.contains(cell) || std::ranges::any_of(partsOf(cell), [&](const std::string& part) { return wanted.contains(part); });
 }
 
 /// A table with labels: of images (column filename) or of patients.
@@ -215,6 +220,42 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
         out.classes = {"other", positiveName};
     for (const auto& [caseKey, name] : classOf)
         out.byKey[caseKey] = std::ranges::find(out.classes, name) - out.classes.begin();
+    return out;
+}
+
+Json labelsJson(const Labels& labels, const std::string& column)
+{
+    return {{"schema", "hilum.labels/1"}, {"column", column}, {"classes", labels.classes}, {"labels", labels.byKey}};
+}
+
+Result<std::vector<LabelColumn>> labelColumns(const std::vector<path>& data, std::size_t most)
+{
+    static const std::set<std::string> NoLabels{"filename", "patientid", "patient_id", "folder", "url", "doi", "date", "study_date"};
+    std::vector<LabelColumn> out;
+    for (const path& given : data) {
+        HILUM_TRY(const LabelTable t, tableOf(given, {}));
+        for (std::size_t c = 0; c < t.table.columns.size(); ++c) {
+            if (NoLabels.contains(lower(t.table.columns[c])) || std::ranges::contains(out, t.table.columns[c], &LabelColumn::name))
+                continue;
+            std::map<std::string, std::pair<std::string, std::int64_t>> counts; // without capitals -> as it is written first, rows
+            std::set<std::string> cells;
+            for (std::size_t r = 0; r < t.table.rows.size() && counts.size() <= most; ++r) {
+                const std::string cell = trimmed(t.table.at(r, static_cast<int>(c)));
+                cells.insert(cell);
+                for (const std::string& part : partsOf(cell))
+                    if (!part.empty())
+                        ++counts.try_emplace(lower(part), part, 0).first->second.second;
+            }
+            cells.erase("");
+            if (cells.size() < 2 || counts.size() > most)
+                continue;
+            LabelColumn column{.name = t.table.columns[c], .values = {}, .different = static_cast<std::int64_t>(cells.size())};
+            for (const auto& [key, value] : counts)
+                column.values.push_back(value);
+            std::ranges::stable_sort(column.values, std::greater(), &std::pair<std::string, std::int64_t>::second);
+            out.push_back(std::move(column));
+        }
+    }
     return out;
 }
 

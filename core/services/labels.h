@@ -25,4 +25,16 @@ struct Labels {
 /// differ; Usage when the data have no table
 Result<Labels> readLabels(const std::vector<path>& data, const std::string& column, const std::vector<std::string>& positive, const Work& work);
 
+/// What the worker gets of them: {"schema": "hilum.labels/1", "column", "classes", "labels"}.
+Json labelsJson(const Labels& labels, const std::string& column);
+
+/// A column of a table that can be a label.
+struct LabelColumn {
+    std::string name;
+    std::vector<std::pair<std::string, std::int64_t>> values; ///< what stands between | , ; in its cells, and in how many rows; the most frequent first
+    std::int64_t different = 0;                               ///< cells that differ
+};
+/// The columns with two different cells at least and at most `most` values, in the table's order; file, patient and date columns are left out. The table is the one that readLabels takes; of a folder with several tables of patients the first by name.
+Result<std::vector<LabelColumn>> labelColumns(const std::vector<path>& data, std::size_t most = 50);
+
 } // namespace hilum::services

@@ -106,7 +106,8 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
 {
     const imaging::Item& item = plan.images[number].item;
     if (item.kind != imaging::ItemKind::Volume)
-        return refuse(ErrorCode::Unsupported, "not_a_volume", "it is no volume but {} {} ({} slices, {} frames)", item.modality, imaging::name(item.kind), item.size[2], item.frames);
+        return refuse(ErrorCode::Unsupported, "not_a_volume", "it is no volume ({}{}{} of {} x {} x {})", item.modality, item.modality.empty() ? "" : " ",
+                      imaging::name(item.kind), item.size[0], item.size[1], item.size[2]);
     HILUM_TRY(const imaging::Volume volume, imaging::readVolume(item, {}, work));
     const bool ct = imaging::isCt(volume);
     const Json pipeline = plan.volumePipeline();

@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
 #include "core/base/provenance.h"
+#include "core/base/tensor_file.h"
 #include "core/services/job_runner.h"
 
 #include <fstream>
@@ -112,6 +113,44 @@ std::int64_t latestCheckpoint(const path& run)
     if (!name.starts_with("step-"))
         return -1;
     return parseInteger(std::string_view(name).substr(5)).value_or(-1);
+}
+
+Result<path> modelFile(const path& model)
+{
+    if (!std::filesystem::exists(model))
+        return fail(ErrorCode::NotFound, "{} is not there", model.string());
+    if (!std::filesystem::is_directory(model))
+        return model;
+    if (std::filesystem::exists(model / "model.safetensors"))
+        return model / "model.safetensors";
+    if (const auto latest = readTextFile(model / "checkpoints" / "latest", 4096)) {
+        std::string folder = *latest;
+        while (!folder.empty() && (folder.back() == '\n' || folder.back() == ' '))
+            folder.pop_back();
+        const path file = model / "checkpoints" / path(folder).filename() / "model.safetensors";
+        if (std::filesystem::exists(file))
+            return file;
+    }
+    return fail(ErrorCode::NotFound, "{} holds no model.safetensors and no checkpoint", model.string());
+}
+
+Result<Json> modelMetadata(const path& model)
+{
+    HILUM_TRY(const path file, modelFile(model));
+    HILUM_TRY(const TensorFile weights, TensorFile::open(file));
+    auto metadata = weights.metadataJson("hilum");
+    if (!metadata)
+        return fail(ErrorCode::Mismatch, "{} is no model of this program: {}", file.string(), metadata.error().message);
+    if (metadata->value("schema", "") != protocol::ModelSchema)
+        return fail(ErrorCode::WrongVersion, "{} has the schema \"{}\", this program reads {}", file.string(), metadata->value("schema", ""), protocol::ModelSchema);
+    return metadata;
+}
+
+std::string commandOf(const path& run)
+{
+    const auto file = readTextFile(run / "job.json");
+    const auto json = file ? parseJson(*file) : Result<Json>(std::unexpected(file.error()));
+    return json && json->is_object() && text(*json, "command") == "finetune" ? "finetune" : "train";
 }
 
 std::string randomId()

@@ -42,6 +42,14 @@ std::optional<LastWord> applyEvent(JobStatus& status, const Json& event);
 /// Number of the newest checkpoint of a run, or -1.
 std::int64_t latestCheckpoint(const path& run);
 
+/// Metadata ("hilum.model/1") of a model file, run folder or checkpoint folder, read without the worker. NotFound, Mismatch, WrongVersion.
+Result<Json> modelMetadata(const path& model);
+/// The file that holds the weights: the path itself, RUN/model.safetensors, or the latest checkpoint of a run that has not ended.
+Result<path> modelFile(const path& model);
+
+/// What a run's job file asks for: "train" or "finetune"; "train" when there is no file.
+std::string commandOf(const path& run);
+
 /// `dataFolder`/runs/2026-01-31-hdxray-mae-1a2b3c4d.
 Result<path> defaultRunFolder(const std::string& method, const std::string& id);
 

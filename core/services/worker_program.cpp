@@ -269,6 +269,15 @@ Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, c
     return options;
 }
 
+Result<Json> tuningOptions(const std::vector<std::string>& settings)
+{
+    HILUM_TRY(const Json described, describeMethods());
+    const auto tuning = described.find("fine_tuning");
+    if (tuning == described.end())
+        return fail(ErrorCode::Protocol, "the worker names no settings of fine-tuning");
+    return methodOptions(*tuning, "", settings);
+}
+
 Result<Json> methodPipeline(const std::string& id, const Json& options)
 {
     HILUM_TRY(const Json entry, methodEntry(id));

@@ -20,6 +20,9 @@ Result<Json> methodEntry(const std::string& id);
 /// Complete options of a method: defaults, then preset, then settings (key=value). All faults at once.
 Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, const std::vector<std::string>& settings);
 
+/// Complete settings of a fine-tuning: defaults, then settings (key=value). All faults at once.
+Result<Json> tuningOptions(const std::vector<std::string>& settings);
+
 /// The input pipeline that complete options of a method make: what `prepare` needs.
 Result<Json> methodPipeline(const std::string& id, const Json& options);
 

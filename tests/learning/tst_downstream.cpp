@@ -3,6 +3,7 @@
 #include "core/base/paths.h"
 #include "core/learning/downstream/classify.h"
 #include "core/learning/downstream/linear_probe.h"
+#include "core/learning/downstream/tuning_job.h"
 #include "core/learning/downstream/tuning_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
@@ -149,11 +150,128 @@ private Q_SLOTS:
         r.out = at_("again");
         HILUM_VERIFY_OK(runProbe(registry(), r));
         QCOMPARE(*readTextFile(at_("again") / "predictions.csv"), *readTextFile(at_("out") / "predictions.csv"));
+    }
+    void aStoppedRunGoesOnToTheSameNumbers_data()
+    {
+        QTest::addColumn<bool>("full");
+        QTest::addColumn<int>("patience"); // questions whether to go on until the answer is no; a network has 60 of linear, about 35 of full
+        QTest::newRow("linear, first network") << false << 7;
+        QTest::newRow("linear, second network") << false << 68;
+        QTest::newRow("full, before its first step") << true << 2;
+        QTest::newRow("full, within a pass") << true << 9;
+        QTest::newRow("full, within a later pass") << true << 22;
+        QTest::newRow("full, testing") << true << 32;
+        QTest::newRow("full, second network") << true << 50;
+    }
+    void aStoppedRunGoesOnToTheSameNumbers()
+    {
+        QFETCH(bool, full);
+        QFETCH(int, patience);
+        ProbeRequest r = request("out");
+        r.compareUntrained = true;
+        r.mode = full ? ClassifyMode::Full : ClassifyMode::Linear;
+        r.tuning = {.epochs = 5, .batch = 8, .learningRate = 5e-3};
+        r.keepEvery = std::chrono::milliseconds(0);
+        int questions = 0;
+        r.cancelled = [&] { return ++questions < 0; };
+        const auto whole = runProbe(registry(), r);
+        HILUM_VERIFY_OK(whole);
+        QVERIFY2(questions > patience + 2, std::to_string(questions).c_str());
+
         r.out = at_("stopped");
         int asked = 0;
-        r.cancelled = [&] { return ++asked > 20; };
+        r.cancelled = [&] { return ++asked > patience; };
         HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
-        QVERIFY(!std::filesystem::exists(at_("stopped")));
+        QVERIFY(!std::filesystem::exists(at_("stopped") / "evaluation.json"));
+        r.resume = true;
+        int again = 0;
+        r.cancelled = [&] { return ++again < 0; };
+        const auto resumed = runProbe(registry(), r);
+        HILUM_VERIFY_OK(resumed);
+        const bool something = full ? patience > 2 : patience > 60; // was finished: a step of full, a network of linear
+        QVERIFY2(something ? again < questions : again == questions, std::to_string(again).c_str());
+        for (const char* part : {"trained", "untrained", "difference"})
+            QCOMPARE(resumed->at(part).dump(), whole->at(part).dump());
+        for (const char* file : {"predictions.csv", "head.safetensors"})
+            QVERIFY2(*readTextFile(at_("stopped") / file) == *readTextFile(at_("out") / file), file);
+        if (full)
+            QCOMPARE(openModel(at_("stopped") / "model.safetensors")->metadata.at("weights_sha256"), openModel(at_("out") / "model.safetensors")->metadata.at("weights_sha256"));
+        QVERIFY(!std::filesystem::exists(at_("stopped") / "results"));
+    }
+    void whatIsResumedMustBeTheSame()
+    {
+        ProbeRequest r = request("out");
+        r.mode = ClassifyMode::Full;
+        r.tuning = {.epochs = 5, .batch = 8};
+        int asked = 0;
+        r.cancelled = [&] { return ++asked > 12; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        r.cancelled = {};
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Usage); // there is a checkpoint: resume, or another folder
+        r.resume = true;
+        r.seed = 5;
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Mismatch);
+        r.seed = 0;
+        r.tuning.epochs = 6;
+        const auto other = runProbe(registry(), r);
+        HILUM_VERIFY_ERROR(other, ErrorCode::Mismatch);
+        QVERIFY2(other.error().message.find("settings") != std::string::npos, other.error().message.c_str());
+        r.tuning.epochs = 5;
+        HILUM_VERIFY_OK(runProbe(registry(), r));
+    }
+    void aRunFolderKeepsTheRecord()
+    {
+        const path run = at_("run");
+        HILUM_VERIFY_OK(makeFolder(run));
+        std::filesystem::copy_file(at_("labels.json"), run / "labels.json");
+        Json job = {{"schema", "hilum.job/1"}, {"id", "17"}, {"command", "finetune"}, {"method", toyId()}, {"model", at_("model.safetensors").string()}, {"mode", "full"},
+                    {"options", {{"epochs", 3}, {"batch", 8}}}, {"fraction", 1.0}, {"seed", 4}, {"compare_untrained", true}, {"device", "cpu"}, {"threads", 1}};
+        const auto write = [&] { return writeFileAtomically(run / "job.json", job.dump()); };
+        RunRequest request;
+        request.run = run;
+        request.cache = at_("cache");
+        request.echo = EventStream::Echo::None;
+        request.listen = RunMonitor::Listen::Nothing;
+
+        Json wrong = job;
+        wrong["mode"] = "half";
+        wrong["fraction"] = 1.5;
+        wrong["seed"] = -1;
+        wrong["model"] = 3;
+        HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", wrong.dump()));
+        const auto faults = readTuningJob(run, request.cache);
+        HILUM_VERIFY_ERROR(faults, ErrorCode::Options);
+        QCOMPARE(faults.error().details.size(), std::size_t{5}); // the model is missing too
+        job["options"]["epochs"] = 0;
+        HILUM_VERIFY_OK(write());
+        HILUM_VERIFY_ERROR(readTuningJob(run, request.cache), ErrorCode::Options);
+        job["options"]["epochs"] = 3;
+        HILUM_VERIFY_OK(write());
+
+        const auto done = runTuning(registry(), request);
+        HILUM_VERIFY_OK(done);
+        QCOMPARE(done->at("cancelled"), Json(false));
+        std::map<std::string, int> kinds;
+        std::set<std::string> weights;
+        std::int64_t last = 0;
+        JsonLineReader lines;
+        for (const auto& line : lines.feed(*readTextFile(run / "events.jsonl"))) {
+            HILUM_VERIFY_OK(line);
+            const std::string kind = line->at("kind");
+            ++kinds[kind];
+            if (kind != "metric")
+                continue;
+            weights.insert(line->at("weights").get<std::string>());
+            QCOMPARE(line->at("step").get<std::int64_t>(), ++last);
+            for (const char* key : {"loss", "lr", "weight_decay", "grad_norm", "images_per_s", "memory_bytes", "device", "dtype"})
+                QVERIFY2(line->contains(key), key);
+        }
+        QVERIFY(kinds["hello"] == 1 && kinds["result"] == 1 && kinds["progress"] > 2 && kinds["error"] == 0);
+        QCOMPARE(weights.size(), std::size_t{2});
+        QCOMPARE(last, done->at("step").get<std::int64_t>());
+        for (const char* file : {"evaluation.json", "predictions.csv", "head.safetensors", "provenance.json", "model.safetensors", "worker.json"})
+            QVERIFY2(std::filesystem::exists(run / file), file);
+        HILUM_VERIFY_ERROR(runTuning(registry(), request), ErrorCode::Usage); // it is finished
     }
     void featuresAreTheMeanOverTheViews()
     {

@@ -34,6 +34,21 @@ class TestLabels : public QObject {
                                          "d.png,4,No Finding,y,s\ne.png,4,,y,s\nf.png,5,\"Mass, Edema\",y,s\n";
 
 private Q_SLOTS:
+    void columnsThatCanBeLabels()
+    {
+        const path folder = folderWith(Table);
+        const auto columns = labelColumns({folder});
+        HILUM_VERIFY_OK(columns);
+        QCOMPARE(columns->size(), std::size_t{2}); // not the files, the patients, nor a column of one value
+        QCOMPARE(columns->at(0).name, std::string("finding"));
+        QCOMPARE(columns->at(0).different, std::int64_t{4});
+        using Value = std::pair<std::string, std::int64_t>;
+        QCOMPARE(columns->at(0).values, (std::vector<Value>{{"Mass", 3}, {"No Finding", 2}, {"Edema", 1}, {"Nodule", 1}}));
+        QCOMPARE(columns->at(1).values, (std::vector<Value>{{"y", 5}, {"x", 1}}));
+        QCOMPARE(labelColumns({folder}, 3)->size(), std::size_t{1}); // finding has four
+        HILUM_VERIFY_OK(labelColumns({folder / "table.csv"}));
+        HILUM_VERIFY_ERROR(labelColumns({folder / "images"}), ErrorCode::Usage); // no table there
+    }
     void positiveValuesAgainstAllOthers()
     {
         const path folder = folderWith(Table);

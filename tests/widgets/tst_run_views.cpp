@@ -1,3 +1,4 @@
+#include "widgets/jobs/classification_view.h"
 #include "widgets/jobs/job_table_model.h"
 #include "widgets/jobs/preview_strip.h"
 #include "widgets/jobs/run_curves.h"
@@ -11,6 +12,7 @@
 #include <QLabel>
 #include <QSignalSpy>
 #include <QSlider>
+#include <QTableWidget>
 #include <QTest>
 
 using namespace hilum;
@@ -64,6 +66,68 @@ private Q_SLOTS:
         QCOMPARE(loss->property("pointCount").toInt(), 21);
         curves.clear();
         QCOMPARE(curves.lastStep(), -1);
+    }
+    void curvesOfTwoNetworksLieOverEachOther()
+    {
+        RunCurves curves;
+        for (int i = 1; i <= 8; ++i) {
+            Json event = metric(i, 1.0 / i);
+            event["weights"] = i <= 4 ? "pre-trained" : "untrained";
+            event["own_step"] = i <= 4 ? i : i - 4;
+            event.erase("loss_inside");
+            curves.addEvent(event);
+        }
+        QCOMPARE(curves.lastStep(), 8);
+        QCOMPARE(curves.loss()->curveCount(), 2);
+        for (int curve = 0; curve < 2; ++curve) {
+            QCOMPARE(curves.loss()->data(curve).size(), std::size_t{4});
+            QCOMPARE(curves.loss()->data(curve).points().front().x, 1.0);
+        }
+        QCOMPARE(curves.loss()->curveTitle(1), QStringLiteral("loss, untrained"));
+        QCOMPARE(curves.loss()->data(1).points().back().y, 1.0 / 8);
+    }
+    void aClassifiersResultIsShown()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const path run = folder->where() / "classifier";
+        const auto interval = [](double v) { return Json{{"estimate", v}, {"low", v - 0.1}, {"high", v + 0.1}}; };
+        Json metrics, gain;
+        for (const char* name : {"auroc", "average_precision", "accuracy", "f1"}) {
+            metrics[name] = interval(0.75);
+            gain[name] = interval(0.25);
+        }
+        HILUM_VERIFY_OK(makeFolder(run));
+        const Json evaluation = {{"schema", "hilum.classification/1"}, {"label_column", "effusion"}, {"classes", {{{"name", "0"}}, {{"name", "1"}}}}, {"positive_class", "1"}, {"train_images", 40},
+                                 {"train_patients", 20}, {"held_out_images", 4}, {"held_out_patients", 4}, {"held_out", "drawn by the seed"}, {"trained", {{"metrics", metrics}}},
+                                 {"untrained", {{"metrics", metrics}}}, {"difference", gain}};
+        HILUM_VERIFY_OK(writeFileAtomically(run / "evaluation.json", evaluation.dump()));
+        // scores of the positive class: 0.9 and 0.4 of positives, 0.6 and 0.1 of negatives
+        HILUM_VERIFY_OK(writeFileAtomically(run / "predictions.csv", "case,patient,class,\"trained 0\",\"trained 1\",\"untrained 0\",\"untrained 1\"\n"
+                                                                      "a,p,\"1\",0.1,0.9,0.5,0.5\nb,q,\"1\",0.6,0.4,0.5,0.5\nc,r,\"0\",0.4,0.6,0.5,0.5\nd,s,\"0\",0.9,0.1,0.5,0.5\n"));
+        services::TaskRunner runner;
+        ClassificationView view(&runner);
+        view.setRun(run, false);
+        QVERIFY(!view.shown());
+        view.setRun(run, true);
+        QTRY_VERIFY(view.shown());
+        const auto* said = view.findChild<QLabel*>(QStringLiteral("classificationSaid"));
+        QVERIFY2(said->text().contains(QStringLiteral("effusion, class 1: trained on 40 images of 20 patients, tested on 4")), qPrintable(said->text()));
+        QVERIFY(said->text().contains(QStringLiteral("pre-training helps here")));
+        const auto* table = view.findChild<QTableWidget*>(QStringLiteral("classificationTable"));
+        QCOMPARE(table->item(0, 2)->text(), QStringLiteral("0.250 (0.150 to 0.350)"));
+        // (0, 0), 0.9: (0, 1/2), 0.6: (1/2, 1/2), 0.4: (1/2, 1), 0.1: (1, 1): no step is drawn aslant
+        const auto points = view.findChild<PlotView*>(QStringLiteral("rocCurve"))->data(0).points();
+        const std::vector<std::pair<double, double>> expected{{0, 0}, {0, 0.5}, {0.5, 0.5}, {0.5, 1}, {1, 1}};
+        QCOMPARE(points.size(), expected.size());
+        for (std::size_t i = 0; i < points.size(); ++i)
+            QVERIFY(std::abs(points[i].x - expected[i].first) < 1e-8 && std::abs(points[i].y - expected[i].second) < 1e-12);
+        // what does not fit together is said and not drawn
+        HILUM_VERIFY_OK(writeFileAtomically(run / "predictions.csv", "case,patient,class\n"));
+        view.setRun({}, false);
+        view.setRun(run, true);
+        QTRY_VERIFY2(said->text().contains(QStringLiteral("does not fit")), qPrintable(said->text()));
+        QVERIFY(!view.shown());
     }
     void tableSaysWhatAPersonReads_data()
     {

@@ -5,6 +5,7 @@
 #include <QSplitter>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <array>
 
 namespace hilum::widgets {
@@ -37,6 +38,7 @@ RunCurves::RunCurves(QWidget* parent) : QWidget(parent)
     auto* split = new QSplitter(Qt::Vertical);
     split->addWidget(m_loss);
     split->addWidget(small);
+    m_details = small;
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
     split->setSizes({300, 170});
@@ -58,6 +60,7 @@ PlotView* RunCurves::plot(const char* name, const QString& title, const QString&
 void RunCurves::clear()
 {
     m_curves.clear();
+    m_lastStep = -1;
     for (PlotView* p : {m_loss, m_rate, m_gradient, m_speed})
         p->removeCurves();
     // the first curve of each plot is there before its first point
@@ -81,13 +84,18 @@ void RunCurves::addEvent(const Json& event)
     if (!event.is_object() || !event.contains("kind") || !event["kind"].is_string() || !event.contains("step") || !event["step"].is_number())
         return;
     const std::string kind = event["kind"].get<std::string>();
-    const double step = event["step"].get<double>();
     if (kind != "metric" && kind != "checkpoint")
         return;
+    m_lastStep = std::max(m_lastStep, event["step"].get<std::int64_t>());
+    // of a classifier that is compared with the untrained network: both from their own first step, so that the curves lie over each other
+    const bool untrained = event.contains("weights") && event["weights"] == "untrained";
+    const double step = event.contains("own_step") && event["own_step"].is_number() ? event["own_step"].get<double>() : event["step"].get<double>();
     for (const auto& [key, value] : event.items()) {
         if (!value.is_number())
             continue;
         const double v = value.get<double>();
+        if (untrained && key != "loss")
+            continue; // rate and speed are those of the first network
         if (key == "held_out_loss")
             point(m_loss, key, step, v, true);
         else if (kind != "metric")
@@ -99,14 +107,13 @@ void RunCurves::addEvent(const Json& event)
         else if (key == "images_per_s" || key == "volumes_per_s")
             point(m_speed, "images_per_s", step, v, false);
         else if (key.find("loss") != std::string::npos)
-            point(m_loss, key, step, v, false);
+            point(m_loss, untrained ? "loss, untrained" : key, step, v, false);
     }
 }
 
 std::int64_t RunCurves::lastStep() const
 {
-    const auto& points = m_loss->data(0);
-    return points.isEmpty() ? -1 : static_cast<std::int64_t>(points.xRange().high);
+    return m_lastStep;
 }
 
 } // namespace hilum::widgets

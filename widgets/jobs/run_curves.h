@@ -20,16 +20,20 @@ public:
     void clear();
     /// `metric` and `checkpoint` events; others are ignored.
     void addEvent(const Json& event);
-    /// The last step of the loss curve; -1 when there is none.
+    /// The last step that an event spoke of; -1 when there is none.
     std::int64_t lastStep() const;
     PlotView* loss() const { return m_loss; }
+    /// Whether learning rate, gradient norm and speed are shown besides the loss; at first they are.
+    void setDetailsShown(bool shown) { m_details->setVisible(shown); }
 
 private:
     PlotView* plot(const char* name, const QString& title, const QString& unit);
     void point(PlotView* plot, const std::string& key, double step, double value, bool dots);
 
+    QWidget* m_details;
     PlotView *m_loss, *m_rate, *m_gradient, *m_speed;
     std::map<std::pair<PlotView*, std::string>, int> m_curves;
+    std::int64_t m_lastStep = -1;
 };
 
 } // namespace hilum::widgets

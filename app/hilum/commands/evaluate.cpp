@@ -1,7 +1,8 @@
 #include "app/hilum/classification.h"
 #include "app/hilum/commands/command.h"
-#include "app/hilum/models.h"
 #include "app/hilum/training.h"
+#include "core/services/classification_result.h"
+#include "core/services/run_folder.h"
 #include "core/services/worker_program.h"
 
 namespace hilum::commands {
@@ -20,7 +21,7 @@ Run declareEvaluate(CLI::App& verb)
     verb.add_option("--out", a->out, "folder for evaluation.json");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
-        if (const auto found = app::readClassification(path(a->model) / "evaluation.json")) {
+        if (const auto found = services::readClassification(path(a->model) / "evaluation.json")) {
             if (!a->data.empty() || !a->out.empty())
                 return fail(ErrorCode::Usage, "{} is a finished classification, whose result is shown; --data and --out belong to pre-trained models", a->model);
             print(a->json ? found->dump(2) : app::classificationText(*found));
@@ -29,7 +30,7 @@ Run declareEvaluate(CLI::App& verb)
         if (a->data.empty() || a->out.empty())
             return fail(ErrorCode::Usage, "evaluate needs --data and --out for a pre-trained model");
         const Work work = consoleWork();
-        HILUM_TRY(const Json metadata, app::modelMetadata(a->model));
+        HILUM_TRY(const Json metadata, services::modelMetadata(a->model));
         const app::MethodChoice method{.id = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = "", .options = metadata.value("options", Json::object()),
                                        .pipeline = metadata.value("pipeline", Json::object())};
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, method, {}, work));

@@ -1,6 +1,7 @@
 #include "core/learning/downstream/fine_tuning.h"
 
 #include "core/learning/data/loader.h"
+#include "core/learning/model_file.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/schedule.h"
 
@@ -52,12 +53,12 @@ private:
 
 struct HeadImpl : torch::nn::Module {
     at::Tensor mean, deviation, weight, bias;
-    HeadImpl(const at::Tensor& features, std::int64_t classes)
+    HeadImpl(const at::Tensor& meanOfFeatures, const at::Tensor& deviationOfFeatures, std::int64_t classes)
     {
-        mean = register_buffer("mean", features.mean(0));
-        deviation = register_buffer("deviation", features.std(0, false).clamp_min(1e-6));
-        weight = register_parameter("weight", at::zeros({classes, features.size(1)}, features.options()));
-        bias = register_parameter("bias", at::zeros({classes}, features.options()));
+        mean = register_buffer("mean", meanOfFeatures);
+        deviation = register_buffer("deviation", deviationOfFeatures);
+        weight = register_parameter("weight", at::zeros({classes, mean.size(0)}, mean.options()));
+        bias = register_parameter("bias", at::zeros({classes}, mean.options()));
     }
     at::Tensor forward(const at::Tensor& features) { return at::linear((features - mean) / deviation, weight, bias); }
 };
@@ -77,52 +78,85 @@ struct TrainedTogether : torch::nn::Module {
 
 } // namespace
 
+std::int64_t tuningSteps(std::size_t images, const TuningOptions& options)
+{
+    const auto batch = static_cast<std::size_t>(options.batch);
+    return static_cast<std::int64_t>((images + batch - 1) / batch) * options.epochs;
+}
+
 Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& methodId, const ShardReader& cache, const TuningTask& task, const TuningOptions& options, const Placement& placement,
-                                 const std::function<bool()>& cancelled, const std::function<void(std::int64_t, std::int64_t)>& progress)
+                                 const TuningWatch& watch)
 {
     HILUM_TRY(FeatureSource* const source, featureSource(method, methodId));
     const Tuner tuner(method, *source, cache, placement);
     torch::nn::Module& network = method.trainable();
     const auto batchSize = static_cast<std::size_t>(options.batch);
-    const std::size_t count = task.train.size(), stepsAnEpoch = (count + batchSize - 1) / batchSize, testBatches = (task.test.size() + batchSize - 1) / batchSize;
-    const auto steps = static_cast<std::int64_t>(stepsAnEpoch) * options.epochs, total = static_cast<std::int64_t>(stepsAnEpoch + testBatches) + steps;
-    std::int64_t done = 0;
-    const auto goesOn = [&]() -> Status {
-        if (cancelled && cancelled())
-            return fail(ErrorCode::Cancelled, "stopped after {} of {} steps of fine-tuning", std::max<std::int64_t>(done - static_cast<std::int64_t>(stepsAnEpoch), 0), steps);
-        if (progress)
-            progress(done, total);
-        ++done;
-        return {};
-    };
-    const auto eachBatch = [&](std::span<const std::size_t> cases, auto&& use) -> Status {
+    const std::size_t count = task.train.size();
+    const std::int64_t steps = tuningSteps(count, options), stepsAnEpoch = steps / options.epochs;
+    TunedClassifier out;
+    const auto stopped = [&] { return watch.cancelled && watch.cancelled(); };
+    const auto stoppedHere = [&] { return fail(ErrorCode::Cancelled, "stopped after {} of {} steps of fine-tuning", out.steps, steps); };
+    const auto eachBatch = [&](std::string_view doing, std::span<const std::size_t> cases, auto&& use) -> Status {
         const at::NoGradGuard noGradient;
         network.eval();
-        for (std::size_t begin = 0; begin < cases.size(); begin += batchSize) {
-            HILUM_TRY_STATUS(goesOn());
-            HILUM_TRY(const at::Tensor features, tuner.features(cases.subspan(begin, std::min(batchSize, cases.size() - begin))));
+        const std::size_t batches = (cases.size() + batchSize - 1) / batchSize;
+        for (std::size_t b = 0; b < batches; ++b) {
+            if (stopped())
+                return stoppedHere();
+            if (watch.progress)
+                watch.progress(doing, static_cast<std::int64_t>(b), static_cast<std::int64_t>(batches));
+            HILUM_TRY(const at::Tensor features, tuner.features(cases.subspan(b * batchSize, std::min(batchSize, cases.size() - b * batchSize))));
             use(features);
         }
         return {};
     };
 
-    std::vector<at::Tensor> first;
-    HILUM_TRY_STATUS(eachBatch(task.train, [&](const at::Tensor& f) { first.push_back(f); }));
-    const auto head = std::make_shared<HeadImpl>(at::cat(first), static_cast<std::int64_t>(task.classes));
+    at::Tensor mean, deviation;
+    if (watch.from) {
+        mean = watch.from->trained.at("head.mean").to(placement.device), deviation = watch.from->trained.at("head.deviation").to(placement.device);
+    } else {
+        std::vector<at::Tensor> first;
+        HILUM_TRY_STATUS(eachBatch("first features", task.train, [&](const at::Tensor& f) { first.push_back(f); }));
+        const at::Tensor features = at::cat(first);
+        mean = features.mean(0), deviation = features.std(0, false).clamp_min(1e-6);
+    }
+    const auto head = std::make_shared<HeadImpl>(mean, deviation, static_cast<std::int64_t>(task.classes));
     TrainedTogether together(network, *head);
     AdamW optimizer(together, 0.9, 0.999, 1e-8);
+    double sum = 0; // over the images of this pass
+    if (watch.from) {
+        HILUM_TRY_STATUS(loadState(network, watch.from->network));
+        TensorMap ofHead, moments;
+        for (const auto& [name, tensor] : watch.from->trained)
+            name.starts_with("head.") ? ofHead.emplace(name.substr(5), tensor) : moments.emplace(name, tensor);
+        HILUM_TRY_STATUS(loadState(*head, ofHead));
+        HILUM_TRY_STATUS(optimizer.load(moments));
+        out.steps = watch.from->step, out.epochLoss = watch.from->epochLoss, sum = watch.from->passLoss;
+    }
+    const auto state = [&] {
+        TuningState s{.step = out.steps, .network = namedState(network), .trained = optimizer.state(), .epochLoss = out.epochLoss, .passLoss = sum};
+        for (const auto& [name, tensor] : namedState(*head))
+            s.trained["head." + name] = tensor;
+        return s;
+    };
 
-    TunedClassifier out;
     std::vector<std::size_t> order(count);
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto warmup = std::llround(options.warmup * static_cast<double>(steps));
     network.train();
     for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
         Rng rng = Rng(task.seed).fork("fine-tuning").fork(static_cast<std::uint64_t>(epoch));
-        rng.shuffle(std::span(order));
-        double sum = 0;
-        for (std::size_t begin = 0; begin < count; begin += batchSize) {
-            HILUM_TRY_STATUS(goesOn());
+        rng.shuffle(std::span(order)); // of the order before it: passes that are done are shuffled too
+        if (out.steps >= (epoch + 1) * stepsAnEpoch)
+            continue;
+        for (std::size_t begin = static_cast<std::size_t>(out.steps - epoch * stepsAnEpoch) * batchSize; begin < count; begin += batchSize) {
+            if (stopped()) {
+                if (watch.keep && out.steps > 0)
+                    HILUM_TRY_STATUS(watch.keep(true, state));
+                return stoppedHere();
+            }
+            if (watch.progress)
+                watch.progress("fine-tuning", out.steps, steps);
             std::vector<std::size_t> cases;
             std::vector<std::int64_t> labels;
             for (std::size_t i = begin; i < std::min(begin + batchSize, count); ++i) {
@@ -136,17 +170,26 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
                 return fail(ErrorCode::BadData, "the loss is {} at step {} of {}: a smaller learning_rate than {} may help", value, out.steps, steps, options.learningRate);
             optimizer.zeroGradients();
             loss.backward();
-            optimizer.clipGradients(options.clipNorm, ClipKind::Global);
-            optimizer.step(warmupCosine(out.steps, steps, warmup, options.learningRate, 0), options.weightDecay);
+            const double norm = optimizer.clipGradients(options.clipNorm, ClipKind::Global);
+            const double rate = warmupCosine(out.steps, steps, warmup, options.learningRate, 0);
+            optimizer.step(rate, options.weightDecay);
             sum += value * static_cast<double>(cases.size());
             ++out.steps;
+            if (watch.stepped)
+                watch.stepped({.step = out.steps, .images = static_cast<std::int64_t>(cases.size()), .loss = value, .learningRate = rate, .gradientNorm = norm});
         }
         out.epochLoss.push_back(sum / static_cast<double>(count));
+        sum = 0;
+        if (watch.keep && epoch + 1 < options.epochs)
+            HILUM_TRY_STATUS(watch.keep(false, state));
     }
-    HILUM_TRY_STATUS(eachBatch(task.test, [&](const at::Tensor& f) {
+    const Status tested = eachBatch("testing", task.test, [&](const at::Tensor& f) {
         const at::Tensor p = at::softmax(head->forward(f), 1).to(at::kDouble).cpu().contiguous();
         out.probabilities.insert(out.probabilities.end(), p.const_data_ptr<double>(), p.const_data_ptr<double>() + p.numel());
-    }));
+    });
+    if (!tested && tested.error().code == ErrorCode::Cancelled && watch.keep)
+        HILUM_TRY_STATUS(watch.keep(true, state));
+    HILUM_TRY_STATUS(tested);
     const auto kept = [](const at::Tensor& t) { return t.detach().to(at::kCPU, at::kDouble).contiguous(); };
     out.mean = kept(head->mean), out.deviation = kept(head->deviation), out.weight = kept(head->weight), out.bias = kept(head->bias);
     return out;

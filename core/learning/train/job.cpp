@@ -22,23 +22,29 @@ bool isDeviceName(const std::string& text)
 
 } // namespace
 
-Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
+Result<Json> readJobFile(const path& run)
 {
     const path file = run / "job.json";
     HILUM_TRY(const std::string text, readTextFile(file));
-    const auto json = parseJson(text);
+    auto json = parseJson(text);
     if (!json || !json->is_object())
         return fail(ErrorCode::BadData, "{} is no JSON object{}", file.string(), json ? "" : ": " + json.error().message);
     const auto schema = json->find("schema");
     const std::string found = schema != json->end() && schema->is_string() ? schema->get<std::string>() : "";
     if (found != protocol::JobSchema)
         return fail(ErrorCode::WrongVersion, "{} has schema \"{}\", this program reads \"{}\"", file.string(), found, protocol::JobSchema);
+    return json;
+}
 
+Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
+{
+    const path file = run / "job.json";
+    HILUM_TRY(const Json json, readJobFile(run));
     TrainJob job;
     std::vector<std::string> faults;
     const auto words = [&](const char* key, std::string& value) {
-        const auto it = json->find(key);
-        if (it == json->end() || it->is_null())
+        const auto it = json.find(key);
+        if (it == json.end() || it->is_null())
             return;
         if (it->is_string())
             value = it->get<std::string>();
@@ -59,15 +65,15 @@ Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
         faults.push_back("device = \"" + job.device + "\" is none of auto, cpu, cuda, cuda:N");
     if (job.dtype != "auto" && job.dtype != "float32" && job.dtype != "bfloat16")
         faults.push_back("dtype = \"" + job.dtype + "\" is none of auto, float32, bfloat16");
-    if (const auto it = json->find("threads"); it != json->end() && !it->is_null()) {
+    if (const auto it = json.find("threads"); it != json.end() && !it->is_null()) {
         if (!it->is_number_integer() || it->get<std::int64_t>() < 0 || it->get<std::int64_t>() > 1024)
             faults.push_back("threads = " + jsonLine(*it) + " is outside [0, 1024]");
         else
             job.threads = it->get<std::int64_t>();
     }
-    if (const auto it = json->find("cache"); it != json->end() && it->is_object() && it->contains("digest") && (*it)["digest"].is_string())
+    if (const auto it = json.find("cache"); it != json.end() && it->is_object() && it->contains("digest") && (*it)["digest"].is_string())
         job.cacheDigest = (*it)["digest"].get<std::string>();
-    const Json options = json->value("options", Json::object());
+    const Json options = json.value("options", Json::object());
     if (const auto entry = registry.find(job.method); !entry) {
         faults.push_back(entry.error().message);
     } else {

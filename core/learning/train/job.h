@@ -3,6 +3,8 @@
 #include "core/learning/train/events.h"
 #include "core/learning/train/placement.h"
 
+#include <functional>
+
 namespace hilum::learning {
 
 /// RUN/job.json, checked and completed.
@@ -15,7 +17,10 @@ struct TrainJob {
     std::string watchCase;         ///< key, or empty
 };
 
-/// Reads and checks a job file. NotFound, WrongVersion; Options with every fault at once: unknown method, unknown, wrong or outside
+/// RUN/job.json as an object of schema protocol::JobSchema. NotFound, BadData, WrongVersion.
+Result<Json> readJobFile(const path& run);
+
+/// Reads and checks the job file of a pre-training. NotFound, WrongVersion; Options with every fault at once: unknown method, unknown, wrong or outside
 /// options, device, dtype and threads that make no sense.
 Result<TrainJob> readJob(const MethodRegistry& registry, const path& run);
 
@@ -38,9 +43,16 @@ struct RunRequest {
 /// \return the `result` message's fields
 Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& request);
 
-/// runTraining with every failure, exceptions included, told as the run's closing `error` event. A refusal that does not concern the run
+/// `work` with every failure, exceptions included, told as the run's closing `error` event. A refusal that does not concern the run
 /// itself (Busy, Usage) goes to standard output only: the record of the other worker stays as it is.
+Result<Json> recorded(const RunRequest& request, std::string_view doing, const std::function<Result<Json>()>& work);
+/// runTraining, recorded.
 Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& request);
+
+/// Compute threads of a run: what was asked, else all cores but one where there are more than two.
+std::int64_t computeThreads(std::int64_t asked);
+/// What a run says of where it computes: device, dtype, attention, threads, LibTorch.
+Json deviceRecord(const Placement& placement, std::int64_t threads);
 
 /// Held-out evaluation of a finished or interrupted run, or of a model file on a cache: OUT/evaluation.json. For a run folder its split.json
 /// counts; for a file the split that its seed makes.

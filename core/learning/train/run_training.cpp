@@ -38,13 +38,6 @@ Result<TrainOptions> trainOptions(const Json& options)
     return out;
 }
 
-std::int64_t computeThreads(std::int64_t asked)
-{
-    // one core is left for the window and the loader, where there are more than two
-    const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
-    return asked > 0 ? asked : std::max<std::int64_t>(1, std::min(cores, std::max<std::int64_t>(2, cores - 1)));
-}
-
 Result<Split> makeSplit(const path& run, const ShardReader& cache, const TrainOptions& o)
 {
     const path file = run / "split.json";
@@ -56,11 +49,6 @@ Result<Split> makeSplit(const path& run, const ShardReader& cache, const TrainOp
     const Split split = splitByPatient(cache.cases(), static_cast<std::uint64_t>(o.seed), o.heldOutFraction);
     HILUM_TRY_STATUS(writeFileAtomically(file, splitJson(split, cache, static_cast<std::uint64_t>(o.seed), o.heldOutFraction).dump(1) + "\n"));
     return split;
-}
-
-Json deviceRecord(const Placement& placement, std::int64_t threads)
-{
-    return {{"device", placement.deviceName()}, {"dtype", placement.dtypeName()}, {"attention", placement.attention}, {"threads", threads}, {"libtorch", TORCH_VERSION}};
 }
 
 Json provenanceOf(const TrainJob& job, const Json& model, const ShardReader& cache, const Json& device, std::int64_t seed)
@@ -94,6 +82,18 @@ Result<std::vector<std::string>> compareWithCheckpoint(const Checkpoint& checkpo
 }
 
 } // namespace
+
+std::int64_t computeThreads(std::int64_t asked)
+{
+    // one core is left for the window and the loader, where there are more than two
+    const auto cores = static_cast<std::int64_t>(std::thread::hardware_concurrency());
+    return asked > 0 ? asked : std::max<std::int64_t>(1, std::min(cores, std::max<std::int64_t>(2, cores - 1)));
+}
+
+Json deviceRecord(const Placement& placement, std::int64_t threads)
+{
+    return {{"device", placement.deviceName()}, {"dtype", placement.dtypeName()}, {"attention", placement.attention}, {"threads", threads}, {"libtorch", TORCH_VERSION}};
+}
 
 Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& request)
 {
@@ -297,9 +297,14 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
 
 Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& request)
 {
+    return recorded(request, "train", [&] { return runTraining(registry, request); });
+}
+
+Result<Json> recorded(const RunRequest& request, std::string_view doing, const std::function<Result<Json>()>& work)
+{
     Json result;
-    const Status status = torchGuard("train", [&]() -> Status {
-        HILUM_TRY(result, runTraining(registry, request));
+    const Status status = torchGuard(doing, [&]() -> Status {
+        HILUM_TRY(result, work());
         return {};
     });
     if (status)

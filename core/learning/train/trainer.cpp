@@ -34,19 +34,8 @@ Trainer::Trainer(TrainerSetup setup)
 
 Status Trainer::resume(const Checkpoint& checkpoint)
 {
-    torch::nn::Module& module = m_setup.method->trainable();
-    TensorMap state = namedState(module);
-    std::vector<std::string> faults;
-    for (const auto& [name, tensor] : state)
-        if (const auto it = checkpoint.weights.find(name); it == checkpoint.weights.end() || it->second.sizes() != tensor.sizes())
-            faults.push_back(name);
-    if (!faults.empty() || state.size() != checkpoint.weights.size()) {
-        Error error{.code = ErrorCode::Mismatch,
-                    .message = std::format("the checkpoint of step {} is of another network: {} of its {} arrays do not fit", checkpoint.step, faults.size(), state.size())};
-        faults.resize(std::min<std::size_t>(faults.size(), 6));
-        error.details = std::move(faults);
-        return std::unexpected(std::move(error));
-    }
+    if (const Status loaded = loadState(m_setup.method->trainable(), checkpoint.weights); !loaded)
+        return std::unexpected(withContext(loaded.error(), std::format("the checkpoint of step {} is of another network", checkpoint.step)));
     HILUM_TRY_STATUS(m_optimizer.load(checkpoint.optimizer));
     if (m_average) {
         TensorMap averaged;
@@ -55,9 +44,6 @@ Status Trainer::resume(const Checkpoint& checkpoint)
                 averaged[name.substr(8)] = tensor;
         HILUM_TRY_STATUS(m_average->load(averaged));
     }
-    const torch::NoGradGuard noGradient;
-    for (auto& [name, tensor] : state)
-        tensor.copy_(checkpoint.weights.at(name));
     m_step = m_saved = checkpoint.step;
     return {};
 }

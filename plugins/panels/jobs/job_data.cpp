@@ -4,6 +4,7 @@
 #include "widgets/shell/settings.h"
 
 #include <QComboBox>
+#include <QDropEvent>
 #include <QFileDialog>
 #include <QLabel>
 
@@ -87,11 +88,23 @@ void JobForm::setData(std::vector<path> images)
     showData();
 }
 
+void JobForm::dragEnterEvent(QDragEnterEvent* event)
+{
+    if (!droppedPaths(event).empty())
+        event->acceptProposedAction();
+}
+
+void JobForm::dropEvent(QDropEvent* event)
+{
+    setData(droppedPaths(event));
+    event->acceptProposedAction();
+}
+
 void JobForm::showData()
 {
     QString note;
     if (m_data.empty())
-        note = tr("Choose the images to learn from: a folder, a table, the library, or a cache that was prepared before");
+        note = tr("Choose the images to learn from, or drop them here: a folder, a table, the library, or a cache that was prepared before");
     else if (m_dataIsCache)
         note = tr("Prepared cache %1").arg(QString::fromStdString(m_data.front().filename().string()));
     else if (m_data.size() == 1)

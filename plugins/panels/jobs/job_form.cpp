@@ -12,10 +12,8 @@
 #include <QComboBox>
 #include <QFormLayout>
 #include <QLabel>
-#include <QProgressBar>
 #include <QPushButton>
 #include <QScrollArea>
-#include <QStyle>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -75,15 +73,9 @@ Result<std::string> firstCase(const path& cache)
 
 JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidget(parent), m_context(context)
 {
+    setObjectName(QStringLiteral("jobForm"));
+    setAcceptDrops(true);
     build();
-    if (auto* tasks = context.services.tasks)
-        connect(tasks, &widgets::TaskCenter::changed, this, [this, tasks] {
-            for (const auto& task : tasks->running())
-                if (m_preparing && task.number == m_task && task.total > 0) {
-                    m_progress->setRange(0, static_cast<int>(task.total));
-                    m_progress->setValue(static_cast<int>(task.done));
-                }
-        });
     m_estimateTimer.setSingleShot(true);
     m_estimateTimer.setInterval(600);
     connect(&m_estimateTimer, &QTimer::timeout, this, [this] {
@@ -102,9 +94,6 @@ void JobForm::build()
     auto* body = new QWidget;
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(12, 8, 12, 8);
-    auto* heading = new QLabel(tr("New job"));
-    heading->setProperty("role", "heading");
-    column->addWidget(heading);
     auto* form = new QFormLayout;
     form->setLabelAlignment(Qt::AlignRight | Qt::AlignVCenter);
     form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
@@ -160,42 +149,19 @@ void JobForm::build()
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     outer->addWidget(scroll, 1);
-    auto* foot = new QVBoxLayout;
-    foot->setContentsMargins(12, 4, 12, 10);
-    const auto label = [&](const char* name) {
-        auto* l = new QLabel;
-        l->setObjectName(QLatin1String(name));
-        l->setWordWrap(true);
-        l->setProperty("role", "secondary");
-        foot->addWidget(l);
-        return l;
-    };
-    m_estimate = label("jobEstimate");
-    m_said = label("jobSaid");
-    m_said->hide();
-    m_progress = new QProgressBar;
-    m_progress->setTextVisible(false);
-    m_progress->hide();
-    foot->addWidget(m_progress);
-    auto* buttons = new QHBoxLayout;
-    const auto button = [&](const char* name, const QString& title, const QString& tip) {
-        auto* b = new QPushButton(title);
-        b->setObjectName(QLatin1String(name));
-        b->setToolTip(tip);
-        buttons->addWidget(b);
-        return b;
-    };
-    m_measure = button("jobMeasure", tr("Measure"), tr("Runs two training steps on made-up images to learn how long this job takes on this computer"));
-    buttons->addStretch(1);
-    m_stop = button("jobPrepareCancel", tr("Cancel"), tr("Stops preparing the images; what is finished is kept"));
-    m_stop->hide();
-    m_start = button("jobStart", tr("Start"), tr("Prepares the images and starts the worker; the window stays free"));
-    m_start->setDefault(true);
-    foot->addLayout(buttons);
-    outer->addLayout(foot);
+    m_foot = new JobFoot(QStringLiteral("job"), tr("Prepares the images and starts the worker; the window stays free"), m_context.services.tasks);
+    m_estimate = new QLabel;
+    m_estimate->setObjectName(QStringLiteral("jobEstimate"));
+    m_estimate->setWordWrap(true);
+    m_estimate->setProperty("role", "secondary");
+    m_foot->above()->addWidget(m_estimate);
+    m_measure = new QPushButton(tr("Measure"));
+    m_measure->setObjectName(QStringLiteral("jobMeasure"));
+    m_measure->setToolTip(tr("Runs two training steps on made-up images to learn how long this job takes on this computer"));
+    m_foot->left()->addWidget(m_measure);
+    outer->addWidget(m_foot);
     connect(m_measure, &QPushButton::clicked, this, &JobForm::estimate);
-    connect(m_start, &QPushButton::clicked, this, &JobForm::start);
-    connect(m_stop, &QPushButton::clicked, this, &JobForm::cancelPreparing);
+    connect(m_foot, &JobFoot::startAsked, this, &JobForm::start);
     setMinimumWidth(470); // the widest row: label, field, unit and source
     showData();
 }
@@ -208,13 +174,14 @@ void JobForm::askMethods()
     m_summary->setText(tr("Asking the worker for its methods…"));
     m_context.services.runner->run<Json>(
         this, [](const Work&) { return services::describeMethods(); },
-        [this](Result<Json> described) {
-            if (!described) {
+        [this](const Result<Json>& answer) {
+            if (!answer) {
                 m_asked = false;
-                m_summary->setText(QString::fromStdString(described.error().sentence()));
+                m_summary->setText(QString::fromStdString(answer.error().sentence()));
                 return;
             }
-            applyMethods(*described);
+            applyMethods(*answer);
+            Q_EMIT described(*answer);
         });
 }
 
@@ -315,33 +282,6 @@ void JobForm::applyProposal()
         takeLibrary();
 }
 
-void JobForm::say(const QString& sentence, const char* role)
-{
-    m_said->setText(sentence);
-    m_said->setProperty("role", role);
-    m_said->setVisible(!sentence.isEmpty());
-    m_said->style()->unpolish(m_said);
-    m_said->style()->polish(m_said);
-}
-
-void JobForm::setPreparing(bool on, const QString& what)
-{
-    m_preparing = on;
-    m_start->setEnabled(!on);
-    m_stop->setVisible(on);
-    m_progress->setVisible(on);
-    m_progress->setRange(0, 0);
-    if (on)
-        say(what, "secondary");
-}
-
-void JobForm::cancelPreparing()
-{
-    if (m_context.services.tasks)
-        m_context.services.tasks->cancel(m_task);
-    say(tr("Stopping…"), "secondary");
-}
-
 void JobForm::start()
 {
     const Json* entry = method();
@@ -366,7 +306,7 @@ void JobForm::start()
         if (watch.files.empty())
             watch.files = {selection->series()->where};
     }
-    setPreparing(true, m_dataIsCache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
+    m_foot->begin(m_dataIsCache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
     const auto work = [given = m_data, isCache = m_dataIsCache, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;
         if (isCache) {
@@ -384,8 +324,8 @@ void JobForm::start()
         }
         return out;
     };
-    m_task = m_context.services.tasks->run<Prepared>(tr("Preparing images for %1").arg(QString::fromStdString(request.title)), this, work, [this, request](Result<Prepared> result) {
-        setPreparing(false, {});
+    m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for %1").arg(QString::fromStdString(request.title)), this, work, [this, request](Result<Prepared> result) {
+        m_foot->end();
         if (!result) {
             say(result.error().code == ErrorCode::Cancelled ? tr("Stopped; what was prepared is kept and the next start goes on from there")
                                                             : QString::fromStdString(result.error().sentence()),
@@ -401,7 +341,7 @@ void JobForm::start()
             notes << tr("the current image is not among them, the first one is watched instead");
         say(notes.join(QStringLiteral("; ")), result->watchMissing ? "warning" : "secondary");
         prepared(result->cache.folder, result->watchKey, request);
-    });
+    }));
 }
 
 void JobForm::prepared(const path& cache, const std::string& watchKey, services::JobRequest request)

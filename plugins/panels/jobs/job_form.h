@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/services/job_runner.h"
+#include "plugins/panels/jobs/job_foot.h"
 #include "widgets/forms/schema_form.h"
 #include "widgets/shell/panel.h"
 
@@ -11,13 +12,12 @@
 
 class QComboBox;
 class QLabel;
-class QProgressBar;
 class QPushButton;
 
 namespace hilum::jobs {
 
 /// Asks for a pre-training job and starts it: images, method and preset, options, watch case, device. Preparing the images runs
-/// first, with progress and cancel. Object names: `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobStart`.
+/// first, with progress and cancel. Takes dropped folders and files. Object names: `jobForm`, `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobStart`.
 class JobForm : public QWidget {
     Q_OBJECT
 public:
@@ -28,10 +28,15 @@ public:
     /// "images" is for a form that has none yet: all radiographs of the library.
     void propose(const Json& proposal);
     void setData(std::vector<path> data); ///< folders, files or one prepared cache
-    bool busy() const { return m_preparing; }
+    bool busy() const { return m_foot->busy(); }
 
 Q_SIGNALS:
     void started(const QString& id);
+    void described(const hilum::Json& methods); ///< the worker's answer to askMethods()
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override; ///< folders, files, a table or a prepared cache to learn from
 
 private:
     struct Watch {
@@ -47,28 +52,25 @@ private:
     void showData();
     void applyProposal();
     void start();
-    void cancelPreparing();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
-    void setPreparing(bool on, const QString& what);
     void estimateSoon();
     void estimate();
-    void say(const QString& text, const char* role);
+    void say(const QString& text, const char* role) { m_foot->say(text, role); }
     const Json* method() const;
     const Json* preset() const;
 
     widgets::PanelContext m_context;
     Json m_methods = Json::array();
     std::optional<Json> m_proposal; // waits for the methods
-    bool m_asked = false, m_preparing = false, m_measuring = false;
-    int m_task = 0;
+    bool m_asked = false, m_measuring = false;
     std::vector<path> m_data;
     bool m_dataIsCache = false;
     Json m_measured = Json::object(); // "method preset batch device" -> answer of the worker's bench
     QTimer m_estimateTimer;
     QComboBox *m_dataCombo, *m_methodCombo, *m_presetCombo, *m_watchCombo, *m_deviceCombo;
-    QLabel *m_dataNote, *m_summary, *m_estimate, *m_said;
-    QPushButton *m_start, *m_measure, *m_stop;
-    QProgressBar* m_progress;
+    QLabel *m_dataNote, *m_summary, *m_estimate;
+    QPushButton* m_measure;
+    JobFoot* m_foot;
     widgets::SchemaForm* m_form;
 };
 

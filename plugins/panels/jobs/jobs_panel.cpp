@@ -10,6 +10,9 @@
 #include <QMenu>
 #include <QPushButton>
 #include <QSplitter>
+#include <QStackedWidget>
+#include <QTabBar>
+#include <QTabWidget>
 #include <QTableView>
 #include <QVBoxLayout>
 
@@ -43,13 +46,26 @@ Result<std::vector<Json>> readEvents(const path& file)
 JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Panel(parent), m_context(context)
 {
     m_form = new JobForm(context);
+    m_tuning = new TuningForm(context);
+    m_kinds = new QTabWidget;
+    m_kinds->setObjectName(QStringLiteral("jobKinds"));
+    m_kinds->setDocumentMode(true);
+    m_kinds->tabBar()->setDrawBase(false);
+    m_kinds->addTab(m_form, tr("Pre-train"));
+    m_kinds->setTabToolTip(0, tr("A new model from images without labels"));
+    m_kinds->addTab(m_tuning, tr("Fine-tune"));
+    m_kinds->setTabToolTip(1, tr("A classifier from a pre-trained model and labelled images, tested on held-out patients"));
     m_curves = new widgets::RunCurves;
     m_preview = new widgets::PreviewStrip(context.services.runner);
     m_preview->setObjectName(QStringLiteral("watchPreview"));
 
     auto* lower = new QSplitter(Qt::Horizontal);
     lower->addWidget(m_curves);
-    lower->addWidget(m_preview);
+    m_result = new widgets::ClassificationView(context.services.runner);
+    m_beside = new QStackedWidget;
+    m_beside->addWidget(m_preview);
+    m_beside->addWidget(m_result);
+    lower->addWidget(m_beside);
     lower->setStretchFactor(0, 3);
     lower->setStretchFactor(1, 2);
     lower->setSizes({600, 420});
@@ -67,7 +83,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     right->setStretchFactor(1, 1);
     right->setSizes({200, 520});
     auto* split = new QSplitter(Qt::Horizontal);
-    split->addWidget(m_form);
+    split->addWidget(m_kinds);
     split->addWidget(right);
     split->setStretchFactor(1, 1);
     split->setSizes({480, 920});
@@ -76,17 +92,23 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     outer->setContentsMargins(0, 0, 0, 0);
     outer->addWidget(split);
 
-    connect(m_form, &JobForm::started, this, [this](const QString& id) {
+    const auto started = [this](const QString& id) {
         updateTable();
         showJob(id.toStdString());
-    });
+    };
+    connect(m_form, &JobForm::started, this, started);
+    connect(m_tuning, &TuningForm::started, this, started);
+    connect(m_form, &JobForm::described, m_tuning, &TuningForm::setDescribed);
     if (auto* runner = context.services.jobs) {
         connect(runner, &services::JobRunner::jobChanged, this, &JobsPanel::updateTable);
         connect(runner, &services::JobRunner::eventArrived, this, &JobsPanel::eventArrived);
     }
     if (auto* selection = context.services.selection) {
         connect(selection, &widgets::Selection::jobRequested, this, [this](const QString& id) { showJob(id.toStdString()); });
-        connect(selection, &widgets::Selection::jobProposed, m_form, &JobForm::propose);
+        connect(selection, &widgets::Selection::jobProposed, this, [this](const Json& proposal) {
+            m_kinds->setCurrentWidget(m_form);
+            m_form->propose(proposal);
+        });
     }
     updateTable();
 }
@@ -128,6 +150,7 @@ QWidget* JobsPanel::queuePart()
     m_cancel = button("jobCancel", tr("Cancel"), tr("Stops the job after a checkpoint; it can be resumed"), &JobsPanel::cancel);
     m_resume = button("jobResume", tr("Resume"), tr("Goes on from the last checkpoint as if it had never stopped"), &JobsPanel::resume);
     m_lab = button("jobOpenInLab", tr("Open in Lab"), tr("Shows what the model of this job's last checkpoint hides and fills in"), &JobsPanel::openInLab);
+    m_tune = button("jobTune", tr("Fine-tune…"), tr("Trains a classifier on this job's model"), &JobsPanel::tuneModel);
     column->addLayout(row);
 
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& now) {
@@ -138,7 +161,7 @@ QWidget* JobsPanel::queuePart()
         if (!m_table->indexAt(at).isValid())
             return;
         QMenu menu(this);
-        const std::pair<QPushButton*, void (JobsPanel::*)()> items[] = {{m_cancel, &JobsPanel::cancel}, {m_resume, &JobsPanel::resume}, {m_lab, &JobsPanel::openInLab}};
+        const std::pair<QPushButton*, void (JobsPanel::*)()> items[] = {{m_cancel, &JobsPanel::cancel}, {m_resume, &JobsPanel::resume}, {m_lab, &JobsPanel::openInLab}, {m_tune, &JobsPanel::tuneModel}};
         for (const auto& [b, work] : items) {
             QAction* item = menu.addAction(b->text());
             item->setEnabled(b->isEnabled());
@@ -152,12 +175,13 @@ QWidget* JobsPanel::queuePart()
 void JobsPanel::workspaceShown()
 {
     m_form->askMethods();
+    m_tuning->listModels();
     updateTable();
 }
 
 QString JobsPanel::aboutToClose()
 {
-    return m_form->busy() ? tr("Images are being prepared for a job. What is finished is kept, and the next start goes on from there.") : QString();
+    return m_form->busy() || m_tuning->busy() ? tr("Images are being prepared for a job. What is finished is kept, and the next start goes on from there.") : QString();
 }
 
 void JobsPanel::updateTable()
@@ -179,7 +203,11 @@ void JobsPanel::updateButtons()
     const bool there = row >= 0;
     m_cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
     m_resume->setEnabled(there && job.resumable && job.state != JobState::Running && job.state != JobState::Cancelling && job.state != JobState::Queued);
-    m_lab->setEnabled(there && (job.lastCheckpoint >= 0 || job.state == JobState::Done));
+    const bool model = there && (job.lastCheckpoint >= 0 || (job.state == JobState::Done && job.command == "train")); // a linear probe has none of its own
+    m_lab->setEnabled(model);
+    m_tune->setEnabled(model && job.command == "train");
+    if (there)
+        showResult();
     // the row is short; why a worker was lost stands here
     m_state->setText(!there ? QString() : job.state == JobState::Lost && !job.message.empty() ? QString::fromStdString(job.message) : widgets::stateText(job));
     m_title->setToolTip(there ? QString::fromStdString(job.run.string()) : QString());
@@ -195,6 +223,7 @@ void JobsPanel::showJob(const std::string& id)
     m_later.clear();
     const auto job = m_context.services.jobs ? m_context.services.jobs->job(id) : std::nullopt;
     m_preview->setRun(job ? job->run : path());
+    showResult();
     if (const int row = m_model.rowOf(id); row >= 0 && m_table->currentIndex().row() != row)
         m_table->selectRow(row);
     updateButtons();
@@ -209,17 +238,13 @@ void JobsPanel::showJob(const std::string& id)
                 return;
             m_loadingEvents = false;
             if (events)
-                for (const Json& event : *events) {
-                    m_curves->addEvent(event);
-                    m_preview->addEvent(event);
-                }
+                for (const Json& event : *events)
+                    addEvent(event);
             // what came meanwhile may already stand in the record
             const std::int64_t last = m_curves->lastStep();
             for (const Json& event : std::exchange(m_later, {}))
-                if (event.value("step", Json()).is_number_integer() && event["step"].get<std::int64_t>() > last) {
-                    m_curves->addEvent(event);
-                    m_preview->addEvent(event);
-                }
+                if (event.value("step", Json()).is_number_integer() && event["step"].get<std::int64_t>() > last)
+                    addEvent(event);
         });
 }
 
@@ -232,8 +257,27 @@ void JobsPanel::eventArrived(const QString& id, const Json& event)
         m_later.push_back(event);
         return;
     }
+    addEvent(event);
+}
+
+void JobsPanel::addEvent(const Json& event)
+{
     m_curves->addEvent(event);
     m_preview->addEvent(event);
+    if (m_curves->isHidden() && m_curves->lastStep() >= 0)
+        m_curves->show();
+}
+
+/// A classifier has a result where a pre-training has pictures; a linear probe has no curves either.
+void JobsPanel::showResult()
+{
+    const auto job = m_context.services.jobs ? m_context.services.jobs->job(m_current) : std::nullopt;
+    const bool classifier = job && job->command == "finetune";
+    if (classifier)
+        m_result->setRun(job->run, job->state == JobState::Done);
+    m_beside->setCurrentWidget(classifier ? static_cast<QWidget*>(m_result) : m_preview);
+    m_curves->setVisible(!classifier || m_curves->lastStep() >= 0);
+    m_curves->setDetailsShown(!classifier); // the result's table needs the room
 }
 
 void JobsPanel::done(const Status& status, const QString& doing)
@@ -260,6 +304,14 @@ void JobsPanel::openInLab()
         return;
     // a run folder stands for its finished model, else its latest checkpoint
     m_context.services.selection->openModelInLab({.model = job->run});
+}
+
+void JobsPanel::tuneModel()
+{
+    if (const auto job = m_context.services.jobs->job(m_current)) {
+        m_tuning->setModel(job->run);
+        m_kinds->setCurrentWidget(m_tuning);
+    }
 }
 
 } // namespace hilum::jobs

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "core/base/paths.h"
+
+#include <QWidget>
+
+#include <vector>
+
+class QLabel;
+class QProgressBar;
+class QPushButton;
+class QVBoxLayout;
+class QDropEvent;
+class QHBoxLayout;
+
+namespace hilum::widgets {
+class TaskCenter;
+}
+
+namespace hilum::jobs {
+
+/// Below a form for a new job: what was said, how far the images are prepared, Start and Cancel.
+/// Object names with the form's prefix: `<prefix>Said`, `<prefix>Start`, `<prefix>PrepareCancel`.
+class JobFoot : public QWidget {
+    Q_OBJECT
+public:
+    JobFoot(const QString& prefix, const QString& startTip, widgets::TaskCenter* tasks, QWidget* parent = nullptr);
+
+    void say(const QString& sentence, const char* role); ///< empty hides it
+    void begin(const QString& what);                     ///< Start is off, Cancel is there
+    void follow(int task) { m_task = task; }             ///< whose progress is shown and whom Cancel stops
+    void end();
+    bool busy() const { return m_busy; }
+    QVBoxLayout* above() const { return m_above; }       ///< for lines of the form's own
+    QHBoxLayout* left() const { return m_left; }         ///< for buttons of the form's own
+
+Q_SIGNALS:
+    void startAsked();
+
+private:
+    void cancel();
+
+    widgets::TaskCenter* m_tasks;
+    int m_task = 0;
+    bool m_busy = false;
+    QVBoxLayout* m_above;
+    QHBoxLayout* m_left;
+    QLabel* m_said;
+    QProgressBar* m_progress;
+    QPushButton *m_start, *m_stop;
+};
+
+/// Folders and files of this computer that a drag brings.
+std::vector<path> droppedPaths(const QDropEvent* event);
+
+} // namespace hilum::jobs

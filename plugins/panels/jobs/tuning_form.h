@@ -1,0 +1,62 @@
+#pragma once
+
+#include "core/services/labels.h"
+#include "plugins/panels/jobs/job_foot.h"
+#include "widgets/forms/schema_form.h"
+#include "widgets/shell/panel.h"
+
+#include <QWidget>
+
+#include <vector>
+
+class QCheckBox;
+class QComboBox;
+class QDoubleSpinBox;
+class QLabel;
+class QListWidget;
+
+namespace hilum::jobs {
+
+/// Asks for a classifier and starts it: a pre-trained model, labelled images, the column and what counts as positive, features as they are or the encoder with
+/// them. Takes dropped folders and files. Object names: `tuningForm`, `tuningModel`, `tuningData`, `tuningLabel`, `tuningPositive`, `tuningMode`, `tuningFraction`, `tuningCompare`, `tuningDevice`, `tuningStart`.
+class TuningForm : public QWidget {
+    Q_OBJECT
+public:
+    explicit TuningForm(const widgets::PanelContext& context, QWidget* parent = nullptr);
+
+    /// \param described the worker's methods; its "fine_tuning" has the schema of the settings
+    void setDescribed(const Json& described);
+    void listModels();                    ///< those of the jobs that have one; keeps the choice
+    void setModel(const path& model);     ///< run folder or model file
+    void setData(const path& images);      ///< folder or CSV; its columns are read off the GUI thread
+    bool busy() const { return m_foot->busy(); }
+
+Q_SIGNALS:
+    void started(const QString& id);
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override; ///< a run folder or model file is the model, another folder or a table the images
+
+private:
+    void build();
+    void chooseModel(int index);
+    void chooseData(int index);
+    void showColumn();
+    void showMode();
+    void start();
+    std::vector<std::string> positive() const;
+
+    widgets::PanelContext m_context;
+    path m_model, m_data;
+    std::vector<services::LabelColumn> m_columns;
+    QComboBox *m_modelCombo, *m_dataCombo, *m_labelCombo, *m_modeCombo, *m_deviceCombo;
+    QLabel* m_note;
+    QListWidget* m_values;
+    QDoubleSpinBox* m_fraction;
+    QCheckBox* m_compare;
+    widgets::SchemaForm* m_settings;
+    JobFoot* m_foot;
+};
+
+} // namespace hilum::jobs
