@@ -83,6 +83,42 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(runner.start(wanted), ErrorCode::Busy); // the folder has a run
     }
 
+    void aClassifierIsAJobToo()
+    {
+        auto wanted = request("slow");
+        wanted.options = {{"epochs", 4}};
+        wanted.classifier = ClassifierRequest{.model = "somewhere/run", .mode = "full", .labels = {{"schema", "hilum.labels/1"}, {"column", "finding"}, {"classes", {"a", "b"}}, {"labels", {{"k1", 0}}}},
+                                              .fraction = 0.25, .seed = 7, .compareUntrained = true};
+        std::string id;
+        {
+            JobRunner runner(nullptr);
+            runner.setPatience(quick());
+            const auto started = runner.start(wanted);
+            HILUM_VERIFY_OK(started);
+            id = *started;
+            const Json job = Json::parse(*readTextFile(wanted.run / "job.json"));
+            const Json expected = {{"command", "finetune"}, {"mode", "full"}, {"label_column", "finding"}, {"fraction", 0.25}, {"seed", 7}, {"compare_untrained", true}, {"options", wanted.options}};
+            for (const auto& [key, value] : expected.items())
+                QCOMPARE(job[key], value);
+            QVERIFY(path(job["model"].get<std::string>()).is_absolute());
+            QVERIFY(!job.contains("watch_case"));
+            QCOMPARE(Json::parse(*readTextFile(wanted.run / "labels.json")), wanted.classifier->labels);
+            HILUM_VERIFY_OK(runner.cancel(id)); // before its first step: there is no checkpoint
+            WAIT_FOR(runner, id, Cancelled);
+            QVERIFY(runner.job(id)->resumable);
+        }
+        JobRunner again(nullptr);
+        again.setPatience(quick());
+        HILUM_VERIFY_OK(again.adopt(wanted.run));
+        QCOMPARE(again.job(id)->command, std::string("finetune"));
+        HILUM_VERIFY_OK(again.resume(id));
+        QTRY_VERIFY(again.job(id)->step > 0);
+        const std::string arguments = *readTextFile(std::format("/proc/{}/cmdline", again.job(id)->pid));
+        QVERIFY(arguments.find("finetune") != std::string::npos && arguments.find("--resume") != std::string::npos);
+        HILUM_VERIFY_OK(again.cancel(id));
+        WAIT_FOR(again, id, Cancelled);
+    }
+
     void workerIsASessionOfItsOwn()
     {
         JobRunner runner(nullptr);

@@ -79,8 +79,8 @@ int train(const path& run, const std::string& how, bool resume)
     if (how == "mute")
         return 0;
     std::int64_t step = 0;
-    if (resume && !run.empty())
-        step = std::strtoll(readAll(run / "checkpoints" / "latest").substr(5).c_str(), nullptr, 10); // "step-N"
+    if (const std::string latest = resume && !run.empty() ? readAll(run / "checkpoints" / "latest") : ""; latest.size() > 5)
+        step = std::strtoll(latest.substr(5).c_str(), nullptr, 10); // "step-N"
     const std::int64_t steps = how == "slow" || how == "stubborn" ? 1200 : 10;
     const auto save = [&](const char* reason) {
         const std::string folder = "step-" + std::to_string(step);
@@ -184,7 +184,7 @@ int main(int argc, char** argv)
         return train({}, after("behave"), false);
     if (command == "serve")
         return serve();
-    if (command == "train") {
+    if (command == "train" || command == "finetune") {
         const path run = after("--run");
         const Json job = Json::parse(readAll(run / "job.json"), nullptr, false);
         return train(run, job.value("method", ""), arguments.back() == "--resume");

@@ -10,7 +10,7 @@ namespace {
 
 Json toJson(const services::JobStatus& s)
 {
-    return {{"id", s.id}, {"run", s.run.string()}, {"method", s.method}, {"preset", s.preset}, {"state", services::name(s.state)}, {"step", s.step}, {"steps", s.steps},
+    return {{"id", s.id}, {"run", s.run.string()}, {"command", s.command}, {"method", s.method}, {"preset", s.preset}, {"state", services::name(s.state)}, {"step", s.step}, {"steps", s.steps},
             {"pid", s.pid}, {"loss", s.loss}, {"images_per_s", s.imagesPerSecond}, {"last_checkpoint", s.lastCheckpoint}, {"resumable", s.resumable}, {"message", s.message},
             {"created_utc", s.createdUtc}};
 }
@@ -19,7 +19,7 @@ Json toJson(const services::JobStatus& s)
 
 Run declareJobs(CLI::App& verb)
 {
-    verb.description("training jobs: list, show, cancel, resume");
+    verb.description("jobs, pre-training and classifiers: list, show, cancel, resume");
     struct Arguments {
         std::string action = "list", id, library;
         bool json = false;
