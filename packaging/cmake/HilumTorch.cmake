@@ -29,6 +29,9 @@ if(HILUM_LIBTORCH)
     endif()
     target_include_directories(hilum_torch SYSTEM INTERFACE ${HILUM_LIBTORCH}/include ${HILUM_LIBTORCH}/include/torch/csrc/api/include)
     set(HILUM_TORCH_KIND "CPU")
+    # a wheel's libtorch.so may export parts of the older C++ library that it was built with (2.11: std::filesystem), and remove_all jumps to address 0 when it is
+    # taken from there: the compiler's own library comes first, in the link and so at run time
+    target_link_options(hilum_torch INTERFACE "LINKER:--push-state,--no-as-needed,-lstdc++,--pop-state")
     target_link_libraries(hilum_torch INTERFACE ${HILUM_LIBTORCH}/lib/libtorch.so ${HILUM_LIBTORCH}/lib/libtorch_cpu.so ${HILUM_LIBTORCH}/lib/libc10.so)
     if(EXISTS "${HILUM_LIBTORCH}/lib/libtorch_cuda.so")
         set(HILUM_TORCH_KIND "CUDA")

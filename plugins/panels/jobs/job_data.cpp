@@ -1,5 +1,6 @@
 // Which images a job learns from: a folder, a table, a cache, the library. The rest of JobForm is in job_form.cpp.
 #include "core/services/task_runner.h"
+#include "plugins/panels/jobs/form_parts.h"
 #include "plugins/panels/jobs/job_form.h"
 #include "widgets/shell/settings.h"
 

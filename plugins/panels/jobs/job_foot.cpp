@@ -2,13 +2,10 @@
 
 #include "widgets/tasks/task_center.h"
 
-#include <QDropEvent>
 #include <QLabel>
-#include <QMimeData>
 #include <QProgressBar>
 #include <QPushButton>
 #include <QStyle>
-#include <QUrl>
 #include <QVBoxLayout>
 
 namespace hilum::jobs {
@@ -88,15 +85,6 @@ void JobFoot::cancel()
     if (m_tasks)
         m_tasks->cancel(m_task);
     say(tr("Stopping…"), "secondary");
-}
-
-std::vector<path> droppedPaths(const QDropEvent* event)
-{
-    std::vector<path> out;
-    for (const QUrl& url : event->mimeData()->urls())
-        if (url.isLocalFile())
-            out.emplace_back(url.toLocalFile().toStdString());
-    return out;
 }
 
 } // namespace hilum::jobs

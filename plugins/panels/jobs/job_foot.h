@@ -1,16 +1,11 @@
 #pragma once
 
-#include "core/base/paths.h"
-
 #include <QWidget>
-
-#include <vector>
 
 class QLabel;
 class QProgressBar;
 class QPushButton;
 class QVBoxLayout;
-class QDropEvent;
 class QHBoxLayout;
 
 namespace hilum::widgets {
@@ -49,8 +44,5 @@ private:
     QProgressBar* m_progress;
     QPushButton *m_start, *m_stop;
 };
-
-/// Folders and files of this computer that a drag brings.
-std::vector<path> droppedPaths(const QDropEvent* event);
 
 } // namespace hilum::jobs

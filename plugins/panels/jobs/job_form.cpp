@@ -5,6 +5,7 @@
 #include "core/services/prepare.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
+#include "plugins/panels/jobs/form_parts.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
 #include "widgets/tasks/task_center.h"
@@ -94,18 +95,8 @@ void JobForm::build()
     auto* body = new QWidget;
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(12, 8, 12, 8);
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    const auto combo = [&](const char* name, const QString& label, const QString& tip) {
-        auto* box = new QComboBox;
-        box->setObjectName(QLatin1String(name));
-        box->setToolTip(tip);
-        box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        box->setMinimumContentsLength(14);
-        form->addRow(label, box);
-        return box;
-    };
+    QFormLayout* form = newForm();
+    const auto combo = [&](const char* name, const QString& label, const QString& tip) { return addChoice(form, name, label, tip); };
     m_dataCombo = combo("jobData", tr("Images"), tr("What the model learns from"));
     m_dataCombo->addItem(tr("Choose…"));
     m_dataCombo->addItem(tr("Folder…"), QStringLiteral("folder"));
@@ -124,10 +115,7 @@ void JobForm::build()
     m_watchCombo->addItem(tr("First image"), Watch::First);
     m_watchCombo->addItem(tr("Current image"), Watch::Current);
     m_watchCombo->addItem(tr("None"), Watch::None);
-    m_deviceCombo = combo("jobDevice", tr("Device"), tr("Where the worker computes"));
-    m_deviceCombo->addItem(tr("Automatic"), QStringLiteral("auto"));
-    m_deviceCombo->addItem(tr("CPU"), QStringLiteral("cpu"));
-    m_deviceCombo->addItem(tr("First GPU"), QStringLiteral("cuda:0"));
+    m_deviceCombo = addDevices(form, "jobDevice");
     connect(m_methodCombo, &QComboBox::currentIndexChanged, this, &JobForm::chooseMethod);
     connect(m_presetCombo, &QComboBox::currentIndexChanged, this, &JobForm::choosePreset);
     column->addLayout(form);
@@ -140,15 +128,10 @@ void JobForm::build()
     connect(m_form, &widgets::SchemaForm::valuesChanged, this, &JobForm::estimateSoon);
     column->addWidget(m_form);
     column->addStretch(1);
-    auto* scroll = new QScrollArea;
-    scroll->setWidget(body);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
 
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
-    outer->addWidget(scroll, 1);
+    outer->addWidget(scrolled(body), 1);
     m_foot = new JobFoot(QStringLiteral("job"), tr("Prepares the images and starts the worker; the window stays free"), m_context.services.tasks);
     m_estimate = new QLabel;
     m_estimate->setObjectName(QStringLiteral("jobEstimate"));

@@ -4,6 +4,7 @@
 #include "core/services/prepare.h"
 #include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
+#include "plugins/panels/jobs/form_parts.h"
 #include "widgets/shell/settings.h"
 #include "widgets/tasks/task_center.h"
 
@@ -62,18 +63,8 @@ void TuningForm::build()
     auto* body = new QWidget;
     auto* column = new QVBoxLayout(body);
     column->setContentsMargins(12, 8, 12, 8);
-    auto* form = new QFormLayout;
-    form->setLabelAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    form->setFieldGrowthPolicy(QFormLayout::AllNonFixedFieldsGrow);
-    const auto combo = [&](const char* name, const QString& label, const QString& tip) {
-        auto* box = new QComboBox;
-        box->setObjectName(QLatin1String(name));
-        box->setToolTip(tip);
-        box->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        box->setMinimumContentsLength(14);
-        form->addRow(label, box);
-        return box;
-    };
+    QFormLayout* form = newForm();
+    const auto combo = [&](const char* name, const QString& label, const QString& tip) { return addChoice(form, name, label, tip); };
     m_modelCombo = combo("tuningModel", tr("Model"), tr("The pre-trained model whose encoder the classifier uses"));
     m_dataCombo = combo("tuningData", tr("Images"), tr("A folder with a table of its images (column filename) or of its patients (patient_id), or the table itself"));
     m_dataCombo->addItem(tr("Choose…"));
@@ -106,24 +97,16 @@ void TuningForm::build()
     m_compare->setToolTip(tr("Does the same with the network as it was before pre-training, and tells the gain with its interval. Takes twice as long"));
     m_compare->setChecked(true);
     form->addRow(QString(), m_compare);
-    m_deviceCombo = combo("tuningDevice", tr("Device"), tr("Where the worker computes"));
-    m_deviceCombo->addItem(tr("Automatic"), QStringLiteral("auto"));
-    m_deviceCombo->addItem(tr("CPU"), QStringLiteral("cpu"));
-    m_deviceCombo->addItem(tr("First GPU"), QStringLiteral("cuda:0"));
+    m_deviceCombo = addDevices(form, "tuningDevice");
     column->addLayout(form);
     m_settings = new widgets::SchemaForm;
     m_settings->setObjectName(QStringLiteral("tuningSettings"));
     column->addWidget(m_settings);
     column->addStretch(1);
-    auto* scroll = new QScrollArea;
-    scroll->setWidget(body);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_foot = new JobFoot(QStringLiteral("tuning"), tr("Prepares the labelled images and starts the worker; the window stays free"), m_context.services.tasks);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
-    outer->addWidget(scroll, 1);
+    outer->addWidget(scrolled(body), 1);
     outer->addWidget(m_foot);
     connect(m_modelCombo, &QComboBox::activated, this, &TuningForm::chooseModel);
     connect(m_dataCombo, &QComboBox::activated, this, &TuningForm::chooseData);
