@@ -42,6 +42,7 @@ struct JobStatus {
     std::string device, dtype;
     std::string message;    ///< "Stopped at step 20, checkpoint saved"; or the error's sentence
     std::int64_t lastCheckpoint = -1;
+    bool hasModel = false;  ///< a model.safetensors is there besides checkpoints: not of a linear probe
     bool resumable = false;
     bool silent = false;    ///< no sign of life for 60 s
     std::string createdUtc;

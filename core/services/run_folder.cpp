@@ -97,6 +97,7 @@ std::optional<LastWord> applyEvent(JobStatus& status, const Json& event)
         status.lastCheckpoint = whole(event, "step", status.lastCheckpoint);
     } else if (kind == protocol::Done) {
         status.step = whole(event, "step", status.step);
+        status.hasModel = !text(event, "model").empty();
         const auto cancelled = event.find("cancelled");
         return LastWord{.result = true, .cancelled = cancelled != event.end() && cancelled->is_boolean() && cancelled->get<bool>(), .message = {}};
     } else if (kind == protocol::Failed) {

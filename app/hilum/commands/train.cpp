@@ -24,6 +24,8 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
     HILUM_TRY(const Json job, parseJson(text));
     if (job.value("schema", "") != protocol::JobSchema)
         return fail(ErrorCode::WrongVersion, "{} is no job file of this program (schema \"{}\")", a.job, job.value("schema", ""));
+    if (job.value("command", "train") != "train")
+        return fail(ErrorCode::Usage, "{} is the job of a classifier: `hilum finetune` trains those", a.job);
     HILUM_TRY(const app::MethodChoice method, app::chooseMethod(job.value("method", ""), job.value("preset", ""), {}));
     services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title, .options = job.value("options", Json::object()), .cache = {},
                                  .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = job.value("threads", std::int64_t{0}),
@@ -86,6 +88,8 @@ Run declareTrain(CLI::App& verb)
         if (a->resume) {
             if (!exists)
                 return fail(ErrorCode::NotFound, "{} holds no job.json: there is nothing to resume", a->out);
+            if (services::commandOf(a->out) != "train")
+                return fail(ErrorCode::Usage, "{} holds a classifier: `hilum finetune --resume` goes on with it", a->out);
         } else {
             if (exists)
                 return fail(ErrorCode::Usage, "{} holds a run already; go on with --resume or choose another folder", a->out);

@@ -203,7 +203,7 @@ void JobsPanel::updateButtons()
     const bool there = row >= 0;
     m_cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
     m_resume->setEnabled(there && job.resumable && job.state != JobState::Running && job.state != JobState::Cancelling && job.state != JobState::Queued);
-    const bool model = there && (job.lastCheckpoint >= 0 || (job.state == JobState::Done && job.command == "train")); // a linear probe has none of its own
+    const bool model = there && (job.lastCheckpoint >= 0 || job.hasModel || (job.state == JobState::Done && job.command == "train")); // a linear probe has none of its own
     m_lab->setEnabled(model);
     m_tune->setEnabled(model && job.command == "train");
     if (there)
