@@ -90,6 +90,8 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
     for (const std::size_t r : run.parts.test)
         task.test.push_back(run.cases.number[r]);
     const std::int64_t own = tuningSteps(task.train.size(), request.tuning), total = own * networks(request), before = weights == Weights::Trained ? 0 : own;
+    constexpr KeepRule Keep{.last = 1, .keepEvery = 0};
+    HILUM_TRY_STATUS(checkDiskSpace(request.out, diskNeed(namedState(method.trainable()), 0, own, Keep)));
     std::int64_t done = before;
     TuningWatch watch;
     watch.cancelled = request.cancelled;
@@ -110,7 +112,7 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
             return {};
         if (request.progress)
             request.progress("saving", done, total);
-        HILUM_TRY(const Written written, writeCheckpoint(request.out, checkpointOf(run, weights, done, state()), {.last = 1, .keepEvery = 0}));
+        HILUM_TRY(const Written written, writeCheckpoint(request.out, checkpointOf(run, weights, done, state()), Keep));
         last = std::chrono::steady_clock::now();
         if (request.kept)
             request.kept(done, written);
