@@ -7,6 +7,11 @@ hilum_jobs() {
   [ "$cores" -le "$memory" ] && echo "$cores" || echo "$memory"
 }
 
+# True when the build in a folder was configured with another LibTorch than the one that HILUM_LIBTORCH names.
+hilum_other_libtorch() {
+  [ -n "${HILUM_LIBTORCH:-}" ] && [ "$(sed -n 's/^HILUM_LIBTORCH:[A-Z]*=//p' "$1/CMakeCache.txt" 2>/dev/null)" != "$HILUM_LIBTORCH" ]
+}
+
 # hilum_build PRESET: quiet when there is nothing to do; everything it says goes to standard error.
 hilum_build() {
   local folder=$hilum_top/build/$1 log
@@ -14,9 +19,11 @@ hilum_build() {
   exec 8>"$folder/.build.lock"
   flock -n 8 || { hilum_say "another build is running; waiting"; flock 8; }
   log=$folder/build.log
-  if [ ! -e "$folder/build.ninja" ] && [ ! -e "$folder/Makefile" ]; then
-    hilum_say "configuring ($1)"
-    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --preset "$1" ${HILUM_LIBTORCH:+-DHILUM_LIBTORCH="$HILUM_LIBTORCH"}) >"$log" 2>&1 8>&- ||
+  [ -z "${HILUM_LIBTORCH:-}" ] || HILUM_LIBTORCH=$(realpath -sm "$HILUM_LIBTORCH") # relative paths are the caller's, not CMake's
+  if { [ ! -e "$folder/build.ninja" ] && [ ! -e "$folder/Makefile" ]; } || hilum_other_libtorch "$folder"; then
+    hilum_say "configuring ($1${HILUM_LIBTORCH:+, LibTorch in $HILUM_LIBTORCH})"
+    # what was found beside an earlier LibTorch is looked for again
+    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --preset "$1" ${HILUM_LIBTORCH:+-UHILUM_NCCL_INCLUDE -UHILUM_CUDA_INCLUDE -DHILUM_LIBTORCH="$HILUM_LIBTORCH"}) >"$log" 2>&1 8>&- ||
       { tail -n 40 "$log" >&2; rm -f "$folder/build.ninja"; hilum_die "configuring failed; all of it is in $log"; }
     hilum_say "building; the first time takes a while"
   fi

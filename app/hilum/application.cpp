@@ -174,6 +174,7 @@ int runWindow(int argc, char** argv)
     theme::apply(application);
     services::TaskRunner runner;
     services::JobRunner jobs(library->get());
+    jobs.runQueue();
     services::ModelServer models;
     Selection selection;
     Messages messages;

@@ -5,6 +5,7 @@
 #include "core/base/version.h"
 #ifdef HILUM_WITH_WINDOW
 #include "app/hilum/application.h"
+#include "app/hilum/opengl_probe.h"
 #endif
 
 #include <QCoreApplication>
@@ -91,6 +92,8 @@ int main(int argc, char** argv)
     if (isCommandLine(argc, argv))
         return runCommand(argc, argv);
 #ifdef HILUM_WITH_WINDOW
+    if (argc == 2 && std::strcmp(argv[1], "--opengl") == 0)
+        return app::describeOpenGl(argc, argv);
     if (argc > 1 && argv[1][0] != '-' && !std::filesystem::exists(argv[1])) {
         std::fputs(std::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
         return static_cast<int>(ErrorCode::Usage);

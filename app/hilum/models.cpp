@@ -1,5 +1,6 @@
 #include "app/hilum/models.h"
 
+#include "app/hilum/placed_attention.h"
 #include "app/hilum/training.h"
 #include "core/base/digest.h"
 #include "core/base/job_protocol.h"
@@ -9,14 +10,17 @@
 #include "core/base/tensor_file.h"
 #include "core/imaging/read.h"
 #include "core/imaging/volume_write.h"
-#include "core/services/result_pictures.h"
 #include "core/services/run_folder.h"
 #include "core/services/volume_pictures.h"
 #include "core/services/worker_program.h"
 #include "core/view/lab_arrays.h"
+#include "core/view/method_answer.h"
+#include "core/view/volume_slice.h"
 
 #include <algorithm>
 #include <cmath>
+#include <span>
+#include <string_view>
 
 namespace hilum::app {
 
@@ -35,9 +39,42 @@ Json modelRecord(const Inference& inference, const Json& answered, const path& o
     return record;
 }
 
+/// Settles where inside and outside come from: writes it into the pipeline of `out`, and gives the region of a mask file.
+Result<std::optional<imaging::ChestRegion>> regionFor(const RegionWish& wish, Inference& out, const Work& work)
+{
+    constexpr std::string_view Setting = "region_source=";
+    const std::string title = out.entry.value("title", "");
+    std::string source; // of the settings
+    for (const std::string& setting : out.model.settings)
+        if (setting.starts_with(Setting))
+            source = setting.substr(Setting.size());
+    if (!wish.file.empty()) {
+        if (!shows(out, "region") || services::pipelineKind(out.pipeline) != "radiograph")
+            return fail(ErrorCode::Usage, "--region says nothing to {}, which hides no places by a region", title);
+        if (!source.empty() && source != "mask-file")
+            return fail(ErrorCode::Usage, "--region names a mask file and region_source = {} another region: give one of them", source);
+        const Index3& size = out.image.geometry().size;
+        HILUM_TRY(imaging::ChestRegion region, services::regionFromFile(wish.file, size[0], size[1], work));
+        out.pipeline["region"] = "mask-file";
+        return std::optional<imaging::ChestRegion>(std::move(region));
+    }
+    if (!source.empty() && !out.model.model.empty() && shows(out, "region")) { // a trained model's own pipeline does not know the setting
+        Json options = out.metadata.value("options", Json::object());
+        options["region_source"] = source;
+        HILUM_TRY(const Json asked, services::methodPipeline(out.metadata.value("method", ""), options));
+        out.pipeline["region"] = asked.value("region", "none");
+    }
+    if (out.pipeline.value("region", "none") == "mask-file") {
+        if (wish.use == RegionWish::Use::Needed)
+            return fail(ErrorCode::Usage, "{} takes the chest region from a mask file here, and none is given: name it with --region, or another source with --set region_source=...", title);
+        out.pipeline["region"] = "none";
+    }
+    return std::optional<imaging::ChestRegion>();
+}
+
 } // namespace
 
-Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work, const std::vector<path>& others)
+Result<Inference> openForInference(const ModelArguments& model, const path& image, const Work& work, const std::vector<path>& others, const RegionWish& region)
 {
     Inference out;
     out.model = model;
@@ -53,20 +90,23 @@ Result<Inference> openForInference(const ModelArguments& model, const path& imag
     }
     HILUM_TRY(out.entry, services::methodEntry(out.metadata.value("method", "")));
     const std::string title = out.entry.value("title", out.metadata.value("method", ""));
-    const auto read = [&](const path& file, imaging::Volume& volume) -> Result<services::RequestInput> {
+    const auto read = [&](const path& file, imaging::Volume& volume) -> Status {
         HILUM_TRY(volume, imaging::readVolume(file, {.spacing = imaging::SpacingPolicy::Regularise}, work));
         auto pipeline = services::pipelineFor(out.metadata.value("pipeline", Json::object()), volume, title);
         if (!pipeline)
             return std::unexpected(withContext(std::move(pipeline).error(), file.string()));
-        out.pipeline = *pipeline;
-        return services::requestInput(volume, *pipeline, nullptr, work);
+        out.pipeline = *std::move(pipeline);
+        return {};
     };
     for (const path& other : others) {
         imaging::Volume volume;
-        HILUM_TRY(services::RequestInput input, read(other, volume));
+        HILUM_TRY_STATUS(read(other, volume));
+        HILUM_TRY(services::RequestInput input, services::requestInput(volume, out.pipeline, nullptr, work));
         out.others.push_back(std::move(input));
     }
-    HILUM_TRY(out.input, read(image, out.image));
+    HILUM_TRY_STATUS(read(image, out.image));
+    HILUM_TRY(const std::optional<imaging::ChestRegion> given, regionFor(region, out, work));
+    HILUM_TRY(out.input, services::requestInput(out.image, out.pipeline, given ? &*given : nullptr, work));
     if (const Json grid = out.metadata.value("token_grid", Json()); grid.is_array() && grid.size() == 2)
         out.grid = {grid[0].get<std::int64_t>(), grid[1].get<std::int64_t>()};
     out.imageDigest = sha256Hex(out.image.visit([](auto values) { return std::as_bytes(values); }));
@@ -77,6 +117,12 @@ bool shows(const Inference& inference, std::string_view array)
 {
     const Json list = inference.entry.value("shows", Json::array());
     return std::ranges::any_of(list, [&](const Json& one) { return one.is_string() && one.get_ref<const std::string&>() == array; });
+}
+
+std::int64_t cutOf(const Inference& inference)
+{
+    const Json options = inference.metadata.value("options", Json::object());
+    return options.is_object() ? options.value("crop_margin", std::int64_t{0}) : 0;
 }
 
 Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& pointsLps)
@@ -94,11 +140,14 @@ Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& poi
     if (shows(inference, "crop_boxes")) {
         // the crops' own grid: what the base crops fill, in the middle of the model's grid
         const Json options = inference.metadata.value("options", Json::object());
-        const std::int64_t whole = options.value("grid", std::int64_t{0}) * options.value("crop_size", std::int64_t{0});
+        const std::int64_t side = options.value("grid", std::int64_t{0}) * options.value("crop_size", std::int64_t{0}), slabs = options.value("grid_depth", std::int64_t{1});
+        const Index3 whole{side, side, slabs * options.value("crop_depth", std::int64_t{0})};
         for (Json& one : centres) {
-            one.erase(2); // they lie side by side in one slab
-            for (std::size_t axis = 0; whole > 0 && axis < 2; ++axis)
-                one[axis] = one[axis].get<std::int64_t>() - std::max<std::int64_t>(0, grid.size[axis] - whole) / 2;
+            if (slabs < 2 || options.value("overlap", "area") != "volume")
+                one.erase(2); // they lie side by side in one slab: its middle
+            for (std::size_t axis = 0; axis < one.size(); ++axis)
+                if (whole[axis] > 0)
+                    one[axis] = one[axis].get<std::int64_t>() - std::max<std::int64_t>(0, grid.size[axis] - whole[axis]) / 2;
         }
         return Json{{"crop_centres", centres}};
     }
@@ -176,16 +225,37 @@ std::vector<std::string> inferArguments(const std::string& kind, const Json& fie
     return arguments;
 }
 
-Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work)
+std::string askedIn(const Json& record)
 {
-    HILUM_TRY_STATUS(makeFolder(out));
+    // records without `what` are older, or figures
+    return record.value("what", record.value("kind", "") == "attention" ? protocol::Attention : protocol::Reconstruct);
+}
+
+Result<std::vector<std::int64_t>> tokensOver(const Inference& inference)
+{
+    const Json options = inference.metadata.value("options", Json::object());
+    const auto whole = [&](const char* key) { return options.is_object() && options.contains(key) && options[key].is_number_integer() ? options[key].get<std::int64_t>() : std::int64_t{0}; };
+    std::vector<std::int64_t> out{inference.grid[0], inference.grid[1]};
+    if (out[0] < 1 && whole("patch") > 0) // untrained
+        out.assign(2, whole("image_size") / whole("patch"));
+    if (inference.input.volume && whole("volume_slab") > 0)
+        out.insert(out.begin(), whole("volume_depth") / whole("volume_slab"));
+    if (out.size() != (inference.input.volume ? 3u : 2u) || std::ranges::any_of(out, [](std::int64_t n) { return n < 1; }))
+        return fail(ErrorCode::Unsupported, "{} tells no token grid over this image, so no patch of it can be named", inference.entry.value("title", ""));
+    return out;
+}
+
+Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work,
+                   const std::vector<NamedText>& texts)
+{
     HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
     const path request = scratch.where() / "request.safetensors";
     services::ModelRequest sent{.input = inference.input, .mask = mask ? *mask : std::vector<std::uint8_t>{}, .maskGrid = inference.grid, .others = inference.others};
-    if (const auto it = fields.find("report"); it != fields.end()) { // in the file: everybody on the machine can read a program's arguments
-        sent.report = it->get<std::string>();
-        fields.erase(it);
-    }
+    for (std::size_t n = 0; n < texts.size(); ++n) // in the file: everybody on the machine can read a program's arguments
+        if (n == 0)
+            sent.report = texts[n].text;
+        else
+            sent.texts.push_back(texts[n].text);
     HILUM_TRY_STATUS(services::writeRequest(sent, request));
     if (!inference.input.modalityClass.empty() && kind == protocol::Reconstruct)
         fields["modality_class"] = inference.input.modalityClass;
@@ -195,25 +265,46 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
 
     const path made = scratch.where() / "tensors.safetensors";
     HILUM_TRY(const TensorFile tensors, TensorFile::open(made));
-    Json files = Json::array();
-    for (const auto& [from, name] : {std::pair{made, "tensors.safetensors"}, {request, "request.safetensors"}}) {
-        HILUM_TRY(const std::string bytes, readTextFile(from, std::uintmax_t{1} << 34));
-        HILUM_TRY_STATUS(writeFileAtomically(out / name, bytes));
-        files.push_back(name);
-    }
-    const auto save = [&](const char* name, const services::Picture& picture) -> Status {
-        HILUM_TRY(const std::string png, services::encodePng(picture));
-        files.push_back(name);
-        return writeFileAtomically(out / name, png);
-    };
+    const Json numbers = answer.value("numbers", Json::object()), model = answer.value("model", Json::object());
     Json place = Json::object();
+    if (const auto& plane = inference.input.plane) {
+        const Index3& size = inference.image.geometry().size;
+        const auto cut = cutOf(inference); // what the encoder gets lies in the middle
+        place = {{"width", plane->width - cut}, {"height", plane->height - cut}, {"scale_to_image", plane->scale},
+                 {"offset_in_image", plane->toImage(static_cast<double>(cut / 2), static_cast<double>(cut / 2))}, {"tokens", inference.grid}, {"image_size", {size[0], size[1]}}};
+    } else {
+        place = geometryJson(inference.input.volume->geometry);
+        if (kind == protocol::Attention)
+            place.update({{"tokens", answer.value("grid", Json())}, {"image", geometryJson(inference.image.geometry())}});
+    }
+    Json files = Json::array({"tensors.safetensors", "request.safetensors"});
+    const auto copy = [&](const path& from, const char* name) -> Status {
+        HILUM_TRY(const std::string bytes, readTextFile(from, std::uintmax_t{1} << 34));
+        return writeFileAtomically(out / name, bytes);
+    };
+    HILUM_TRY_STATUS(makeFolder(out)); // now that there is something to put into it
+    HILUM_TRY_STATUS(copy(request, "request.safetensors"));
+    PlacedMap attentionImage;
+    if (kind == protocol::Attention) {
+        HILUM_TRY(attentionImage, attentionOnImage(tensors, place));
+        TensorFileWriter writer;
+        for (const auto& [name, view] : tensors.tensors())
+            writer.add(name, view.type, view.shape, view.bytes);
+        writer.add<float>("attention_image", attentionImage.shape, attentionImage.values);
+        for (const auto& [key, value] : tensors.metadata())
+            writer.setMetadata(key, value);
+        HILUM_TRY_STATUS(writer.write(out / "tensors.safetensors"));
+    } else {
+        HILUM_TRY_STATUS(copy(made, "tensors.safetensors"));
+    }
+    services::NamedPictures pictures;
     if (kind == protocol::Reconstruct && inference.input.volume) {
         HILUM_TRY(const view::VolumeAnswer shown, view::readVolumeAnswer(tensors));
         const Geometry& grid = inference.input.volume->geometry;
-        for (const auto& [name, picture] : services::volumePictures(shown, grid.spacingMm))
-            HILUM_TRY_STATUS(save(name.c_str(), picture));
+        pictures = services::volumePictures(shown, grid.spacingMm);
+        const view::Block attention = shown.attention.isEmpty() ? view::Block{} : view::spread(shown.attention, {shown.input.width, shown.input.height, shown.input.depth});
         const std::pair<const char*, const view::Block*> blocks[] = {{"input", &shown.input}, {"noisy", &shown.noisy}, {"decimated", &shown.decimated}, {"corrupted", &shown.corrupted},
-                                                                     {"reconstruction", &shown.reconstruction}, {"error", &shown.error}};
+                                                                     {"reconstruction", &shown.reconstruction}, {"error", &shown.error}, {"attention", &attention}};
         for (const auto& [name, block] : blocks) {
             if (block->isEmpty())
                 continue;
@@ -221,40 +312,26 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
             HILUM_TRY_STATUS(imaging::writeVolume(services::placedVolume(*block, grid, shown.cropBox, name), out / file, "nifti"));
             files.push_back(file);
         }
-        place = {{"size", grid.size}, {"spacing_mm", grid.spacingMm}, {"origin_lps", grid.originLps}, {"direction", {grid.direction[0], grid.direction[1], grid.direction[2]}},
-                 {"crop_box", shown.cropBox ? Json(*shown.cropBox) : Json(nullptr)}};
+        place["crop_box"] = shown.cropBox ? Json(*shown.cropBox) : Json(nullptr);
     } else if (kind == protocol::Reconstruct) {
-        HILUM_TRY(const services::Plane input, services::planeOf(tensors, "input"));
-        HILUM_TRY_STATUS(save("input.png", services::greyPicture(input)));
-        if (shows(inference, "mask")) {
-            HILUM_TRY(const services::Plane hidden, services::planeOf(tensors, "mask"));
-            HILUM_TRY(const services::Plane reconstruction, services::planeOf(tensors, "reconstruction"));
-            HILUM_TRY(const services::Plane error, services::planeOf(tensors, "error"));
-            HILUM_TRY_STATUS(save("corrupted.png", services::greyPicture(input, &hidden)));
-            HILUM_TRY_STATUS(save("reconstruction.png", services::greyPicture(reconstruction)));
-            HILUM_TRY_STATUS(save("error.png", services::errorPicture(error)));
-            HILUM_TRY(const services::Picture all, services::reconstructionPicture(tensors));
-            HILUM_TRY_STATUS(save("montage.png", all));
-        }
-        if (tensors.tensors().contains("groups")) {
-            HILUM_TRY(const services::Plane groups, services::planeOf(tensors, "groups"));
-            HILUM_TRY(const services::Plane given, services::planeOf(tensors, "corrupted"));
-            HILUM_TRY_STATUS(save("groups.png", services::groupPicture(given, groups, answer.value("numbers", Json::object()).value("filled_with", ""))));
-        }
-        if (tensors.tensors().contains("donor")) {
-            HILUM_TRY(const services::Plane donor, services::planeOf(tensors, "donor"));
-            HILUM_TRY_STATUS(save("donor.png", services::greyPicture(donor)));
-        }
+        HILUM_TRY(pictures, services::radiographPictures(tensors, numbers.value("filled_with", "")));
     } else {
         HILUM_TRY(const TensorFile asked, TensorFile::open(request));
-        HILUM_TRY(const services::Picture picture, services::attentionPicture(asked, tensors));
-        HILUM_TRY_STATUS(save("attention.png", picture));
+        HILUM_TRY(pictures, attentionPictures(asked, tensors, place));
+        if (inference.input.volume) {
+            const Geometry& grid = inference.image.geometry();
+            const view::Block placed{.width = grid.size[0], .height = grid.size[1], .depth = grid.size[2], .values = attentionImage.values};
+            HILUM_TRY_STATUS(imaging::writeVolume(services::placedVolume(placed, grid, std::nullopt, "attention"), out / "attention.nii.gz", "nifti"));
+            files.push_back("attention.nii.gz");
+        }
     }
-    if (const auto& plane = inference.input.plane)
-        place = {{"width", plane->width}, {"height", plane->height}, {"scale_to_image", plane->scale}, {"offset_in_image", plane->offset}, {"tokens", inference.grid}};
+    for (const auto& [name, picture] : pictures) {
+        HILUM_TRY(const std::string png, services::encodePng(picture));
+        HILUM_TRY_STATUS(writeFileAtomically(out / name, png));
+        files.push_back(name);
+    }
     files.push_back("result.json");
 
-    const Json numbers = answer.value("numbers", Json::object()), model = answer.value("model", Json::object());
     Provenance provenance;
     provenance.kind = kind == protocol::Reconstruct ? "reconstruction" : "attention";
     provenance.method = {{"id", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")}, {"options", inference.metadata.value("options", Json::object())}};
@@ -266,11 +343,32 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
         provenance.preprocessing.update({{"grey_chain", plane->chain}, {"region_method", plane->regionMethod}, {"region_confidence", plane->regionConfidence}});
     provenance.seed = fields.value("seed", std::uint64_t{0});
     provenance.device = {{"name", answer.value("device", Json())}, {"dtype", answer.value("dtype", model.value("dtype", Json()))}};
-    Json result = {{"schema", protocol::ResultSchema}, {"kind", provenance.kind}, {"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")},
+    Json result = {{"schema", protocol::ResultSchema}, {"kind", provenance.kind}, {"what", kind}, {"method", inference.metadata.value("method", "")}, {"preset", inference.metadata.value("preset", "")},
                    {"request", "request.safetensors"}, {"request_fields", fields}, {"arrays_sha256", view::arraysDigest(tensors)}, {"model", modelRecord(inference, model, out)},
                    {"numbers", numbers}, {"seconds", answer.value("seconds", Json())},
-                   {"grid", place},
+                   {"grid", place}, {"pixels_sha256", services::pixelDigests(pictures)},
                    {"files", files}, {"provenance", toJson(provenance)}};
+    if (kind == protocol::Attention) {
+        const Json used = answer.value("provenance", Json::object()).value("method", Json::object()).value("request", Json::object());
+        result.update({{"kind", answer.value("kind_of", fields.value("kind_of", ""))}, {"layers", answer.value("layers", Json())}, {"heads", answer.value("heads", Json())},
+                       {"attention_image_sha256", sha256Hex(std::as_bytes(std::span(attentionImage.values)))}});
+        for (const char* key : {"layer", "head"}) // where the kind looks at one
+            if (used.contains(key))
+                result[key] = used[key];
+    }
+    if (tensors.tensors().contains("similarity") && !texts.empty()) {
+        HILUM_TRY(const services::Plane cosines, services::planeOf(tensors, "similarity"));
+        if (cosines.width != static_cast<std::int64_t>(texts.size()))
+            return fail(ErrorCode::Mismatch, "the answer has {} cosines for {} texts", cosines.width, texts.size());
+        result["similarity_texts"] = Json::array();
+        for (const NamedText& text : texts)
+            result["similarity_texts"].push_back(text.name);
+        result["nearest"] = Json::array();
+        for (const std::int64_t column : view::nearest({1, cosines.width, {cosines.values.begin(), cosines.values.begin() + cosines.width}}, 0, texts.size())) {
+            const auto n = static_cast<std::size_t>(column);
+            result["nearest"].push_back({{"text", texts[n].name}, {"cosine", cosines.values[n]}});
+        }
+    }
     for (const auto& [key, value] : numbers.items()) // loss, hidden_fraction and so on stand at the top, as scripts read them
         if (!result.contains(key))
             result[key] = value;

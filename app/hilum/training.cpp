@@ -16,6 +16,18 @@
 
 namespace hilum::app {
 
+namespace {
+
+Status changeJobFile(const path& run, const Json& changes)
+{
+    HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
+    HILUM_TRY(Json job, parseJson(text));
+    job.update(changes);
+    return writeFileAtomically(run / "job.json", job.dump(2) + "\n");
+}
+
+} // namespace
+
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings)
 {
     HILUM_TRY(const Json entry, services::methodEntry(id));
@@ -53,7 +65,12 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
     return cache;
 }
 
-Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume)
+std::int64_t jobThreads(std::int64_t asked)
+{
+    return asked > 0 ? asked : services::JobRunner::standardThreads();
+}
+
+Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes)
 {
     services::JobRunner runner(nullptr);
     std::string id;
@@ -61,7 +78,11 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
         HILUM_TRY_STATUS(runner.adopt(request.run));
         if (runner.jobs().empty())
             return fail(ErrorCode::NotFound, "{} is no run folder", request.run.string());
-        id = runner.jobs().front().id;
+        const services::JobStatus before = runner.jobs().front();
+        id = before.id;
+        // of a running one or a finished one nothing is changed: resuming refuses it
+        if (!changes.empty() && before.state != services::JobState::Running && before.state != services::JobState::Done)
+            HILUM_TRY_STATUS(changeJobFile(before.run, changes));
         HILUM_TRY_STATUS(runner.resume(id));
     } else {
         HILUM_TRY(id, runner.start(request));
@@ -126,6 +147,8 @@ Result<std::string> evaluationText(const path& file)
     HILUM_TRY(const std::string content, readTextFile(file));
     HILUM_TRY(const Json e, parseJson(content));
     std::string text = std::format("held out {} patients, trained on {}\n", e.value("held_out_patients", 0), e.value("train_patients", 0));
+    if (const std::string who = e.value("held_out", ""); !who.empty())
+        text += std::format("  evaluated: {}\n", who);
     const auto line = [&](const char* key, const char* words) {
         if (const auto it = e.find(key); it != e.end() && it->is_number())
             text += std::format("  {:<46} {:.4f}\n", words, it->get<double>());
@@ -142,7 +165,7 @@ Result<std::string> evaluationText(const path& file)
         if (std::ranges::find(Told, key) == Told.end() && !key.starts_with("untrained_") && e.contains(key) && e[key].is_number())
             text += std::format("  {:<46} {:.4f}{}\n", key, e[key].get<double>(), e.contains(before) && e[before].is_number() ? std::format(" (untrained {:.4f})", e[before].get<double>()) : "");
     }
-    const double own = e.value("held_out_loss", 0.0), guess = std::min(e.value("mean_picture_loss", 0.0), e.value("visible_mean_loss", 0.0));
+    const double own = e.value("held_out_loss", 0.0), guess = std::min(e.value("mean_picture_loss", e.value("visible_mean_loss", 0.0)), e.value("visible_mean_loss", 0.0));
     if (own > 0 && guess > 0)
         text += std::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, e.value("swapped_loss", 0.0) / own);
     return text;

@@ -22,7 +22,11 @@ Result<MethodChoice> chooseMethod(const std::string& id, const std::string& pres
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work);
 
 /// Starts or resumes a job and follows it to its end; the terminal shows progress, an interrupt asks it to stop with a checkpoint.
-Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume);
+/// \param changes keys of job.json that go on otherwise than the run began (device, dtype, threads, watch_case); for resuming alone.
+Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes = Json::object());
+
+/// As `threads` of job.json: what was asked for, or as many as a job gets by itself for 0.
+std::int64_t jobThreads(std::int64_t asked);
 
 /// RUN/evaluation.json as lines for a person.
 Result<std::string> evaluationText(const path& evaluationFile);

@@ -5,6 +5,7 @@
 #include "core/base/log.h"
 #include "core/base/version.h"
 #include "core/learning/torch_guard.h"
+#include "core/learning/torch_log.h"
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +22,7 @@ int main(int argc, char** argv)
     // whoever started this may go away: the run folder is the record, not the pipe
     std::signal(SIGPIPE, SIG_IGN);
     log::addSink(log::jsonLinesToStderr());
+    learning::routeTorchWarnings();
 
     CLI::App app("hilum-worker: trains and runs models for hilum. Research use only, not for diagnosis.", "hilum-worker");
     app.set_version_flag("--version", std::string(Version) + " (" + GitDescription + ")");

@@ -7,6 +7,8 @@
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/op_profile.h"
 #include "core/learning/products.h"
+#include "core/learning/train/ema.h"
+#include "core/learning/train/memory_need.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
 
@@ -20,6 +22,7 @@
 #include <ctime>
 #include <format>
 #include <numeric>
+#include <optional>
 #include <string>
 
 namespace hilum::worker {
@@ -103,6 +106,8 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     if (entry->info.input != "radiograph" && entry->info.input != "volume" && entry->info.input != "mixed")
         return fail(ErrorCode::Unsupported, "no made-up input for method {} ({}) yet", request.method, entry->info.input);
     const auto method = entry->make(options, Rng(0).fork("initialisation"));
+    const MemoryNeed need = memoryNeed(method->trainable(), options);
+    HILUM_TRY_STATUS(checkMemory(need, compute.device, compute.device.is_cpu() ? need.weights : 0));
     method->trainable().to(compute.device);
     method->trainable().train();
     const std::int64_t batch = request.batch > 0 ? request.batch : options.value("batch", std::int64_t{1});
@@ -115,7 +120,12 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     Placement placement;
     placement.device = compute.device;
     placement.dtype = compute.dtype;
-    AdamW optimizer(method->trainable(), options.value("beta1", 0.9), options.value("beta2", 0.95), options.value("epsilon", 1e-8));
+    AdamW optimizer(method->trainable(), options.value("beta1", 0.9), options.value("beta2", 0.95), options.value("epsilon", 1e-8),
+        options.value("amsgrad", false) ? AdamW::AmsGrad::On : AdamW::AmsGrad::Off);
+    const double averaged = options.value("ema_decay", 0.0);
+    std::optional<MovingAverage> average;
+    if (averaged > 0)
+        average.emplace(method->trainable());
     const double clip = options.value("clip_norm", 0.0), rate = request.rate, decay = options.value("weight_decay", 0.05);
     const ClipKind clipKind = options.value("clip_kind", "") == "per-tensor" ? ClipKind::PerTensor : ClipKind::Global;
 
@@ -134,20 +144,25 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         if (clip > 0)
             optimizer.clipGradients(clip, clipKind);
         optimizer.step(rate, decay);
+        if (average)
+            average->update(method->trainable(), averaged);
         optimizer.zeroGradients();
         return loss.item<double>();
     };
     std::vector<double> seconds, processorSeconds, losses;
-    for (std::int64_t step = 0; step < request.steps + 2; ++step) {
+    for (std::int64_t step = 0; step < request.steps + request.warmup; ++step) {
         const auto start = std::chrono::steady_clock::now();
         const double before = processorTime();
         losses.push_back(wholeStep(step));
-        if (step >= 2) {
+        if (step >= request.warmup) {
             seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
             processorSeconds.push_back(processorTime() - before);
         }
     }
     const MemoryReport memory = memoryReport(compute.device);
+    std::uint64_t viewBytes = 0; // of a batch that the loader makes
+    for (const auto& [name, view] : views)
+        viewBytes += static_cast<std::uint64_t>(view.nbytes());
     std::vector<double> sorted = seconds;
     std::sort(sorted.begin(), sorted.end());
     const double median = sorted[sorted.size() / 2];
@@ -155,14 +170,14 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         {"dtype", placement.dtypeName()}, {"attention", std::string(name(compute.attention))}, {"threads", at::get_num_threads()},
         {"images_per_s", static_cast<double>(batch) / median}, {"best_images_per_s", static_cast<double>(batch) / sorted.front()}, {"seconds_all", seconds},
         {"processor_seconds_all", processorSeconds}, {"kernels", std::string(kernels::name(compute.device.is_cpu() ? kernels::instructionSet() : kernels::InstructionSet::Off))},
-        {"memory_bytes", memory.peakBytes()}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
+        {"memory_bytes", memory.peakBytes()}, {"view_bytes", viewBytes}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
         {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"measurement", compute.measurement}};
     if (!request.cache.empty()) {
         HILUM_TRY(out["loader_images_per_s"], loaderRate(request.cache, *maker, options, batch));
     }
     if (request.profile) {
         Json table = Json::array();
-        for (const OpTime& op : profileOperations([&] { (void)wholeStep(request.steps + 2); }))
+        for (const OpTime& op : profileOperations([&] { (void)wholeStep(request.steps + request.warmup); }))
             table.push_back({{"operation", op.name}, {"calls", op.calls}, {"seconds", op.seconds}, {"processor_seconds", op.cpuSeconds}});
         out["profile"] = std::move(table);
     }

@@ -28,8 +28,8 @@ struct MaskedImageOptions {
         visit(field("image_size").text("Image size", "Side of the square image that the network gets.").range(16, 4096).inUnit("pixels").in("Input"), o.network.imageSize);
         visit(field("channels").text("Channels", "Input channels of the network; a grey image is repeated.").range(1, 4).in("Input").expert(), o.network.channels);
         visit(field("resize").text("Resize", "How an image of another shape becomes square.")
-                  .oneOf({{"stretch", "Stretch", "Each axis by its own factor, as published."}, {"pad", "Pad", "Keeps the aspect ratio, pads with 0 (our setting)."}})
-                  .in("Input").from("public code: stretch"),
+                  .oneOf({{"stretch", "Stretch", "Each axis by its own factor."}, {"pad", "Pad", "Keeps the aspect ratio, pads with 0 (our setting)."}})
+                  .in("Input").from("HD X-ray MAE, public code: stretch; MAE, public code: neither, crops of the image as it is; our setting there: stretch"),
               o.resize);
         visit(field("pixel_mean").text("Pixel mean", "Subtracted from grey values of 0 to 1; one number, or one per channel.").range(0, 1).in("Input").expert(), o.mean);
         visit(field("pixel_std").text("Pixel deviation", "Divides what the mean was subtracted from; one number, or one per channel.").range(1e-3, 10).in("Input").expert(),

@@ -90,12 +90,25 @@ Result<ModelFile> openModel(const path& where)
     return model;
 }
 
+Status checkAxes(const PretrainingMethod& method, const Json& metadata)
+{
+    const auto axesOf = [](const Json& architecture) { return architecture.is_object() ? architecture.value("axes", Json()) : Json(); };
+    const Json encoder = metadata.value("encoder", Json());
+    const Json theirs = axesOf(encoder.is_object() ? encoder.value("architecture", Json()) : Json()), ours = axesOf(method.encoder().architecture);
+    if (theirs == ours)
+        return {};
+    return fail(ErrorCode::Mismatch, "these weights learnt on volumes with the axes {} and their network now gets {}: train or import them again",
+        theirs.is_null() ? "of an earlier version" : jsonLine(theirs), ours.is_null() ? "others" : jsonLine(ours));
+}
+
 Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& registry, const ModelFile& model)
 {
     HILUM_TRY(const MethodEntry* const entry, registry.find(model.metadata["method"].get<std::string>()));
     const Json& options = model.metadata["options"];
     HILUM_TRY_STATUS(checkAgainstSchema(options, entry->info.schema));
     auto method = entry->make(options, Rng(0).fork("weights"));
+    if (const Status fits = checkAxes(*method, model.metadata); !fits)
+        return std::unexpected(withContext(fits.error(), model.file.file().string()));
     if (const Status loaded = loadState(method->trainable(), model.file); !loaded)
         return std::unexpected(withContext(loaded.error(), model.file.file().string()));
     return method;
@@ -136,7 +149,18 @@ Status writeModel(const path& file, const TensorMap& state, Json metadata)
 {
     metadata["schema"] = protocol::ModelSchema;
     metadata["weights_sha256"] = weightsDigest(state);
-    return writeTensors(file, state, {{"hilum", jsonLine(metadata)}, {"format", "pt"}});
+    constexpr std::size_t LongestRecord = 32u << 20; // bytes: readers refuse headers over 100 MB
+    std::map<std::string, std::string> strings{{"format", "pt"}};
+    if (const auto record = metadata.find("record"); record != metadata.end()) {
+        if (std::string line = jsonLine(*record); line.size() <= LongestRecord) {
+            strings[RecordKey] = std::move(line);
+            metadata.erase(record);
+        } else {
+            *record = "split.json";
+        }
+    }
+    strings["hilum"] = jsonLine(metadata);
+    return writeTensors(file, state, strings);
 }
 
 } // namespace hilum::learning

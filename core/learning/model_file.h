@@ -20,6 +20,10 @@ Result<ModelFile> openModel(const path& where);
 /// The same, and takes the weights of an imported network alone too: their metadata have "network" and no "method".
 Result<ModelFile> openWeights(const path& where);
 
+/// Mismatch unless the weights learnt on volumes with the axes that `method` gives its network (`encoder.architecture.axes`; absent in the metadata of earlier versions):
+/// shapes are the same, and a body that is turned round gives wrong features without complaint.
+Status checkAxes(const PretrainingMethod& method, const Json& metadata);
+
 /// Builds the method that a model file names and fills its weights. Mismatch when weights and network do not fit.
 Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& registry, const ModelFile& model);
 
@@ -35,7 +39,11 @@ Status loadState(torch::nn::Module& module, const TensorMap& arrays);
 /// SHA-256 over names, types, shapes and bytes in the order of names: the same weights have the same digest on every machine.
 std::string weightsDigest(const TensorMap& state);
 
-/// Writes weights and metadata ("schema" and "weights_sha256" are added) atomically.
+/// Of a model file's safetensors metadata, beside "hilum": whom its training saw (data/training_record.h). Apart, since it may be megabytes.
+inline constexpr char RecordKey[] = "hilum_record";
+
+/// Writes weights and metadata ("schema" and "weights_sha256" are added) atomically. `record` of the metadata goes to RecordKey; one of more than 32 MiB is left to the
+/// split.json beside the file, and `record` says so.
 Status writeModel(const path& file, const TensorMap& state, Json metadata);
 
 } // namespace hilum::learning

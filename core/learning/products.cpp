@@ -15,9 +15,16 @@ namespace hilum::learning {
 
 namespace {
 
+/// A tensor's form. The tensor itself is not kept: what a step of a large network multiplies does not fit into memory together.
+struct Form {
+    std::vector<std::int64_t> sizes, strides;
+    at::ScalarType type;
+    explicit Form(const at::Tensor& t) : sizes(t.sizes().vec()), strides(t.strides().vec()), type(t.scalar_type()) {}
+};
+
 struct Seen {
     std::mutex mutex;
-    std::vector<std::pair<at::Tensor, at::Tensor>> operands; // guarded by mutex
+    std::vector<std::pair<Form, Form>> operands; // guarded by mutex
 };
 Seen* recording = nullptr;
 
@@ -31,7 +38,7 @@ std::unique_ptr<at::ObserverContext> see(const at::RecordFunction& function)
     const std::size_t first = biased ? 1 : 0;
     if (recording && inputs.size() > first + 1 && inputs[first].isTensor() && inputs[first + 1].isTensor()) {
         const std::lock_guard lock(recording->mutex);
-        recording->operands.emplace_back(inputs[first].toTensor().detach(), inputs[first + 1].toTensor().detach());
+        recording->operands.emplace_back(Form(inputs[first].toTensor()), Form(inputs[first + 1].toTensor()));
     }
     return nullptr;
 }
@@ -47,9 +54,9 @@ ProductRecord ProductRecord::of(const std::function<void()>& work)
     at::removeCallback(handle);
     recording = nullptr;
     ProductRecord record;
-    const auto operand = [](const at::Tensor& t) { return Operand{t.sizes().vec(), t.strides().vec()}; };
+    const auto operand = [](const Form& f) { return Operand{f.sizes, f.strides}; };
     for (const auto& [a, b] : seen.operands)
-        ++record.m_products[{operand(a), operand(b), a.scalar_type()}];
+        ++record.m_products[{operand(a), operand(b), a.type}];
     return record;
 }
 

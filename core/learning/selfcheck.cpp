@@ -5,14 +5,18 @@
 #include "core/learning/nn/init.h"
 #include "core/learning/train/placement.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <cmath>
 #include <format>
+#include <fstream>
 #include <functional>
+#include <sstream>
 
 namespace hilum::learning {
 
@@ -85,6 +89,16 @@ double fusedError(at::ScalarType type)
     return worst;
 }
 
+/// "570.86.15" of "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  ..."
+std::string driverVersion(const std::string& kernelModule)
+{
+    std::istringstream words(kernelModule);
+    for (std::string word; words >> word;)
+        if (word.find('.') != std::string::npos && std::ranges::all_of(word, [](char c) { return c == '.' || (c >= '0' && c <= '9'); }))
+            return word;
+    return "of unknown version";
+}
+
 } // namespace
 
 Json toJson(const CheckLine& line)
@@ -93,12 +107,44 @@ Json toJson(const CheckLine& line)
     return {{"name", line.name}, {"state", Words[static_cast<std::size_t>(line.state)]}, {"text", line.text}, {"advice", line.advice}, {"numbers", line.numbers}};
 }
 
+DriverFacts driverFacts()
+{
+    DriverFacts facts;
+    std::ifstream version("/proc/driver/nvidia/version"); // of the kernel's module: there or not, whatever this LibTorch knows
+    std::getline(version, facts.kernelModule);
+#ifdef HILUM_WITH_CUDA
+    facts.libtorchHasCuda = true;
+#endif
+    facts.gpus = at::globalContext().hasCUDA() ? static_cast<std::int64_t>(at::getNumGPUs()) : 0;
+    return facts;
+}
+
+CheckLine driverLine(const DriverFacts& facts)
+{
+    const std::string version = driverVersion(facts.kernelModule);
+    CheckLine line{.name = "GPU driver", .state = CheckState::Ok, .text = "no NVIDIA driver: the CPU computes", .advice = {},
+        .numbers = {{"driver", facts.kernelModule.empty() ? Json() : Json(version)}, {"libtorch_has_cuda", facts.libtorchHasCuda}, {"gpus", facts.gpus}}};
+    if (facts.gpus > 0) {
+        line.text = std::format("NVIDIA driver {}, {} GPU{}", version, facts.gpus, facts.gpus == 1 ? "" : "s");
+    } else if (!facts.kernelModule.empty() && !facts.libtorchHasCuda) {
+        line.state = CheckState::Slow;
+        line.text = std::format("NVIDIA driver {}, and a LibTorch without CUDA: the CPU computes", version);
+        line.advice = "./run --cuda builds the worker for the GPU";
+    } else if (!facts.kernelModule.empty()) {
+        line.state = CheckState::Slow;
+        line.text = std::format("NVIDIA driver {}, and CUDA finds no GPU: the CPU computes", version);
+        line.advice = "update the driver, and see whether CUDA_VISIBLE_DEVICES hides the GPU";
+    }
+    return line;
+}
+
 std::vector<CheckLine> checkSpeed(at::Device device)
 {
     const ComputeMeasurement m = measureCompute(device);
     std::vector<CheckLine> lines;
     lines.push_back({.name = "device", .state = CheckState::Ok, .text = std::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, at::get_num_threads()),
         .advice = {}, .numbers = {{"device", device.str()}, {"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", at::get_num_threads()}}});
+    lines.push_back(driverLine(driverFacts()));
     CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = std::format("{:.0f} GFLOP/s{}", m.float32Gflops, device.is_cpu() ? " a thread" : ""), .advice = {},
         .numbers = {{"gflops", m.float32Gflops}}};
     if (device.is_cpu() && m.slowBlas()) {

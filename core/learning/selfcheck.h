@@ -3,6 +3,7 @@
 #include "core/base/jsonl.h"
 #include "core/learning/device.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,16 @@ struct CheckLine {
 };
 Json toJson(const CheckLine& line); ///< {"name", "state": ok | slow | broken, "text", "advice", "numbers"}
 
-/// Device, products, type and attention path with a fresh measurement.
+/// What is known of the GPU's driver.
+struct DriverFacts {
+    std::string kernelModule;  ///< first line of /proc/driver/nvidia/version; empty where no driver is loaded
+    bool libtorchHasCuda = false;
+    std::int64_t gpus = 0;     ///< that CUDA gives
+};
+DriverFacts driverFacts();
+CheckLine driverLine(const DriverFacts& facts);
+
+/// Device, driver, products, type and attention path with a fresh measurement.
 std::vector<CheckLine> checkSpeed(at::Device device);
 
 /// Gradients of the masked error and of a transformer block (both paths of attention) against central differences, in double on the

@@ -71,7 +71,9 @@ std::string CachePlan::caseKey(const ListedImage& image) const
 
 std::string CachePlan::patientKey(const ListedImage& image) const
 {
-    return image.patient.empty() ? keyedHash(key, "patient of image:" + image.name) : keyedHash(key, "patient:" + image.patient);
+    if (!image.patient.empty())
+        return keyedHash(key, "patient:" + image.patient);
+    return image.study.empty() ? keyedHash(key, "patient of image:" + image.name) : keyedHash(key, "patient of study:" + image.study);
 }
 
 Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t shard, const Work& work)
@@ -92,6 +94,8 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
         });
         if (prepared) {
             slot = *std::move(prepared);
+            if (const ListedImage& image = plan.images[number]; image.patient.empty())
+                slot.record.entry["patient_from"] = image.study.empty() ? "image" : "study";
         } else if (prepared.error().code == ErrorCode::OutOfMemory || prepared.error().code == ErrorCode::Cancelled) {
             return std::unexpected(prepared.error()); // no fault of the image
         } else {

@@ -77,6 +77,7 @@ private:
 
 struct Named {
     std::string patient;
+    std::string study;
     path mask;
     std::string report;
 };
@@ -98,7 +99,7 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wis
     if (wish.reports) {
         HILUM_TRY(reports, tableReports(tableFile, table, wish.reportColumn));
         if (patientColumn < 0 && std::ranges::any_of(reports, [](const TableReport& r) { return !r.study.empty(); }))
-            out.warnings.push_back(std::format("{} names no patients: the images of one report count as one patient", tableFile.string()));
+            out.warnings.push_back(std::format("{} names no patients: where the images do not either, those of one report count as one patient", tableFile.string()));
     }
     FileFinder finder(tableFile.parent_path());
     std::map<path, Named> files;
@@ -111,11 +112,11 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wis
             out.refused.push_back({.file = tableFile.parent_path() / name, .code = file.error().reason, .reason = file.error().message, .error = file.error().code});
             continue;
         }
-        Named named{.patient = patientColumn < 0 ? reports[r].study : table.at(r, patientColumn), .mask = {}, .report = reports[r].text};
+        Named named{.patient = patientColumn < 0 ? std::string() : table.at(r, patientColumn), .study = patientColumn < 0 ? reports[r].study : std::string(), .mask = {}, .report = reports[r].text};
         if (masks >= 0 && !table.at(r, masks).empty())
             named.mask = finder.find(table.at(r, masks)).value_or(path());
-        if (const auto [known, fresh] = files.emplace(*file, named); !fresh && known->second.patient != named.patient)
-            return fail(ErrorCode::BadData, "{} names {} twice, for different patients", tableFile.string(), name);
+        if (const auto [known, fresh] = files.emplace(*file, named); !fresh && (known->second.patient != named.patient || known->second.study != named.study))
+            return fail(ErrorCode::BadData, "{} names {} twice, for different {}", tableFile.string(), name, patientColumn < 0 ? "studies" : "patients");
     }
     return files;
 }
@@ -205,12 +206,11 @@ Result<ImageList> listImages(const std::vector<path>& data, const ListWish& wish
                 continue;
             ListedImage image;
             image.name = item.files.front().lexically_relative(base).string();
-            if (!names.insert(image.name).second) {
+            while (!names.insert(image.name).second)
                 image.name = std::to_string(n) + "/" + image.name; // the same name in another data folder
-                names.insert(image.name);
-            }
             if (const auto it = named.find(item.files.front()); it != named.end()) {
                 image.patient = it->second.patient;
+                image.study = it->second.study;
                 image.mask = it->second.mask;
                 image.report = it->second.report;
             }
@@ -219,7 +219,7 @@ Result<ImageList> listImages(const std::vector<path>& data, const ListWish& wish
             if (wish.reports) {
                 if (image.report.empty())
                     image.report = texts.of(item);
-                image.report = scrubbed(image.report, {image.patient, item.patientId, item.patientName, item.accession});
+                image.report = scrubbed(image.report, {image.patient, image.study, item.patientId, item.patientName, item.accession});
                 if (saysNothing(image.report)) {
                     out.refused.push_back({.file = item.files.front(), .code = "no_report", .reason = "it has no report, or one of fewer than three words", .error = ErrorCode::NotFound});
                     continue;
@@ -230,7 +230,11 @@ Result<ImageList> listImages(const std::vector<path>& data, const ListWish& wish
         }
     }
     std::ranges::sort(out.images, {}, &ListedImage::name);
-    const auto unknown = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty(); });
+    const auto byStudy = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty() && !image.study.empty(); });
+    if (byStudy > 0)
+        out.warnings.push_back(std::format("of {} of {} images the study is known and the patient is not: images of one person in several studies may be in training and in the held-out part", byStudy,
+                                           out.images.size()));
+    const auto unknown = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty() && image.study.empty(); });
     if (unknown > 0)
         out.warnings.push_back(std::format("the patients of {} of {} images are not known{}: each of these counts as a patient of its own, so that images of one person may "
                                            "be in training and in the held-out part",

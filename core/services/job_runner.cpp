@@ -53,13 +53,18 @@ JobRunner::JobRunner(project::Library* library, QObject* parent) : QObject(paren
             job.status.resumable = job.status.state != JobState::Queued && canResume(job.status);
         job.resume = job.status.state == JobState::Queued && (job.status.lastCheckpoint >= 0 || job.status.command == "finetune");
     }
-    m_state->pump();
 }
 
 JobRunner::~JobRunner()
 {
     m_state->timer.stop();
     m_state->writer.waitForDone();
+}
+
+void JobRunner::runQueue()
+{
+    m_state->launches = true;
+    m_state->pump();
 }
 
 void JobRunner::setPatience(const Patience& patience)
@@ -121,7 +126,7 @@ Result<std::string> JobRunner::start(const JobRequest& request)
         status.steps = *it;
     Job& job = m_state->jobs.emplace_back(std::move(status));
     m_state->changed(job);
-    m_state->pump();
+    runQueue();
     return id;
 }
 
@@ -141,7 +146,7 @@ Status JobRunner::resume(const std::string& id)
     job->status.message.clear();
     job->status.resumable = false;
     m_state->changed(*job);
-    m_state->pump();
+    runQueue();
     return {};
 }
 
@@ -156,6 +161,8 @@ Status JobRunner::cancel(const std::string& id)
         s.state = JobState::Cancelled;
         s.message = s.lastCheckpoint >= 0 ? std::format("Taken out of the queue; the last checkpoint is of step {}", s.lastCheckpoint) : "Taken out of the queue before it began";
         s.resumable = canResume(s);
+    } else if (s.state == JobState::Running && isAlive(job->process->identity()) == Alive::Unknown) {
+        return fail(ErrorCode::Unsupported, "job {} is at work on {}: it can be cancelled there only", id, job->process->identity().host);
     } else if (s.state == JobState::Running) {
         s.state = JobState::Cancelling;
         s.message = "Stopping";
@@ -168,21 +175,14 @@ Status JobRunner::cancel(const std::string& id)
     return {};
 }
 
-Status JobRunner::kill(const std::string& id)
-{
-    Job* job = m_state->find(id);
-    if (!job)
-        return fail(ErrorCode::NotFound, "there is no job {}", id);
-    if (!job->process)
-        return fail(ErrorCode::Usage, "job {} is {}: there is no worker to kill", id, name(job->status.state));
-    job->killed = true;
-    job->process->kill();
-    return {};
-}
-
 Status JobRunner::adopt(const path& given)
 {
-    const path run = std::filesystem::absolute(given).lexically_normal();
+    path run = std::filesystem::absolute(given).lexically_normal();
+    if (!run.has_filename())
+        run = run.parent_path(); // "RUN/"
+    std::error_code unreachable; // counts as not there
+    if (!std::filesystem::exists(run / "job.json", unreachable))
+        return fail(ErrorCode::NotFound, "{} is no run folder: it holds no job.json", run.string());
     HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
     HILUM_TRY(const Json file, parseJson(text));
     if (!file.is_object() || file.value("schema", Json()) != protocol::JobSchema)
@@ -191,7 +191,7 @@ Status JobRunner::adopt(const path& given)
     if (word("id").empty())
         return fail(ErrorCode::BadData, "{} names no job", (run / "job.json").string());
     if (Job* known = m_state->find(word("id"))) {
-        if (known->process || known->status.run == run)
+        if (known->process || known->status.run == run || std::filesystem::equivalent(known->status.run, run, unreachable))
             return {};
         m_state->jobs.remove_if([&](const Job& job) { return &job == known; }); // moved
     }

@@ -72,14 +72,17 @@ struct Patience {
 class JobRunner : public QObject {
     Q_OBJECT
 public:
-    explicit JobRunner(project::Library* library, QObject* parent = nullptr); ///< library may be null (command line)
+    /// Loads the library's list and finds running workers again; launches nothing. Library may be null (command line).
+    explicit JobRunner(project::Library* library, QObject* parent = nullptr);
     ~JobRunner() override;
 
+    void runQueue();                                       ///< from now on waiting jobs begin when their turn comes; so do they after start() and resume()
     Result<std::string> start(const JobRequest& request); ///< writes job.json, starts or queues; the job's id
     Status resume(const std::string& id);
     Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word
-    Status kill(const std::string& id);
-    Status adopt(const path& run);                         ///< a run folder made elsewhere
+    /// Takes a run folder made elsewhere into the list, and into the library's where there is one. One that is known stays as it is.
+    /// NotFound when the folder holds no job.json.
+    Status adopt(const path& run);
     std::vector<JobStatus> jobs() const;
     std::optional<JobStatus> job(const std::string& id) const;
     /// Forgets an ended job; its run folder stays.

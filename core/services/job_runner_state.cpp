@@ -61,6 +61,9 @@ Status JobRunner::State::launch(Job& job)
     std::filesystem::remove(job.status.run / "worker.json", ignored);
     job.tail.read(); // what is there belongs to earlier attempts
     HILUM_TRY(auto process, WorkerProcess::start(arguments, job.status.run));
+    // the worker writes it too, but only when it has read its job: who starts anew before that finds it by this one
+    if (const auto written = writeFileAtomically(job.status.run / "worker.json", jsonLine(toJson(process.identity())) + "\n"); !written)
+        log::warning("services.jobs", "job {}: {}", job.status.id, written.error().sentence());
     job.process.emplace(std::move(process));
     job.lastWord.reset();
     job.killed = false;
@@ -185,7 +188,7 @@ void JobRunner::State::lookAtAll()
 
 void JobRunner::State::pump()
 {
-    while (std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
+    while (launches && std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
         const auto next = std::ranges::find(jobs, JobState::Queued, [](const Job& job) { return job.status.state; });
         if (next == jobs.end())
             return;
@@ -217,7 +220,7 @@ void JobRunner::State::load(Job& job)
 void JobRunner::State::takeOver(Job& job)
 {
     const auto identity = WorkerProcess::identityIn(job.status.run);
-    if (identity && isAlive(*identity) != Alive::No) {
+    if (identity && WorkerProcess::isAtWork(*identity, job.status.run)) {
         job.process.emplace(WorkerProcess::adopt(*identity, job.status.run));
         job.status.pid = job.process->pid();
         if (job.status.state != JobState::Cancelling)

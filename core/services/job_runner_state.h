@@ -36,6 +36,7 @@ struct JobRunner::State {
     JobRunner* runner;
     project::Library* library;
     std::list<Job> jobs; // oldest first; addresses stay
+    bool launches = false; // who only looks at the list starts nothing
     Patience patience;
     QTimer timer;
     QFileSystemWatcher watcher;

@@ -139,13 +139,19 @@ Result<PatientLabels> patientLabels(const LabelTable& t, int column)
     return out;
 }
 
+/// A row of a table of images.
+struct RowOf {
+    std::string cell;
+    std::size_t row = 0;
+};
+
 } // namespace
 
 Result<Labels> readLabels(const std::vector<path>& data, const std::string& columnName, const std::vector<std::string>& positive, const Work& work)
 {
     HILUM_TRY(const ImageList list, listImages(data, {}, work));
-    std::map<path, std::string> cells; // file -> cell
-    std::multimap<std::string, std::string> byName;
+    std::map<path, RowOf> cells; // file -> its row
+    std::map<std::string, std::map<path, std::string>> elsewhere; // file name -> cells of rows whose file is not where they say
     std::vector<PatientLabels> byPatient;
     for (const path& raw : data) {
         path given = std::filesystem::absolute(raw).lexically_normal();
@@ -163,9 +169,15 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
             const std::string name = t.table.at(r, t.images), cell = trimmed(t.table.at(r, column));
             if (name.empty())
                 continue;
-            cells[t.folder / name] = cell;
-            cells[t.folder / "images" / name] = cell;
-            byName.emplace(path(name).filename().string(), cell);
+            const path direct = (t.folder / name).lexically_normal(), inImages = (t.folder / "images" / name).lexically_normal();
+            std::error_code none; // what cannot be asked for is not there
+            const bool isDirect = std::filesystem::is_regular_file(direct, none), isThere = isDirect || std::filesystem::is_regular_file(inImages, none);
+            const path& file = isDirect || !isThere ? direct : inImages; // as listImages finds them
+            if (const auto [known, fresh] = cells.emplace(file, RowOf{.cell = cell, .row = r}); !fresh && known->second.cell != cell)
+                return fail(ErrorCode::BadData, "{}: rows {} and {} are of one image, {}, and differ in column \"{}\" (\"{}\" and \"{}\")", t.file.filename().string(), known->second.row + 2, r + 2, name,
+                    t.table.columns[static_cast<std::size_t>(column)], known->second.cell, cell);
+            if (!isThere)
+                elsewhere[path(name).filename().string()].emplace(file, cell);
         }
     }
     HILUM_TRY(const std::string key, userKey());
@@ -185,14 +197,14 @@ Result<Labels> readLabels(const std::vector<path>& data, const std::string& colu
         ++images;
         std::string cell;
         const path& file = image.item.files.front();
-        if (const auto it = cells.find(file); it != cells.end())
-            cell = it->second;
+        if (const auto it = cells.find(file.lexically_normal()); it != cells.end())
+            cell = it->second.cell;
         else if (const auto of = std::ranges::find_if(byPatient, [&](const PatientLabels& one) { return one.holds(file); }); of != byPatient.end()) {
             const auto patient = of->cells.find(trimmed(image.patient));
             cell = patient == of->cells.end() ? std::string() : patient->second;
         }
-        else if (const std::string name = file.filename().string(); byName.count(name) == 1)
-            cell = byName.find(name)->second;
+        else if (const auto named = elsewhere.find(file.filename().string()); named != elsewhere.end() && named->second.size() == 1)
+            cell = named->second.begin()->second;
         if (cell.empty()) {
             ++out.without;
             continue;

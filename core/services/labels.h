@@ -22,7 +22,7 @@ struct Labels {
 ///                 case alike). Empty: every different cell is a class of its own.
 /// \return Options when there is no such column (lists those there are), when all labelled images are of one class, when a class has fewer than two patients (as
 /// the table's patient column has them; without one each image counts), or when a positive value occurs nowhere; BadData when two rows of one patient
-/// differ; Usage when the data have no table
+/// or of one image differ; Usage when the data have no table
 Result<Labels> readLabels(const std::vector<path>& data, const std::string& column, const std::vector<std::string>& positive, const Work& work);
 
 /// What the worker gets of them: {"schema": "hilum.labels/1", "column", "classes", "labels"}.

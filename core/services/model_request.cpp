@@ -1,6 +1,7 @@
 #include "core/services/model_request.h"
 
 #include "core/base/tensor_file.h"
+#include "core/imaging/read.h"
 #include "core/services/prepared_case.h"
 
 #include <algorithm>
@@ -81,6 +82,17 @@ Result<RequestInput> requestInput(const imaging::Volume& image, const Json& pipe
     return out;
 }
 
+Result<imaging::ChestRegion> regionFromFile(const path& file, std::int64_t width, std::int64_t height, const Work& work)
+{
+    HILUM_TRY(const imaging::Volume mask, imaging::readVolume(file, {}, work));
+    const Index3& size = mask.geometry().size;
+    if (size[2] != 1)
+        return refuse(ErrorCode::Mismatch, "mask_size", "the mask {} has {} slices where an image has one", file.string(), size[2]);
+    if (size[0] != width || size[1] != height)
+        return refuse(ErrorCode::Mismatch, "mask_size", "the mask {} has {} x {} pixels and its image {} x {}", file.string(), size[0], size[1], width, height);
+    return imaging::regionFromMask(mask, width, height);
+}
+
 Status writeRequest(const ModelRequest& request, const path& file)
 {
     TensorFileWriter writer;
@@ -110,6 +122,10 @@ Status writeRequest(const ModelRequest& request, const path& file)
         writer.add<std::uint8_t>("mask", {request.maskGrid[0], request.maskGrid[1]}, request.mask);
     if (!request.report.empty())
         writer.addCopy<std::uint8_t>("report", {static_cast<std::int64_t>(request.report.size())}, std::vector<std::uint8_t>(request.report.begin(), request.report.end()));
+    for (std::size_t n = 0; n < request.texts.size(); ++n) {
+        const std::string& text = request.texts[n];
+        writer.addCopy<std::uint8_t>(std::format("text_{}", n), {static_cast<std::int64_t>(text.size())}, std::vector<std::uint8_t>(text.begin(), text.end()));
+    }
     return writer.write(file);
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/paths.h"
+#include "core/base/progress.h"
 #include "core/imaging/chest_region.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
@@ -28,15 +30,20 @@ Result<Json> pipelineFor(const Json& pipeline, const imaging::Volume& image, con
 /// Applies a pipeline that pipelineFor gave. \param region replaces the computed one of a radiograph. Not for the GUI thread.
 Result<RequestInput> requestInput(const imaging::Volume& image, const Json& pipeline, const imaging::ChestRegion* region, const Work& work);
 
+/// The chest region of a mask image (non-zero = inside) for an image of width x height pixels.
+/// Mismatch when the mask has another size or several slices: it is never stretched.
+Result<imaging::ChestRegion> regionFromFile(const path& file, std::int64_t width, std::int64_t height, const Work& work = {});
+
 /// What goes to the worker beside JSON fields (worker_protocol.md): the image, a painted mask, and other images.
 struct ModelRequest {
     RequestInput input;
     std::vector<std::uint8_t> mask = {}; ///< token grid, 1 = hidden; empty: none
     std::array<std::int64_t, 2> maskGrid{0, 0};
     std::string report = {};             ///< of the study, UTF-8; empty: none
+    std::vector<std::string> texts = {}; ///< further ones to compare the image with, UTF-8
     std::vector<RequestInput> others = {}; ///< a radiograph takes the first as `donor`; a volume all as `other_0`, ...
 };
-/// The request file: `image`, and `region`, `mask`, `report`, `donor`, `other_N` where there are any. Mismatch when another image is of another kind or size than it must be.
+/// The request file: `image`, and `region`, `mask`, `report`, `text_N`, `donor`, `other_N` where there are any. Mismatch when another image is of another kind or size than it must be.
 Status writeRequest(const ModelRequest& request, const path& file);
 
 /// Values on the grid (or on a crop of it) of a volume model, as a volume at their place in the patient.

@@ -233,13 +233,17 @@ Result<PreparedCache> openCache(const path& given)
 Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
 {
     HILUM_TRY(CachePlan plan, emptyPlan(request));
-    const std::string maskColumn = request.pipeline.value("region", Json()) == "mask-file" ? request.pipeline.value("mask_column", "mask") : std::string();
+    std::string maskColumn = request.pipeline.value("region", Json()) == "mask-file" ? request.pipeline.value("mask_column", "mask") : std::string();
+    std::ranges::transform(maskColumn, maskColumn.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }); // as tables name theirs
     ListWish wish{.maskColumn = maskColumn, .reports = plan.kind == CachePlan::Kind::Mixed, .reportColumn = {}};
     if (wish.reports)
         wish.reportColumn = request.pipeline.value("report_column", "");
     HILUM_TRY(ImageList list, listImages(request.data, wish, work));
     if (list.images.empty())
         return std::unexpected(emptyError(list));
+    if (!maskColumn.empty() && std::ranges::all_of(list.images, [](const ListedImage& image) { return image.mask.empty(); }))
+        return fail(ErrorCode::Options, "the chest region shall come from mask files, and none of the {} images has one that is there: name them in a CSV with the columns filename and {}",
+                    list.images.size(), maskColumn);
     plan.images = std::move(list.images);
     if (plan.kind != CachePlan::Kind::Radiograph)
         for (const ListedImage& image : plan.images) {

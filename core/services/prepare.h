@@ -30,7 +30,8 @@ struct PreparedCache {
 /// Images -> cache (resources/docs/dev/cache_format.md), streaming, resumable. A metadata CSV in the folder with a `filename` column
 /// names the images, its `patientid` or `patient_id` the patients; DICOM names its own patients. Images that cannot be used are listed and
 /// left out. The same request on unchanged files finds its cache again (`reused`); one that was stopped or killed goes on after its
-/// last whole shard. Region source `mask-file` takes masks from the table's column `mask`, or the one that the pipeline's `mask_column` names.
+/// last whole shard. Region source `mask-file` takes masks from the table's column `mask`, or the one that the pipeline's `mask_column` names; an image whose mask
+/// is absent, or of another size, is left out, and Options says that no image has one.
 /// Empty when no image is left, NoSpace before a byte is written when the disk is too small, Cancelled, Busy when another prepares there.
 Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work);
 

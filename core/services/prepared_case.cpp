@@ -6,6 +6,7 @@
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
 #include "core/imaging/zip_archive.h"
+#include "core/services/model_request.h"
 
 #include <algorithm>
 #include <cctype>
@@ -21,15 +22,6 @@ bool isRadiograph(const imaging::Item& item)
         if (item.modality == modality)
             return false;
     return item.kind == imaging::ItemKind::Image;
-}
-
-/// The region that a mask image names, on the image's own grid.
-Result<imaging::ChestRegion> maskRegion(const path& file, const imaging::GreyImage& grey)
-{
-    if (file.empty())
-        return refuse(ErrorCode::NotFound, "no_mask", "the table names no mask for it, or one that is not there");
-    HILUM_TRY(const imaging::Volume mask, imaging::readVolume(file));
-    return imaging::regionFromMask(mask, grey.width, grey.height);
 }
 
 /// One digest for all files of a case.
@@ -87,7 +79,9 @@ Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number
     const Json pipeline = plan.radiographPipeline();
     imaging::ModelInput input;
     if (pipeline.value("region", Json()) == "mask-file") {
-        HILUM_TRY(const imaging::ChestRegion region, maskRegion(image.mask, grey));
+        if (image.mask.empty())
+            return refuse(ErrorCode::NotFound, "no_mask", "the table's column {} names no mask for it, or one that is not there", pipeline.value("mask_column", "mask"));
+        HILUM_TRY(const imaging::ChestRegion region, regionFromFile(image.mask, grey.width, grey.height));
         HILUM_TRY(input, imaging::modelInput(grey, pipeline, &region));
     } else {
         HILUM_TRY(input, imaging::modelInput(grey, pipeline));

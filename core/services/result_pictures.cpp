@@ -1,6 +1,8 @@
 #include "core/services/result_pictures.h"
 
+#include "core/base/digest.h"
 #include "core/imaging/png_write.h"
+#include "core/services/volume_pictures.h"
 #include "core/view/colour_map.h"
 
 #include <algorithm>
@@ -21,11 +23,42 @@ void append(std::span<const std::byte> bytes, std::size_t count, std::vector<flo
     }
 }
 
+/// The part of `size` pixels in the middle; {0, 0}, or more than there is: all of it.
+Plane middleOf(const Plane& plane, const std::array<std::int64_t, 2>& size)
+{
+    const std::int64_t width = size[0] > 0 ? std::min(size[0], plane.width) : plane.width, height = size[1] > 0 ? std::min(size[1], plane.height) : plane.height;
+    const std::int64_t left = (plane.width - width) / 2, top = (plane.height - height) / 2;
+    Plane out{.width = width, .height = height, .values = {}};
+    out.values.reserve(static_cast<std::size_t>(width * height));
+    for (std::int64_t y = top; y < top + height; ++y) {
+        const auto row = plane.values.begin() + static_cast<std::ptrdiff_t>(y * plane.width + left);
+        out.values.insert(out.values.end(), row, row + static_cast<std::ptrdiff_t>(width));
+    }
+    return out;
+}
+
 } // namespace
 
 Result<std::string> encodePng(const Picture& picture)
 {
     return imaging::encodePng(picture.width, picture.height, 3, 8, std::as_bytes(std::span(picture.rgb)));
+}
+
+std::string pixelDigest(const Picture& picture)
+{
+    const std::array<std::int64_t, 2> size{picture.width, picture.height};
+    Sha256 sha;
+    sha.update(std::as_bytes(std::span(size)));
+    sha.update(std::as_bytes(std::span(picture.rgb)));
+    return sha.finishHex();
+}
+
+Json pixelDigests(const NamedPictures& pictures)
+{
+    Json out = Json::object();
+    for (const auto& [name, picture] : pictures)
+        out[name] = pixelDigest(picture);
+    return out;
 }
 
 Picture sideBySide(std::span<const Picture> pictures, std::int64_t gap)
@@ -112,15 +145,19 @@ Picture groupPicture(const Plane& plane, const Plane& groups, std::string_view f
     return out;
 }
 
-Picture overlayPicture(const Plane& grey, const Plane& map)
+Picture overlayPicture(const Plane& grey, const Plane& map, double low, double high)
 {
-    const auto [low, high] = std::minmax_element(map.values.begin(), map.values.end());
-    const double scale = *high > *low ? 1.0 / (*high - *low) : 0;
+    if (low >= high) {
+        const auto [least, most] = std::minmax_element(map.values.begin(), map.values.end());
+        low = static_cast<double>(*least);
+        high = static_cast<double>(*most);
+    }
+    const double scale = high > low ? 1.0 / (high - low) : 0;
     Picture out(grey.width, grey.height);
     for (std::int64_t y = 0; y < grey.height; ++y)
         for (std::int64_t x = 0; x < grey.width; ++x) {
             const auto base = view::colour(view::ColourMap::Grey, grey.values[static_cast<std::size_t>(y * grey.width + x)]);
-            const double t = (map.values[static_cast<std::size_t>(y * map.height / grey.height * map.width + x * map.width / grey.width)] - *low) * scale;
+            const double t = (static_cast<double>(map.values[static_cast<std::size_t>(y * map.height / grey.height * map.width + x * map.width / grey.width)]) - low) * scale;
             const auto over = view::colour(view::ColourMap::Attention, t);
             const double alpha = 0.2 + 0.5 * t;
             view::Rgb mixed;
@@ -146,13 +183,96 @@ Result<Picture> reconstructionPicture(const TensorFile& answer)
     return sideBySide(pictures);
 }
 
-Result<Picture> attentionPicture(const TensorFile& request, const TensorFile& answer)
+Result<NamedPictures> radiographPictures(const TensorFile& answer, std::string_view filledWith)
+{
+    const auto has = [&](const char* name) { return answer.tensors().contains(name); };
+    NamedPictures out;
+    HILUM_TRY(const Plane input, planeOf(answer, "input"));
+    out.emplace_back("input.png", greyPicture(input));
+    if (has("mask")) {
+        HILUM_TRY(const Plane hidden, planeOf(answer, "mask"));
+        HILUM_TRY(const Plane reconstruction, planeOf(answer, "reconstruction"));
+        HILUM_TRY(const Plane error, planeOf(answer, "error"));
+        out.emplace_back("corrupted.png", greyPicture(input, &hidden));
+        out.emplace_back("reconstruction.png", greyPicture(reconstruction));
+        out.emplace_back("error.png", errorPicture(error));
+        HILUM_TRY(Picture all, reconstructionPicture(answer));
+        out.emplace_back("montage.png", std::move(all));
+    }
+    if (has("groups")) {
+        HILUM_TRY(const Plane groups, planeOf(answer, "groups"));
+        HILUM_TRY(const Plane given, planeOf(answer, "corrupted"));
+        out.emplace_back("groups.png", groupPicture(given, groups, filledWith));
+    }
+    if (has("donor")) {
+        HILUM_TRY(const Plane donor, planeOf(answer, "donor"));
+        out.emplace_back("donor.png", greyPicture(donor));
+    }
+    if (has("attention")) {
+        HILUM_TRY(const Plane map, planeOf(answer, "attention"));
+        out.emplace_back("attention.png", overlayPicture(input, map));
+    }
+    if (has("similarity")) {
+        HILUM_TRY(const Plane cosines, planeOf(answer, "similarity"));
+        out.emplace_back("similarity.png", matrixPicture({cosines.height, cosines.width, {cosines.values.begin(), cosines.values.end()}}, -1, 1));
+    }
+    return out;
+}
+
+NamedPictures reconstructionViews(const view::Reconstruction& shown, std::string_view filledWith)
+{
+    const auto pixels = [&](const std::vector<float>& values) { return Plane{.width = shown.width, .height = shown.height, .values = values}; };
+    const Plane input = pixels(shown.input);
+    NamedPictures out;
+    out.emplace_back("original", greyPicture(input));
+    if (shown.groups.empty()) {
+        const Plane mask{.width = shown.columns, .height = shown.rows, .values = {shown.mask.begin(), shown.mask.end()}};
+        out.emplace_back("disrupted", greyPicture(input, &mask));
+    } else {
+        out.emplace_back("disrupted", groupPicture(pixels(shown.corrupted), pixels({shown.groups.begin(), shown.groups.end()}), filledWith));
+    }
+    out.emplace_back("reconstruction", greyPicture(pixels(shown.reconstruction)));
+    out.emplace_back("error", errorPicture(pixels(shown.error)));
+    return out;
+}
+
+Result<Picture> attentionPicture(const TensorFile& request, const TensorFile& answer, std::array<std::int64_t, 2> seen)
 {
     HILUM_TRY(Plane image, planeOf(request, "image"));
     for (float& v : image.values)
         v /= 65535;
     HILUM_TRY(const Plane map, planeOf(answer, "attention_map"));
-    return overlayPicture(image, map);
+    return overlayPicture(middleOf(image, seen), map);
+}
+
+Picture attentionPicture(const imaging::ModelInput& image, const view::AttentionMap& map, std::array<std::int64_t, 2> seen)
+{
+    Plane grey{.width = image.width, .height = image.height, .values = {image.image.begin(), image.image.end()}};
+    for (float& v : grey.values)
+        v /= 65535;
+    return overlayPicture(middleOf(grey, seen), {.width = map.columns, .height = map.rows, .values = map.values});
+}
+
+Plane onImageGrid(const Plane& tokens, const imaging::ModelInput& placed, std::int64_t width, std::int64_t height)
+{
+    // model pixel m covers [m - 0.5, m + 0.5); pixels beyond the model's grid by rounding belong to the nearest token, -1: the model does not see it
+    const auto cells = [](std::int64_t count, std::int64_t pixels, std::int64_t across, const auto& toModel) {
+        std::vector<std::int64_t> out;
+        for (std::int64_t n = 0; n < count; ++n) {
+            const double at = toModel(static_cast<double>(n)), size = static_cast<double>(pixels);
+            const auto token = static_cast<std::int64_t>(std::floor((at + 0.5) * static_cast<double>(across) / size));
+            out.push_back(at > -1 && at < size ? std::clamp(token, std::int64_t{0}, across - 1) : -1);
+        }
+        return out;
+    };
+    const auto columns = cells(width, placed.width, tokens.width, [&](double x) { return placed.fromImage(x, 0)[0]; });
+    const auto rows = cells(height, placed.height, tokens.height, [&](double y) { return placed.fromImage(0, y)[1]; });
+    Plane out{.width = width, .height = height, .values = {}};
+    out.values.reserve(static_cast<std::size_t>(width * height));
+    for (const std::int64_t row : rows)
+        for (const std::int64_t column : columns)
+            out.values.push_back(row < 0 || column < 0 ? 0.0f : tokens.values[static_cast<std::size_t>(row * tokens.width + column)]);
+    return out;
 }
 
 } // namespace hilum::services

@@ -145,6 +145,89 @@ Picture slicePicture(const view::VolumeAnswer& answer, const std::array<double, 
     return sideBySide(parts, 6);
 }
 
+Picture heatPicture(const view::Block& image, const view::Block& tokens, const std::array<double, 3>& spacingMm)
+{
+    const auto range = view::greyRange(image.values);
+    const auto largest = std::ranges::max_element(tokens.values);
+    const std::int64_t token = largest - tokens.values.begin(), row = token / tokens.width;
+    // the voxel in the middle of that token
+    const auto middle = [](std::int64_t cell, std::int64_t voxels, std::int64_t cells) { return std::min((2 * cell + 1) * voxels / (2 * cells), voxels - 1); };
+    const std::int64_t i = middle(token % tokens.width, image.width, tokens.width), j = middle(row % tokens.height, image.height, tokens.height),
+                       k = middle(row / tokens.height, image.depth, tokens.depth);
+    std::vector<Picture> rows;
+    for (const auto& [plane, slice] : {std::pair{SlicePlane::Axial, k}, {SlicePlane::Coronal, j}, {SlicePlane::Sagittal, i}}) {
+        const view::SliceFrame frame = frameOf(image, plane);
+        const auto size = sizeOf(frame, spacingMm);
+        Plane grey{frame.columns(), frame.rows(), view::sliceOf(image, plane, slice)};
+        for (float& v : grey.values)
+            v = static_cast<float>((static_cast<double>(v) - range[0]) / (range[1] - range[0]));
+        const Plane map{frame.columns(), frame.rows(), view::tokenSlice(tokens, frame, slice)};
+        const Picture both[] = {resized(greyPicture(grey), size[0], size[1]), resized(overlayPicture(grey, map, 0, std::max(static_cast<double>(*largest), 1e-12)), size[0], size[1])};
+        rows.push_back(sideBySide(both));
+    }
+    return stacked(rows);
+}
+
+Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm)
+{
+    HILUM_TRY(const view::Block tokens, tokensOf(answer, "attention_map"));
+    HILUM_TRY(const TensorView stored, request.find("image"));
+    if (stored.shape.size() != 4)
+        return fail(ErrorCode::Mismatch, "the request's image has {} dimensions where a volume has 4", stored.shape.size());
+    view::Block image{.width = stored.shape[3], .height = stored.shape[2], .depth = stored.shape[1], .values = {}};
+    if (stored.type == ElementType::U16) {
+        HILUM_TRY(const auto values, stored.as<std::uint16_t>());
+        image.values.reserve(values.size());
+        for (const std::uint16_t v : values)
+            image.values.push_back(static_cast<float>(v) / 65535.0f);
+    } else {
+        HILUM_TRY(const auto values, stored.as<float>());
+        image.values.assign(values.begin(), values.end());
+    }
+    if (image.values.size() != static_cast<std::size_t>(image.width * image.height * image.depth) || tokens.width > image.width || tokens.height > image.height || tokens.depth > image.depth)
+        return fail(ErrorCode::Mismatch, "the map's {} x {} x {} tokens do not lie over the request's image of {} x {} x {} voxels", tokens.depth, tokens.height, tokens.width, image.depth,
+                    image.height, image.width);
+    return heatPicture(image, tokens, spacingMm);
+}
+
+Result<view::Block> tokensOf(const TensorFile& answer, const std::string& name)
+{
+    HILUM_TRY(const TensorView stored, answer.find(name));
+    if (stored.shape.size() != 3 || std::ranges::any_of(stored.shape, [](std::int64_t n) { return n < 1; }))
+        return fail(ErrorCode::Mismatch, "array \"{}\" has {} dimensions where the tokens of a volume have 3", name, stored.shape.size());
+    HILUM_TRY(const auto values, stored.as<float>());
+    return view::Block{.width = stored.shape[2], .height = stored.shape[1], .depth = stored.shape[0], .values = {values.begin(), values.end()}};
+}
+
+view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image)
+{
+    const Index3 cells{tokens.width, tokens.height, tokens.depth};
+    const Vec3 first = model.worldToIndex(image.indexToWorld({0, 0, 0}));
+    std::array<Vec3, 3> step{}; // of the model's index, per step along an axis of the image
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        Vec3 one{0, 0, 0};
+        one[axis] = 1;
+        step[axis] = model.worldToIndex(image.indexToWorld(one)) - first;
+    }
+    view::Block out{.width = image.size[0], .height = image.size[1], .depth = image.size[2], .values = {}};
+    out.values.reserve(static_cast<std::size_t>(image.voxelCount()));
+    for (std::int64_t k = 0; k < image.size[2]; ++k)
+        for (std::int64_t j = 0; j < image.size[1]; ++j) {
+            const Vec3 line = first + static_cast<double>(k) * step[2] + static_cast<double>(j) * step[1];
+            for (std::int64_t i = 0; i < image.size[0]; ++i) {
+                Index3 cell{};
+                bool seen = true;
+                for (std::size_t axis = 0; axis < 3; ++axis) {
+                    const double at = line[axis] + static_cast<double>(i) * step[0][axis], voxels = static_cast<double>(model.size[axis]);
+                    seen = seen && at > -1 && at < voxels; // half a voxel beyond the grid, by rounding, belongs to the nearest token
+                    cell[axis] = std::clamp(static_cast<std::int64_t>(std::floor((at + 0.5) * static_cast<double>(cells[axis]) / voxels)), std::int64_t{0}, cells[axis] - 1);
+                }
+                out.values.push_back(seen ? tokens.at(cell[0], cell[1], cell[2]) : 0.0f);
+            }
+        }
+    return out;
+}
+
 std::vector<std::pair<std::string, Picture>> volumePictures(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm)
 {
     std::vector<std::pair<std::string, Picture>> out;
@@ -159,6 +242,8 @@ std::vector<std::pair<std::string, Picture>> volumePictures(const view::VolumeAn
         out.emplace_back("cmcl_similarity.png", matrixPicture(answer.cmclSimilarity, -1, 1));
     if (!answer.sliceScores.empty())
         out.emplace_back("slices.png", slicePicture(answer, spacingMm));
+    if (!answer.attention.isEmpty())
+        out.emplace_back("attention.png", heatPicture(answer.input, answer.attention, spacingMm));
     if (!answer.similarity.isEmpty())
         out.emplace_back("similarity.png", matrixPicture(answer.similarity, -1, 1));
     return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/geometry.h"
 #include "core/services/result_pictures.h"
 #include "core/view/method_answer.h"
 
@@ -25,6 +26,18 @@ Picture channelPicture(std::span<const std::uint8_t> mask);
 
 /// UniMedI: the chosen slices with their number and, left of them, the scores of all slices from the top (H) down, the chosen ones marked.
 Picture slicePicture(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm);
+
+/// Attention of the tokens of a volume: rows are the axial, coronal and sagittal slice through the middle of the token with the largest value; columns: the image, and the map over it.
+/// The colours reach from 0 to that value in all rows. \param image values that are shown black and white as view::greyRange
+Picture heatPicture(const view::Block& image, const view::Block& tokens, const std::array<double, 3>& spacingMm);
+/// The same for the request and the answer to `attention` (`image`, `attention_map`).
+Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm);
+
+/// A map of the token grid of a volume model on another grid in the patient: each voxel has the value of the token that it lies in, 0 where the model sees nothing.
+/// \param model grid of what the model gets
+view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image);
+/// `attention_map` [slabs, rows, columns] of an answer. Mismatch when it has other dimensions.
+Result<view::Block> tokensOf(const TensorFile& answer, const std::string& name);
 
 /// All pictures that an answer allows, by file name: "montage.png" always.
 std::vector<std::pair<std::string, Picture>> volumePictures(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm);

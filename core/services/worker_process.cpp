@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,18 @@ Result<ProcessIdentity> WorkerProcess::identityIn(const path& run)
     return processFromJson(json);
 }
 
+bool WorkerProcess::isAtWork(const ProcessIdentity& identity, const path& run)
+{
+    if (const Alive alive = isAlive(identity); alive != Alive::Unknown)
+        return alive == Alive::Yes;
+    const int file = ::open((run / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+    if (file < 0)
+        return false;
+    const bool held = ::flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    ::close(file);
+    return held;
+}
+
 bool WorkerProcess::hasEnded()
 {
     if (m_ended)
@@ -109,7 +122,7 @@ bool WorkerProcess::hasEnded()
             m_end.number = m_end.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
         }
     } else {
-        if (isAlive(m_identity) != Alive::No)
+        if (isAtWork(m_identity, m_run))
             return false;
         m_end.known = false;
     }

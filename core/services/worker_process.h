@@ -15,11 +15,14 @@ public:
     static WorkerProcess adopt(ProcessIdentity identity, const path& run);
     /// Who works in a run folder according to its worker.json.
     static Result<ProcessIdentity> identityIn(const path& run);
+    /// Whether that process is at work in the run folder: by itself where this machine can see it, else (another host, a container that was started anew) by the lock that a worker holds on RUN/.lock.
+    static bool isAtWork(const ProcessIdentity& identity, const path& run);
 
     /// Looks whether it has ended; never waits.
     bool hasEnded();
     ProcessEnd end() const; ///< after hasEnded()
     std::int64_t pid() const { return m_identity.pid; }
+    const ProcessIdentity& identity() const { return m_identity; }
     void terminate(); ///< polite: SIGTERM
     void kill();      ///< SIGKILL, to all of its session
 

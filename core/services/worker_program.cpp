@@ -182,7 +182,9 @@ Result<std::string> workerOutput(const std::vector<std::string>& arguments)
         for (const auto& line : reader.feed(text + "\n"))
             if (line && line->value("kind", Json()) == protocol::Failed)
                 return std::unexpected(protocol::errorFrom(*line));
-        return std::unexpected(lostWorker(ended.end));
+        const bool checked = !ended.end.signalled && ended.end.number == static_cast<int>(ErrorCode::CheckFailed);
+        if (!checked || !parseJson(text))
+            return std::unexpected(lostWorker(ended.end));
     }
     return text;
 }

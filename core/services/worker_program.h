@@ -41,7 +41,7 @@ std::string lastWords(std::string_view standardError);
 /// How many processes the system has killed so far because memory ran out; -1 where it does not tell.
 std::int64_t outOfMemoryKills();
 
-/// Standard output of a short command of the worker, whole. Fails as runWorker does.
+/// Standard output of a short command of the worker, whole. Fails as runWorker does; a check that found something (CheckFailed) and printed its JSON document has not failed.
 Result<std::string> workerOutput(const std::vector<std::string>& arguments);
 
 /// Runs the worker to its end with lines of JSON from standard output handed to `line`; returns the last `result` message.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <numeric>
 
 namespace hilum::view {
 
@@ -148,6 +149,12 @@ Result<VolumeAnswer> readVolumeAnswer(const TensorFile& file)
     for (const std::int64_t slice : out.slicesChosen)
         if (slice < 0 || slice >= static_cast<std::int64_t>(out.sliceScores.size()))
             return fail(ErrorCode::Mismatch, "slices_chosen names slice {}, there are {} scores", slice, out.sliceScores.size());
+    HILUM_TRY(out.attention, blockOf(file, "attention", nullptr));
+    if (const Block& a = out.attention; a.width > out.input.width || a.height > out.input.height || a.depth > out.input.depth)
+        return fail(ErrorCode::Mismatch, "array attention has {} x {} x {} tokens where input has {} x {} x {} voxels", a.depth, a.height, a.width, out.input.depth, out.input.height,
+                    out.input.width);
+    if (std::ranges::any_of(out.attention.values, [](float v) { return !std::isfinite(v); }))
+        return fail(ErrorCode::BadData, "array attention holds a value that is not finite");
     HILUM_TRY(out.similarity, matrixOf(file, "similarity"));
     out.digest = arraysDigest(file);
     return out;
@@ -167,6 +174,20 @@ double VolumeAnswer::largestError() const
     for (const float e : error.values)
         largest = std::max(largest, std::abs(e));
     return static_cast<double>(largest);
+}
+
+double VolumeAnswer::largestAttention() const
+{
+    return attention.isEmpty() ? 0 : static_cast<double>(std::ranges::max(attention.values));
+}
+
+std::vector<std::int64_t> nearest(const Matrix& similarity, std::int64_t row, std::size_t count)
+{
+    std::vector<std::int64_t> out(static_cast<std::size_t>(similarity.columns));
+    std::iota(out.begin(), out.end(), std::int64_t{0});
+    std::ranges::stable_sort(out, [&](std::int64_t a, std::int64_t b) { return similarity.at(row, a) > similarity.at(row, b); });
+    out.resize(std::min(count, out.size()));
+    return out;
 }
 
 std::string answerText(const VolumeAnswer& answer, const Json& numbers)

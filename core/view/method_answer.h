@@ -33,6 +33,7 @@ struct VolumeAnswer {
     Matrix cmclSimilarity;            ///< [crops, crops]
     std::vector<double> sliceScores;  ///< per slice of `input`
     std::vector<std::int64_t> slicesChosen;
+    Block attention;                  ///< token grid over `input`, shares that add up to 1; as large as `input` at most
     Matrix similarity;                ///< [images, texts]
     std::string digest;               ///< SHA-256 over the arrays as the worker wrote them
 
@@ -41,11 +42,15 @@ struct VolumeAnswer {
     std::array<std::int64_t, 3> offset() const { return cropBox ? std::array{(*cropBox)[0], (*cropBox)[1], (*cropBox)[2]} : std::array<std::int64_t, 3>{0, 0, 0}; }
     double meanError() const;    ///< mean |error|; 0 without an error
     double largestError() const; ///< largest |error|
+    double largestAttention() const; ///< of a token; the colours of all slices reach from 0 to this
 };
 
 /// Reads and checks the arrays. Mismatch names the array and its shape: another size than `input`, boxes outside of it, matrices that do not fit the boxes.
 Result<VolumeAnswer> readVolumeAnswer(const path& file);
 Result<VolumeAnswer> readVolumeAnswer(const TensorFile& file);
+
+/// Columns of one row by falling value, `count` at most; equal ones in their order.
+std::vector<std::int64_t> nearest(const Matrix& similarity, std::int64_t row, std::size_t count);
 
 /// "loss 0.1234 · mean error 0.021" and what else an answer's numbers say of the whole case, in words.
 std::string answerText(const VolumeAnswer& answer, const Json& numbers);

@@ -63,7 +63,6 @@ std::string_view name(Gesture gesture)
     case Gesture::Maximise: return "one view large, and back";
     case Gesture::ResetWindow: return "first window and level again";
     case Gesture::Tool: return "the chosen tool";
-    case Gesture::External: return "";
     }
     return "";
 }
@@ -104,8 +103,7 @@ std::vector<MouseLine> mouseLines(const MouseProfile& profile, Gesture tool)
 {
     std::vector<MouseLine> lines;
     for (const MouseBinding& b : profile.bindings)
-        if (b.gesture != Gesture::External)
-            lines.push_back({inputName(b.input, b.modifiers), std::string(name(b.gesture == Gesture::Tool ? tool : b.gesture))});
+        lines.push_back({inputName(b.input, b.modifiers), std::string(name(b.gesture == Gesture::Tool ? tool : b.gesture))});
     const auto right = std::ranges::find_if(lines, [](const MouseLine& line) { return line.input == "Right drag"; });
     lines.insert(right == lines.end() ? lines.end() : right + 1, {"Right click", "menu"});
     return lines;

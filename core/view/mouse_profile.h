@@ -24,7 +24,6 @@ enum class Gesture {
     Maximise,
     ResetWindow,
     Tool,           ///< in a profile: whatever tool is chosen
-    External,       ///< only the signals: whoever embeds the view decides
 };
 std::string_view name(Gesture gesture); ///< "window and level", as in "Left drag: window and level"
 
@@ -68,7 +67,7 @@ const MouseProfile& mouseProfile(std::string_view id); ///< the default one for 
 struct MouseLine {
     std::string input, gesture; ///< "Ctrl+wheel", "zoom"
 };
-/// Everything a profile binds, with `tool` in the left hand. What only embedders serve is left out.
+/// Everything a profile binds, with `tool` in the left hand.
 std::vector<MouseLine> mouseLines(const MouseProfile& profile, Gesture tool);
 /// "Left drag: zoom. Middle drag: pan. Right drag: zoom, click: menu. Wheel: slices." for tool tips.
 std::string mouseSentence(const MouseProfile& profile, Gesture tool);

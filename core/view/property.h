@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -12,27 +11,23 @@ namespace hilum::view {
 
 class PropertyBase;
 
-/// Collects which properties changed and tells their observers once, when `deliver` is called. The window calls it from its
-/// event loop: `onPending` names what to do at the first change after a delivery (post `deliver`). Without it changes are
-/// delivered at once. One thread only. Must outlive its properties.
+/// Tells the observers of what changes, at once. What observers change is told after them, each property once a round, at most
+/// 16 rounds. One thread only. Must outlive its properties.
 class Changes {
 public:
     Changes() = default;
     Changes(const Changes&) = delete;
     Changes& operator=(const Changes&) = delete;
 
-    void onPending(std::function<void()> schedule) { m_schedule = std::move(schedule); }
-    /// Tells the observers of all that changed. Changes made by observers are delivered too, at most 16 rounds.
-    void deliver();
     bool pending() const { return !m_dirty.empty(); }
 
 private:
     friend class PropertyBase;
     void touch(PropertyBase* property);
+    void deliver();
     void forget(PropertyBase* property) { std::erase(m_dirty, property); std::erase(m_round, property); }
 
     std::vector<PropertyBase*> m_dirty, m_round;
-    std::function<void()> m_schedule;
     bool m_delivering = false;
 };
 
@@ -51,17 +46,6 @@ public:
         auto alive = std::make_shared<int>(0);
         m_observers.push_back({alive, std::move(observer)});
         return alive;
-    }
-
-    bool available() const { return m_why.empty(); }
-    const std::string& whyUnavailable() const { return m_why; } ///< one sentence, for the tool tip of a greyed control
-    /// Empty: available. A sentence: greyed, and that is why.
-    void setUnavailable(std::string why)
-    {
-        if (why != m_why) {
-            m_why = std::move(why);
-            changed();
-        }
     }
 
 protected:
@@ -84,7 +68,6 @@ private:
     };
     Changes& m_changes;
     std::vector<Observer> m_observers;
-    std::string m_why;
 };
 
 /// A value with an optional domain. Setting what it already holds tells nobody.
@@ -121,15 +104,9 @@ private:
 
 inline void Changes::touch(PropertyBase* property)
 {
-    const bool first = m_dirty.empty() && !m_delivering;
     if (std::find(m_dirty.begin(), m_dirty.end(), property) == m_dirty.end())
         m_dirty.push_back(property);
-    if (first) {
-        if (m_schedule)
-            m_schedule();
-        else
-            deliver();
-    }
+    deliver(); // within a delivery the next round tells it
 }
 
 inline void Changes::deliver()

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 
 namespace hilum::view {
 
@@ -50,6 +51,32 @@ std::vector<float> sliceOf(const Block& block, SlicePlane plane, std::int64_t sl
             const auto at = frame.voxel(static_cast<double>(x), static_cast<double>(y), static_cast<double>(slice));
             out.push_back(block.at(std::llround(at[0]), std::llround(at[1]), std::llround(at[2])));
         }
+    return out;
+}
+
+std::vector<float> tokenSlice(const Block& tokens, const SliceFrame& frame, std::int64_t slice)
+{
+    if (slice < 0 || slice >= frame.slices())
+        throw std::out_of_range("slice " + std::to_string(slice) + " of " + std::to_string(frame.slices()));
+    std::vector<float> out;
+    out.reserve(static_cast<std::size_t>(frame.columns() * frame.rows()));
+    for (std::int64_t y = 0; y < frame.rows(); ++y)
+        for (std::int64_t x = 0; x < frame.columns(); ++x) {
+            const auto at = frame.voxel(static_cast<double>(x), static_cast<double>(y), static_cast<double>(slice));
+            out.push_back(tokens.at(std::llround(at[0]) * tokens.width / frame.size[0], std::llround(at[1]) * tokens.height / frame.size[1],
+                                    std::llround(at[2]) * tokens.depth / frame.size[2]));
+        }
+    return out;
+}
+
+Block spread(const Block& tokens, const std::array<std::int64_t, 3>& size)
+{
+    Block out{.width = size[0], .height = size[1], .depth = size[2], .values = {}};
+    out.values.reserve(static_cast<std::size_t>(size[0] * size[1] * size[2]));
+    for (std::int64_t k = 0; k < size[2]; ++k)
+        for (std::int64_t j = 0; j < size[1]; ++j)
+            for (std::int64_t i = 0; i < size[0]; ++i)
+                out.values.push_back(tokens.at(i * tokens.width / size[0], j * tokens.height / size[1], k * tokens.depth / size[2]));
     return out;
 }
 

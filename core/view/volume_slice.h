@@ -40,6 +40,11 @@ SliceFrame frameOf(const Block& block, SlicePlane plane);
 /// One slice as it lies on the screen, row by row. Throws std::out_of_range for a slice that is not there.
 std::vector<float> sliceOf(const Block& block, SlicePlane plane, std::int64_t slice);
 
+/// Values of a token grid over a volume, at the pixels of one slice of that volume: each has the value of the token that it lies in. Throws like sliceOf.
+std::vector<float> tokenSlice(const Block& tokens, const SliceFrame& frame, std::int64_t slice);
+/// The same for all voxels of a grid of `size` i, j, k.
+Block spread(const Block& tokens, const std::array<std::int64_t, 3>& size);
+
 /// Values that are shown black and white: 0 and 1 for windowed grey values, the 0.5th and 99.5th percentile for others (z-scores).
 std::array<double, 2> greyRange(std::span<const float> values);
 

@@ -33,11 +33,12 @@ def works(*arguments):
         failures.append(f"hilum {' '.join(map(str, arguments))} ended with {got}: {said[-600:]}")
 
 
-def png(file, seed):
+def png(file, seed, side=64, mask=False):
+    """A pattern, or a mask of the left half."""
     rng = random.Random(seed)
-    rows = b"".join(b"\0" + bytes((x * 3 + y * rng.randrange(1, 4)) % 256 for x in range(64)) for y in range(64))
+    rows = b"".join(b"\0" + bytes((255 if 2 * x < side else 0) if mask else (x * 3 + y * rng.randrange(1, 4)) % 256 for x in range(side)) for y in range(side))
     chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def truncated_dicom(file):
@@ -137,9 +138,44 @@ film = OUT / "images" / "0.png"
 untrained = ("reconstruct", "--method", "mae", "--preset", "tiny", film, "--out", OUT / "asked")
 refuses(2, "--at places a crop of a volume, and the image is a radiograph", *untrained, "--at", "1,2,3")
 refuses(2, "--at is \"1,2\", it must be X,Y,Z in millimetres", *untrained, "--at", "1,2")
+refuses(2, "--region says nothing to .*, which hides no places by a region", *untrained, "--region", film)
 refuses(2, "--donor says nothing to .*, which shows no donor", *untrained, "--donor", film)
 refuses(2, "give one of them", *untrained, "--donor", film, "--other", film)
 refuses(2, "--report says nothing to .*, which shows no similarity", *untrained, "--report", film)
+
+# a chest region from mask files: from a table that names them, from --region, never from somewhere else
+tiny = ("--set", "image_size=64", "--set", "tokeniser_width=16", "--set", "width=32", "--set", "depth=1", "--set", "heads=2", "--set", "decoder_width=32", "--set", "decoder_depth=1",
+        "--set", "decoder_heads=2", "--set", "steps=2", "--set", "batch=2", "--set", "warmup_steps=1", "--set", "mask_ratio_inside=0.5", "--set", "mask_ratio_outside=0.5",
+        "--set", "region_source=mask-file")
+train = ("train", "--method", "hdxray-mae", "--preset", "tiny", *tiny)
+refuses(14, "come from mask files.*columns filename and mask", *train, "--data", OUT / "images", "--out", OUT / "masked")
+table = OUT / "table" / "list.csv"
+(OUT / "table").mkdir()
+for n in range(6):
+    shutil.copy(OUT / "images" / f"{n}.png", OUT / "table" / f"{n}.png")
+    png(OUT / "table" / f"{n}_mask.png", n, mask=True)
+table.write_text("filename,patientid,chest\n" + "".join(f"{n}.png,{n},{n}_mask.png\n" for n in range(6)))
+refuses(14, "has no column \"mask\" for the masks", *train, "--data", table, "--out", OUT / "masked")
+works(*train, "--set", "region_column=Chest", "--data", table, "--out", OUT / "masked")
+ask = ("reconstruct", "--model", OUT / "masked", film, "--out", OUT / "asked")
+refuses(2, "takes the chest region from a mask file here, and none is given: name it with --region", *ask)
+refuses(2, "--region names a mask file and region_source = as-released another region", *ask, "--set", "region_source=as-released", "--region", OUT / "table" / "0_mask.png")
+png(OUT / "large.png", 1, 80)
+refuses(13, r"large.png has 80 x 80 pixels and its image 64 x 64", *ask, "--region", OUT / "large.png")
+refuses(3, "nowhere.png", *ask, "--region", OUT / "nowhere.png")
+shown = ("--model", OUT / "masked", film, "--out")
+works("reconstruct", *shown, OUT / "given", "--region", OUT / "table" / "0_mask.png")
+works("reconstruct", *shown, OUT / "computed", "--set", "region_source=paper-idea")
+works("attention", *shown, OUT / "attended")
+for folder, expected in (("given", "mask-file"), ("computed", "lung-contour"), ("attended", "none")):
+    record = json.loads((OUT / folder / "result.json").read_text())
+    if (got := record["provenance"]["preprocessing"]["pipeline"]["region"]) != expected:
+        failures.append(f"{folder}: the region is {got}, expected {expected}")
+given = json.loads((OUT / "given" / "result.json").read_text())
+if (given["tokens_inside"], given["tokens_outside"]) != (8, 8):
+    failures.append(f"the mask's half: {given['tokens_inside']} tokens inside, {given['tokens_outside']} outside")
+for folder in ("given", "attended"):
+    works("reproduce", OUT / folder / "result.json")
 for method in listed["methods"]:
     if method["id"] in ("voco", "dae"):
         volume = OUT / "volume.nii"
@@ -147,8 +183,47 @@ for method in listed["methods"]:
         ask = ("--method", method["id"], "--preset", "tiny", volume, "--out", OUT / "asked")
         refuses(2, "hides no places of the image, so --mask says nothing to it", "reconstruct", *ask, "--mask", film)
         refuses(2, "lies outside of the volume", "reconstruct", *ask, "--at", "9000,0,0")
+        if method["id"] == "voco":  # two slabs: a crop's place along k counts
+            refuses(14, r"crop centre k = \d+ is outside \[16, 48\]", "reconstruct", *ask, "--set", "overlap=volume", "--set", "grid_depth=2", "--at=-40,-40,76")
         refuses(6, "no attention map of a whole volume; `hilum reconstruct` shows input", "attention", *ask)
         refuses(13, "learns volumes, and the image is a single picture", "reconstruct", "--method", method["id"], "--preset", "tiny", film, "--out", OUT / "asked")
+    if method["id"] == "unimedi":
+        # attention of a whole volume, and several reports to compare with
+        volume = OUT / "volume.nii"
+        small_nifti(volume)
+        unimedi = ("--method", "unimedi", "--preset", "tiny")
+        refuses(2, "it must be X,Y,Z in patient millimetres", "attention", *unimedi, volume, "--out", OUT / "asked", "--query", "1,2")
+        refuses(2, "--query 9000,0,0 lies outside of the volume", "attention", *unimedi, volume, "--out", OUT / "asked", "--query", "9000,0,0")
+        (OUT / "silent.txt").write_text("")
+        refuses(20, "silent.txt holds no text", "reconstruct", *unimedi, volume, "--out", OUT / "asked", "--report", OUT / "silent.txt")
+        works("attention", *unimedi, volume, "--out", OUT / "heat", "--query=-40,-40,40", "--kind", "mean")
+        heat = json.loads((OUT / "heat" / "result.json").read_text())
+        with open(OUT / "heat" / "tensors.safetensors", "rb") as file:
+            arrays = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        if arrays["attention_image"]["shape"] != [40, 40, 40] or arrays["attention_map"]["shape"] != heat["grid"]["tokens"] or len(heat["grid"]["tokens"]) != 3:
+            failures.append(f"attention of a volume: {arrays}, {heat['grid']}")
+        slabs, rows, columns = heat["grid"]["tokens"]
+        # the axes of the file run to the right, to the front and up, as the model's do: the middle of the file is the middle of the grid
+        if heat["request_fields"]["query"] != (slabs // 2 * rows + rows // 2) * columns + columns // 2:
+            failures.append(f"the middle of the volume is token {heat['request_fields']['query']} of {heat['grid']['tokens']}")
+        (OUT / "a.txt").write_text("The lungs are clear.")
+        (OUT / "b.txt").write_text("There is a left pleural effusion.")
+        (OUT / "reports.csv").write_text("filename,report\none.png,A nodule in the right lung.\ntwo.png,\nthree.png,The heart is large.\n")
+        texts = ("--report", OUT / "a.txt", "--report", OUT / "b.txt", "--report", OUT / "reports.csv")
+        for name, image in (("told", volume), ("told-film", film)):
+            works("reconstruct", *unimedi, *texts, image, "--out", OUT / name)
+            told = json.loads((OUT / name / "result.json").read_text())
+            cosines = [one["cosine"] for one in told["nearest"]]
+            if told["similarity_texts"] != ["a.txt", "b.txt", "one.png", "three.png"] or cosines != sorted(cosines, reverse=True) or len(cosines) != 4:
+                failures.append(f"{name}: {told['similarity_texts']}, {told['nearest']}")
+            for file in ("similarity.png", "attention.png", *(["attention.nii.gz"] if image == volume else [])):
+                if file not in told["files"] or not (OUT / name / file).is_file():
+                    failures.append(f"{name}: {file} is not among {told['files']}")
+        works("attention", *unimedi, film, "--out", OUT / "heat-film", "--query", "32,32")
+        for name in ("heat", "told", "told-film", "heat-film"):
+            works("reproduce", OUT / name / "result.json")
+        if "attention.nii.gz" not in heat["files"]:
+            failures.append(f"attention of a volume wrote {heat['files']}")
 if (OUT / "asked").exists():
     failures.append("a refused reconstruct left something behind")
 

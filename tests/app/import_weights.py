@@ -2,7 +2,7 @@
 
 usage: import_weights.py HILUM OUT
 """
-import argparse, collections, io, os, pickle, shutil, struct, subprocess, sys, types, zipfile
+import argparse, collections, io, json, os, pickle, shutil, struct, subprocess, sys, types, zipfile
 
 hilum, out = sys.argv[1], sys.argv[2]
 shutil.rmtree(out, ignore_errors=True)
@@ -83,8 +83,8 @@ def save(name, value, protocol=2, compression=zipfile.ZIP_STORED, extra=()):
     return path
 
 
-def mae():
-    """A tiny encoder in the published layout: 2 blocks, width 8, 4 x 4 patches of 4 pixels, 1 channel."""
+def mae(decoder=False):
+    """A tiny encoder in the published layout: 2 blocks, width 8, 4 x 4 patches of 4 pixels, 1 channel; with a decoder of one block, width 8."""
     state, number = collections.OrderedDict(), 0
 
     def put(name, *shape):
@@ -92,16 +92,28 @@ def mae():
         state[name] = Tensor(str(number), shape, number)
         number += 1
 
+    def block(start):
+        for name, shape in {"norm1.weight": (8,), "norm1.bias": (8,), "attn.qkv.weight": (24, 8), "attn.qkv.bias": (24,), "attn.proj.weight": (8, 8), "attn.proj.bias": (8,),
+                            "norm2.weight": (8,), "norm2.bias": (8,), "mlp.fc1.weight": (32, 8), "mlp.fc1.bias": (32,), "mlp.fc2.weight": (8, 32), "mlp.fc2.bias": (8,)}.items():
+            put(f"{start}.{name}", *shape)
+
     put("cls_token", 1, 1, 8)
     put("pos_embed", 1, 17, 8)
     put("patch_embed.proj.weight", 8, 1, 4, 4)
     put("patch_embed.proj.bias", 8)
-    for block in range(2):
-        for name, shape in {"norm1.weight": (8,), "norm1.bias": (8,), "attn.qkv.weight": (24, 8), "attn.qkv.bias": (24,), "attn.proj.weight": (8, 8), "attn.proj.bias": (8,),
-                            "norm2.weight": (8,), "norm2.bias": (8,), "mlp.fc1.weight": (32, 8), "mlp.fc1.bias": (32,), "mlp.fc2.weight": (8, 32), "mlp.fc2.bias": (8,)}.items():
-            put(f"blocks.{block}.{name}", *shape)
+    for number_of_block in range(2):
+        block(f"blocks.{number_of_block}")
     put("norm.weight", 8)
     put("norm.bias", 8)
+    if decoder:
+        put("mask_token", 1, 1, 8)
+        put("decoder_pos_embed", 1, 17, 8)
+        for name, shape in {"decoder_embed": (8, 8), "decoder_pred": (16, 8)}.items():
+            put(name + ".weight", *shape)
+            put(name + ".bias", shape[0])
+        put("decoder_norm.weight", 8)
+        put("decoder_norm.bias", 8)
+        block("decoder_blocks.0")
     return state
 
 
@@ -113,9 +125,9 @@ def run(path, *settings):
     return done.returncode, done.stdout + done.stderr, os.path.exists(target)
 
 
-def expect(what, path, code, words):
+def expect(what, path, code, words, *settings):
     global failures
-    got, text, written = run(path)
+    got, text, written = run(path, *settings)
     good = (got == code if code is not None else got not in (0, 1)) and written == (code == 0) and all(word in text for word in words)
     print(("ok   " if good else "FAIL ") + what + ("" if good else f": exit code {got}, file {'' if written else 'not '}written\n{text}"))
     failures += not good
@@ -125,6 +137,15 @@ namespace = argparse.Namespace(lr=1e-3, model="mae")
 for protocol in (2, 3, 4, 5):
     path = save(f"good{protocol}.pth", {"model": mae(), "epoch": 3, "args": namespace, "best": 0.5, "names": ["a", ("b", None, True)], "set": {1, 2}}, protocol)
     expect(f"a checkpoint, pickle protocol {protocol}", path, 0, ["100.0 %", "argparse.Namespace (1)", "CC BY-NC"])
+
+path = save("decoder.pth", {"model": mae(decoder=True)})
+expect("a decoder that does not tell its target", path, 14, ["normalised_target=true"], "--set", "decoder_heads=2")
+expect("a decoder of normalised patches", path, 0, ["100.0 %", "blocks.0.attn.proj.bias"], "--set", "decoder_heads=2", "--set", "normalised_target=true")
+got, text, _ = run(path, "--set", "decoder_heads=2", "--set", "normalised_target=false", "--json")
+named = json.JSONDecoder().raw_decode(text)[0]["loaded"] if got == 0 else text
+if not (isinstance(named, list) and sorted(named) == sorted(mae(decoder=True))):
+    print(f"FAIL the names of what was loaded: {named}")
+    failures += 1
 
 
 class Evil:

@@ -47,8 +47,9 @@ public:
                     t.view(-1)[i] = static_cast<float>(scale * rng.normal());
                 return t;
             };
-            first = register_parameter("first_weight", draw({width, pixels}, 0.1));
-            bias = register_parameter("first_bias", torch::zeros({width}));
+            const auto block = register_module("blocks", std::make_shared<torch::nn::Module>())->register_module("0", std::make_shared<torch::nn::Module>());
+            first = block->register_parameter("weight", draw({width, pixels}, 0.1));
+            bias = block->register_parameter("bias", torch::zeros({width}));
             second = register_parameter("second_weight", draw({pixels, width}, 0.1));
             seen = register_buffer("seen", torch::zeros({1}));
         }
@@ -105,7 +106,7 @@ public:
         m_net.seen.add_(1);
         return {loss, {{"hidden_fraction", 0.5}}};
     }
-    EncoderExport encoder() const override { return {{{"kind", "toy"}}, "first_"}; }
+    EncoderExport encoder() const override { return {{{"kind", "toy"}}, "blocks.0."}; }
     Json inputPipeline() const override { return radiographPipeline(m_options.size, false); }
     Shown reconstruct(const TensorMap& item, const Json& request) override
     {

@@ -3,9 +3,11 @@
 #include "core/base/digest.h"
 #include "core/learning/data/case_dataset.h"
 #include "core/learning/data/loader.h"
+#include "core/learning/data/training_record.h"
 
 #include "tests/support/compare.h"
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 
@@ -91,6 +93,99 @@ private Q_SLOTS:
             c.patient = sha256Hex("other " + c.patient);
         }
         QVERIFY(splitByPatient(renamed, 7, 0.2).heldOut == split.heldOut);
+    }
+
+    void whoSharesAnImageIsOnePerson()
+    {
+        std::vector<CacheCase> cases;
+        for (int i = 0; i < 40; ++i)
+            cases.push_back({std::to_string(i), "patient " + std::to_string(i / 2), 0, "", sha256Hex(std::to_string(i))});
+        QVERIFY(splitByPatient(cases, 7, 0.3).heldOut == splitByPatient(cases, 7, 0.3, Together::Patients).heldOut); // nothing is shared: the draw is as it was
+        cases[7].sourceDigest = cases[2].sourceDigest;   // patients 1 and 3
+        cases[20].sourceDigest = cases[6].sourceDigest;  // and 10
+        bool wouldPart = false;
+        for (std::uint64_t seed = 0; seed < 40; ++seed) {
+            const auto isTested = [&](const Split& split, std::size_t n) { return std::ranges::contains(split.heldOut, n); };
+            const Split split = splitByPatient(cases, seed, 0.3), apart = splitByPatient(cases, seed, 0.3, Together::Patients);
+            for (const std::size_t n : {std::size_t{3}, std::size_t{6}, std::size_t{7}, std::size_t{20}, std::size_t{21}})
+                QCOMPARE(isTested(split, n), isTested(split, 2));
+            wouldPart = wouldPart || isTested(apart, 2) != isTested(apart, 7);
+        }
+        QVERIFY(wouldPart);
+        QCOMPARE(patientGroups({{"a", "p", 0, "", ""}, {"b", "q", 0, "", ""}}), (std::vector<std::size_t>{0, 1})); // no digest is no shared file
+    }
+
+    void whomEarlierWeightsSawIsNotHeldOut()
+    {
+        std::vector<CacheCase> cases;
+        for (int i = 0; i < 40; ++i)
+            cases.push_back({"key" + std::to_string(i), sha256Hex("patient " + std::to_string(i / 2)), 0, "", sha256Hex(std::to_string(i))});
+        const Split first = splitByPatient(cases, 1, 0.25); // 5 of 20 patients
+        TrainingRecord record{.known = true};
+        record.add(first, cases);
+        const auto again = recordFromJson(recordJson(record));
+        HILUM_VERIFY_OK(again);
+        QVERIFY(again->seen.images == record.seen.images && again->heldOut.patients == record.heldOut.patients && again->complete);
+        // other names for everything, and another user's keys: the images are the same
+        std::vector<CacheCase> moved = cases;
+        for (CacheCase& c : moved) {
+            c.key = sha256Hex("moved " + c.key);
+            c.patient = sha256Hex("another user's " + c.patient);
+        }
+        for (const auto& some : {cases, moved}) {
+            const KnownCases known = knownCases(some, *again);
+            for (const std::size_t n : first.train)
+                QVERIFY(known.seen[n] && !known.heldOut[n]);
+            for (const std::size_t n : first.heldOut)
+                QVERIFY(!known.seen[n] && known.heldOut[n]);
+            for (std::uint64_t seed = 0; seed < 10; ++seed) {
+                const Split next = splitAmongUnseen(some, known.seen, seed, 0.5);
+                QVERIFY(next.heldOut == first.heldOut); // half would be 10 patients, and 5 are left
+                QCOMPARE(splitAmongUnseen(some, known.seen, seed, 0.1).heldOutPatients, std::int64_t{2});
+            }
+        }
+        // a second training on two who were held out: they are seen from then on, with all their images
+        Split second;
+        second.train = {first.heldOut[0]};
+        record.add(second, cases);
+        const KnownCases known = knownCases(moved, record);
+        QVERIFY(known.seen[first.heldOut[0]] && known.seen[first.heldOut[1]]);
+        QVERIFY(known.heldOut[first.heldOut[2]]);
+        const std::vector<CacheCase> other{moved[first.heldOut[1]]}; // alone, of another user: not seen for sure, and not believed to be held out
+        QVERIFY(!knownCases(other, record).anyHeldOut);
+        // the same path elsewhere is another image, unless its key stands for a known patient
+        std::vector<CacheCase> stranger{{cases[first.train[0]].key, cases[first.train[0]].patient, 0, "", sha256Hex("something else")}};
+        QVERIFY(knownCases(stranger, record).anySeen);
+        stranger[0].patientIsImage = true;
+        QVERIFY(!knownCases(stranger, record).anySeen);
+        // weights of which nothing is known make the record one of a part
+        TrainingRecord imported;
+        imported.add(first, cases);
+        QVERIFY(imported.known && !imported.complete && recordLimits(imported).find("not known") != std::string::npos);
+    }
+
+    void splitFilesOfEarlierVersionsAreRead()
+    {
+        const auto folder = TemporaryFolder::make();
+        makeCache(folder->where() / "c", {.patients = 6, .imagesPerPatient = 2, .size = 8});
+        const auto cache = ShardReader::open(folder->where() / "c");
+        HILUM_VERIFY_OK(cache);
+        const Split split = splitByPatient(cache->cases(), 3, 0.4);
+        Json json = splitJson(split, *cache, 3, 0.4);
+        QCOMPARE(json.at("cases").at(cache->cases()[0].key).at("source_digest"), Json(cache->cases()[0].sourceDigest));
+        QCOMPARE(json.at("cases").at(cache->cases()[0].key).at("patient"), Json(cache->cases()[0].patient));
+        const auto now = recordOfSplit(json);
+        HILUM_VERIFY_OK(now);
+        QVERIFY(now->known && !now->byKey && now->seen.patients.size() == 4);
+        json.erase("cases");
+        const auto before = recordOfSplit(json);
+        HILUM_VERIFY_OK(before);
+        QVERIFY(before->byKey && recordLimits(*before).find("an earlier version") != std::string::npos);
+        std::string because;
+        QVERIFY(unseenSplit(cache->cases(), *before, because).heldOut == split.heldOut);
+        QVERIFY2(because.starts_with("the patients that the training held out; "), because.c_str());
+        json["train"] = "all";
+        HILUM_VERIFY_ERROR(recordOfSplit(json), ErrorCode::BadData);
     }
 
     void edgesOfTheSplit()

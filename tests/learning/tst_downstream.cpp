@@ -2,6 +2,7 @@
 
 #include "core/base/paths.h"
 #include "core/learning/downstream/classify.h"
+#include "core/learning/downstream/fine_tuning.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/downstream/tuning_job.h"
 #include "core/learning/downstream/tuning_options.h"
@@ -37,7 +38,7 @@ public:
                 parts.push_back(part.std(1));
             }
         const auto weights = trainable().named_parameters();
-        return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["first_weight"], weights["first_bias"]))}, 1);
+        return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["blocks.0.weight"], weights["blocks.0.bias"]))}, 1);
     }
     std::string pooling() const override { return "mean and deviation of the quarters, first layer"; }
 };
@@ -150,6 +151,55 @@ private Q_SLOTS:
         r.out = at_("again");
         HILUM_VERIFY_OK(runProbe(registry(), r));
         QCOMPARE(*readTextFile(at_("again") / "predictions.csv"), *readTextFile(at_("out") / "predictions.csv"));
+    }
+    void smallPassesLearnTheSame()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        std::vector<TunedClassifier> all;
+        for (const std::int64_t most : {std::int64_t{1} << 22, std::int64_t{600}, std::int64_t{1}}) { // a view has 256 numbers: all together, two, one a pass
+            FlippedToo method(ToyOptions{}, Rng(3).fork("weights"));
+            TuningTask task{.train = {}, .labels = {}, .test = {0, 1, 2, 3}, .classes = 2, .seed = 5, .mostNumbers = most};
+            for (std::size_t n = 4; n < 24; ++n) {
+                task.train.push_back(n);
+                task.labels.push_back(n % 2);
+            }
+            auto tuned = fineTune(method, toyId(), *cache, task, {.epochs = 3, .batch = 8, .learningRate = 5e-3}, *placement, {});
+            HILUM_VERIFY_OK(tuned);
+            all.push_back(*std::move(tuned));
+        }
+        for (const TunedClassifier& other : {all[1], all[2]}) {
+            const double worst = (other.weight - all[0].weight).abs().max().item<double>();
+            QVERIFY2(worst < 1e-4, std::to_string(worst).c_str()); // of weights about 0.01 to 0.1; sums in another order
+        }
+        QVERIFY(all[0].weight.abs().max().item<double>() > 1e-3);
+    }
+    void earlyLayersLearnMoreSlowly()
+    {
+        const auto before = loadMethod(registry(), *openModel(at_("model.safetensors")));
+        HILUM_VERIFY_OK(before);
+        std::vector<double> moved;
+        std::vector<Json> untrained;
+        for (const double decay : {1.0, 0.02}) {
+            ProbeRequest r = request(decay == 1 ? "alike" : "slower");
+            r.mode = ClassifyMode::Full;
+            r.compareUntrained = true;
+            r.tuning = {.epochs = 3, .batch = 8, .learningRate = 5e-3, .weightDecay = 0, .layerDecay = decay};
+            const auto result = runProbe(registry(), r);
+            HILUM_VERIFY_OK(result);
+            QCOMPARE(result->at("trained").at("settings").at("layer_decay"), Json(decay));
+            QCOMPARE(result->at("untrained").at("settings").at("layer_decay"), Json(1.0));
+            untrained.push_back(result->at("untrained"));
+            const auto after = loadMethod(registry(), *openModel(r.out / "model.safetensors"));
+            HILUM_VERIFY_OK(after);
+            const auto weights = [](const auto& method) { return (*method)->trainable().named_parameters()["blocks.0.weight"]; };
+            moved.push_back((weights(after) - weights(before)).abs().mean().template item<double>());
+        }
+        // AdamW's step is the rate times a number near 1, whatever the gradient: the way goes with the rate
+        QVERIFY2(moved[1] > 0.005 * moved[0] && moved[1] < 0.08 * moved[0], std::format("{} and {}", moved[0], moved[1]).c_str());
+        QCOMPARE(untrained[0].dump(), untrained[1].dump()); // first weights know no layer decay
     }
     void aStoppedRunGoesOnToTheSameNumbers_data()
     {
@@ -324,23 +374,22 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(reader);
         const auto& cases = reader->cases();
         const Split earlier = splitByPatient(cases, 5, 0.3);
-        std::vector<std::string> trained, tested;
-        for (const std::size_t n : earlier.train)
-            trained.push_back(cases[n].key);
-        for (const std::size_t n : earlier.heldOut)
-            tested.push_back(cases[n].key);
+        TrainingRecord record{.known = true};
+        record.add(earlier, cases);
         bool reused = false;
-        const Split same = probeSplit(cases, trained, tested, 9, 0.2, reused);
+        const Split same = probeSplit(cases, record, 9, 0.2, reused);
         QVERIFY(reused);
         QCOMPARE(same.heldOut, earlier.heldOut);
         // one image of each patient in the pre-training is enough: all of its patient's images are no test
         std::set<std::string> seen;
-        trained.clear();
+        Split half;
         for (std::size_t n = 0; n < 40; n += 2) {
-            trained.push_back(cases[n].key);
+            half.train.push_back(n);
             seen.insert(cases[n].patient);
         }
-        const Split fresh = probeSplit(cases, trained, {}, 9, 0.5, reused);
+        TrainingRecord some{.known = true};
+        some.add(half, cases);
+        const Split fresh = probeSplit(cases, some, 9, 0.5, reused);
         QVERIFY(!reused);
         QVERIFY(!fresh.heldOut.empty());
         std::set<std::string> train;
@@ -351,7 +400,95 @@ private Q_SLOTS:
             QVERIFY(!train.contains(cases[n].patient));
         }
         // a patient that is named in both parts was trained on
-        QVERIFY(std::ranges::none_of(probeSplit(cases, {cases[0].key}, {cases[1].key, cases[4].key}, 1, 0.2, reused).heldOut, [&](std::size_t n) { return cases[n].patient == cases[0].patient; }));
+        Split both;
+        both.train = {0};
+        both.heldOut = {1, 4};
+        TrainingRecord mixed{.known = true};
+        mixed.add(both, cases);
+        QVERIFY(std::ranges::none_of(probeSplit(cases, mixed, 1, 0.2, reused).heldOut, [&](std::size_t n) { return cases[n].patient == cases[0].patient; }));
+    }
+    /// A tuned model alone, and its images under other names: as when they are prepared from another folder.
+    void aTunedModelKnowsWhomItSaw()
+    {
+        ProbeRequest r = request("first");
+        r.mode = ClassifyMode::Full;
+        r.tuning = {.epochs = 1, .batch = 8};
+        HILUM_VERIFY_OK(runProbe(registry(), r));
+        const Json split = *parseJson(*readTextFile(at_("first") / "split.json"));
+        std::set<std::string> trained, tested;
+        for (const Json& key : split.at("train"))
+            trained.insert(split.at("cases").at(key.get<std::string>()).at("patient").get<std::string>());
+        for (const Json& key : split.at("held_out"))
+            tested.insert(split.at("cases").at(key.get<std::string>()).at("patient").get<std::string>());
+        QVERIFY(trained.size() >= 10 && tested.size() >= 10);
+        QVERIFY(readTextFile(at_("first") / "split.json")->find(m_folder->where().string()) == std::string::npos);
+
+        std::filesystem::copy_file(at_("first") / "model.safetensors", at_("tuned.safetensors"));
+        Json index = makeCache(at_("moved"), {.patients = 30, .imagesPerPatient = 2, .size = 16});
+        Json labels = *parseJson(*readTextFile(at_("labels.json"))), renamed = Json::object();
+        for (Json& one : index["cases"]) {
+            const std::string key = one.at("key").get<std::string>(), name = "moved" + key;
+            renamed[name] = labels.at("labels").at(key);
+            one["key"] = name;
+        }
+        tests::writeIndex(at_("moved"), index);
+        labels["labels"] = renamed;
+        HILUM_VERIFY_OK(writeFileAtomically(at_("moved.json"), labels.dump()));
+        const auto model = openModel(at_("tuned.safetensors"));
+        HILUM_VERIFY_OK(model);
+        QVERIFY(!model->metadata.contains("record") && model->metadata.dump().size() < 20000); // it has a place of its own
+        const auto cache = ShardReader::open(at_("moved"));
+        HILUM_VERIFY_OK(cache);
+        const auto cases = labelledCases(at_("moved.json"), *cache);
+        HILUM_VERIFY_OK(cases);
+        const auto parts = probeParts(*cases, *model, *cache, 1, 0.4, 11);
+        HILUM_VERIFY_OK(parts);
+        for (const std::size_t row : parts->test)
+            QVERIFY(tested.contains(cache->cases()[cases->number[row]].patient));
+        QVERIFY2(parts->heldOutBecause == "the patients that the pre-training held out; whom an earlier training of these weights saw is not known", parts->heldOutBecause.c_str());
+        // an earlier version's tuned file says nothing of its own training
+        Json metadata = model->metadata;
+        metadata["fine_tuned"].erase("split_sha256");
+        const auto method = loadMethod(registry(), *model);
+        HILUM_VERIFY_OK(method);
+        HILUM_VERIFY_OK(writeModel(at_("old.safetensors"), namedState((*method)->trainable()), metadata));
+        const auto old = probeParts(*cases, *openModel(at_("old.safetensors")), *cache, 1, 0.4, 11);
+        HILUM_VERIFY_OK(old);
+        QVERIFY2(old->heldOutBecause.find("not known") != std::string::npos, old->heldOutBecause.c_str());
+        // and one that has seen everybody tests nobody
+        Split all;
+        for (std::size_t n = 0; n < cache->cases().size(); ++n)
+            all.train.push_back(n);
+        TrainingRecord record{.known = true};
+        record.add(all, cache->cases());
+        metadata["record"] = recordJson(record);
+        HILUM_VERIFY_OK(writeModel(at_("all.safetensors"), namedState((*method)->trainable()), metadata));
+        const auto nobody = probeParts(*cases, *openModel(at_("all.safetensors")), *cache, 1, 0.4, 11);
+        HILUM_VERIFY_ERROR(nobody, ErrorCode::Options);
+        QVERIFY2(nobody.error().message.find("nobody is left to be tested") != std::string::npos, nobody.error().message.c_str());
+    }
+    void aCheckpointOfATuningSaysSo()
+    {
+        ProbeRequest r = request("out");
+        r.mode = ClassifyMode::Full;
+        r.tuning = {.epochs = 5, .batch = 8};
+        int asked = 0;
+        r.cancelled = [&] { return ++asked > 12; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        const auto checkpoint = latestCheckpoint(at_("out"));
+        HILUM_VERIFY_OK(checkpoint);
+        const auto before = openModel(at_("model.safetensors")), model = openModel(*checkpoint);
+        HILUM_VERIFY_OK(model);
+        const Json tuned = model->metadata.at("fine_tuned");
+        QCOMPARE(tuned.at("unfinished"), Json(true));
+        QCOMPARE(tuned.at("network"), Json("pre-trained"));
+        QCOMPARE(tuned.at("from_weights_sha256"), before->metadata.at("weights_sha256"));
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto record = trainingRecord(*model, *cache);
+        HILUM_VERIFY_OK(record);
+        const Json split = *parseJson(*readTextFile(at_("out") / "split.json"));
+        QVERIFY(record->known && record->seen.images.size() == split.at("train").size());
     }
     void fewLabelsAreFewPatients()
     {

@@ -1,3 +1,4 @@
+#include "core/learning/describe.h"
 #include "core/learning/imports/import_weights.h"
 #include "core/learning/masking.h"
 #include "core/learning/model_file.h"
@@ -93,9 +94,15 @@ private Q_SLOTS:
         const TensorMap state = changed(network);
         writeCheckpoint(at_("in.pth"), state, "model");
         HILUM_VERIFY_ERROR(import("mae"), ErrorCode::Options); // width 16 is none of the published ones: heads are needed
+        const auto untold = import("mae", {"heads=4", "decoder_heads=2"}); // decoders were published for both targets
+        HILUM_VERIFY_ERROR(untold, ErrorCode::Options);
+        QVERIFY2(untold.error().message.find("--set normalised_target=true") != std::string::npos, untold.error().message.c_str());
         const auto report = import("mae", {"heads=4", "decoder_heads=2", "normalised_target=true"});
         HILUM_VERIFY_OK(report);
         QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        QCOMPARE(report->at("loaded").size(), state.size());
+        for (const Json& name : report->at("loaded"))
+            QVERIFY2(state.contains(name.get<std::string>()), jsonLine(name).c_str());
         QVERIFY(report->at("licence").get<std::string>().find("BY-NC") != std::string::npos);
         const auto model = openModel(at_("out.safetensors"));
         HILUM_VERIFY_OK(model);
@@ -126,7 +133,7 @@ private Q_SLOTS:
         const MaskedAutoencoder network(tinyMae(), Rng(3));
         const TensorMap state = changed(network);
         writeCheckpoint(at_("in.pth"), state, "model");
-        const auto report = import("mae", {"heads=4", "decoder_heads=2", "channels=1", "image_size=64", "pixel_mean=0.5", "pixel_std=0.5"}, 0.9);
+        const auto report = import("mae", {"heads=4", "decoder_heads=2", "normalised_target=true", "channels=1", "image_size=64", "pixel_mean=0.5", "pixel_std=0.5"}, 0.9);
         HILUM_VERIFY_OK(report);
         const TensorMap out = written(at_("out.safetensors"));
         // a grey image answers as the same image in three channels did
@@ -152,6 +159,7 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(faithful);
         QCOMPARE(faithful->at("coverage").get<double>(), 1.0);
         QCOMPARE(faithful->at("dropped").size(), std::size_t(2));
+        QCOMPARE(openModel(at_("out.safetensors"))->metadata.at("options").at("crop_scale_min"), Json(0.2)); // as published, not as in the first preset
         const auto shortcut = import("hdxray-mae-conv1", {"heads=4"});
         HILUM_VERIFY_OK(shortcut);
         QCOMPARE(shortcut->at("coverage").get<double>(), 1.0);
@@ -180,6 +188,7 @@ private Q_SLOTS:
         QCOMPARE(report->at("coverage").get<double>(), 1.0);
         const auto model = openModel(at_("out.safetensors"));
         HILUM_VERIFY_OK(model);
+        QCOMPARE(model->metadata.at("options").at("steps"), completeOptions(*entry, "vit-s16-224", Json::object())->at("steps")); // its published preset
         const auto loaded = loadMethod(known, *model);
         HILUM_VERIFY_OK(loaded);
         for (const auto& [name, tensor] : namedState((*loaded)->trainable()))
@@ -239,7 +248,7 @@ private Q_SLOTS:
         writeCheckpoint(at_("in.pth"), state, id.starts_with("voco") || id == "model-swinvit" ? "state_dict" : "model", published);
         const auto report = import(id.c_str());
         HILUM_VERIFY_OK(report);
-        QCOMPARE(report->at("loaded").get<int>(), tensors);
+        QCOMPARE(report->at("loaded").size(), std::size_t(tensors));
         QCOMPARE(report->at("coverage").get<double>(), 1.0);
         QVERIFY(report->at("unexpected").empty());
         QCOMPARE(report->at("merging").get<std::string>(), std::string("legacy"));
@@ -250,11 +259,18 @@ private Q_SLOTS:
         const Json metadata = file->metadataJson("hilum").value();
         QCOMPARE(metadata.at("merging").get<std::string>(), std::string("legacy"));
         QCOMPARE(metadata.at("encoder").at("architecture").at("merging").get<std::string>(), std::string("legacy"));
+        QCOMPARE(metadata.at("encoder").at("architecture").at("axes").get<std::string>(), std::string("right, anterior, superior"));
         if (id != "dae") {
             HILUM_VERIFY_ERROR(openModel(at_("out.safetensors")), ErrorCode::Mismatch); // a network alone
             return;
         }
-        // a model of the method, with its decoder used as it was trained
+        // a model of the method, with the published input, its decoder used as it was trained
+        const Json input = {{"kind", "volume"}, {"orientation", "RAS"}, {"spacing_mm", nullptr}, {"grey", "by-modality"}, {"window", {-1000, 1000}}, {"foreground", nullptr}, {"fit", "pad"},
+            {"size", {96, 96, 96}}};
+        QVERIFY2(metadata.at("pipeline") == input, jsonLine(metadata.at("pipeline")).c_str());
+        QCOMPARE(metadata.at("options").at("crop_size"), (Json{96, 96, 96}));
+        QCOMPARE(metadata.at("options").at("iso_spacing"), Json(0));
+        HILUM_VERIFY_OK(import("dae", {"crop_size=64,64,32"})); // faster below
         const auto model = openModel(at_("out.safetensors"));
         HILUM_VERIFY_OK(model);
         const Json& options = model->metadata.at("options");
@@ -265,11 +281,11 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(method);
         const torch::NoGradGuard none;
         const auto shown = (*method)->reconstruct({{"image", at::rand({1, 32, 64, 64})}}, {{"seed", 1}});
-        const at::Tensor corrupted = shown.arrays.at("corrupted").unsqueeze(0);
+        const at::Tensor corrupted = shown.arrays.at("corrupted").transpose(1, 3).contiguous().unsqueeze(0); // right, anterior, superior
         SwinUnetr plain(sizes, 1, Rng(2));
         HILUM_VERIFY_OK(loadState(plain, model->file));
         const at::Tensor embedded = plain.swin().embed(corrupted) * (1 - shown.arrays.at("channel_mask").to(at::kFloat)).view({1, 3, 1, 1, 1});
-        QVERIFY(at::equal(plain.decode(plain.forward(corrupted, embedded, HiddenStates::Raw))[0], shown.arrays.at("reconstruction")));
+        QVERIFY(at::equal(plain.decode(plain.forward(corrupted, embedded, HiddenStates::Raw))[0].transpose(1, 3), shown.arrays.at("reconstruction")));
     }
 
     void swinWithoutAKnownOrderNeedsOne()
@@ -337,13 +353,13 @@ private Q_SLOTS:
         for (const auto& [name, tensor] : state)
             partly[name.starts_with("blocks.") && ++i % 3 == 0 ? "other." + name : name] = tensor;
         writeCheckpoint(at_("in.pth"), partly, "model");
-        const Error error = refused("mae", {"heads=4", "decoder_heads=2"});
+        const Error error = refused("mae", {"heads=4", "decoder_heads=2", "normalised_target=false"});
         QCOMPARE(error.code, ErrorCode::Mismatch);
         QCOMPARE(error.reason, std::string("coverage"));
         for (const char* word : {"95 %", "missing blocks.", "unexpected other.blocks."})
             QVERIFY2(error.sentence().find(word) != std::string::npos, error.sentence().c_str());
         QVERIFY(!std::filesystem::exists(out));
-        HILUM_VERIFY_OK(import("mae", {"heads=4", "decoder_heads=2"}, 0.5));
+        HILUM_VERIFY_OK(import("mae", {"heads=4", "decoder_heads=2", "normalised_target=false"}, 0.5));
     }
 };
 

@@ -61,7 +61,7 @@ private Q_SLOTS:
     void killedBetweenCheckpointsItResumesBitEqually_data()
     {
         QTest::addColumn<QString>("method");
-        for (const char* method : {"spcxr", "hdxray-mae"})
+        for (const char* method : {"mae", "spcxr", "hdxray-mae"})
             QTest::newRow(method) << QString::fromLatin1(method);
     }
     void killedBetweenCheckpointsItResumesBitEqually()

@@ -2,6 +2,7 @@
 #include "core/learning/nn/masked_autoencoder.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/rollout.h"
+#include "core/learning/train/layer_order.h"
 
 #include <torch/optim/sgd.h>
 #include <torch/types.h>
@@ -91,6 +92,8 @@ private Q_SLOTS:
         QTest::newRow("vit-b full") << 0 << false << 254 << 111.9;
         QTest::newRow("vit-l encoder") << 1 << true << 294 << 303.3;
         QTest::newRow("vit-l full") << 1 << false << 398 << 329.5;
+        QTest::newRow("vit-h/14 encoder") << 3 << true << 390 << 630.8;
+        QTest::newRow("vit-h/14 full") << 3 << false << 494 << 657.1;
         QTest::newRow("hd x-ray mae encoder") << 2 << true << 298 << 320.8;
         // the published 404 tensors include decoder_image (197 numbers), which nothing uses
         QTest::newRow("hd x-ray mae full") << 2 << false << 402 << 348.9;
@@ -102,8 +105,10 @@ private Q_SLOTS:
         QFETCH(int, tensors);
         QFETCH(double, millions);
         MaskedAutoencoderSizes sizes; // ViT-B
-        if (which > 0)
+        if (which == 1 || which == 2)
             sizes.tokeniserWidth = sizes.width = 1024, sizes.depth = 24, sizes.heads = 16;
+        if (which == 3)
+            sizes.strides = {14}, sizes.tokeniserWidth = sizes.width = 1280, sizes.depth = 32, sizes.heads = 16;
         if (which == 2)
             sizes.imageSize = 1280, sizes.channels = 1, sizes.strides = {16, 4, 1};
         const TensorCount count = extrapolated(sizes, encoderOnly);
@@ -207,6 +212,17 @@ private Q_SLOTS:
         QVERIFY(at::equal(net.named_buffers()["pos_embed"], before));
         for (const auto& p : net.named_parameters())
             QVERIFY2(p.value().grad().defined(), p.key().c_str());
+    }
+
+    void layersAreInOrder()
+    {
+        MaskedAutoencoder net(toySizes(), Rng(4));
+        const LayerOrder order = layerOrder(net.named_parameters().keys());
+        QCOMPARE(order.layers, toySizes().depth + 1);
+        for (const auto& [name, layer] : order.layer) {
+            const std::int64_t wanted = name.starts_with("blocks.0.") ? 1 : name.starts_with("blocks.1.") ? 2 : name.starts_with("patch_embed.") || name.ends_with("_token") ? 0 : 3;
+            QVERIFY2(layer == wanted, name.c_str());
+        }
     }
 
     void sameSeedSameWeights()

@@ -1,6 +1,9 @@
 #include "tests/learning/toy_method.h"
 
 #include "core/learning/model_file.h"
+#include "core/learning/nn/masked_autoencoder.h"
+#include "core/learning/nn/swin_unetr.h"
+#include "core/learning/nn/vision_transformer.h"
 #include "core/learning/train/ema.h"
 #include "core/learning/train/optimizer.h"
 
@@ -59,6 +62,50 @@ private Q_SLOTS:
         // biases and tokens are not decayed
         QVERIFY(qAbs(two.bias[1].item<double>() - adamw(-1.0, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
         QVERIFY(qAbs(two.token[0][1].item<double>() - adamw(0.2, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
+    }
+
+    void decayLeavesOutBiasesNormsTokensPositionsAndTables()
+    {
+        const MaskedAutoencoder masked({.imageSize = 16, .channels = 1, .strides = {4, 2}, .tokeniserWidth = 8, .width = 8, .depth = 1, .heads = 2, .decoderWidth = 8, .decoderDepth = 1, .decoderHeads = 2}, Rng(1));
+        const VisionTransformer transformer({.imageSize = 16, .patch = 8, .channels = 1, .width = 8, .depth = 1, .heads = 2}, Rng(1));
+        const SwinUnetrEncoder swin({.featureSize = 3, .convolutionBeforeStage = true}, Rng(1));
+        std::map<std::string, int> spared;
+        int decayed = 0;
+        for (const torch::nn::Module* network : {static_cast<const torch::nn::Module*>(&masked), static_cast<const torch::nn::Module*>(&transformer), static_cast<const torch::nn::Module*>(&swin)})
+            for (const auto& p : network->named_parameters()) {
+                std::string kind;
+                for (const char* word : {"cls_token", "mask_token", "pos_embed", "relative_position_bias_table"})
+                    if (p.key().ends_with(word))
+                        kind = word;
+                if (kind.empty() && p.value().dim() == 1)
+                    kind = p.key().ends_with("bias") ? "bias" : "norm";
+                QVERIFY2(isDecayed(p.key(), p.value()) == kind.empty(), p.key().c_str());
+                if (kind.empty()) {
+                    QVERIFY2(p.key().ends_with("weight") && p.value().dim() > 1, p.key().c_str());
+                    ++decayed;
+                } else {
+                    ++spared[kind];
+                }
+            }
+        // masked.pos_embed is a buffer; one table in each of the eight Swin blocks
+        QVERIFY(spared["cls_token"] == 2 && spared["mask_token"] == 1 && spared["pos_embed"] == 1 && spared["relative_position_bias_table"] == 8);
+        QVERIFY(spared["norm"] > 20 && spared["bias"] > 40 && decayed > 40);
+    }
+
+    void ratesCanDifferByName()
+    {
+        Two two;
+        AdamW optimizer(two, 0.9, 0.95, 1e-8);
+        optimizer.scaleRates([](const std::string& name) { return name == "weight" ? 0.25 : 1.0; });
+        const std::vector<double> gradients{0.3, -0.1, 0.7};
+        for (const double g : gradients) {
+            two.weight.mutable_grad() = at::full_like(two.weight, g);
+            two.bias.mutable_grad() = at::full_like(two.bias, g);
+            optimizer.step(0.01, 0.1);
+        }
+        // float32 against double: three updates of about 0.01; the decay goes with the rate
+        QVERIFY(qAbs(two.weight[1][1].item<double>() - adamw(4.0, gradients, 0.0025, 0.1, 0.9, 0.95, 1e-8)) < 1e-6);
+        QVERIFY(qAbs(two.bias[1].item<double>() - adamw(-1.0, gradients, 0.01, 0.0, 0.9, 0.95, 1e-8)) < 1e-6);
     }
 
     void amsgradKeepsTheLargestSquare()

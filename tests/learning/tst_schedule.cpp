@@ -1,3 +1,4 @@
+#include "core/learning/train/layer_order.h"
 #include "core/learning/train/schedule.h"
 
 #include <QTest>
@@ -34,6 +35,18 @@ private Q_SLOTS:
         // MAE's ViT-B: depth 12, decay 0.65
         QCOMPARE(layerScale(0.65, 13, 13), 1.0);
         QVERIFY(qAbs(layerScale(0.65, 13, 0) - std::pow(0.65, 13)) < 1e-15);
+    }
+    void layersFollowTheNames()
+    {
+        const std::vector<std::string> transformer{"encoder/patch_embed/proj/weight", "encoder/cls_token", "encoder/blocks/0/attn/qkv/weight", "encoder/blocks/10/norm1/bias", "encoder/norm/weight",
+                                                   "encoder/decoder_blocks/3/norm1/bias", "head/weight"};
+        const LayerOrder order = layerOrder(transformer);
+        QCOMPARE(order.layers, 3); // two blocks, by number and not by letter
+        for (const auto& [name, layer] : std::map<std::string, int>{{transformer[0], 0}, {transformer[1], 0}, {transformer[2], 1}, {transformer[3], 2}, {transformer[4], 3}, {transformer[5], 3}, {transformer[6], 3}})
+            QVERIFY2(order.layer.at(name) == layer, name.c_str());
+        const std::vector<std::string> plain{"first.weight", "patch_embed.weight"};
+        QCOMPARE(layerOrder(plain).layers, 1);
+        QCOMPARE(layerScale(0.65, 1, layerOrder(plain).layer.at("patch_embed.weight")), 1.0); // no blocks: nothing is slowed
     }
     void polynomialEndsAtZero()
     {

@@ -1,6 +1,7 @@
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/swin_unetr.h"
+#include "core/learning/train/layer_order.h"
 #include "core/learning/train/placement.h"
 
 #include <torch/nn/module.h>
@@ -38,23 +39,48 @@ double worst(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().ma
 class TestSwinUnetr : public QObject {
     Q_OBJECT
 private Q_SLOTS:
+    void layersAreInOrder()
+    {
+        const SwinUnetrEncoder net(tiny(MergeMode::V2, true), Rng(0));
+        const LayerOrder order = layerOrder(net.named_parameters().keys());
+        QCOMPARE(order.layers, 9); // four stages of two blocks
+        std::size_t known = 0;
+        for (const auto& [part, layer] : std::map<std::string, std::int64_t>{{"swinViT.patch_embed.", 0}, {"swinViT.layers1c.", 1}, {"swinViT.layers1.0.blocks.1.", 2}, {"swinViT.layers1.0.downsample.", 2},
+                                                                             {"swinViT.layers3c.", 5}, {"swinViT.layers4.0.blocks.1.", 8}, {"encoder10.", 9}}) {
+            for (const auto& [name, at] : order.layer)
+                if (name.starts_with(part)) {
+                    QVERIFY2(at == layer, name.c_str());
+                    ++known;
+                }
+            QVERIFY2(known > 0, part.c_str());
+            known = 0;
+        }
+    }
     void tensorCountsOfThePublishedNetworks_data()
     {
         QTest::addColumn<bool>("v2");
         QTest::addColumn<bool>("decoder");
+        QTest::addColumn<int>("features");
+        QTest::addColumn<QString>("part");
         QTest::addColumn<int>("tensors");
         QTest::addColumn<double>("millions");
-        QTest::newRow("encoder, v2") << true << false << 145 << 53.16;
-        QTest::newRow("v1") << false << true << 159 << 62.19;
-        QTest::newRow("v2") << true << true << 167 << 72.76;
+        QTest::newRow("encoder, v2") << true << false << 48 << "" << 145 << 53.16;
+        QTest::newRow("encoder, v2, VoCo-L") << true << false << 96 << "" << 145 << 212.00;
+        QTest::newRow("encoder, v2, VoCo-H") << true << false << 192 << "" << 145 << 847.28;
+        QTest::newRow("v1") << false << true << 48 << "" << 159 << 62.19;
+        QTest::newRow("v1, Swin transformer alone") << false << true << 48 << "swinViT." << 126 << 8.06;
+        QTest::newRow("v2") << true << true << 48 << "" << 167 << 72.76;
     }
     void tensorCountsOfThePublishedNetworks()
     {
         QFETCH(bool, v2);
         QFETCH(bool, decoder);
+        QFETCH(int, features);
+        QFETCH(QString, part);
         QFETCH(int, tensors);
         QFETCH(double, millions);
-        // parameters are a polynomial of second degree in the feature size: three small networks tell that of 48
+        // parameters are a polynomial of second degree in the feature size: three small networks tell that of larger ones
+        const std::string prefix = part.toStdString();
         const auto parameters = [&](std::int64_t featureSize) {
             const SwinSizes sizes{.featureSize = featureSize, .convolutionBeforeStage = v2};
             std::unique_ptr<torch::nn::Module> network;
@@ -62,16 +88,18 @@ private Q_SLOTS:
                 network = std::make_unique<SwinUnetr>(sizes, v2 ? 21 : 14, Rng(0));
             else
                 network = std::make_unique<SwinUnetrEncoder>(sizes, Rng(0));
-            std::int64_t count = 0;
-            for (const at::Tensor& p : network->parameters())
-                count += p.numel();
-            return std::pair{count, namedState(*network).size()};
+            std::int64_t count = 0, names = 0;
+            for (const auto& p : network->named_parameters())
+                count += p.key().starts_with(prefix) ? p.value().numel() : 0;
+            for (const auto& [name, tensor] : namedState(*network))
+                names += name.starts_with(prefix) ? 1 : 0;
+            return std::pair{count, names};
         };
         const auto [at3, names] = parameters(3);
-        const std::int64_t at6 = parameters(6).first, at9 = parameters(9).first, step = (48 - 3) / 3;
-        const std::int64_t at48 = at3 + step * (at6 - at3) + step * (step - 1) / 2 * (at9 - 2 * at6 + at3); // Newton's differences
-        QCOMPARE(names, std::size_t(tensors));
-        QCOMPARE(std::round(static_cast<double>(at48) / 1e4) / 100, millions);
+        const std::int64_t at6 = parameters(6).first, at9 = parameters(9).first, step = (features - 3) / 3;
+        const std::int64_t larger = at3 + step * (at6 - at3) + step * (step - 1) / 2 * (at9 - 2 * at6 + at3); // Newton's differences
+        QCOMPARE(names, std::int64_t(tensors));
+        QCOMPARE(std::round(static_cast<double>(larger) / 1e4) / 100, millions);
     }
 
     void relativePositionsHaveTheirGoldenValues()

@@ -1,6 +1,7 @@
 #include "tests/learning/toy_method.h"
 
 #include "core/learning/data/loader.h"
+#include "core/learning/data/training_record.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/evaluation.h"
@@ -10,9 +11,11 @@
 
 #include <torch/cuda.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <set>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -345,6 +348,15 @@ private Q_SLOTS:
         std::filesystem::create_directory(at("run") / "checkpoints" / ".new-step-7");
         removeLeftovers(at("run"));
         QVERIFY(!std::filesystem::exists(at("run") / "checkpoints" / ".new-step-7"));
+        // killed between the two renames of a checkpoint that is written anew: the last good one comes back
+        const path last = at("run") / "checkpoints" / "step-5";
+        std::filesystem::rename(last, at("run") / "checkpoints" / ".old-step-5");
+        std::filesystem::create_directory(at("run") / "checkpoints" / ".new-step-5");
+        HILUM_VERIFY_OK(writeFileAtomically(at("run") / ".model.safetensors.0123ab.part", "half a file"));
+        removeLeftovers(at("run"));
+        QVERIFY(std::filesystem::exists(last / "model.safetensors") && !std::filesystem::exists(at("run") / "checkpoints" / ".old-step-5"));
+        QVERIFY(!std::filesystem::exists(at("run") / "checkpoints" / ".new-step-5") && !std::filesystem::exists(at("run") / ".model.safetensors.0123ab.part"));
+        QCOMPARE(latestCheckpoint(at("run"))->filename().string(), std::string("step-5"));
     }
 
     void diskIsCountedBeforeTheStart()
@@ -418,7 +430,7 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("second"), at("cache"))));
         const auto first = openModel(at("first")), second = openModel(at("second"));
         HILUM_VERIFY_OK(second);
-        QVERIFY(at::equal(readTensorsOf(*first).at("first_weight"), readTensorsOf(*second).at("first_weight")));
+        QVERIFY(at::equal(readTensorsOf(*first).at("blocks.0.weight"), readTensorsOf(*second).at("blocks.0.weight")));
         const Json started = second->metadata.at("started_from");
         QCOMPARE(started.at("part"), Json("network"));
         QCOMPARE(started.at("filled"), Json(4));
@@ -437,8 +449,8 @@ private Q_SLOTS:
         writeJob(at("third"), {{"steps", 1}, {"lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"start_from", at("encoder.safetensors").string()}});
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("third"), at("cache"))));
         const auto third = openModel(at("third"));
-        QCOMPARE(readTensorsOf(*third).at("first_weight").mean().item<float>(), 0.5f);
-        QCOMPARE(readTensorsOf(*third).at("first_bias").mean().item<float>(), 0.25f);
+        QCOMPARE(readTensorsOf(*third).at("blocks.0.weight").mean().item<float>(), 0.5f);
+        QCOMPARE(readTensorsOf(*third).at("blocks.0.bias").mean().item<float>(), 0.25f);
         QCOMPARE(third->metadata.at("licence"), Json("CC0"));
         QCOMPARE(third->metadata.at("started_from").at("part"), Json("encoder"));
         // resuming keeps the record
@@ -447,6 +459,101 @@ private Q_SLOTS:
         resume.begin = RunRequest::Begin::Resume;
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), resume));
         QCOMPARE(openModel(at("third"))->metadata.at("started_from").at("coverage"), Json(1.0));
+    }
+
+    void whomTheFirstWeightsSawIsNotHeldOut()
+    {
+        writeJob(at("first"), {{"steps", 4}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("first"), at("cache"))));
+        const std::set<std::string> seen = patientsOf("first", "train"), kept = patientsOf("first", "held_out");
+        QCOMPARE(seen.size(), std::size_t{8});
+        // the same images under other names, another seed, half to be held out
+        Json index = makeCache(at("moved"), {.patients = 10, .imagesPerPatient = 2, .size = 16});
+        for (Json& one : index["cases"])
+            one["key"] = "moved" + one.at("key").get<std::string>();
+        writeIndex(at("moved"), index);
+        const std::string file = (at("first") / "model.safetensors").string();
+        HILUM_VERIFY_OK(makeFolder(at("second")));
+        std::filesystem::copy_file(at("first") / "split.json", at("second") / "split.json"); // what a refused start left
+        writeJob(at("second"), {{"steps", 4}, {"seed", 9}, {"held_out_fraction", 0.5}, {"start_from", file}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("second"), at("moved"))));
+        QVERIFY(patientsOf("second", "held_out") == kept);
+        // a run from scratch with that seed would have tested some of them
+        writeJob(at("scratch"), {{"steps", 1}, {"seed", 9}, {"held_out_fraction", 0.5}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("scratch"), at("moved"))));
+        QVERIFY(patientsOf("scratch", "held_out") != kept);
+        // the record goes on: of a model that began with scratch's weights, all whom either saw
+        writeJob(at("third"), {{"steps", 1}, {"held_out_fraction", 0.1}, {"start_from", (at("scratch") / "model.safetensors").string()}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("third"), at("cache"))));
+        std::filesystem::copy_file(at("third") / "model.safetensors", at("alone.safetensors"));
+        const auto cache = ShardReader::open(at("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto record = trainingRecord(*openModel(at("alone.safetensors")), *cache);
+        HILUM_VERIFY_OK(record);
+        QVERIFY(record->known && record->complete);
+        QCOMPARE(record->seen.patients.size(), std::size_t{9});
+        QCOMPARE(record->heldOut.patients.size(), std::size_t{1});
+        // nobody is left
+        writeJob(at("all"), {{"steps", 1}, {"held_out_fraction", 0}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("all"), at("cache"))));
+        writeJob(at("last"), {{"steps", 1}, {"start_from", (at("all") / "model.safetensors").string()}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("last"), at("moved"))));
+        const auto warnings = eventsOf(at("last"), "warning");
+        QVERIFY(std::ranges::any_of(warnings, [](const Json& one) { return one.at("code") == "all_seen"; }));
+        QVERIFY(!std::filesystem::exists(at("last") / "evaluation.json"));
+        HILUM_VERIFY_ERROR(runEvaluation(toyRegistry(), at("all"), at("moved"), at("out"), "cpu", "float32"), ErrorCode::Empty);
+    }
+
+    void evaluationTestsWhomTheTrainingDidNotSee()
+    {
+        writeJob(at("run"), {{"steps", 4}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("run"), at("cache"))));
+        const auto evaluate = [&](const path& model, const char* cache) { return runEvaluation(toyRegistry(), model, at(cache), at("out"), "cpu", "float32"); };
+        // half of these are the run's patients, under other names and with images of their own
+        Json index = makeCache(at("mixed"), {.patients = 10, .imagesPerPatient = 2, .size = 16}), strangers = makeCache(at("strangers"), {.patients = 10, .imagesPerPatient = 2, .size = 16});
+        for (std::size_t n = 0; n < 20; ++n)
+            for (auto [cases, first] : {std::pair<Json*, std::size_t>{&index["cases"], 10}, {&strangers["cases"], 0}}) {
+                Json& one = (*cases)[n];
+                one["key"] = "other" + one.at("key").get<std::string>();
+                one["source_digest"] = sha256Hex("other " + one.at("source_digest").get<std::string>());
+                if (n >= first)
+                    one["patient"] = sha256Hex("other " + one.at("patient").get<std::string>());
+            }
+        writeIndex(at("mixed"), index);
+        writeIndex(at("strangers"), strangers);
+        std::filesystem::copy_file(at("run") / "model.safetensors", at("alone.safetensors"));
+        const auto latest = latestCheckpoint(at("run"));
+        HILUM_VERIFY_OK(latest);
+        const std::set<std::string> seen = patientsOf("run", "train");
+        for (const path& model : {at("run"), at("alone.safetensors"), *latest}) {
+            const auto own = evaluate(model, "cache");
+            HILUM_VERIFY_OK(own);
+            QCOMPARE(own->at("held_out_patients"), Json(2));
+            QCOMPARE(own->at("held_out"), Json("the patients that the training held out"));
+            const auto mixed = evaluate(model, "mixed");
+            HILUM_VERIFY_OK(mixed);
+            const auto cases = ShardReader::open(at("mixed"));
+            for (const auto& [key, numbers] : mixed->at("cases").items())
+                QVERIFY(!seen.contains(cases->cases()[*cases->find(key)].patient));
+            QVERIFY(mixed->at("held_out_patients").get<int>() >= 5 && mixed->at("held_out") != own->at("held_out"));
+            const auto all = evaluate(model, "strangers");
+            HILUM_VERIFY_OK(all);
+            QCOMPARE(all->at("held_out_patients"), Json(10));
+            QVERIFY(all->at("held_out").get<std::string>().starts_with("everybody; the training's record names none"));
+            QVERIFY(!all->contains("mean_picture_loss") && all->contains("best_constant_loss")); // there is no training image
+        }
+        // a model that says nothing of its training
+        const auto model = openModel(at("alone.safetensors"));
+        Json metadata = model->metadata;
+        for (const char* key : {"cache_digest", "split_sha256"})
+            metadata.erase(key);
+        HILUM_VERIFY_OK(writeModel(at("bare.safetensors"), readTensorsOf(*model), metadata));
+        QCOMPARE(evaluate(at("bare.safetensors"), "cache")->at("held_out"), Json("everybody; whom the training saw is not known"));
+        // an earlier version's, away from its run: its options draw the split again, where the cache is the one that it was trained on
+        metadata["cache_digest"] = model->metadata.at("cache_digest");
+        HILUM_VERIFY_OK(writeModel(at("earlier.safetensors"), readTensorsOf(*model), metadata));
+        QCOMPARE(evaluate(at("earlier.safetensors"), "cache")->at("held_out_loss"), evaluate(at("run"), "cache")->at("held_out_loss"));
+        QCOMPARE(evaluate(at("earlier.safetensors"), "mixed")->at("held_out"), Json("everybody; whom the training saw is not known"));
     }
 
     void refusesWeightsThatDoNotFit()
@@ -521,6 +628,14 @@ private Q_SLOTS:
     }
 
 private:
+    std::set<std::string> patientsOf(const char* run, const char* part) const
+    {
+        const Json split = *parseJson(*readTextFile(at(run) / "split.json"));
+        std::set<std::string> out;
+        for (const Json& key : split.at(part))
+            out.insert(split.at("cases").at(key.get<std::string>()).at("patient").get<std::string>());
+        return out;
+    }
     static TensorMap readTensorsOf(const ModelFile& model)
     {
         TensorMap out;

@@ -2,11 +2,14 @@
 #include "core/base/process_identity.h"
 #include "core/services/cache_places.h"
 #include "core/services/job_runner.h"
+#include "core/services/worker_process.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_worker.h"
 
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -215,7 +218,7 @@ private Q_SLOTS:
         const auto id = runner.start(request("silent"));
         QTRY_VERIFY(runner.job(*id)->silent);
         QVERIFY(runner.job(*id)->state == JobState::Running);
-        HILUM_VERIFY_OK(runner.kill(*id));
+        HILUM_VERIFY_OK(runner.cancel(*id)); // it does not answer that either
         WAIT_FOR(runner, *id, Cancelled);
         QVERIFY(!runner.job(*id)->silent);
     }
@@ -305,6 +308,7 @@ private Q_SLOTS:
         QVERIFY2(!gone(pid), "the worker must outlive the program that started it");
         JobRunner runner(library->get());
         runner.setPatience(quick());
+        runner.runQueue();
         QCOMPARE(runner.jobs().size(), std::size_t(3));
         QVERIFY(runner.job(ended)->state == JobState::Done);
         QVERIFY(runner.job(queued)->state == JobState::Queued);
@@ -320,6 +324,27 @@ private Q_SLOTS:
         WAIT_FOR(runner, queued, Done);
         HILUM_VERIFY_OK(runner.forget(queued));
         QVERIFY(!runner.job(queued));
+    }
+
+    void whoOnlyLooksLaunchesNothing() // `hilum jobs list` started what waited
+    {
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(library);
+        const auto wanted = request("good");
+        std::filesystem::create_directories(wanted.run);
+        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "waiting", wanted.run));
+        HILUM_VERIFY_OK((*library)->putJob({.id = "waiting", .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}}));
+        {
+            JobRunner looking(library->get());
+            looking.setPatience(quick());
+            QTest::qWait(200);
+            QVERIFY(looking.job("waiting")->state == JobState::Queued);
+            QVERIFY(!std::filesystem::exists(wanted.run / "events.jsonl"));
+        }
+        JobRunner runner(library->get());
+        runner.setPatience(quick());
+        runner.runQueue();
+        WAIT_FOR(runner, "waiting", Done);
     }
 
     void deathDuringAbsenceIsInterrupted()
@@ -376,6 +401,59 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(runner.adopt(m_cache), ErrorCode::NotFound);
         std::ofstream(m_cache / "job.json") << "{\"schema\": \"hilum.job/9\"}";
         HILUM_VERIFY_ERROR(runner.adopt(m_cache), ErrorCode::WrongVersion);
+        std::filesystem::remove(m_cache / "job.json");
+    }
+
+    void adoptedRunsStayInTheLibrary()
+    {
+        const auto wanted = request("good");
+        std::string id;
+        {
+            JobRunner other(nullptr);
+            id = *other.start(wanted);
+            WAIT_FOR(other, id, Done);
+        }
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(library);
+        {
+            JobRunner runner(library->get());
+            for (const path& same : {wanted.run, wanted.run, wanted.run / "", wanted.run / ".." / wanted.run.filename()})
+                HILUM_VERIFY_OK(runner.adopt(same));
+            QCOMPARE(runner.jobs().size(), std::size_t(1));
+            const path none = fresh();
+            std::filesystem::create_directories(none);
+            const Status refused = runner.adopt(none);
+            HILUM_VERIFY_ERROR(refused, ErrorCode::NotFound);
+            QCOMPARE(refused.error().sentence(), none.string() + " is no run folder: it holds no job.json");
+        }
+        const auto rows = (*library)->jobs();
+        HILUM_VERIFY_OK(rows);
+        QCOMPARE(rows->size(), std::size_t(1));
+        QCOMPARE(rows->front().run, wanted.run);
+        JobRunner again(library->get());
+        QVERIFY(again.job(id) && again.job(id)->state == JobState::Done);
+        HILUM_VERIFY_OK(again.adopt(wanted.run));
+        QCOMPARE(again.jobs().size(), std::size_t(1));
+        // moved: the row follows
+        const path elsewhere = fresh();
+        std::filesystem::rename(wanted.run, elsewhere);
+        HILUM_VERIFY_OK(again.adopt(elsewhere));
+        QCOMPARE(again.jobs().size(), std::size_t(1));
+        QCOMPARE(again.job(id)->run, elsewhere);
+    }
+    void aWorkerOfAnotherHostIsKnownByItsLock() // a container that is started anew has another name: its job was "running" for ever, and nothing else was
+    {
+        const path run = fresh();
+        std::filesystem::create_directories(run);
+        ProcessIdentity other = thisProcess();
+        other.host += "-elsewhere";
+        QVERIFY(!WorkerProcess::isAtWork(other, run));
+        const int file = ::open((run / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        QVERIFY(file >= 0 && ::flock(file, LOCK_EX | LOCK_NB) == 0);
+        QVERIFY(WorkerProcess::isAtWork(other, run));
+        ::close(file);
+        QVERIFY(!WorkerProcess::isAtWork(other, run));
+        QVERIFY(WorkerProcess::isAtWork(thisProcess(), run)); // of this host the process itself is asked
     }
 };
 

@@ -65,6 +65,39 @@ private Q_SLOTS:
         // the table itself says the same
         QCOMPARE(readLabels({folder / "table.csv"}, "finding", {"Mass"}, {})->byKey, labels->byKey);
     }
+    /// Seen with a table that had an image in two rows: the last row won, without a word.
+    void rowsOfOneImageMustAgree()
+    {
+        const std::string rest = "b.png,2,v\nc.png,3,u\nd.png,4,v\n";
+        HILUM_VERIFY_OK(readLabels({folderWith("filename,patient_id,kind\na.png,1,u\nimages/a.png,1, u\n" + rest)}, "kind", {}, {}));
+        for (const char* second : {"a.png", "images/a.png", "./a.png"}) {
+            const auto labels = readLabels({folderWith(std::format("filename,patient_id,kind\na.png,1,u\n{},1,v\n{}", second, rest))}, "kind", {}, {});
+            HILUM_VERIFY_ERROR(labels, ErrorCode::BadData);
+            for (const char* part : {"table.csv: rows 2 and 3 are of one image, ", "a.png, and differ in column \"kind\" (\"u\" and \"v\")"})
+                QVERIFY2(labels.error().message.find(part) != std::string::npos, labels.error().message.c_str());
+        }
+        // found by its name below the folder alone: the same
+        const auto deep = [&](const char* again) {
+            const path folder = folderWith(std::format("filename,patient_id,kind\ng.png,1,u\ng.png,1,{}\n{}", again, rest));
+            std::filesystem::create_directories(folder / "deep");
+            std::filesystem::copy_file(folder / "images" / "a.png", folder / "deep" / "g.png");
+            return readLabels({folder}, "kind", {}, {});
+        };
+        HILUM_VERIFY_ERROR(deep("v"), ErrorCode::BadData);
+        const auto equal = deep("u");
+        HILUM_VERIFY_OK(equal);
+        QCOMPARE(equal->byKey.size(), std::size_t{4});
+    }
+    void anImageBesideTheTableIsNotTheOneInImages()
+    {
+        const path folder = folderWith("filename,patient_id,kind\nimages/a.png,1,u\na.png,9,v\nb.png,2,v\nc.png,3,u\n");
+        std::filesystem::copy_file(folder / "images" / "f.png", folder / "a.png");
+        const auto labels = readLabels({folder}, "kind", {}, {});
+        HILUM_VERIFY_OK(labels);
+        const auto of = [&](const char* name) { return labels->classes[labels->byKey.at(keyedHash(*userKey(), name)).get<std::size_t>()]; };
+        QCOMPARE(of("images/a.png"), std::string("u"));
+        QCOMPARE(of("a.png"), std::string("v"));
+    }
     void everyValueIsAClass()
     {
         const path folder = folderWith("filename,patient_id,kind\na.png,1,u\nb.png,2,u\nc.png,3,v\nd.png,4,v\ne.png,5,w\nf.png,6,w\n");

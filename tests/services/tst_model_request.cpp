@@ -1,6 +1,7 @@
 #include "core/services/model_request.h"
 
 #include "core/base/tensor_file.h"
+#include "core/imaging/png_write.h"
 #include "core/imaging/read.h"
 #include "core/imaging/volume_write.h"
 #include "core/services/volume_pictures.h"
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <span>
 
 using namespace hilum;
 using namespace hilum::services;
@@ -174,9 +176,28 @@ private Q_SLOTS:
         const auto words = told->find("report")->as<std::uint8_t>();
         HILUM_VERIFY_OK(words);
         QCOMPARE(std::string(words->begin(), words->end()), std::string("No effusion."));
+        HILUM_VERIFY_OK(writeRequest({.input = *a, .report = "No effusion.", .texts = {"An effusion.", "A nodule."}, .others = {}}, file));
+        const auto several = TensorFile::open(file);
+        HILUM_VERIFY_OK(several);
+        const auto second = several->find("text_1")->as<std::uint8_t>();
+        HILUM_VERIFY_OK(second);
+        QCOMPARE(std::string(second->begin(), second->end()), std::string("A nodule."));
         const auto volume = requestInput(ct(oblique(), {1, 1, 1}), Pipeline, nullptr, {});
         HILUM_VERIFY_ERROR(writeRequest({.input = *a, .others = {*volume}}, file), ErrorCode::Mismatch);
         HILUM_VERIFY_ERROR(writeRequest({}, file), ErrorCode::Empty);
+    }
+    void aMaskFileIsARegionAndNeverStretched()
+    {
+        std::vector<std::uint8_t> pixels(12 * 10, 0);
+        std::fill(pixels.begin() + 60, pixels.end(), std::uint8_t{255}); // the lower half
+        const path file = m_folder->where() / "mask.png";
+        HILUM_VERIFY_OK(writeFileAtomically(file, *imaging::encodePng(12, 10, 1, 8, std::as_bytes(std::span(pixels)))));
+        const auto region = regionFromFile(file, 12, 10);
+        HILUM_VERIFY_OK(region);
+        QCOMPARE(int(std::ranges::count(region->inside, std::uint8_t{1})), 60);
+        QCOMPARE(int(region->inside[59]) + 2 * int(region->inside[60]), 2);
+        HILUM_VERIFY_ERROR(regionFromFile(file, 24, 20), ErrorCode::Mismatch);
+        HILUM_VERIFY_ERROR(regionFromFile(m_folder->where() / "gone.png", 12, 10), ErrorCode::NotFound);
     }
     void eachKindOfImageHasItsModels()
     {

@@ -178,6 +178,43 @@ private Q_SLOTS:
         QVERIFY(std::abs(int(plain[3]) + int(inverted[3]) - 65535) < 200);
     }
 
+    /// Two studies of one person, whose reports come from a table of studies: seen with the studies taken for patients.
+    void dicomNamesThePatientWhereTheTableNamesStudies()
+    {
+        const path data = fresh();
+        for (int i = 0; i < 3; ++i) {
+            const std::string study = "1.2.826.0.1.3680043.10." + std::to_string(i);
+            QVERIFY(hilum::tests::writeSmallDicom(data / std::format("{}.dcm", i), {.patientId = i < 2 ? "A" : "B", .studyUid = study, .seriesUid = study + ".1", .instanceUid = study + ".1.1"}));
+        }
+        std::ofstream(data / "pairs.csv") << "filename,study_id\n0.dcm,s0\n1.dcm,s1\n2.dcm,s2\n";
+        std::ofstream(data / "reports.csv") << "study_id,findings\ns0,Lungs are clear today.\ns1,Left effusion is present.\ns2,Lungs are clear again.\n";
+        const Json mixed = {{"kind", "mixed"}, {"report_column", ""}, {"radiograph", pipeline(8)},
+                            {"volume", {{"kind", "volume"}, {"orientation", "RAS"}, {"spacing_mm", nullptr}, {"grey", "window"}, {"window", {-1000, 1000}}, {"foreground", nullptr}, {"fit", "resize"},
+                                        {"size", {6, 16, 16}}}}};
+        const auto made = prepare({.data = {data}, .method = "unimedi", .pipeline = mixed, .out = fresh()}, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(3));
+        QCOMPARE(made->patients, std::int64_t(2));
+        QVERIFY(made->patientsKnown);
+        for (const Json& one : indexOf(made->folder)["cases"])
+            QVERIFY(!one.contains("patient_from"));
+    }
+
+    void everyImageHasAKeyOfItsOwn()
+    {
+        const path a = fresh(), b = fresh();
+        for (const path& file : {a / "x.png", a / "1" / "x.png", b / "x.png", b / "1" / "x.png"})
+            writePng(file, static_cast<int>(file.string().size()));
+        const auto made = prepare({.data = {a, b}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
+        HILUM_VERIFY_OK(made);
+        std::set<std::string> keys;
+        for (const Json& one : indexOf(made->folder)["cases"]) {
+            keys.insert(one["key"].get<std::string>());
+            QCOMPARE(one["patient_from"].get<std::string>(), std::string("image")); // nobody is known: the key says nothing elsewhere
+        }
+        QCOMPARE(keys.size(), std::size_t(4));
+    }
+
     void badFilesAreListedAndLeftOut()
     {
         const path data = pictures(3);
@@ -328,6 +365,29 @@ private Q_SLOTS:
         const auto region = *tensors->find(index["cases"][0]["prefix"].get<std::string>() + "region")->as<std::uint8_t>();
         for (std::size_t i = 0; i < 64; ++i)
             QCOMPARE(int(region[i]), int(i >= 32));
+
+        // another column, whatever its case; a mask of another size is not stretched over its image
+        writePng(data / "masks" / "b_mask.png", 3, 20, 16);
+        std::ofstream(data / "list.csv") << "filename,Chest\na.png,a_mask.png\nb.png,b_mask.png\n";
+        Json chest = pipeline(8, "mask-file");
+        chest["mask_column"] = "Chest";
+        const auto named = prepare({.data = {data}, .method = "mae", .pipeline = chest, .out = fresh()}, {});
+        HILUM_VERIFY_OK(named);
+        QCOMPARE(named->cases, std::int64_t(1));
+        QCOMPARE(named->refused[0]["code"].get<std::string>(), std::string("mask_size"));
+        QVERIFY(named->refused[0]["reason"].get<std::string>().find("has 20 x 16 pixels and its image 16 x 16") != std::string::npos);
+        QVERIFY(readTextFile(named->folder / "index.json")->find("b_mask") == std::string::npos);
+        // the column is not there, no mask is there, there is no table: one sentence each, and no cache
+        const path out = fresh();
+        const auto column = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8, "mask-file"), .out = out}, {});
+        HILUM_VERIFY_ERROR(column, ErrorCode::Options);
+        QVERIFY(column.error().message.find("has no column \"mask\"") != std::string::npos);
+        std::ofstream(data / "list.csv") << "filename,mask\na.png,gone.png\nb.png,\n";
+        const auto gone = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8, "mask-file"), .out = out}, {});
+        HILUM_VERIFY_ERROR(gone, ErrorCode::Options);
+        QVERIFY(gone.error().message.find("none of the 2 images has one that is there") != std::string::npos);
+        HILUM_VERIFY_ERROR(prepare({.data = {pictures(2)}, .method = "mae", .pipeline = pipeline(8, "mask-file"), .out = out}, {}), ErrorCode::Options);
+        QVERIFY(!std::filesystem::exists(out));
     }
 
     void unpreparablePipelinesAreRefused()

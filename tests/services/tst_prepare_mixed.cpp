@@ -105,7 +105,9 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(made);
         QCOMPARE(made->cases, std::int64_t(3));
         QCOMPARE(made->patients, std::int64_t(2)); // images of one report stay together
+        QVERIFY(!made->patientsKnown);             // and who they are of is not known
         const Json index = indexOf(made->folder);
+        QCOMPARE(index["cases"][0]["patient_from"].get<std::string>(), std::string("study"));
         QCOMPARE(reportOf(made->folder, index, index["cases"][0]), std::string("Normal chest film.\nLungs are clear."));
     }
 

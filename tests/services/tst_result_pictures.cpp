@@ -1,7 +1,14 @@
 #include "core/services/result_pictures.h"
+
+#include "core/base/paths.h"
+#include "core/imaging/grey_image.h"
+#include "core/services/volume_pictures.h"
 #include "tests/support/compare.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <utility>
 
 using namespace hilum;
 using namespace hilum::services;
@@ -43,6 +50,143 @@ private Q_SLOTS:
         QCOMPARE(red(24 + 1, 1), 64);          // reconstruction
         QVERIFY(blue(36 + 3, 3) > red(36 + 3, 3)); // too dark is blue
         QVERIFY(std::abs(red(36, 0) - blue(36, 0)) < 3); // no error is grey
+    }
+    void picturesAreKnownByTheirPixels()
+    {
+        const auto folder = TemporaryFolder::make();
+        const path file = folder->where() / "a.safetensors";
+        std::vector<float> input(64, 0.5f), other(64, 0.25f);
+        const std::vector<std::uint8_t> mask{1, 0, 0, 1};
+        TensorFileWriter writer;
+        for (const char* name : {"input", "corrupted"})
+            writer.add<float>(name, {1, 8, 8}, input);
+        for (const char* name : {"reconstruction", "error"})
+            writer.add<float>(name, {1, 8, 8}, other);
+        writer.add<std::uint8_t>("mask", {2, 2}, mask);
+        HILUM_VERIFY_OK(writer.write(file));
+        const auto answer = TensorFile::open(file);
+        HILUM_VERIFY_OK(answer);
+        const auto pictures = radiographPictures(*answer, "");
+        HILUM_VERIFY_OK(pictures);
+        QStringList names;
+        for (const auto& [name, picture] : *pictures)
+            names << QString::fromStdString(name);
+        QCOMPARE(names, (QStringList{"input.png", "corrupted.png", "reconstruction.png", "error.png", "montage.png"}));
+        const Json digests = pixelDigests(*pictures);
+        QCOMPARE(digests.size(), std::size_t(5));
+        QVERIFY(digests["input.png"] != digests["reconstruction.png"]);
+        // the window's record and the file of the command line agree where they show the same
+        const auto shown = view::readReconstruction(file);
+        HILUM_VERIFY_OK(shown);
+        const Json views = pixelDigests(reconstructionViews(*shown, ""));
+        for (const auto& [ours, theirs] : {std::pair{"original", "input.png"}, {"disrupted", "corrupted.png"}, {"reconstruction", "reconstruction.png"}, {"error", "error.png"}})
+            QVERIFY2(views.at(ours) == digests.at(theirs), ours);
+        // the same bytes in another shape are another picture
+        Picture wide(4, 1), tall(1, 4);
+        QVERIFY(pixelDigest(wide) != pixelDigest(tall));
+        const std::string before = pixelDigest(wide);
+        wide.set(2, 0, {1, 2, 3});
+        QVERIFY(pixelDigest(wide) != before);
+    }
+    void aMapLiesOnTheImagesPixels_data()
+    {
+        QTest::addColumn<QString>("resize");
+        QTest::addColumn<QList<int>>("row"); // the token's column under each pixel of a line of 12
+        // 12 x 6 pixels on 8 x 8 of the model, 2 x 2 tokens
+        QTest::newRow("stretch") << "stretch" << QList<int>{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+        QTest::newRow("pad") << "pad" << QList<int>{0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1};
+    }
+    void aMapLiesOnTheImagesPixels()
+    {
+        QFETCH(QString, resize);
+        QFETCH(QList<int>, row);
+        const imaging::GreyImage grey{.width = 12, .height = 6, .values = std::vector<float>(72, 0.5f)};
+        const auto placed = imaging::modelInput(grey, {{"kind", "radiograph"}, {"size", {8, 8}}, {"resize", resize.toStdString()}, {"region", "none"}});
+        HILUM_VERIFY_OK(placed);
+        const Plane map = onImageGrid({.width = 2, .height = 2, .values = {0, 1, 10, 11}}, *placed, 12, 6);
+        QCOMPARE(map.width, std::int64_t{12});
+        QCOMPARE(map.height, std::int64_t{6});
+        for (int y = 0; y < 6; ++y)
+            for (int x = 0; x < 12; ++x)
+                QCOMPARE(map.values[static_cast<std::size_t>(y * 12 + x)], static_cast<float>(row[x] + (y < 3 ? 0 : 10)));
+        // one row of tokens on a padded image: what lies in the padding has no pixel
+        const Plane rows = onImageGrid({.width = 1, .height = 8, .values = {0, 1, 2, 3, 4, 5, 6, 7}}, *placed, 12, 6);
+        QCOMPARE(rows.values.front(), resize == QStringLiteral("pad") ? 2.0f : 0.0f);
+        QCOMPARE(rows.values.back(), resize == QStringLiteral("pad") ? 5.0f : 7.0f);
+        // an encoder that gets the middle 4 x 4 pixels of these 8 x 8: nothing beyond them
+        imaging::ModelInput middle = *placed;
+        middle.width = middle.height = 4;
+        middle.offset = placed->toImage(2, 2);
+        const Plane cut = onImageGrid({.width = 2, .height = 2, .values = {1, 1, 1, 1}}, middle, 12, 6);
+        QCOMPARE(cut.values.front(), 0.0f);
+        QCOMPARE(cut.values[3 * 12 + 6], 1.0f);
+        QCOMPARE(cut.values.back(), 0.0f);
+    }
+    void aMapOfAVolumeLiesOnTheImagesVoxels()
+    {
+        // the image runs to the left and back, the model's grid to the right and to the front: 8 x 8 x 6 voxels of 1 x 1 x 2 mm, 4 x 4 x 3 of twice the size
+        Geometry image{.size = {8, 8, 6}, .spacingMm = {1, 1, 2}, .originLps = {10, 20, 30}, .direction = {}};
+        Geometry model{.size = {4, 4, 3}, .spacingMm = {2, 2, 4}, .originLps = {16.5, 26.5, 31}, .direction = {}};
+        model.direction[0] = {-1, 0, 0};
+        model.direction[1] = {0, -1, 0};
+        view::Block tokens{.width = 2, .height = 2, .depth = 3, .values = {}};
+        for (int n = 0; n < 12; ++n)
+            tokens.values.push_back(static_cast<float>(n + 1));
+        const view::Block on = onImageGrid(tokens, model, image);
+        QCOMPARE(on.width, 8);
+        QCOMPARE(on.depth, 6);
+        QCOMPARE(on.at(0, 0, 0), 4.0f); // slab 0, the last row and column
+        QCOMPARE(on.at(7, 7, 0), 1.0f);
+        QCOMPARE(on.at(3, 4, 2), 6.0f); // slab 1, row 0, column 1
+        QCOMPARE(on.at(7, 7, 5), 9.0f);
+        // where the model sees nothing there is nothing
+        image.originLps[0] = 40;
+        const view::Block far = onImageGrid(tokens, model, image);
+        QVERIFY(std::ranges::all_of(far.values, [](float v) { return v == 0; }));
+    }
+    void heatIsDrawnThroughTheLargestToken()
+    {
+        const view::Block grey{.width = 4, .height = 4, .depth = 2, .values = std::vector<float>(32, 0.5f)};
+        view::Block tokens{.width = 2, .height = 2, .depth = 1, .values = {0, 0, 0, 1}};
+        const Picture picture = heatPicture(grey, tokens, {1, 1, 1});
+        QCOMPARE(picture.width, std::int64_t{2 * 16 + 4}); // four pixels a voxel
+        const auto at = [&](std::int64_t x, std::int64_t y) { return std::array{picture.rgb[static_cast<std::size_t>((y * picture.width + x) * 3)], picture.rgb[static_cast<std::size_t>((y * picture.width + x) * 3 + 2)]}; };
+        QCOMPARE(at(2, 2)[0], at(2, 2)[1]);  // the image alone is grey
+        QVERIFY(at(20 + 2, 2) != at(20 + 14, 14)); // the largest i and j are left and on top
+        const auto colour = at(20 + 2, 2);
+        tokens.values = {0, 0, 0, 2}; // the same shares, the same colours
+        const Picture twice = heatPicture(grey, tokens, {1, 1, 1});
+        QCOMPARE(twice.rgb[static_cast<std::size_t>((2 * twice.width + 22) * 3)], colour[0]);
+    }
+    void textsAndAttentionOfARadiographAreDrawn()
+    {
+        const auto folder = TemporaryFolder::make();
+        const path file = folder->where() / "a.safetensors", asked = folder->where() / "request.safetensors";
+        const std::vector<float> input(64, 0.5f), map{0, 0, 0, 1}, cosines{0.25f, -0.5f, 1};
+        TensorFileWriter writer;
+        writer.add<float>("input", {1, 8, 8}, input);
+        writer.add<float>("attention", {2, 2}, map);
+        writer.add<float>("attention_map", {2, 2}, map);
+        writer.add<float>("similarity", {1, 3}, cosines);
+        HILUM_VERIFY_OK(writer.write(file));
+        const auto answer = TensorFile::open(file);
+        HILUM_VERIFY_OK(answer);
+        const auto pictures = radiographPictures(*answer, "");
+        HILUM_VERIFY_OK(pictures);
+        QStringList names;
+        for (const auto& [name, picture] : *pictures)
+            names << QString::fromStdString(name);
+        QCOMPARE(names, (QStringList{"input.png", "attention.png", "similarity.png"}));
+        QCOMPARE(pictures->back().second.width, 3 * pictures->back().second.height); // a cell for each text
+        // an encoder that gets the middle of the image has its map there
+        const std::vector<std::uint16_t> image(144, 30000);
+        TensorFileWriter request;
+        request.add<std::uint16_t>("image", {1, 12, 12}, image);
+        HILUM_VERIFY_OK(request.write(asked));
+        const auto sent = TensorFile::open(asked);
+        HILUM_VERIFY_OK(sent);
+        QCOMPARE(attentionPicture(*sent, *answer)->width, std::int64_t{12});
+        QCOMPARE(attentionPicture(*sent, *answer, {8, 8})->width, std::int64_t{8});
     }
     void groupsAreOutlinedWithTheirPattern()
     {

@@ -129,6 +129,20 @@ private Q_SLOTS:
         QVERIFY((*result)["cancelled"].get<bool>());
     }
 
+    void aCheckThatFoundSomethingIsKept() // its table was lost for "ended without a last word"
+    {
+        const auto table = workerOutput({"selfcheck", "--json"});
+        HILUM_VERIFY_OK(table);
+        const auto parsed = parseJson(*table);
+        HILUM_VERIFY_OK(parsed);
+        QCOMPARE((*parsed)["lines"].size(), std::size_t(2));
+        qputenv("HILUM_FAKE_SELFCHECK", "mute");
+        const auto nothing = workerOutput({"selfcheck", "--json"});
+        qunsetenv("HILUM_FAKE_SELFCHECK");
+        HILUM_VERIFY_ERROR(nothing, ErrorCode::WorkerLost);
+        HILUM_VERIFY_ERROR(workerOutput({"no such command"}), ErrorCode::WorkerLost);
+    }
+
     void hintsAtMemory()
     {
         const Error error = lostWorker({.signalled = true, .number = 9, .outOfMemory = true, .lastWords = {}});

@@ -7,6 +7,7 @@
 //   stubborn  ignores SIGTERM
 //   refuse    ends with an error of its own
 //   mute      exits 0 without a result
+// Its selfcheck finds one thing broken.
 #include "core/base/job_protocol.h"
 #include "core/base/paths.h"
 
@@ -177,8 +178,18 @@ int main(int argc, char** argv)
         if (after("--method").empty())
             std::fputs((description().dump(1) + "\n").c_str(), stdout);
         else
-            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}, {"made_from", Json::parse(after("--options"))}}}}) + "\n").c_str(), stdout);
+            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}, {"made_from", Json::parse(after("--options"))}}}, {"options", Json::parse(after("--options"))}}) + "\n").c_str(), stdout);
         return 0;
+    }
+    if (command == "selfcheck") { // something is broken; HILUM_FAKE_SELFCHECK=mute: and it cannot say what
+        const char* how = std::getenv("HILUM_FAKE_SELFCHECK");
+        if (!how || std::string(how) != "mute") {
+            Json lines = Json::array();
+            lines.push_back({{"name", "device"}, {"state", "ok"}, {"text", "cpu"}, {"advice", ""}, {"numbers", Json::object()}});
+            lines.push_back({{"name", "gradient"}, {"state", "broken"}, {"text", "it is wrong"}, {"advice", "do not train here"}, {"numbers", {{"error", 1.0}}}});
+            std::fputs((Json{{"schema", "hilum.selfcheck/1"}, {"lines", lines}}.dump(1) + "\n").c_str(), stdout);
+        }
+        return static_cast<int>(ErrorCode::CheckFailed);
     }
     if (command == "behave")
         return train({}, after("behave"), false);

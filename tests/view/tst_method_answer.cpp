@@ -79,6 +79,39 @@ private Q_SLOTS:
         QCOMPARE(truth, (std::vector{0.5, 0.5}));
         QVERIFY(answerText(*answer, Json::object()).starts_with("2 x 1 base crops, 1 random"));
     }
+    void readsTheAttentionOfUnimedi()
+    {
+        const auto input = counted(4, 4, 6);
+        std::vector<float> map(12, 0);
+        map[11] = 0.75f; // slab 2, row 1, column 1
+        map[0] = 0.25f;
+        const std::vector<float> cosines{0.1f, 0.5f, -0.2f, 0.5f};
+        TensorFileWriter out;
+        out.add<float>("input", {1, 6, 4, 4}, input);
+        out.add<float>("attention", {3, 2, 2}, map);
+        out.add<float>("similarity", {1, 4}, cosines);
+        HILUM_VERIFY_OK(out.write(file()));
+        const auto answer = readVolumeAnswer(file());
+        HILUM_VERIFY_OK(answer);
+        QCOMPARE(answer->attention.depth, 3);
+        QCOMPARE(answer->largestAttention(), 0.75);
+        // two slices, rows and columns of the input belong to a token; the largest i and j lie left and on top of an axial slice
+        const Block on = spread(answer->attention, {4, 4, 6});
+        QVERIFY(on.sameSize(answer->input));
+        QCOMPARE(on.at(2, 2, 4), 0.75f);
+        QCOMPARE(on.at(1, 2, 4), 0.0f);
+        QCOMPARE(on.at(1, 1, 1), 0.25f);
+        QCOMPARE(on.at(1, 1, 2), 0.0f);
+        for (const SlicePlane plane : {SlicePlane::Axial, SlicePlane::Coronal, SlicePlane::Sagittal}) {
+            const SliceFrame frame = frameOf(answer->input, plane);
+            for (std::int64_t slice = 0; slice < frame.slices(); ++slice)
+                QCOMPARE(tokenSlice(answer->attention, frame, slice), sliceOf(on, plane, slice));
+        }
+        QCOMPARE(tokenSlice(answer->attention, frameOf(answer->input, SlicePlane::Axial), 5).front(), 0.75f);
+        QVERIFY_THROWS_EXCEPTION(std::out_of_range, tokenSlice(answer->attention, frameOf(answer->input, SlicePlane::Axial), 6));
+        QCOMPARE(nearest(answer->similarity, 0, 3), (std::vector<std::int64_t>{1, 3, 0}));
+        QCOMPARE(nearest(answer->similarity, 0, 9).size(), std::size_t{4});
+    }
     void refusesWhatDoesNotFit_data()
     {
         QTest::addColumn<int>("fault");
@@ -89,6 +122,7 @@ private Q_SLOTS:
         QTest::newRow("crop of another size") << 3 << "crop_box = [0,0,0,9,3,2] is 9 voxels long on axis 0, the arrays are 4";
         QTest::newRow("chosen slice") << 4 << "slices_chosen names slice 7, there are 2 scores";
         QTest::newRow("no input") << 5 << "the answer holds no array input";
+        QTest::newRow("more tokens than voxels") << 7 << "array attention has 2 x 3 x 5 tokens where input has 2 x 3 x 4 voxels";
         QTest::newRow("not finite") << 6 << "array cmcl_similarity holds a value that is not finite";
     }
     void refusesWhatDoesNotFit()
@@ -113,6 +147,9 @@ private Q_SLOTS:
             out.add<float>("slice_scores", {2}, scores);
             out.add<std::int64_t>("slices_chosen", {1}, chosen);
         }
+        const std::vector<float> fine(30, 1);
+        if (fault == 7)
+            out.add<float>("attention", {2, 3, 5}, fine);
         if (fault == 6)
             out.add<float>("cmcl_similarity", {1, 1}, bad);
         HILUM_VERIFY_OK(out.write(file()));

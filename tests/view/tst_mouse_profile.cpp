@@ -65,7 +65,7 @@ private Q_SLOTS:
             std::set<std::pair<MouseInput, unsigned>> seen;
             for (const MouseBinding& b : p.bindings) {
                 QVERIFY(seen.insert({b.input, b.modifiers}).second);
-                QVERIFY(b.gesture == Gesture::External || !name(b.gesture).empty());
+                QVERIFY(!name(b.gesture).empty());
             }
             for (const MouseLine& line : mouseLines(p, p.tool))
                 QVERIFY(!line.input.empty() && !line.gesture.empty());

@@ -142,8 +142,13 @@ private Q_SLOTS:
         QTest::mouseClick(reset, Qt::LeftButton);
         QCOMPARE(editor<QLineEdit>(form, "steps")->text(), QStringLiteral("40"));
         QVERIFY(!reset->isVisible());
+        QVERIFY(!form.differs());
         form.setValues({{"lr", 0.5}, {"mask_ratio", 0.6}});
+        form.showFaults({"the data have one patient"});
+        QVERIFY(form.differs());
         form.resetToStandard();
+        QVERIFY(!form.differs());
+        QCOMPARE(form.faultCount(), 0);
         QCOMPARE((*form.values())["lr"], Json(0.001));
         QCOMPARE((*form.values())["mask_ratio"], Json(0.75));
         QVERIFY(form.changes()->empty());

@@ -1,4 +1,4 @@
-// What the mouse does in a slice, and what whoever embeds the view is told.
+// What the mouse does in a slice.
 #include "tests/widgets/slice_view_bench.h"
 
 #include <QSignalSpy>
@@ -101,27 +101,6 @@ private Q_SLOTS:
         QTest::mouseDClick(view.get(), Qt::LeftButton, {}, {100, 100});
         QCOMPARE(reset.count(), 1);
         QCOMPARE(maximise.count(), 2);
-    }
-
-    void embedderGetsImagePointsAndMayOwnTheMouse()
-    {
-        SliceView view;
-        view.resize(204, 204);
-        view.setImage(std::vector<float>(100 * 100, 0.5f), 100, 100, {{1, 0.5, view::WindowLevel::Shape::LinearExact}, {}, false, {}});
-        view.setGesture(Qt::LeftButton, Gesture::External);
-        view.setGesture(Qt::RightButton, Gesture::External);
-        QSignalSpy pressed(&view, &SliceView::mousePressed), moved(&view, &SliceView::mouseMoved), released(&view, &SliceView::mouseReleased), menu(&view, &SliceView::menuRequested);
-        const QPoint from = view.positionOfImagePoint({10, 20}).toPoint(), to = view.positionOfImagePoint({40, 50}).toPoint();
-        const view::Transfer before = view.transfer();
-        drag(view, Qt::LeftButton, from, to);
-        drag(view, Qt::RightButton, from, from);
-        QVERIFY(view.transfer() == before);
-        QCOMPARE(pressed.count(), 2);
-        QCOMPARE(released.count(), 2);
-        QCOMPARE(menu.count(), 0);
-        QVERIFY((pressed.at(0).at(0).toPointF() - QPointF(10, 20)).manhattanLength() < 1.1);
-        QVERIFY((released.at(0).at(0).toPointF() - QPointF(40, 50)).manhattanLength() < 1.1);
-        QVERIFY(moved.count() >= 5);
     }
 
     void emptyViewsTakeEveryEvent()

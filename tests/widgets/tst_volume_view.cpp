@@ -40,15 +40,12 @@ private Q_SLOTS:
             {
                 const imaging::Volume volume = m_phantom.volume(g);
                 voxels = volume.visit([](auto v) { return static_cast<const void*>(v.data()); });
-                image = toVtk(volume);
+                image = toVtkIndexGrid(volume);
             }
             QCOMPARE(static_cast<const void*>(image->GetScalarPointer()), voxels); // no copy
             for (const Index3& index : {Index3{0, 0, 0}, Index3{3, 5, 2}, Index3{g.size[0] - 1, g.size[1] - 1, g.size[2] - 1}}) {
                 const int ijk[3] = {static_cast<int>(index[0]), static_cast<int>(index[1]), static_cast<int>(index[2])};
-                double place[3];
-                image->TransformIndexToPhysicalPoint(ijk, place);
                 const Vec3 expected = g.indexToWorld({double(ijk[0]), double(ijk[1]), double(ijk[2])});
-                QVERIFY(norm(Vec3{place[0], place[1], place[2]} - expected) < 1e-9);
                 // the volume is gone, its voxels are not
                 QCOMPARE(image->GetScalarComponentAsDouble(ijk[0], ijk[1], ijk[2], 0), double(m_phantom.at(expected)));
             }

@@ -23,6 +23,7 @@
 #include <QKeySequenceEdit>
 #include <QLabel>
 #include <QLineEdit>
+#include <QMainWindow>
 #include <QMenu>
 #include <QMenuBar>
 #include <QPushButton>
@@ -32,6 +33,8 @@
 #include <QTimer>
 #include <QToolButton>
 #include <QTreeWidget>
+
+#include <stdexcept>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -285,6 +288,44 @@ private Q_SLOTS:
         QCOMPARE(refused.error().details.size(), 3u);
         QVERIFY(other.chosen().isEmpty());
         QVERIFY(!other.fromJson({{"keys", Json::object()}}));
+    }
+
+    void secondKeysWorkUntilAnotherActionHoldsThem()
+    {
+        QMainWindow window;
+        Actions actions(&window);
+        using Keys = QList<QKeySequence>;
+        const QKeySequence first("Ctrl+Shift+Z"), second("Ctrl+Y"), chosen("Ctrl+R");
+        const QAction* redo = actions.add({.id = "actionRedo", .text = "Redo", .tip = "Makes it again", .shortcut = first, .also = second, .group = "Test"}, this, [] {});
+        const QAction* list = actions.add({.id = "actionList", .text = "List", .tip = "Lists it", .shortcut = QKeySequence("Ctrl+L"), .group = "Test"}, this, [] {});
+        QCOMPARE(redo->shortcuts(), (Keys{first, second}));
+        QVERIFY(redo->toolTip().endsWith("[Ctrl+Shift+Z, Ctrl+Y]"));
+        QVERIFY(keysPage(actions).contains("| `Ctrl+Shift+Z`, `Ctrl+Y` | Redo | Makes it again |"));
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, actions.add({.id = "actionThird", .text = "Third", .tip = "Takes the same", .shortcut = second, .group = "Test"}, this, [] {}));
+        // other keys of its own: the second ones stay
+        actions.setChosenKeys({{"actionRedo", "Ctrl+R"}});
+        QCOMPARE(redo->shortcuts(), (Keys{chosen, second}));
+        // given away, with a conflict shown; nothing else changes
+        KeyBindings bindings(actions);
+        const auto conflicts = bindings.conflicts("actionList", second);
+        QCOMPARE(conflicts.size(), 1);
+        QCOMPARE(conflicts.first()->id, QString("actionRedo"));
+        bindings.set("actionList", second);
+        QCOMPARE(bindings.find("actionRedo")->keys, chosen);
+        QVERIFY(bindings.alsoKeys(*bindings.find("actionRedo")).isEmpty());
+        KeyBindings again(actions);
+        HILUM_VERIFY_OK(again.fromJson(bindings.toJson()));
+        actions.setChosenKeys(bindings.chosen());
+        QCOMPARE(redo->shortcuts(), Keys{chosen});
+        QCOMPARE(list->shortcuts(), Keys{second});
+        // taken by choice as its first ones: not twice
+        actions.setChosenKeys({{"actionRedo", "Ctrl+Y"}});
+        QCOMPARE(redo->shortcuts(), Keys{second});
+        // without keys it has none at all
+        actions.setChosenKeys({{"actionRedo", ""}});
+        QVERIFY(redo->shortcuts().isEmpty());
+        actions.setChosenKeys({});
+        QCOMPARE(redo->shortcuts(), (Keys{first, second}));
     }
 
     void profileIsSwitchedFromTheStatusBar()

@@ -163,10 +163,16 @@ Result<Json> SchemaForm::changes() const
     return all;
 }
 
+bool SchemaForm::differs() const
+{
+    return std::ranges::any_of(m_fields, &OptionField::differs);
+}
+
 void SchemaForm::resetToStandard()
 {
     for (OptionField* field : m_fields)
         field->setValue(field->standard());
+    showFaults({}); // what was wrong with the values that are gone
     Q_EMIT valuesChanged();
 }
 

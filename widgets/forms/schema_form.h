@@ -34,6 +34,7 @@ public:
     Result<Json> values() const;
     /// Only what differs from the standard values.
     Result<Json> changes() const;
+    bool differs() const; ///< in any field from the standard values
     void resetToStandard();
 
     /// Sentences about options from elsewhere ("mask_ratio = 1.5 is outside [0.05, 0.95]"): each at its field, the rest on top.

@@ -131,13 +131,36 @@ void Actions::applyKeys(QAction* action, const QKeySequence& keys)
 {
     const ActionInfo& info = this->info(action);
     m_keys[info.id] = keys;
-    action->setShortcuts(info.held || keys.isEmpty() ? QList<QKeySequence>() : onAnyKeyboard(keys));
+    QList<QKeySequence> all = info.held || keys.isEmpty() ? QList<QKeySequence>() : onAnyKeyboard(keys);
+    if (const QKeySequence also = alsoKeys(info.id); !also.isEmpty())
+        all << also;
+    action->setShortcuts(all);
     setTip(action, action->statusTip());
+}
+
+QKeySequence Actions::alsoKeys(const QString& id) const
+{
+    const QAction* action = find(id);
+    if (!action)
+        return {};
+    const ActionInfo& own = info(action);
+    const QKeySequence keys = m_keys.value(id);
+    return keys.isEmpty() || keys == own.also || !holderOf(own.also, own).isEmpty() ? QKeySequence() : own.also;
+}
+
+/// Who holds what is known once all keys are given.
+void Actions::applySecondKeys()
+{
+    for (QAction* action : std::as_const(m_order))
+        if (const ActionInfo& info = this->info(action); !info.also.isEmpty())
+            applyKeys(action, m_keys.value(info.id));
 }
 
 void Actions::setTip(QAction* action, const QString& tip)
 {
-    const QString keys = m_keys.value(action->objectName()).toString(QKeySequence::NativeText);
+    QString keys = m_keys.value(action->objectName()).toString(QKeySequence::NativeText);
+    if (const QKeySequence also = alsoKeys(action->objectName()); !also.isEmpty())
+        keys += QStringLiteral(", ") + also.toString(QKeySequence::NativeText);
     action->setStatusTip(tip);
     action->setToolTip(keys.isEmpty() ? tip : QStringLiteral("%1  [%2]").arg(tip, keys));
 }
@@ -148,10 +171,10 @@ QAction* Actions::make(const ActionInfo& info)
         throw std::invalid_argument("action \"" + info.id.toStdString() + "\" lacks an id, a text or a tip");
     if (m_byId.contains(info.id))
         throw std::invalid_argument("action \"" + info.id.toStdString() + "\" exists already");
-    if (!info.shortcut.isEmpty())
+    for (const QKeySequence& keys : {info.shortcut, info.also})
         for (const ActionInfo& other : std::as_const(m_infos))
-            if (other.shortcut == info.shortcut && contextsMeet(other.context, info.context))
-                throw std::invalid_argument("action \"" + info.id.toStdString() + "\": " + info.shortcut.toString().toStdString() + " belongs to \""
+            if (!keys.isEmpty() && (other.shortcut == keys || other.also == keys) && contextsMeet(other.context, info.context))
+                throw std::invalid_argument("action \"" + info.id.toStdString() + "\": " + keys.toString().toStdString() + " belongs to \""
                                             + other.id.toStdString() + "\"");
     auto* action = new QAction(info.text, this);
     action->setObjectName(info.id);
@@ -175,6 +198,7 @@ QAction* Actions::make(const ActionInfo& info)
     }
     m_order.append(action);
     applyKeys(action, keys);
+    applySecondKeys();
     Q_EMIT added(action);
     return action;
 }
@@ -194,6 +218,7 @@ void Actions::setChosenKeys(const KeyChoices& choices)
         }
         applyKeys(action, keys);
     }
+    applySecondKeys();
     Q_EMIT keysChanged();
 }
 

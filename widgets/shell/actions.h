@@ -19,6 +19,7 @@ struct ActionInfo {
     QString text;           ///< in menus
     QString tip;            ///< one sentence; mouse buttons named where they matter. The keys are appended by the registry.
     QKeySequence shortcut;  ///< as declared; a person may choose others
+    QKeySequence also;      ///< second ones, fixed: they work while the action has keys and no other action holds them
     QString context;        ///< empty: everywhere in the program; else the workspace in which its keys work
     QString icon;           ///< file of resources/icons without its ending
     bool checkable = false;
@@ -53,6 +54,7 @@ public:
     const ActionInfo& info(const QAction* action) const { return m_infos.find(action).value(); }
     /// The keys that work now: chosen, else declared.
     QKeySequence keys(const QString& id) const { return m_keys.value(id); }
+    QKeySequence alsoKeys(const QString& id) const; ///< the second ones, empty where they do not work
     /// Another sentence for the tool tip; the keys are appended.
     void setTip(QAction* action, const QString& tip);
 
@@ -79,6 +81,7 @@ protected:
 private:
     QAction* make(const ActionInfo& info);
     void applyKeys(QAction* action, const QKeySequence& keys);
+    void applySecondKeys();
     QString holderOf(const QKeySequence& keys, const ActionInfo& by) const;
     QKeySequence wanted(const ActionInfo& info) const;
 

@@ -28,6 +28,11 @@ QString shown(const QKeySequence& keys)
     return keys.toString(QKeySequence::NativeText);
 }
 
+QString shown(const QKeySequence& keys, const QKeySequence& also)
+{
+    return keys.isEmpty() || also.isEmpty() ? shown(keys) : QStringLiteral("%1, %2").arg(shown(keys), shown(also));
+}
+
 QMap<QString, QString> workspaceTitles(const Actions& actions)
 {
     QMap<QString, QString> titles{{QString(), InputPage::tr("Everywhere")}};
@@ -56,7 +61,7 @@ InputPage::InputPage(const Actions& actions, const QString& profile, QWidget* pa
     , m_default(new QPushButton(tr("Default"), this))
 {
     m_profile->setObjectName(QStringLiteral("inputProfileBox"));
-    m_profile->setToolTip(tr("What the mouse does in the views of the Read workspace; the status bar changes it too"));
+    m_profile->setToolTip(tr("What the mouse does in the views of Read and Lab; the status bar changes it too"));
     for (const view::MouseProfile& one : view::mouseProfiles())
         m_profile->addItem(QString::fromUtf8(one.title.data(), qsizetype(one.title.size())), QString::fromUtf8(one.id.data(), qsizetype(one.id.size())));
     m_profile->setCurrentIndex(std::max(0, m_profile->findData(profile)));
@@ -83,7 +88,7 @@ InputPage::InputPage(const Actions& actions, const QString& profile, QWidget* pa
     m_conflict->setObjectName(QStringLiteral("keyConflict"));
     m_conflict->setWordWrap(true);
     m_take->setObjectName(QStringLiteral("takeKeysButton"));
-    m_take->setToolTip(tr("Gives the keys to the chosen action; the other one stays without"));
+    m_take->setToolTip(tr("Gives the keys to the chosen action; the other one loses them"));
     connect(m_take, &QPushButton::clicked, this, [this] { give(m_edit->keySequence()); });
     m_clear->setObjectName(QStringLiteral("clearKeysButton"));
     m_clear->setToolTip(tr("Leaves the chosen action without keys"));
@@ -193,8 +198,8 @@ void InputPage::showRow(QTreeWidgetItem* item)
     QFont font = m_tree->font();
     font.setBold(row->keys != row->declared); // what was changed
     item->setFont(KeysColumn, font);
-    item->setText(KeysColumn, row->keys.isEmpty() ? tr("none") : shown(row->keys));
-    item->setText(DeclaredColumn, shown(row->declared));
+    item->setText(KeysColumn, row->keys.isEmpty() ? tr("none") : shown(row->keys, m_bindings.alsoKeys(*row)));
+    item->setText(DeclaredColumn, shown(row->declared, row->also));
 }
 
 void InputPage::filter(const QString& words)
@@ -204,7 +209,7 @@ void InputPage::filter(const QString& words)
         bool any = false;
         for (int k = 0; k < parent->childCount(); ++k) {
             QTreeWidgetItem* item = parent->child(k);
-            const bool fits = item->text(ActionColumn).contains(words, Qt::CaseInsensitive) || item->text(KeysColumn).compare(words, Qt::CaseInsensitive) == 0;
+            const bool fits = item->text(ActionColumn).contains(words, Qt::CaseInsensitive) || item->text(KeysColumn).split(QStringLiteral(", ")).contains(words, Qt::CaseInsensitive);
             item->setHidden(!words.isEmpty() && !fits);
             any = any || !item->isHidden();
         }

@@ -10,12 +10,18 @@ namespace {
 
 constexpr char Schema[] = "hilum.keys/1";
 
+QKeySequence secondKeys(const QList<KeyBinding>& rows, const KeyBinding& of)
+{
+    const bool taken = std::ranges::any_of(rows, [&](const KeyBinding& row) { return row.id != of.id && row.keys == of.also && contextsMeet(row.context, of.context); });
+    return taken || of.keys.isEmpty() || of.keys == of.also ? QKeySequence() : of.also;
+}
+
 QList<const KeyBinding*> holders(const QList<KeyBinding>& rows, const KeyBinding& of, const QKeySequence& keys)
 {
     QList<const KeyBinding*> found;
     if (!keys.isEmpty())
         for (const KeyBinding& row : rows)
-            if (row.id != of.id && row.keys == keys && contextsMeet(row.context, of.context))
+            if (row.id != of.id && contextsMeet(row.context, of.context) && (row.keys == keys || secondKeys(rows, row) == keys))
                 found.append(&row);
     return found;
 }
@@ -26,7 +32,7 @@ KeyBindings::KeyBindings(const Actions& actions)
 {
     for (const QAction* action : actions.all()) {
         const ActionInfo& info = actions.info(action);
-        m_rows.append({info.id, plainText(info.text), info.tip, info.context, info.group, info.shortcut, actions.keys(info.id)});
+        m_rows.append({info.id, plainText(info.text), info.tip, info.context, info.group, info.shortcut, actions.keys(info.id), info.also});
     }
 }
 
@@ -34,6 +40,11 @@ const KeyBinding* KeyBindings::find(const QString& id) const
 {
     const auto row = std::ranges::find(m_rows, id, &KeyBinding::id);
     return row == m_rows.end() ? nullptr : &*row;
+}
+
+QKeySequence KeyBindings::alsoKeys(const KeyBinding& row) const
+{
+    return secondKeys(m_rows, row);
 }
 
 QList<const KeyBinding*> KeyBindings::conflicts(const QString& id, const QKeySequence& keys) const
@@ -50,7 +61,7 @@ void KeyBindings::set(const QString& id, const QKeySequence& keys)
     for (KeyBinding& row : m_rows) {
         if (row.id == id)
             row.keys = keys;
-        else if (from.contains(row.id))
+        else if (from.contains(row.id) && row.keys == keys) // second keys yield by themselves
             row.keys = {};
     }
 }

@@ -10,6 +10,7 @@ namespace hilum::widgets {
 struct KeyBinding {
     QString id, text, tip, context, group;
     QKeySequence declared, keys;
+    QKeySequence also; ///< second ones, as declared
 };
 
 /// A copy of all key bindings to edit: nothing works differently until `chosen` is handed to Actions.
@@ -19,7 +20,9 @@ public:
 
     const QList<KeyBinding>& rows() const { return m_rows; }
     const KeyBinding* find(const QString& id) const;
-    /// The actions that hold these keys where `id` would need them; empty keys meet nobody.
+    /// The second keys of an action, empty where they do not work: as Actions::alsoKeys.
+    QKeySequence alsoKeys(const KeyBinding& row) const;
+    /// The actions that hold these keys where `id` would need them, second keys included; empty keys meet nobody.
     QList<const KeyBinding*> conflicts(const QString& id, const QKeySequence& keys) const;
     /// Gives an action its keys and takes them from those that held them: two actions never share keys.
     void set(const QString& id, const QKeySequence& keys);

@@ -51,7 +51,10 @@ KeysOverlay::KeysOverlay(const Actions& actions, const QString& workspace, QWidg
             else
                 order.prepend(group);
         }
-        groups[group].append({keys.toString(QKeySequence::NativeText), plainText(info.text), action->statusTip()});
+        QString shown = keys.toString(QKeySequence::NativeText);
+        if (const QKeySequence also = actions.alsoKeys(info.id); !also.isEmpty())
+            shown += QLatin1Char('\n') + also.toString(QKeySequence::NativeText);
+        groups[group].append({shown, plainText(info.text), action->statusTip()});
     }
     const QString mouse = tr("Mouse");
     for (const GestureInfo& gesture : actions.gestures(workspace)) {

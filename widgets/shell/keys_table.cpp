@@ -62,8 +62,11 @@ QString keysOf(const Actions& actions, const QString& context)
             continue;
         if (table.isEmpty())
             table = row({QStringLiteral("keys"), QStringLiteral("action"), QStringLiteral("what it does")}) + row({QStringLiteral("---"), QStringLiteral("---"), QStringLiteral("---")});
-        const QString keys = info.shortcut.toString(QKeySequence::PortableText);
-        table += row({keys.isEmpty() ? QString() : QStringLiteral("`%1`").arg(keys), plainText(info.text), info.tip});
+        QStringList keys;
+        for (const QKeySequence& one : {info.shortcut, info.also})
+            if (!one.isEmpty())
+                keys << QStringLiteral("`%1`").arg(one.toString(QKeySequence::PortableText));
+        table += row({keys.join(QStringLiteral(", ")), plainText(info.text), info.tip});
     }
     return table;
 }

@@ -130,22 +130,6 @@ void SliceView::setImage(const imaging::GreyImage& image)
     setImage(image.values, image.width, image.height, {{1, 0.5, view::WindowLevel::Shape::LinearExact}, {}, false, image.chain});
 }
 
-void SliceView::setPicture(const QImage& picture)
-{
-    const QImage rgb = picture.convertToFormat(QImage::Format_RGB888);
-    std::vector<std::uint8_t> bytes;
-    bytes.reserve(static_cast<std::size_t>(rgb.width()) * static_cast<std::size_t>(rgb.height()) * 3);
-    for (int y = 0; y < rgb.height(); ++y)
-        bytes.insert(bytes.end(), rgb.constScanLine(y), rgb.constScanLine(y) + 3 * rgb.width());
-    imaging::ImageHeader header;
-    header.geometry.size = {rgb.width(), rgb.height(), 1};
-    header.hasPatientSpace = false;
-    header.spacingMeaning = imaging::SpacingMeaning::Unknown;
-    m->ownTransfer = view::Transfer{{255, 127.5, view::WindowLevel::Shape::LinearExact}, {}, false, "colour"};
-    const imaging::Volume volume(std::move(header), std::move(bytes), 3);
-    place(volume, planeGeometry(volume), view::Plane::Image, m->space.empty() ? view::planeSpace({}, "this image") : m->space);
-}
-
 void SliceView::clear()
 {
     m->volume = {};
@@ -191,7 +175,6 @@ void SliceView::setInterpolation(Interpolation interpolation)
     update();
 }
 
-void SliceView::setTitle(const QString& title) { m->title = title; update(); }
 void SliceView::setBadge(const QString& text) { m->badge = text; update(); }
 void SliceView::setLengthMeaning(view::LengthMeaning meaning) { m->meaning = meaning; update(); }
 

@@ -49,8 +49,6 @@ public:
     /// Grey values 0 to 1, or any numbers with the window to show them by. The view then has a window of its own.
     void setImage(const imaging::GreyImage& image);
     void setImage(std::vector<float> values, std::int64_t width, std::int64_t height, const view::Transfer& transfer);
-    /// A colour picture.
-    void setPicture(const QImage& picture);
     void clear();
     bool isEmpty() const;
     const imaging::Volume& volume() const;
@@ -66,7 +64,6 @@ public:
     /// What a button does without keys held: for the left one the tool, for the others instead of the profile's.
     void setGesture(Qt::MouseButton button, Gesture gesture);
     Gesture gesture(Qt::MouseButton button) const;
-    void setTitle(const QString& title);                         ///< instead of the plane's name; "Disrupted"
     void setBadge(const QString& text);                          ///< more for the fidelity text: "decimated 2 x"
     void setLengthMeaning(view::LengthMeaning meaning);          ///< set by setVolume
 
@@ -103,10 +100,6 @@ public:
     QImage picture();                                            ///< image with overlays, without annotations, device pixels
 
 Q_SIGNALS:
-    void mousePressed(const QPointF& imagePoint, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
-    void mouseMoved(const QPointF& imagePoint, Qt::MouseButtons buttons, Qt::KeyboardModifiers modifiers);
-    void mouseReleased(const QPointF& imagePoint, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
-    void mouseLeft();
     void timePointsTurned(int steps);              ///< the wheel asks for later (+) or earlier time points
     void crosshairMoved(const hilum::Vec3& world); ///< by the person, here
     void probeChanged(const QString& text);

@@ -41,9 +41,6 @@ Gesture SliceView::gestureOf(const State& state, Qt::MouseButton button, Qt::Key
         return *instead;
     const MouseInput input = button == Qt::LeftButton ? MouseInput::LeftDrag : button == Qt::MiddleButton ? MouseInput::MiddleDrag : MouseInput::RightDrag;
     const Gesture bound = state.profile.gesture(input, held(modifiers));
-    // who owns the left button gets it with all modifiers
-    if (button == Qt::LeftButton && state.tool == Gesture::External)
-        return Gesture::External;
     return bound == Gesture::Tool ? state.tool : bound;
 }
 
@@ -105,7 +102,7 @@ void SliceView::mousePressEvent(QMouseEvent* event)
     m->button = event->button();
     m->scrollRest = 0;
     m->dragging = gestureOf(*m, event->button(), event->modifiers());
-    const bool plainLeft = event->button() == Qt::LeftButton && held(event->modifiers()) == view::NoModifier && m->dragging != Gesture::External;
+    const bool plainLeft = event->button() == Qt::LeftButton && held(event->modifiers()) == view::NoModifier;
     if (plainLeft && !m->begun && takeHold(event->position()))
         m->dragging = Gesture::None;
     else if (const auto kind = measureKind(m->dragging))
@@ -114,7 +111,6 @@ void SliceView::mousePressEvent(QMouseEvent* event)
         m->box = QRectF(event->position(), QSizeF(0, 0));
     else if (m->dragging == Gesture::Crosshair)
         moveCrosshair(worldAt(event->position()));
-    Q_EMIT mousePressed(imagePointAt(event->position()), event->button(), event->modifiers());
     event->accept();
 }
 
@@ -193,7 +189,6 @@ void SliceView::mouseMoveEvent(QMouseEvent* event)
             m->last = position;
         }
     }
-    Q_EMIT mouseMoved(imagePointAt(position), event->buttons(), event->modifiers());
     Q_EMIT probeChanged(QString::fromStdString(view::probeText(probeAt(position))));
 }
 
@@ -201,7 +196,7 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
 {
     if (isEmpty() || event->button() != m->button)
         return;
-    const bool click = event->button() == Qt::RightButton && !m->moved && m->dragging != Gesture::External;
+    const bool click = event->button() == Qt::RightButton && !m->moved;
     if (m->button == Qt::LeftButton && m->begun && m->moved)
         measureRelease(event->position());
     if (m->grabbed != 0 && m->moved)
@@ -213,7 +208,6 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
     m->grabbed = 0;
     m->dragging = Gesture::None;
     m->button = Qt::NoButton;
-    Q_EMIT mouseReleased(imagePointAt(event->position()), event->button(), event->modifiers());
     if (click)
         Q_EMIT menuRequested(event->globalPosition().toPoint());
 }
@@ -221,7 +215,7 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
 void SliceView::mouseDoubleClickEvent(QMouseEvent* event)
 {
     const Gesture bound = m->profile.gesture(view::MouseInput::DoubleClick, held(event->modifiers()));
-    if (event->button() != Qt::LeftButton || m->tool == Gesture::External || m->begun)
+    if (event->button() != Qt::LeftButton || m->begun)
         mousePressEvent(event);
     else if (bound == Gesture::ResetWindow)
         Q_EMIT windowResetRequested();
@@ -257,7 +251,6 @@ void SliceView::wheelEvent(QWheelEvent* event)
 void SliceView::leaveEvent(QEvent* event)
 {
     QWidget::leaveEvent(event);
-    Q_EMIT mouseLeft();
     Q_EMIT probeChanged({});
 }
 

@@ -74,7 +74,7 @@ void SliceView::paintEvent(QPaintEvent*)
     notes.planeFrame = m->standard;
     notes.cornersVisible = m->viewer->annotationsVisible.get();
     const view::SliceStack slices = stack();
-    notes.topLeft << (m->title.isEmpty() ? (m->patientSpace ? QString::fromUtf8(view::name(m->plane).data()) : QString()) : m->title);
+    notes.topLeft << (m->patientSpace ? QString::fromUtf8(view::name(m->plane).data()) : QString());
     if (slices.count > 1)
         notes.topLeft << (m->patientSpace ? tr("slice %1/%2") : tr("frame %1/%2")).arg(slice() + 1).arg(slices.count);
     notes.bottomLeft << QString::fromStdString(view::windowText(transfer()));

@@ -25,7 +25,7 @@ struct SliceView::State {
     std::optional<view::Transfer> ownTransfer;
     Interpolation interpolation = Interpolation::Linear;
     view::LengthMeaning meaning = view::LengthMeaning::Patient;
-    QString title, badge;
+    QString badge;
 
     std::shared_ptr<LabelOverlay> labels;
     QString labelNote;

@@ -41,15 +41,4 @@ vtkSmartPointer<vtkImageData> toVtkIndexGrid(const imaging::Volume& volume)
     return image;
 }
 
-vtkSmartPointer<vtkImageData> toVtk(const imaging::Volume& volume)
-{
-    vtkSmartPointer<vtkImageData> image = toVtkIndexGrid(volume);
-    const Geometry& g = volume.geometry();
-    image->SetOrigin(g.originLps.data());
-    image->SetSpacing(g.spacingMm.data());
-    const Mat3& d = g.direction;
-    image->SetDirectionMatrix(d[0][0], d[0][1], d[0][2], d[1][0], d[1][1], d[1][2], d[2][0], d[2][1], d[2][2]);
-    return image;
-}
-
 } // namespace hilum::widgets

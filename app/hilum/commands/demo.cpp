@@ -2,6 +2,7 @@
 #include "app/hilum/demo_summary.h"
 #include "app/hilum/models.h"
 #include "app/hilum/training.h"
+#include "core/base/digest.h"
 #include "core/base/job_protocol.h"
 #include "core/imaging/demo_data.h"
 #include "core/imaging/read.h"
@@ -9,6 +10,7 @@
 #include "core/services/importer.h"
 
 #include <chrono>
+#include <set>
 
 namespace hilum::commands {
 
@@ -37,6 +39,27 @@ Result<std::vector<imaging::Item>> radiographs(const path& studies, const Work& 
     if (out.empty())
         return fail(ErrorCode::Empty, "the demo studies in {} hold no radiograph", studies.string());
     return out;
+}
+
+/// A film of a person whom the run never trained on. The cache names a case by a keyed hash and tells its file by the digest.
+Result<path> heldOutFilm(const std::vector<path>& films, const path& cache, const path& run)
+{
+    HILUM_TRY(const std::string splitText, readTextFile(run / "split.json", std::uintmax_t{1} << 30));
+    HILUM_TRY(const Json split, parseJson(splitText));
+    HILUM_TRY(const std::string indexText, readTextFile(cache / "index.json", std::uintmax_t{1} << 30));
+    HILUM_TRY(const Json index, parseJson(indexText));
+    std::set<std::string> keys, digests;
+    for (const Json& key : split.at("held_out"))
+        keys.insert(key.get<std::string>());
+    for (const Json& one : index.at("cases"))
+        if (keys.contains(one.value("key", "")))
+            digests.insert(one.value("source_digest", ""));
+    for (const path& film : films) {
+        HILUM_TRY(const std::string digest, sha256File(film));
+        if (digests.contains(digest))
+            return film;
+    }
+    return fail(ErrorCode::NotFound, "{} holds nobody out of training", run.string());
 }
 
 Status runDemo(const Arguments& a)
@@ -101,12 +124,14 @@ Status runDemo(const Arguments& a)
 
     say("reconstructing and attending");
     const app::ModelArguments model{.model = (out / "run").string(), .method = "", .preset = "", .settings = {}, .seed = 0};
-    HILUM_TRY(const app::Inference inference, app::openForInference(model, films.back().files.front(), work));
+    HILUM_TRY(const path film, heldOutFilm(files, cache.folder, out / "run"));
+    HILUM_TRY(const app::Inference inference, app::openForInference(model, film, work));
     HILUM_TRY(summary.reconstruction, app::infer(protocol::Reconstruct, inference, nullptr, {{"seed", 7}}, out / "reconstruction", work));
     HILUM_TRY(const Json attention, app::infer(protocol::Attention, inference, nullptr, {{"kind_of", "rollout"}, {"layer", -1}, {"head", 0}, {"query", nullptr}}, out / "attention", work));
-    summary.pictures = {{std::format("Original, disrupted ({:.0f} % hidden), reconstruction, error (blue too dark, red too bright)", 100 * summary.reconstruction.value("hidden_fraction", 0.0)),
+    summary.pictures = {{std::format("Original, disrupted ({:.0f} % hidden), reconstruction, error (blue too dark, red too bright) of a person who was held out: the model never saw this film",
+                                     100 * summary.reconstruction.value("hidden_fraction", 0.0)),
                          "reconstruction/montage.png"},
-                        {"Attention rollout of the class token", "attention/attention.png"}};
+                        {"Attention rollout of the class token, on the same film", "attention/attention.png"}};
     summary.commands.push_back(std::format("hilum reconstruct --model {0}/run IMAGE --out {0}/reconstruction --seed 7", out.filename().string()));
     summary.commands.push_back(std::format("hilum attention --model {0}/run IMAGE --out {0}/attention --kind rollout", out.filename().string()));
     summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -114,7 +139,7 @@ Status runDemo(const Arguments& a)
 
     HILUM_TRY(const std::string text, app::evaluationText(out / "run" / "evaluation.json"));
     if (a.json)
-        print(Json{{"schema", "hilum.demo/1"}, {"studies", summary.studies}, {"series", summary.series}, {"evaluation", summary.evaluation}, {"summary", (out / "summary.html").string()}}.dump(2));
+        print(Json{{"schema", "hilum.demo/1"}, {"studies", summary.studies}, {"series", summary.series}, {"evaluation", summary.evaluation}, {"film", film.string()}, {"summary", (out / "summary.html").string()}}.dump(2));
     else
         print(text + "open " + (out / "summary.html").string());
     return {};

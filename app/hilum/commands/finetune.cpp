@@ -6,6 +6,7 @@
 #include "core/services/run_folder.h"
 #include "core/services/worker_program.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace hilum::commands {
@@ -13,13 +14,24 @@ namespace hilum::commands {
 namespace {
 
 struct Arguments {
-    std::string task = "classify", mode = "linear", label, model, out, device = "auto";
+    std::string task = "classify", mode = "linear", label, model, out, device; // empty: not given
     std::vector<std::string> data, positive, settings;
     double fraction = 1;
     std::uint64_t seed = 0;
-    std::int64_t threads = 0;
+    std::int64_t threads = -1; // not given
     bool compareUntrained = false, resume = false, json = false;
 };
+
+/// What a run that goes on computes with, where it is given.
+Json changes(const Arguments& a)
+{
+    Json out = Json::object();
+    if (!a.device.empty())
+        out["device"] = a.device;
+    if (a.threads >= 0)
+        out["threads"] = app::jobThreads(a.threads);
+    return out;
+}
 
 /// Labels and prepared images of what is asked.
 Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
@@ -43,7 +55,7 @@ Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
     return services::JobRequest{.method = method.id, .preset = method.preset, .title = {}, .options = options,
                                 .classifier = services::ClassifierRequest{.model = a.model, .mode = a.mode, .labels = services::labelsJson(labels, a.label), .fraction = a.fraction, .seed = a.seed,
                                                                           .compareUntrained = a.compareUntrained},
-                                .cache = cache.folder, .device = a.device, .threads = a.threads, .run = a.out};
+                                .cache = cache.folder, .device = a.device.empty() ? "auto" : a.device, .threads = std::max<std::int64_t>(0, a.threads), .run = a.out};
 }
 
 } // namespace
@@ -53,19 +65,21 @@ Run declareFinetune(CLI::App& verb)
     verb.description("trains a classifier on the features of a model, or the whole encoder with it, and tests it on held-out patients; cancel with Ctrl+C, go on with --resume");
     auto a = std::make_shared<Arguments>();
     verb.add_option("--task", a->task, "classify")->check(CLI::IsMember({"classify"}));
-    verb.add_option("--mode", a->mode, "linear: logistic regression on frozen features; full: encoder and a linear head are trained together")->check(CLI::IsMember({"linear", "full"}));
-    verb.add_option("--set", a->settings, "key=value of --mode full, epochs or learning_rate for instance (the guide's page Metrics has all)");
-    verb.add_option("--label", a->label, "column of the table that holds the labels");
-    verb.add_option("--positive", a->positive, "values that count as positive, against all others; without it each value is a class")->delimiter(',');
-    verb.add_option("--model", a->model, "run folder or model file");
-    verb.add_option("--data", a->data, "a folder with a CSV of its images (filename) or of its patients (patient_id, as DICOM has them), or the CSV of images");
+    auto* mode = verb.add_option("--mode", a->mode, "linear: logistic regression on frozen features; full: encoder and a linear head are trained together")->check(CLI::IsMember({"linear", "full"}));
+    auto* settings = verb.add_option("--set", a->settings, "key=value of --mode full, epochs or learning_rate for instance (the guide's page Metrics has all)");
+    auto* label = verb.add_option("--label", a->label, "column of the table that holds the labels");
+    auto* positive = verb.add_option("--positive", a->positive, "values that count as positive, against all others; without it each value is a class")->delimiter(',');
+    auto* model = verb.add_option("--model", a->model, "run folder or model file");
+    auto* data = verb.add_option("--data", a->data, "a folder with a CSV of its images (filename) or of its patients (patient_id, as DICOM has them), or the CSV of images");
     verb.add_option("--out", a->out, "new run folder: evaluation.json, predictions.csv, head.safetensors, provenance.json; with full also the tuned model.safetensors")->required();
-    verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0));
-    verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them");
+    auto* fraction = verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0));
+    auto* seed = verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them");
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
-    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one");
-    verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference");
-    verb.add_flag("--resume", a->resume, "go on with the run of --out that was stopped");
+    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one")->check(CLI::NonNegativeNumber);
+    auto* compare = verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference");
+    // what the numbers depend on stays as it was asked for
+    verb.add_flag("--resume", a->resume, "go on with the run of --out that was stopped, as it was asked for; --device and --threads may be others")
+        ->excludes(mode, settings, label, positive, model, data, fraction, seed, compare);
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
         const Work work = consoleWork();
@@ -80,10 +94,10 @@ Run declareFinetune(CLI::App& verb)
         if (!a->resume) {
             HILUM_TRY(request, requestOf(*a, work));
         }
-        HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume));
+        HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume, changes(*a)));
         if (status.state == services::JobState::Cancelled) {
             print(a->json ? Json{{"schema", "hilum.finetune/1"}, {"state", services::name(status.state)}, {"step", status.step}, {"steps", status.steps}}.dump(2) : status.message);
-            return {};
+            return fail(ErrorCode::Cancelled, "{}", status.message);
         }
         HILUM_TRY(const Json evaluation, services::readClassification(out / "evaluation.json"));
         print(a->json ? evaluation.dump(2) : app::classificationText(evaluation));

@@ -5,11 +5,10 @@ namespace hilum::commands {
 
 namespace {
 
-/// A heading with its number, and the first names.
-std::string names(const Json& report, const char* key, const char* heading)
+/// The first names, one a line.
+std::string firstOf(const Json& list)
 {
-    const Json list = report.value(key, Json::array());
-    std::string text = std::format("{:<12}{}\n", heading, list.size());
+    std::string text;
     constexpr std::size_t Shown = 8;
     for (std::size_t i = 0; i < list.size() && i < Shown; ++i)
         text += "  " + list[i].get<std::string>() + "\n";
@@ -18,10 +17,18 @@ std::string names(const Json& report, const char* key, const char* heading)
     return text;
 }
 
+/// A heading with its number, and the first names.
+std::string names(const Json& report, const char* key, const char* heading)
+{
+    const Json list = report.value(key, Json::array());
+    return std::format("{:<12}{}\n", heading, list.size()) + firstOf(list);
+}
+
 std::string sentences(const Json& report)
 {
     std::string text = std::format("{}\nlicence of the weights: {}\n", report.value("title", ""), report.value("licence", ""));
-    text += std::format("{:<12}{} tensors, {:.1f} % of what the network needs\n", "loaded", report.value("loaded", 0), 100 * report.value("coverage", 0.0));
+    const Json loaded = report.value("loaded", Json::array());
+    text += std::format("{:<12}{} tensors, {:.1f} % of what the network needs\n", "loaded", loaded.size(), 100 * report.value("coverage", 0.0)) + firstOf(loaded);
     text += names(report, "missing", "missing") + names(report, "mismatched", "mismatched") + names(report, "unexpected", "unexpected") + names(report, "dropped", "left out");
     if (!report.value("fresh", Json::array()).empty())
         text += names(report, "fresh", "untrained") + "  the file lacks these parts: they are at their first values\n";

@@ -2,6 +2,8 @@
 #include "core/project/library.h"
 #include "core/services/importer.h"
 
+#include <algorithm>
+
 namespace hilum::commands {
 
 namespace {
@@ -34,7 +36,11 @@ Run declareLibrary(CLI::App& verb)
         if (folder.empty()) {
             HILUM_TRY(folder, dataFolder());
         }
-        HILUM_TRY(const std::unique_ptr<project::Library> library, project::Library::open(folder));
+        auto opened = project::Library::open(folder);
+        // while the window writes it: what only looks reads beside it
+        if (!opened && opened.error().code == ErrorCode::Busy && (a->action == "list" || a->action == "find" || a->action == "check"))
+            opened = project::Library::openToRead(folder);
+        HILUM_TRY(const std::unique_ptr<project::Library> library, std::move(opened));
         if (a->action == "add") {
             if (a->words.empty())
                 return fail(ErrorCode::Usage, "library add needs files or folders");
@@ -57,7 +63,8 @@ Run declareLibrary(CLI::App& verb)
             return {};
         }
         if (a->action == "list" || a->action == "find") {
-            HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
+            if (!library->readOnly())
+                HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
             std::string search;
             for (const std::string& word : a->words)
                 search += (search.empty() ? "" : " ") + word;
@@ -72,17 +79,30 @@ Run declareLibrary(CLI::App& verb)
             return {};
         }
         if (a->action == "check") {
-            HILUM_TRY_STATUS(library->check());
-            HILUM_TRY(const std::int64_t missing, library->refreshMissing());
+            if (const Status sound = library->check(); !sound) {
+                if (a->json && sound.error().code == ErrorCode::CheckFailed)
+                    print(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}.dump(2));
+                return sound;
+            }
+            std::int64_t missing = 0;
+            if (library->readOnly()) { // as the program that writes it saw them last
+                HILUM_TRY(const std::vector<project::SeriesRow> rows, library->list({.limit = 1'000'000}));
+                missing = std::ranges::count(rows, true, &project::SeriesRow::missing);
+            } else {
+                HILUM_TRY(missing, library->refreshMissing());
+            }
             HILUM_TRY(const std::int64_t count, library->count());
-            print(std::format("the database is sound; {} series, {} of them not at their place", count, missing));
+            if (a->json)
+                print(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}.dump(2));
+            else
+                print(std::format("the database is sound; {} series, {} of them not at their place", count, missing));
             return {};
         }
         if (a->action == "relink") {
             if (a->words.size() != 2)
                 return fail(ErrorCode::Usage, "library relink needs the old and the new folder");
             HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1])));
-            print(std::format("{} series found again", found));
+            print(a->json ? Json{{"schema", "hilum.library-relink/1"}, {"series", found}}.dump(2) : std::format("{} series found again", found));
             return {};
         }
         std::vector<project::RowId> ids;
@@ -93,7 +113,7 @@ Run declareLibrary(CLI::App& verb)
             ids.push_back(id);
         }
         HILUM_TRY_STATUS(library->remove(ids));
-        print(std::format("{} series forgotten; the files are untouched", ids.size()));
+        print(a->json ? Json{{"schema", "hilum.library-remove/1"}, {"series", ids.size()}}.dump(2) : std::format("{} series forgotten; the files are untouched", ids.size()));
         return {};
     };
 }

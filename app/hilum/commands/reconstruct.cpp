@@ -3,6 +3,8 @@
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
 #include "core/base/options_json.h"
+#include "core/services/csv_table.h"
+#include "core/services/study_reports.h"
 
 namespace hilum::commands {
 
@@ -24,6 +26,33 @@ Result<Vec3> pointOf(const std::string& text)
     return out;
 }
 
+/// The texts of files, with their names; a table has one a row. \param column of a table; empty: the usual ones
+Result<std::vector<app::NamedText>> textsOf(const std::vector<std::string>& files, const std::string& column)
+{
+    std::vector<app::NamedText> out;
+    for (const std::string& name : files) {
+        const path file = name;
+        const std::size_t before = out.size();
+        if (file.extension() == ".csv") {
+            HILUM_TRY(const services::CsvTable table, services::readCsv(file));
+            HILUM_TRY(const std::vector<services::TableReport> reports, services::tableReports(file, table, column));
+            const int named = table.column("filename");
+            for (std::size_t row = 0; row < reports.size(); ++row)
+                if (!reports[row].text.empty()) {
+                    HILUM_TRY(const Json told, parseJson(jsonLine(named >= 0 ? table.at(row, named) : std::format("{}, row {}", file.filename().string(), row + 1)))); // valid UTF-8
+                    out.push_back({.name = told.get<std::string>(), .text = reports[row].text});
+                }
+        } else {
+            HILUM_TRY(const std::string text, readTextFile(file, 1 << 20));
+            if (!text.empty())
+                out.push_back({.name = file.filename().string(), .text = text});
+        }
+        if (out.size() == before)
+            return fail(ErrorCode::Empty, "{} holds no text", name);
+    }
+    return out;
+}
+
 } // namespace
 
 Run declareReconstruct(CLI::App& verb)
@@ -31,8 +60,8 @@ Run declareReconstruct(CLI::App& verb)
     verb.description("shows what a model makes of one image: what it hides and fills in, which crops it compares, which slices count");
     struct Arguments {
         app::ModelArguments model;
-        std::string image, out, mask, donor, report;
-        std::vector<std::string> others, points;
+        std::string image, out, mask, region, donor;
+        std::vector<std::string> others, points, reports;
         std::uint64_t seed = 0;
         bool json = false;
     };
@@ -45,10 +74,11 @@ Run declareReconstruct(CLI::App& verb)
     verb.add_option("--out", a->out, "folder for pictures, tensors and result.json")->required();
     auto* seed = verb.add_option("--seed", a->seed, "of the mask");
     verb.add_option("--mask", a->mask, "image, label map or safetensors: non-zero is hidden (methods that hide places of a radiograph)")->excludes(seed);
+    verb.add_option("--region", a->region, "mask image of the chest, as large as IMAGE: non-zero is inside (hdxray-mae; needed by models that were trained with mask files)");
     verb.add_option("--donor", a->donor, "another radiograph, whose pixels fill the hidden groups (spcxr)");
     verb.add_option("--other", a->others, "other volumes to compare with (dae: similarity of modalities)");
     verb.add_option("--at", a->points, "X,Y,Z in patient millimetres (LPS): middle of the crop of a volume; voco takes it several times");
-    verb.add_option("--report", a->report, "text file with the study's report (unimedi)");
+    verb.add_option("--report", a->reports, "text file with a report to compare the image with, or a table (CSV) of reports; several times for several (unimedi)")->allow_extra_args(false);
     verb.add_flag("--json", a->json, "result.json on standard output");
     return [a]() -> Status {
         const Work work = consoleWork();
@@ -57,15 +87,13 @@ Run declareReconstruct(CLI::App& verb)
         std::vector<path> others(a->others.begin(), a->others.end());
         if (!a->donor.empty())
             others = {a->donor};
-        HILUM_TRY(const app::Inference inference, app::openForInference(a->model, a->image, work, others));
+        HILUM_TRY(const app::Inference inference, app::openForInference(a->model, a->image, work, others, {.file = a->region}));
         const std::string title = inference.entry.value("title", "");
-        for (const auto& [given, option, needs] : {std::tuple{!a->donor.empty(), "--donor", "donor"}, {!a->others.empty(), "--other", "cmcl_similarity"}, {!a->report.empty(), "--report", "similarity"}})
+        for (const auto& [given, option, needs] : {std::tuple{!a->donor.empty(), "--donor", "donor"}, {!a->others.empty(), "--other", "cmcl_similarity"}, {!a->reports.empty(), "--report", "similarity"}})
             if (given && !app::shows(inference, needs))
                 return fail(ErrorCode::Usage, "{} says nothing to {}, which shows no {}", option, title, needs);
         Json fields = {{"seed", a->seed}};
-        if (!a->report.empty()) {
-            HILUM_TRY(fields["report"], readTextFile(a->report, 1 << 20));
-        }
+        HILUM_TRY(const std::vector<app::NamedText> texts, textsOf(a->reports, inference.metadata.value("pipeline", Json::object()).value("report_column", "")));
         if (!a->points.empty()) {
             std::vector<Vec3> points;
             for (const std::string& text : a->points) {
@@ -79,11 +107,13 @@ Run declareReconstruct(CLI::App& verb)
             HILUM_TRY(const Json overrides, settingsToJson(a->model.settings, inference.entry.value("schema", Json::array())));
             fields.update(overrides);
         }
+        if (!a->region.empty())
+            fields["region_source"] = "mask-file"; // a model of the rectangle would not look at what is sent
         std::vector<std::uint8_t> mask;
         if (!a->mask.empty()) {
             HILUM_TRY(mask, app::readMask(a->mask, inference));
         }
-        HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.empty() ? nullptr : &mask, fields, a->out, work));
+        HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.empty() ? nullptr : &mask, fields, a->out, work, texts));
         if (a->json)
             print(result.dump(2));
         else if (inference.input.volume)
@@ -92,6 +122,9 @@ Run declareReconstruct(CLI::App& verb)
             print(std::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
         else
             print(std::format("{} files in {}", result.value("files", Json::array()).size(), a->out));
+        if (!a->json)
+            for (const Json& one : result.value("nearest", Json::array()))
+                print(std::format("{:7.3f}  {}", one.at("cosine").get<double>(), one.at("text").get<std::string>()));
         return {};
     };
 }

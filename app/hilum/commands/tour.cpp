@@ -9,6 +9,8 @@
 #include <QProcess>
 #include <QStandardPaths>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace hilum::commands {
@@ -22,6 +24,33 @@ struct Arguments {
 };
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
+
+/// What the probe says when the pointer is in the middle of a view that shows one of these slices whole, as a regular expression: place, value and label's name as the
+/// files have them. The pointer may be some voxels beside the image's middle.
+Result<std::string> probePattern(const imaging::Volume& ct, const imaging::LabelMap* labels, std::initializer_list<std::int64_t> slices)
+{
+    constexpr std::int64_t Beside = 2;
+    const Index3& n = ct.geometry().size;
+    if (labels && labels->volume.geometry().size != n)
+        return fail(ErrorCode::Internal, "the demo studies' labels are on another grid than their CT");
+    std::string out;
+    bool named = false;
+    for (const std::int64_t k : slices)
+        for (std::int64_t j = n[1] / 2 - Beside; j <= n[1] / 2 + Beside; ++j)
+            for (std::int64_t i = n[0] / 2 - Beside; i <= n[0] / 2 + Beside; ++i) {
+                std::string label;
+                if (labels) {
+                    const auto value = std::llround(labels->volume.at(i, j, k));
+                    const auto found = std::ranges::find(labels->labels, value, &imaging::Label::value);
+                    if (found != labels->labels.end())
+                        label = "  \u00b7 " + found->name, named = true;
+                }
+                out += std::format("{}voxel \\({}, {}, {}\\)  {} HU{}$", out.empty() ? "" : "|", i, j, k, std::llround(ct.at(i, j, k)), label);
+            }
+    if (labels && !named)
+        return fail(ErrorCode::Internal, "no label of the demo studies lies in the middle of their CT");
+    return out;
+}
 
 /// What the script compares with, read from the files by the command line's own way, not by the window.
 Result<Variables> expectations(const path& studies, const path& fixtures, const Work& work)
@@ -37,23 +66,25 @@ Result<Variables> expectations(const path& studies, const path& fixtures, const 
             HILUM_TRY(const imaging::Volume ct, imaging::readVolume(item, {.spacing = imaging::SpacingPolicy::Regularise}, work));
             const Index3& n = ct.geometry().size;
             out.emplace_back("CT_DESCRIPTION", item.seriesDescription);
-            out.emplace_back("CT_SLICES", std::to_string(n[2]));
-            const Index3 centre{n[0] / 2, n[1] / 2, n[2] / 2};
-            out.emplace_back("CT_CENTRE_HU", shortest(ct.at(centre[0], centre[1], centre[2])));
-            const Vec3 lps = ct.geometry().indexToWorld({static_cast<double>(centre[0]), static_cast<double>(centre[1]), static_cast<double>(centre[2])});
-            out.emplace_back("CT_CENTRE_LPS", std::format("{:.3f},{:.3f},{:.3f}", lps[0], lps[1], lps[2]));
+            const std::int64_t middle = n[2] / 2;
+            HILUM_TRY(const std::string centre, probePattern(ct, nullptr, {middle - 1, middle}));
+            out.emplace_back("CT_CENTRE", centre);
+            const auto seg = std::ranges::find_if(found.items, [&](const imaging::Item& other) { return other.kind == imaging::ItemKind::Segmentation && other.studyUid == item.studyUid; });
+            if (seg == found.items.end())
+                return fail(ErrorCode::Internal, "the demo studies lack the labels of their CT");
+            HILUM_TRY(const imaging::LabelMap labels, imaging::readLabelMap(*seg, work));
+            HILUM_TRY(const std::string labelled, probePattern(ct, &labels, {middle - 6, middle - 5, middle + 4, middle + 5})); // five slices on, either way
+            out.emplace_back("CT_MOVED_LABELLED", labelled);
+            out.emplace_back("CT_LABELS", std::filesystem::absolute(seg->files.front()).string());
         }
     }
     if (out.empty() || films == 0)
         return fail(ErrorCode::Internal, "the demo studies lack a CT or a radiograph");
     out.emplace_back("FILM_DESCRIPTION", film);
     out.emplace_back("SERIES", std::to_string(found.items.size()));
-    out.emplace_back("FILMS", std::to_string(films));
     out.emplace_back("STUDIES_DIR", std::filesystem::absolute(studies).string());
     HILUM_TRY(const imaging::ScanResult cxr, imaging::scan({fixtures / "cxr"}, work));
     out.emplace_back("CXR_DIR", std::filesystem::absolute(fixtures / "cxr").string());
-    out.emplace_back("CT_DIR", std::filesystem::absolute(fixtures / "ct").string());
-    out.emplace_back("CXR_IMAGES", std::to_string(cxr.items.size()));
     out.emplace_back("CXR_REFUSED", std::to_string(cxr.refused.size()));
     return out;
 }

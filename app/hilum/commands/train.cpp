@@ -1,4 +1,5 @@
 #include "app/hilum/commands/command.h"
+#include "app/hilum/dry_run.h"
 #include "app/hilum/training.h"
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
@@ -6,26 +7,42 @@
 #include "core/services/run_folder.h"
 #include "core/services/worker_program.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace hilum::commands {
 
 namespace {
 
 struct Arguments {
-    std::string job, method, preset, out, device = "auto", dtype = "auto", watch;
+    std::string job, method, preset, out, device, dtype, watch; // empty: not given
     std::vector<std::string> data, settings;
-    std::int64_t threads = 0;
-    bool resume = false, json = false, writeJob = false;
+    std::int64_t threads = -1; // not given
+    bool resume = false, json = false, writeJob = false, dryRun = false;
 };
+
+/// What the run computes with and shows, where it is given: over what a job file says.
+Json changes(const Arguments& a)
+{
+    Json out = Json::object();
+    for (const auto& [key, value] : {std::pair{"device", a.device}, {"dtype", a.dtype}, {"watch_case", a.watch}})
+        if (!value.empty())
+            out[key] = value;
+    if (a.threads >= 0)
+        out["threads"] = app::jobThreads(a.threads);
+    return out;
+}
 
 /// A job file made earlier, run again (elsewhere): its options are complete, its cache is found by name unless --data is given.
 Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
 {
     HILUM_TRY(const std::string text, readTextFile(a.job));
-    HILUM_TRY(const Json job, parseJson(text));
+    HILUM_TRY(Json job, parseJson(text));
     if (job.value("schema", "") != protocol::JobSchema)
         return fail(ErrorCode::WrongVersion, "{} is no job file of this program (schema \"{}\")", a.job, job.value("schema", ""));
     if (job.value("command", "train") != "train")
         return fail(ErrorCode::Usage, "{} is the job of a classifier: `hilum finetune` trains those", a.job);
+    job.update(changes(a));
     HILUM_TRY(const app::MethodChoice method, app::chooseMethod(job.value("method", ""), job.value("preset", ""), {}));
     services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title, .options = job.value("options", Json::object()), .cache = {},
                                  .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = job.value("threads", std::int64_t{0}),
@@ -68,19 +85,28 @@ Run declareTrain(CLI::App& verb)
     auto a = std::make_shared<Arguments>();
     auto* job = verb.add_option("--job", a->job, "job file to run");
     auto* method = verb.add_option("--method", a->method, "method; `hilum methods` lists them")->excludes(job);
-    verb.add_option("--preset", a->preset, "preset of the method");
-    verb.add_option("--data", a->data, "a prepared cache, or folders, files or a CSV of images");
-    verb.add_option("--out", a->out, "run folder")->required();
-    verb.add_option("--set", a->settings, "key=value of the method or the training loop")->excludes(job);
+    auto* preset = verb.add_option("--preset", a->preset, "preset of the method")->excludes(job);
+    auto* data = verb.add_option("--data", a->data, "a prepared cache, or folders, files or a CSV of images");
+    verb.add_option("--out", a->out, "run folder");
+    auto* settings = verb.add_option("--set", a->settings, "key=value of the method or the training loop")->excludes(job);
+    // these go before what a job file or a run that goes on says
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
     verb.add_option("--dtype", a->dtype, "auto, float32 or bfloat16");
-    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one");
+    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one")->check(CLI::NonNegativeNumber);
     verb.add_option("--watch", a->watch, "key of a case whose reconstruction is kept while training");
-    verb.add_flag("--resume", a->resume, "go on from the last checkpoint of --out");
+    verb.add_flag("--resume", a->resume, "go on from the last checkpoint of --out, with its own method, images and options")->excludes(job, method, preset, data, settings);
     verb.add_flag("--write-job", a->writeJob, "prepare the images, write job.json and start nothing: for several processes under torchrun, mpirun or srun")->excludes("--resume");
+    verb.add_flag("--dry-run", a->dryRun, "say what memory, batch, disk and time the job needs; prepares, writes and starts nothing")->excludes(job)->excludes("--resume")->excludes("--write-job");
     verb.add_flag("--json", a->json, "one JSON document at the end");
-    (void)method;
     return [a]() -> Status {
+        if (a->dryRun) {
+            if (a->method.empty())
+                return fail(ErrorCode::Usage, "a dry run needs --method");
+            HILUM_TRY(const app::MethodChoice choice, app::chooseMethod(a->method, a->preset, a->settings));
+            return app::dryRun({.method = choice.id, .preset = choice.preset, .options = choice.options, .device = a->device, .dtype = a->dtype, .threads = a->threads, .json = a->json});
+        }
+        if (a->out.empty())
+            return fail(ErrorCode::Usage, "--out is required: the run folder");
         const Work work = consoleWork();
         services::JobRequest request;
         request.run = a->out;
@@ -100,13 +126,13 @@ Run declareTrain(CLI::App& verb)
                     return fail(ErrorCode::Usage, "train needs --method and --data, or --job");
                 HILUM_TRY(const app::MethodChoice choice, app::chooseMethod(a->method, a->preset, a->settings));
                 HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, choice, {}, work));
-                request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device,
-                           .dtype = a->dtype, .threads = a->threads, .watchCase = a->watch, .run = a->out};
+                request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device.empty() ? "auto" : a->device,
+                           .dtype = a->dtype.empty() ? "auto" : a->dtype, .threads = std::max<std::int64_t>(0, a->threads), .watchCase = a->watch, .run = a->out};
             }
         }
         if (a->writeJob)
             return writeJob(*a, request);
-        HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume));
+        HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume, changes(*a)));
         const path evaluation = path(a->out) / "evaluation.json";
         if (a->json) {
             Json out = {{"schema", "hilum.train/1"}, {"state", services::name(status.state)}, {"step", status.step}, {"steps", status.steps}};
@@ -120,6 +146,8 @@ Run declareTrain(CLI::App& verb)
             HILUM_TRY(const std::string text, app::evaluationText(evaluation));
             print(std::format("done after {} steps: {}\n{}", status.step, (path(a->out) / "model.safetensors").string(), text));
         }
+        if (status.state == services::JobState::Cancelled)
+            return fail(ErrorCode::Cancelled, "{}", status.message);
         return {};
     };
 }

@@ -48,7 +48,8 @@ Command benchCommand()
         app.add_option("--preset", a->request.preset, "Preset; the method's first when left out");
         app.add_option("--options", a->options, "JSON object of option values that differ from the preset");
         app.add_option("--batch", a->request.batch, "Images a step; the preset's when left out")->check(CLI::Range(1, 65536));
-        app.add_option("--steps", a->request.steps, "Timed steps, after two to warm up")->check(CLI::Range(1, 100000))->capture_default_str();
+        app.add_option("--steps", a->request.steps, "Timed steps, after those to warm up")->check(CLI::Range(1, 100000))->capture_default_str();
+        app.add_option("--warmup", a->request.warmup, "Steps before the timed ones")->check(CLI::Range(0, 1000))->capture_default_str();
         app.add_option("--rate", a->request.rate, "Learning rate")->check(CLI::Range(0.0, 1.0))->capture_default_str();
         app.add_option("--dtype", a->dtype, "auto, float32 or bfloat16")->capture_default_str();
         app.add_option("--attention", a->attention, "auto, plain or fused")->capture_default_str();
@@ -85,7 +86,7 @@ Command benchCommand()
                         stdout);
             return {};
         };
-    }, /*reportsErrorsAsJson=*/false};
+    }};
 }
 
 } // namespace hilum::worker

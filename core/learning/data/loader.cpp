@@ -1,5 +1,7 @@
 #include "core/learning/data/loader.h"
 
+#include "core/learning/torch_log.h"
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -99,6 +101,7 @@ struct Loader::State {
 
     void work()
     {
+        routeTorchWarnings();
         // the cores belong to the training step: views are made by one thread each
         at::set_num_threads(1);
         const at::NoGradGuard noGradient;

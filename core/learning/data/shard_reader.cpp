@@ -70,7 +70,7 @@ Result<ShardReader> ShardReader::open(const path& cache)
         std::set<std::string> keys;
         for (const Json& one : reader.m_index["cases"]) {
             CacheCase c{one.at("key").get<std::string>(), one.at("patient").get<std::string>(), one.at("shard").get<std::size_t>(), one.at("prefix").get<std::string>(),
-                        one.value("source_digest", ""), one.value("modality_class", "")};
+                        one.value("source_digest", ""), one.value("modality_class", ""), one.value("patient_from", "") == "image"};
             if (c.shard >= reader.m_shards.size())
                 return damaged(std::format("case {} names shard {} of {}", c.key, c.shard, reader.m_shards.size()));
             if (!keys.insert(c.key).second)

@@ -15,6 +15,7 @@ struct CacheCase {
     std::string prefix;  ///< of its arrays' names within the shard
     std::string sourceDigest;
     std::string modality; ///< "ct", "t1", ... of volumes; empty elsewhere
+    bool patientIsImage = false; ///< nobody is known: `patient` stands for the image's place in its data folder and says nothing elsewhere
 };
 
 /// Number of a modality class (cache_format.md) among ct, t1, t1ce, t2, flair, mr, and OtherModality for every other.

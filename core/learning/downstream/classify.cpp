@@ -8,10 +8,12 @@
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/first_state.h"
 #include "core/learning/train/job.h"
+#include "core/learning/train/memory_need.h"
 #include "core/stats/roc.h"
 
 #include <ATen/ops/tensor.h>
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 
@@ -32,6 +34,8 @@ struct Run {
     const Placement& placement;
     Json asked;                           ///< what the results depend on
     std::optional<Checkpoint> checkpoint; ///< of Full, to go on from
+    std::string split;                    ///< of Full: the text of its own split.json
+    Json record;                          ///< of Full: whom its weights will have seen, the model's own training included
 };
 
 /// The pre-trained network, or the same untrained.
@@ -45,12 +49,12 @@ std::string phase(std::string_view doing, Weights weights)
 }
 
 /// Options, cache and labels that a result depends on.
-Result<Json> whatIsAsked(const ProbeRequest& request, const ModelFile& file, const ShardReader& cache)
+Result<Json> whatIsAsked(const ProbeRequest& request, const ModelFile& file, const ShardReader& cache, const std::string& split)
 {
     HILUM_TRY(const std::string labels, sha256File(request.labels));
     return Json{{"weights_sha256", file.metadata.value("weights_sha256", Json())}, {"cache_digest", cache.digest()}, {"labels_sha256", labels},
                 {"mode", request.mode == ClassifyMode::Full ? "full" : "linear"}, {"settings", request.mode == ClassifyMode::Full ? toJson(request.tuning) : Json()},
-                {"fraction", request.fraction}, {"held_out_fraction", request.heldOutFraction}, {"seed", request.seed}};
+                {"fraction", request.fraction}, {"held_out_fraction", request.heldOutFraction}, {"seed", request.seed}, {"split_sha256", sha256Hex(split)}};
 }
 
 Status sameAsked(const Json& before, const Json& now)
@@ -69,10 +73,39 @@ TuningState stateFrom(const Checkpoint& checkpoint)
             .passLoss = at.at("pass_loss").get<double>()};
 }
 
-Checkpoint checkpointOf(const Run& run, Weights weights, std::int64_t step, TuningState state)
+/// Whose labels are learnt from, and who is tested.
+Split splitOf(const LabelledCases& cases, const ProbeParts& parts, const ShardReader& cache)
 {
-    Checkpoint out{.step = step, .weights = std::move(state.network), .optimizer = std::move(state.trained), .model = run.file.metadata, .state = {}};
+    Split out;
+    for (const std::size_t r : parts.train)
+        out.train.push_back(cases.number[r]);
+    for (const std::size_t r : parts.test)
+        out.heldOut.push_back(cases.number[r]);
+    std::ranges::sort(out.train);
+    std::ranges::sort(out.heldOut);
+    countPatients(out, cache.cases());
+    return out;
+}
+
+/// Metadata of a network that this run tunes, to which an untrained one owes nothing but its form.
+Json tunedMetadata(const Run& run, Weights weights, const TuningOptions& settings)
+{
+    Json out = run.file.metadata;
+    out["fine_tuned"] = {{"task", "classify"}, {"label_column", run.cases.column}, {"classes", run.cases.classes},
+                         {"from_weights_sha256", weights == Weights::Trained ? out.value("weights_sha256", Json()) : Json()}, {"settings", toJson(settings)},
+                         {"split_sha256", sha256Hex(run.split)}};
+    out["cache_digest"] = run.cache.digest();
+    out["split_sha256"] = sha256Hex(run.split);
+    out["record"] = run.record;
+    return out;
+}
+
+Checkpoint checkpointOf(const Run& run, Weights weights, const TuningOptions& settings, std::int64_t step, TuningState state)
+{
+    Checkpoint out{.step = step, .weights = std::move(state.network), .optimizer = std::move(state.trained), .model = tunedMetadata(run, weights, settings), .state = {}};
     out.model["step"] = step;
+    out.model["fine_tuned"]["unfinished"] = true;
+    out.model["fine_tuned"]["network"] = weights == Weights::Trained ? "pre-trained" : "untrained";
     out.state = {{"method", run.method}, {"cache_digest", run.cache.digest()}, {"asked", run.asked}, {"held_out_loss", Json()},
                  {"placement", {{"device", run.placement.deviceName()}, {"dtype", run.placement.dtypeName()}, {"threads", run.request.threads}}},
                  {"tuning", {{"weights", weights == Weights::Trained ? "trained" : "untrained"}, {"step", state.step}, {"epoch_loss", state.epochLoss}, {"pass_loss", state.passLoss}}}};
@@ -92,6 +125,11 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
     const std::int64_t own = tuningSteps(task.train.size(), request.tuning), total = own * networks(request), before = weights == Weights::Trained ? 0 : own;
     constexpr KeepRule Keep{.last = 1, .keepEvery = 0};
     HILUM_TRY_STATUS(checkDiskSpace(request.out, diskNeed(namedState(method.trainable()), 0, own, Keep)));
+    HILUM_TRY_STATUS(makeFolder(request.out));
+    HILUM_TRY_STATUS(writeFileAtomically(request.out / "split.json", run.split)); // before the first checkpoint, which is a model too
+    TuningOptions settings = request.tuning;
+    if (weights == Weights::Untrained)
+        settings.layerDecay = 1; // slow early layers keep what was learnt before; here there is nothing to keep, and slowing them would help the other network's case
     std::int64_t done = before;
     TuningWatch watch;
     watch.cancelled = request.cancelled;
@@ -112,7 +150,7 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
             return {};
         if (request.progress)
             request.progress("saving", done, total);
-        HILUM_TRY(const Written written, writeCheckpoint(request.out, checkpointOf(run, weights, done, state()), Keep));
+        HILUM_TRY(const Written written, writeCheckpoint(request.out, checkpointOf(run, weights, settings, done, state()), Keep));
         last = std::chrono::steady_clock::now();
         if (request.kept)
             request.kept(done, written);
@@ -124,9 +162,9 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
         done = before + from->step;
         watch.from = &*from;
     }
-    HILUM_TRY(TunedClassifier tuned, fineTune(method, run.method, run.cache, task, request.tuning, run.placement, watch));
+    HILUM_TRY(TunedClassifier tuned, fineTune(method, run.method, run.cache, task, settings, run.placement, watch));
     return ProbeResult{.head = {{"weight", tuned.weight}, {"bias", tuned.bias}, {"mean", tuned.mean}, {"deviation", tuned.deviation}},
-                       .how = {{"settings", toJson(request.tuning)}, {"dtype", run.placement.dtypeName()}, {"steps", tuned.steps}, {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
+                       .how = {{"settings", toJson(settings)}, {"dtype", run.placement.dtypeName()}, {"steps", tuned.steps}, {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
                        .threshold = 0.5,
                        .probabilities = std::move(tuned.probabilities)};
 }
@@ -182,11 +220,8 @@ Result<ProbeResult> resultOf(const Run& run, PretrainingMethod& method, Weights 
 {
     HILUM_TRY(ProbeResult result, run.request.mode == ClassifyMode::Full ? tune(run, method, weights) : probe(run, method, weights));
     if (run.request.mode == ClassifyMode::Full && weights == Weights::Trained) { // the method now holds the tuned weights
-        Json metadata = run.file.metadata;
-        metadata["fine_tuned"] = {{"task", "classify"}, {"label_column", run.cases.column}, {"classes", run.cases.classes}, {"from_weights_sha256", metadata.value("weights_sha256", Json())},
-                                  {"settings", toJson(run.request.tuning)}};
         HILUM_TRY_STATUS(makeFolder(run.request.out));
-        HILUM_TRY_STATUS(writeModel(run.request.out / "model.safetensors", namedState(method.trainable()), std::move(metadata)));
+        HILUM_TRY_STATUS(writeModel(run.request.out / "model.safetensors", namedState(method.trainable()), tunedMetadata(run, weights, run.request.tuning)));
     }
     if (weights == Weights::Trained && run.request.compareUntrained) { // else nothing comes after it
         HILUM_TRY_STATUS(makeFolder(run.request.out / "results"));
@@ -261,9 +296,16 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
     method->trainable().to(placement.device);
     HILUM_TRY(FeatureSource* const source, featureSource(*method, id));
     HILUM_TRY(const LabelledCases cases, labelledCases(request.labels, cache));
-    HILUM_TRY(const ProbeParts parts, probeParts(cases, request.model, file, cache, request.fraction, request.heldOutFraction, request.seed));
-    HILUM_TRY(Json asked, whatIsAsked(request, file, cache));
-    Run run{.request = request, .file = file, .method = id, .cache = cache, .cases = cases, .parts = parts, .placement = placement, .asked = std::move(asked), .checkpoint = {}};
+    HILUM_TRY(const ProbeParts parts, probeParts(cases, file, cache, request.fraction, request.heldOutFraction, request.seed));
+    const Split split = splitOf(cases, parts, cache);
+    Json splitFile = splitJson(split, cache, request.seed, request.heldOutFraction);
+    splitFile["earlier"] = recordJson(parts.record);
+    std::string splitText = splitFile.dump(1) + "\n";
+    TrainingRecord record = parts.record;
+    record.add(split, cache.cases());
+    HILUM_TRY(Json asked, whatIsAsked(request, file, cache, splitText));
+    Run run{.request = request, .file = file, .method = id, .cache = cache, .cases = cases, .parts = parts, .placement = placement, .asked = std::move(asked), .checkpoint = {},
+            .split = std::move(splitText), .record = recordJson(record)};
     if (const auto latest = latestCheckpoint(request.out); latest && !request.resume) {
         return fail(ErrorCode::Usage, "{} holds checkpoints already: --resume goes on from {}, a new run needs a new folder", request.out.string(), latest->filename().string());
     } else if (latest) {
@@ -279,6 +321,10 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
         untrained = entry->make(options, Rng(options.value("seed", std::uint64_t{0})).fork("weights"));
         HILUM_TRY_STATUS(beginFirstStateLike(*untrained, *method));
         untrained->trainable().to(placement.device);
+    }
+    if (full) { // once for both networks, which are there by now: what the first one's tuning frees is taken again by the second's
+        const MemoryNeed memory = memoryNeed(method->trainable(), Json::object(), method->encoder().prefix); // a decoder gets no gradient
+        HILUM_TRY_STATUS(checkMemory(memory, placement.device, memory.weights));
     }
     HILUM_TRY(auto trained, keptResult(run));
     if (!trained) {

@@ -50,7 +50,7 @@ struct ProbeRequest {
 /// Trains a classifier on the training patients, on frozen features or with the encoder, and tests it on the held-out ones: OUT/evaluation.json. With Full the tuned
 /// encoder is written as a model of its method. What is finished of a stopped call stays in OUT: with `resume` the result is the same as if it had not been stopped.
 /// Options when one class has fewer than two patients among those to train on, or none among the tested; Unsupported for a method without features; Mismatch
-/// for a cache that the model does not fit, or when what is to be resumed was begun with something else; Usage when OUT holds checkpoints and `resume` is false; NoSpace before the first step of Full;
+/// for a cache that the model does not fit, or when what is to be resumed was begun with something else; Usage when OUT holds checkpoints and `resume` is false; NoSpace or TooLarge (memory) before the first step of Full;
 /// Cancelled. \return the document
 Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& request);
 

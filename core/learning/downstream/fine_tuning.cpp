@@ -2,6 +2,7 @@
 
 #include "core/learning/data/loader.h"
 #include "core/learning/model_file.h"
+#include "core/learning/train/layer_order.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/schedule.h"
 
@@ -18,37 +19,112 @@ namespace hilum::learning {
 
 namespace {
 
+/// Features of cases, in passes that hold at most so many numbers of views: the tiles of sixteen large volumes do not fit into memory together.
 class Tuner {
 public:
-    Tuner(PretrainingMethod& method, FeatureSource& source, const ShardReader& cache, const Placement& placement)
-        : m_source(source), m_views(method.viewMaker()), m_cache(cache), m_placement(placement)
+    Tuner(PretrainingMethod& method, FeatureSource& source, const ShardReader& cache, const Placement& placement, std::int64_t mostNumbers)
+        : m_source(source), m_views(method.viewMaker()), m_cache(cache), m_placement(placement), m_mostNumbers(mostNumbers)
     {
     }
 
-    /// [B, F] float
+    /// Without a graph. \return [B, F] float
     Result<at::Tensor> features(std::span<const std::size_t> cases) const
     {
-        std::vector<TensorMap> views;
-        std::vector<std::int64_t> counts; // views of each case
+        const at::NoGradGuard noGradient;
+        HILUM_TRY(const Views views, viewsOf(cases));
+        return means(vectorsOf(views), views.counts);
+    }
+
+    /// The loss that `lossOf` makes of the cases' features, its gradients left in the parameters. Where one pass does not hold all views, the vectors come first without a graph;
+    /// then each pass is made again and gets their gradient (gradient caching, Gao et al. 2021): the same gradients, with the memory of one pass. Features draw nothing, so both agree.
+    template <class LossOf> Result<double> learn(std::span<const std::size_t> cases, LossOf&& lossOf) const
+    {
+        HILUM_TRY(const Views views, viewsOf(cases));
+        if (views.passes.size() == 1) {
+            const at::Tensor loss = lossOf(means(vectors(views.each), views.counts));
+            loss.backward();
+            return loss.template item<double>();
+        }
+        at::Tensor all;
+        {
+            const at::NoGradGuard noGradient;
+            all = vectorsOf(views);
+        }
+        all.requires_grad_(true);
+        const at::Tensor loss = lossOf(means(all, views.counts));
+        loss.backward();
+        std::int64_t begin = 0;
+        for (const std::size_t count : views.passes) {
+            const auto end = begin + static_cast<std::int64_t>(count);
+            vectors(std::span(views.each).subspan(static_cast<std::size_t>(begin), count)).backward(all.grad().slice(0, begin, end));
+            begin = end;
+        }
+        return loss.template item<double>();
+    }
+
+private:
+    struct Views {
+        std::vector<TensorMap> each;
+        std::vector<std::int64_t> counts; // of each case
+        std::vector<std::size_t> passes;  // views of each pass
+    };
+
+    Result<Views> viewsOf(std::span<const std::size_t> cases) const
+    {
+        Views out;
         for (const std::size_t n : cases) {
             HILUM_TRY(const TensorMap item, m_cache.read(n));
             std::vector<TensorMap> of = m_source.featureViews(*m_views, item);
-            counts.push_back(static_cast<std::int64_t>(of.size()));
-            std::ranges::move(of, std::back_inserter(views));
+            out.counts.push_back(static_cast<std::int64_t>(of.size()));
+            std::ranges::move(of, std::back_inserter(out.each));
         }
-        const TensorMap batch = toDevice(stackViews(views), m_placement.device);
+        std::int64_t numbers = 0;
+        for (const TensorMap& view : out.each) {
+            std::int64_t largest = 0;
+            for (const auto& [name, tensor] : view)
+                largest = std::max(largest, tensor.numel());
+            if (out.passes.empty() || numbers + largest > m_mostNumbers) {
+                out.passes.push_back(0);
+                numbers = 0;
+            }
+            ++out.passes.back();
+            numbers += largest;
+        }
+        return out;
+    }
+
+    /// [V, F] float
+    at::Tensor vectors(std::span<const TensorMap> views) const
+    {
+        const TensorMap batch = toDevice(stackViews({views.begin(), views.end()}), m_placement.device);
         const PrecisionScope precision(m_placement);
+        return m_source.features(batch).to(at::kFloat).flatten(1);
+    }
+
+    at::Tensor vectorsOf(const Views& views) const
+    {
+        std::vector<at::Tensor> parts;
+        std::size_t begin = 0;
+        for (const std::size_t count : views.passes) {
+            parts.push_back(vectors(std::span(views.each).subspan(begin, count)));
+            begin += count;
+        }
+        return at::cat(parts);
+    }
+
+    static at::Tensor means(const at::Tensor& vectors, const std::vector<std::int64_t>& counts)
+    {
         std::vector<at::Tensor> out;
-        for (const at::Tensor& part : m_source.features(batch).to(at::kFloat).flatten(1).split_with_sizes(counts))
+        for (const at::Tensor& part : vectors.split_with_sizes(counts))
             out.push_back(part.mean(0));
         return at::stack(out);
     }
 
-private:
     FeatureSource& m_source;
     std::unique_ptr<ViewMaker> m_views;
     const ShardReader& m_cache;
     const Placement& m_placement;
+    std::int64_t m_mostNumbers;
 };
 
 struct HeadImpl : torch::nn::Module {
@@ -88,7 +164,7 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
                                  const TuningWatch& watch)
 {
     HILUM_TRY(FeatureSource* const source, featureSource(method, methodId));
-    const Tuner tuner(method, *source, cache, placement);
+    const Tuner tuner(method, *source, cache, placement, task.mostNumbers);
     torch::nn::Module& network = method.trainable();
     const auto batchSize = static_cast<std::size_t>(options.batch);
     const std::size_t count = task.train.size();
@@ -123,6 +199,8 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
     const auto head = std::make_shared<HeadImpl>(mean, deviation, static_cast<std::int64_t>(task.classes));
     TrainedTogether together(network, *head);
     AdamW optimizer(together, 0.9, 0.999, 1e-8);
+    const LayerOrder order = layerOrder(together.named_parameters().keys());
+    optimizer.scaleRates([&](const std::string& name) { return layerScale(options.layerDecay, order.layers, order.layer.at(name)); });
     double sum = 0; // over the images of this pass
     if (watch.from) {
         HILUM_TRY_STATUS(loadState(network, watch.from->network));
@@ -140,13 +218,13 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
         return s;
     };
 
-    std::vector<std::size_t> order(count);
-    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::vector<std::size_t> queue(count);
+    std::iota(queue.begin(), queue.end(), std::size_t{0});
     const auto warmup = std::llround(options.warmup * static_cast<double>(steps));
     network.train();
     for (std::int64_t epoch = 0; epoch < options.epochs; ++epoch) {
         Rng rng = Rng(task.seed).fork("fine-tuning").fork(static_cast<std::uint64_t>(epoch));
-        rng.shuffle(std::span(order)); // of the order before it: passes that are done are shuffled too
+        rng.shuffle(std::span(queue)); // of the queue before it: passes that are done are shuffled too
         if (out.steps >= (epoch + 1) * stepsAnEpoch)
             continue;
         for (std::size_t begin = static_cast<std::size_t>(out.steps - epoch * stepsAnEpoch) * batchSize; begin < count; begin += batchSize) {
@@ -160,17 +238,21 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
             std::vector<std::size_t> cases;
             std::vector<std::int64_t> labels;
             for (std::size_t i = begin; i < std::min(begin + batchSize, count); ++i) {
-                cases.push_back(task.train[order[i]]);
-                labels.push_back(static_cast<std::int64_t>(task.labels[order[i]]));
+                cases.push_back(task.train[queue[i]]);
+                labels.push_back(static_cast<std::int64_t>(task.labels[queue[i]]));
             }
-            HILUM_TRY(const at::Tensor features, tuner.features(cases));
-            const at::Tensor loss = at::cross_entropy_loss(head->forward(features), at::tensor(labels, at::kLong).to(placement.device));
-            const double value = loss.item<double>();
-            if (!std::isfinite(value))
-                return fail(ErrorCode::BadData, "the loss is {} at step {} of {}: a smaller learning_rate than {} may help", value, out.steps, steps, options.learningRate);
             optimizer.zeroGradients();
-            loss.backward();
+            HILUM_TRY(const double value, tuner.learn(cases, [&](const at::Tensor& features) {
+                          return at::cross_entropy_loss(head->forward(features), at::tensor(labels, at::kLong).to(placement.device));
+                      }));
+            const auto notFinite = [&](const char* what, double number) {
+                return fail(ErrorCode::BadData, "the {} is {} at step {} of {}: a smaller learning_rate than {} may help", what, number, out.steps, steps, options.learningRate);
+            };
+            if (!std::isfinite(value))
+                return notFinite("loss", value);
             const double norm = optimizer.clipGradients(options.clipNorm, ClipKind::Global);
+            if (!std::isfinite(norm)) // before it reaches weights and a checkpoint
+                return notFinite("gradient", norm);
             const double rate = warmupCosine(out.steps, steps, warmup, options.learningRate, 0);
             optimizer.step(rate, options.weightDecay);
             sum += value * static_cast<double>(cases.size());

@@ -15,6 +15,7 @@ struct TuningTask {
     std::vector<std::size_t> test;          ///< cases to predict
     std::size_t classes = 2;
     std::uint64_t seed = 0;                 ///< order of the images
+    std::int64_t mostNumbers = 1 << 22;     ///< of the views that go through the encoder in one pass (one view at least): bounds the memory, not the result
 };
 
 struct TunedClassifier {
@@ -52,7 +53,7 @@ struct TuningWatch {
 /// Steps that a tuning takes on so many images.
 std::int64_t tuningSteps(std::size_t images, const TuningOptions& options);
 
-/// Trains with cross-entropy, AdamW, warm-up and half a cosine; images are plain views, nothing is augmented. `method` keeps the tuned weights. What the pooled
+/// Trains with cross-entropy, AdamW, warm-up and half a cosine, rates that fall from the head to the patch embedding (layerOrder); images are plain views, nothing is augmented. `method` keeps the tuned weights. What the pooled
 /// features do not depend on (a decoder) stays as it was. The same seed gives the same numbers on the CPU.
 /// Unsupported for a method without features; Cancelled; BadData when the loss no longer is a number; Mismatch when `watch.from` is of another network.
 Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& methodId, const ShardReader& cache, const TuningTask& task, const TuningOptions& options, const Placement& placement,

@@ -49,26 +49,6 @@ Status checkClasses(const LabelledCases& c, std::span<const std::size_t> rows, s
     return {};
 }
 
-/// Case keys that a run's split.json names; empty when there is none.
-Result<std::pair<std::vector<std::string>, std::vector<std::string>>> pretrainingSplit(const path& model, const ModelFile& file, const ShardReader& cache)
-{
-    std::pair<std::vector<std::string>, std::vector<std::string>> out;
-    std::error_code ignored;
-    if (std::filesystem::exists(model / "split.json", ignored)) {
-        HILUM_TRY(const std::string text, readTextFile(model / "split.json", 1u << 30));
-        HILUM_TRY(const Json json, parseJson(text));
-        out = {json.value("train", std::vector<std::string>{}), json.value("held_out", std::vector<std::string>{})};
-    } else if (file.metadata.value("cache_digest", Json()) == cache.digest()) { // a model file away from its run: the split follows from its options
-        const Json& options = file.metadata["options"];
-        const Split split = splitByPatient(cache.cases(), options.value("seed", std::uint64_t{0}), options.value("held_out_fraction", 0.2));
-        for (const std::size_t n : split.train)
-            out.first.push_back(cache.cases()[n].key);
-        for (const std::size_t n : split.heldOut)
-            out.second.push_back(cache.cases()[n].key);
-    }
-    return out;
-}
-
 } // namespace
 
 Result<LabelledCases> labelledCases(const path& file, const ShardReader& cache)
@@ -122,45 +102,39 @@ std::size_t countPatients(const LabelledCases& c, std::span<const std::size_t> r
     return out.size();
 }
 
-Split probeSplit(const std::vector<CacheCase>& cases, const std::vector<std::string>& trained, const std::vector<std::string>& tested, std::uint64_t seed, double heldOutFraction, bool& reused)
+Split probeSplit(const std::vector<CacheCase>& cases, const TrainingRecord& record, std::uint64_t seed, double heldOutFraction, bool& reused)
 {
-    const std::set<std::string> trainKeys(trained.begin(), trained.end()), testKeys(tested.begin(), tested.end());
-    std::set<std::string> seen, heldOut;
-    for (const CacheCase& c : cases)
-        if (trainKeys.contains(c.key))
-            seen.insert(c.patient);
-    for (const CacheCase& c : cases)
-        if (testKeys.contains(c.key) && !seen.contains(c.patient))
-            heldOut.insert(c.patient);
-    reused = !heldOut.empty();
+    const KnownCases known = knownCases(cases, record);
+    reused = known.anyHeldOut;
+    std::vector<bool> tested = known.heldOut;
     if (!reused) {
         std::vector<CacheCase> fresh;
-        for (const CacheCase& c : cases)
-            if (!seen.contains(c.patient))
-                fresh.push_back(c);
+        std::vector<std::size_t> numbers;
+        for (std::size_t n = 0; n < cases.size(); ++n)
+            if (!known.seen[n]) {
+                fresh.push_back(cases[n]);
+                numbers.push_back(n);
+            }
         for (const std::size_t n : splitByPatient(fresh, seed, heldOutFraction).heldOut)
-            heldOut.insert(fresh[n].patient);
+            tested[numbers[n]] = true;
     }
     Split out;
-    std::set<std::string> trainPatients;
-    for (std::size_t n = 0; n < cases.size(); ++n) {
-        const bool test = heldOut.contains(cases[n].patient);
-        (test ? out.heldOut : out.train).push_back(n);
-        if (!test)
-            trainPatients.insert(cases[n].patient);
-    }
-    out.trainPatients = static_cast<std::int64_t>(trainPatients.size());
-    out.heldOutPatients = static_cast<std::int64_t>(heldOut.size());
+    for (std::size_t n = 0; n < cases.size(); ++n)
+        (tested[n] ? out.heldOut : out.train).push_back(n);
+    countPatients(out, cases);
     return out;
 }
 
-Result<ProbeParts> probeParts(const LabelledCases& c, const path& model, const ModelFile& file, const ShardReader& cache, double fraction, double heldOutFraction, std::uint64_t seed)
+Result<ProbeParts> probeParts(const LabelledCases& c, const ModelFile& file, const ShardReader& cache, double fraction, double heldOutFraction, std::uint64_t seed)
 {
-    HILUM_TRY(const auto pretraining, pretrainingSplit(model, file, cache));
-    bool reused = false;
-    const Split split = probeSplit(cache.cases(), pretraining.first, pretraining.second, seed, heldOutFraction, reused);
-    const std::set<std::size_t> heldOut(split.heldOut.begin(), split.heldOut.end());
     ProbeParts out;
+    HILUM_TRY(out.record, trainingRecord(file, cache));
+    const KnownCases known = knownCases(cache.cases(), out.record);
+    if (std::ranges::all_of(known.seen, [](bool one) { return one; }))
+        return fail(ErrorCode::Options, "the model's training saw every patient of these {} images: nobody is left to be tested", cache.cases().size());
+    bool reused = false;
+    const Split split = probeSplit(cache.cases(), out.record, seed, heldOutFraction, reused);
+    const std::set<std::size_t> heldOut(split.heldOut.begin(), split.heldOut.end());
     for (std::size_t r = 0; r < c.number.size(); ++r)
         (heldOut.contains(c.number[r]) ? out.test : out.trainable).push_back(r);
     HILUM_TRY_STATUS(checkClasses(c, out.trainable, 2, "to train on"));
@@ -169,13 +143,12 @@ Result<ProbeParts> probeParts(const LabelledCases& c, const path& model, const M
         return fail(ErrorCode::Options, "{} labelled patients are held out; 4 are needed", countPatients(c, out.test));
     out.train = fewPatients(c, out.trainable, fraction, seed);
     HILUM_TRY_STATUS(checkClasses(c, out.train, 2, "among the labels that are used"));
-    // case keys are made with a user's own key: a run of another user names none of these images, whether it saw them or not
-    const std::set<std::string> named(pretraining.first.begin(), pretraining.first.end());
-    const bool known = reused || std::ranges::any_of(cache.cases(), [&](const CacheCase& one) { return named.contains(one.key); });
-    out.heldOutBecause = reused                      ? "the patients that the pre-training held out"
-                         : pretraining.first.empty() ? "drawn by the seed; whom the pre-training saw is not known"
-                         : known                     ? "drawn by the seed from patients that the pre-training did not see"
-                                                     : "drawn by the seed; the pre-training's record names none of these images: other images, or another user's";
+    // keys of patients are made with a user's own key: another user's run is known by its images alone
+    out.heldOutBecause = reused              ? "the patients that the pre-training held out"
+                         : !out.record.known ? "drawn by the seed; whom the pre-training saw is not known"
+                         : known.anySeen     ? "drawn by the seed from patients that the pre-training did not see"
+                                             : "drawn by the seed; the pre-training's record names none of these images or patients (another user's images are known by their content alone)";
+    out.heldOutBecause += recordLimits(out.record);
     return out;
 }
 

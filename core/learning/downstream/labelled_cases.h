@@ -2,6 +2,7 @@
 
 #include "core/learning/data/case_dataset.h"
 #include "core/learning/data/shard_reader.h"
+#include "core/learning/data/training_record.h"
 #include "core/learning/model_file.h"
 
 /// Which labelled images a classifier is trained and tested on.
@@ -25,11 +26,10 @@ struct LabelledCases {
 Result<LabelledCases> labelledCases(const path& file, const ShardReader& cache);
 
 /// For a model that may have seen some of the images before.
-/// With a run's split: its held-out patients are tested, patients that it trained on never are, unknown ones are trained on. When none of its held-out
-/// patients is here: a fresh draw from those that it did not train on. Without a split: a fresh draw from all.
-/// \param trained, tested case keys of the pre-training's two parts \param reused set to whether its held-out patients are the tested ones
-Split probeSplit(const std::vector<CacheCase>& cases, const std::vector<std::string>& trained, const std::vector<std::string>& tested, std::uint64_t seed, double heldOutFraction,
-                 bool& reused);
+/// With a record of its training: the patients that it held out are tested, patients that it saw never are, unknown ones are trained on. When none of its held-out
+/// patients is here: a fresh draw from those that it did not see. Without a record: a fresh draw from all.
+/// \param reused set to whether its held-out patients are the tested ones
+Split probeSplit(const std::vector<CacheCase>& cases, const TrainingRecord& record, std::uint64_t seed, double heldOutFraction, bool& reused);
 
 /// Rows of LabelledCases.
 struct ProbeParts {
@@ -37,11 +37,12 @@ struct ProbeParts {
     std::vector<std::size_t> trainable; ///< all that could be
     std::vector<std::size_t> test;
     std::string heldOutBecause;         ///< who was held out, in words
+    TrainingRecord record;              ///< of the model
 };
 
-/// \param model the run or model file, for its split \param fraction share of the training patients whose labels are used
-/// Options when one class has fewer than two patients among those to train on, or none among the tested, or fewer than four patients are tested.
-Result<ProbeParts> probeParts(const LabelledCases& cases, const path& model, const ModelFile& file, const ShardReader& cache, double fraction, double heldOutFraction, std::uint64_t seed);
+/// \param fraction share of the training patients whose labels are used
+/// Options when the model's training saw everybody, when one class has fewer than two patients among those to train on, or none among the tested, or fewer than four patients are tested.
+Result<ProbeParts> probeParts(const LabelledCases& cases, const ModelFile& file, const ShardReader& cache, double fraction, double heldOutFraction, std::uint64_t seed);
 
 std::vector<std::int64_t> patientsPerClass(const LabelledCases& cases, std::span<const std::size_t> rows);
 std::size_t countPatients(const LabelledCases& cases, std::span<const std::size_t> rows);

@@ -3,6 +3,7 @@
 #include "core/base/digest.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
+#include "core/learning/describe.h"
 #include "core/learning/imports/adapt.h"
 #include "core/learning/imports/architecture.h"
 #include "core/learning/model_file.h"
@@ -59,12 +60,10 @@ Status needHeads(const Json& architecture, std::initializer_list<const char*> ke
     return {};
 }
 
-Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, const Json& architecture, const std::vector<std::string>& settings)
+Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, const RenamedState& names, const Json& architecture, const std::vector<std::string>& settings)
 {
     HILUM_TRY(const MethodEntry* const entry, registry.find(layout.method));
-    Json options = Json::object();
-    for (const Json& field : entry->info.schema)
-        options[field.at("key").get<std::string>()] = field.at("default");
+    HILUM_TRY(Json options, completeOptions(*entry, std::string(layout.preset), Json::object()));
     for (const auto& [key, value] : architecture.items())
         if (options.contains(key))
             options[key] = value;
@@ -78,6 +77,10 @@ Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, 
     for (const char* key : {"heads", "decoder_heads", "reconstruction_blocks"})
         if (options.contains(key) && !architecture.contains(key) && !given.contains(key))
             return fail(ErrorCode::Options, "the checkpoint does not tell {0}: add --set {0}=...", key);
+    // MAE's decoders were published for both targets, and the wrong one makes wrong pictures without complaint
+    if (layout.id == "mae" && names.tensors.contains("decoder_pred.weight") && !given.contains("normalised_target"))
+        return fail(ErrorCode::Options, "the file holds a decoder and does not tell what it predicts: add --set normalised_target=true (mae_pretrain_vit_*_full.pth: patches without their mean and "
+                                        "deviation) or false (mae_visualize_vit_*.pth: pixels)");
     HILUM_TRY_STATUS(checkAgainstSchema(options, entry->info.schema));
     Target target;
     target.method = entry->make(options, Rng(0).fork("weights"));
@@ -88,12 +91,11 @@ Result<Target> makeMethod(const MethodRegistry& registry, const Layout& layout, 
 /// \param architecture gets the settings and the merging order
 Result<Target> makeNetwork(const Layout& layout, Json& architecture, const std::vector<std::string>& settings)
 {
-    const bool swin = layout.network == NetworkKind::SwinEncoder || layout.network == NetworkKind::SwinUnetrEncoder || layout.network == NetworkKind::SwinUnetr;
     constexpr std::string_view further[] = {"heads", "memory_heads", "merging"};
     HILUM_TRY_STATUS(applySettings(settings, architecture, further));
     const Rng rng = Rng(0).fork("weights");
     Target target;
-    if (swin) {
+    if (isSwin(layout.network)) {
         if (!architecture.contains("merging"))
             return fail(ErrorCode::Options, "the file does not tell the order of patch merging, and a wrong one gives wrong features without complaint: add --set merging=legacy (MONAI 0.9 to 1.4), "
                                             "monai15 (MONAI 1.5 and later) or mergingv2");
@@ -163,15 +165,17 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
         architecture["image_size"] = 14 * architecture.at("tokeniser_strides").at(0).get<std::int64_t>();
     if (!layout->merging.empty())
         architecture["merging"] = layout->merging;
+    if (isSwin(layout->network))
+        architecture["axes"] = PublishedAxes;
     if (layout->id == "dae")
         architecture["hidden_states"] = "raw"; // its decoder learnt on hidden states that were not normalised
-    HILUM_TRY(Target target, layout->method.empty() ? makeNetwork(*layout, architecture, request.settings) : makeMethod(registry, *layout, architecture, request.settings));
+    HILUM_TRY(Target target, layout->method.empty() ? makeNetwork(*layout, architecture, request.settings) : makeMethod(registry, *layout, names, architecture, request.settings));
 
     const Adapted adapted = adaptShapes(target.module(), names, layout->id == "hdxray-mae-conv1" ? Resize::Bilinear : Resize::Bicubic);
     const ImportReport report = fillFrom(target.module(), names, layout, &adapted.tensors);
     HILUM_TRY(const std::string digest, sha256File(request.file));
     Json out = {{"layout", layout->id}, {"title", layout->title}, {"licence", layout->licence}, {"format", name(file.format())}, {"wrapper", state.wrapper}, {"source_sha256", digest},
-        {"architecture", architecture}, {"coverage", report.coverage()}, {"loaded", report.loaded.size()}, {"missing", report.missing}, {"mismatched", report.mismatched},
+        {"architecture", architecture}, {"coverage", report.coverage()}, {"loaded", report.loaded}, {"missing", report.missing}, {"mismatched", report.mismatched},
         {"unexpected", report.unexpected}, {"dropped", report.dropped}, {"fresh", report.fresh}, {"adapted", adapted.notes}, {"opaque", file.opaque()}, {"others", state.others}};
     if (architecture.contains("merging"))
         out["merging"] = architecture["merging"];

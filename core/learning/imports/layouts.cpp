@@ -18,18 +18,20 @@ const std::vector<std::string_view> Decoder{"decoder_", "mask_token"};
 const std::vector<Layout>& layouts()
 {
     static const std::vector<Layout> rows{
+        // the input of the published files follows from their shapes: size, channels, and with three of these ImageNet's mean and deviation
         {.id = "mae", .title = "MAE, encoder alone or with decoder", .licence = MaeLicence, .network = NetworkKind::MaskedAutoencoder, .wrappers = {"model"},
             .prefixes = {"module."}, .drop = {}, .renames = {}, .optional = Decoder, .merging = {}, .method = "mae"},
         {.id = "hdxray-mae", .title = "HD X-ray MAE with its tokeniser of three convolutions", .licence = MedicalMaeLicence, .network = NetworkKind::MaskedAutoencoder,
             .wrappers = {"student", "model", "state_dict"}, .prefixes = {"module.", "base_encoder.", "momentum_encoder.", "backbone."}, .drop = {"head.", "decoder_image."},
-            .renames = {}, .optional = Decoder, .merging = {}, .method = "hdxray-mae"},
+            .renames = {}, .optional = Decoder, .merging = {}, .method = "hdxray-mae", .preset = "large-1280"},
         // the published downstream loader: first convolution as patches of 16, the bias of the last one, nothing of the others
         {.id = "hdxray-mae-conv1", .title = "HD X-ray MAE through its published shortcut: first convolution alone, patches of 16", .licence = MedicalMaeLicence,
             .network = NetworkKind::MaskedAutoencoder, .wrappers = {"student", "model", "state_dict"}, .prefixes = {"module.", "base_encoder.", "momentum_encoder.", "backbone."},
             .drop = {"head.", "decoder", "mask_token", "patch_embed.conv1.bias", "patch_embed.conv2.", "patch_embed.proj.weight"},
             .renames = {{"^patch_embed.conv1.weight", "patch_embed.proj.weight"}}, .optional = Decoder, .merging = {}, .method = "mae"},
         {.id = "gmml", .title = "GMML: backbone and reconstruction head", .licence = "GPL (Sara-Ahmed/GMML, as its page says; no licence file)", .network = NetworkKind::Gmml,
-            .wrappers = {"SiT_model", "model", "state_dict"}, .prefixes = {"module."}, .drop = {}, .renames = {}, .optional = {"head_recons."}, .merging = {}, .method = "spcxr"},
+            .wrappers = {"SiT_model", "model", "state_dict"}, .prefixes = {"module."}, .drop = {}, .renames = {}, .optional = {"head_recons."}, .merging = {}, .method = "spcxr",
+            .preset = "vit-s16-224"},
         {.id = "voco-ssl-head", .title = "VoCo: encoder of SwinUNETR-v2 (VoCo_B, L, H _SSL_head)", .licence = VoCoLicence, .network = NetworkKind::SwinUnetrEncoder, .wrappers = VoCoWrappers,
             .prefixes = {"module.", "backbone."}, .drop = {"student.", "teacher."}, .renames = {{"swin_vit", "swinViT"}}, .optional = {}, .merging = "legacy", .method = {}},
         {.id = "vocomni", .title = "VoComni: whole SwinUNETR-v2", .licence = VoCoLicence, .network = NetworkKind::SwinUnetr, .wrappers = VoCoWrappers,
@@ -37,7 +39,8 @@ const std::vector<Layout>& layouts()
         // `mask_token` and `norm` belong to a branch that its publication never ran
         {.id = "dae", .title = "DAE: SwinUNETR with a convolution block as patch embedding", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr, .wrappers = {"model", "state_dict"},
             .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
-            .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = "dae"},
+            .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = "dae",
+            .preset = "swinunetr-48"},
         {.id = "ssl-pretrained-weights", .title = "MONAI's ssl_pretrained_weights.pth: SwinUNETR", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr,
             .wrappers = {"model", "state_dict"}, .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
             .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {"out."}, .merging = "legacy", .method = {}},

@@ -15,6 +15,10 @@ struct Rename {
 
 /// What the weights are of.
 enum class NetworkKind { MaskedAutoencoder, Gmml, SwinUnetrEncoder, SwinUnetr, SwinEncoder, VisionTransformer, Bert, ReportDecoder };
+constexpr bool isSwin(NetworkKind kind) { return kind == NetworkKind::SwinUnetrEncoder || kind == NetworkKind::SwinUnetr || kind == NetworkKind::SwinEncoder; }
+
+/// Axes of the volumes that every published Swin network learnt on: MONAI's arrays in orientation RAS. Merging and kernels tell axes apart, shapes do not.
+inline constexpr const char* PublishedAxes = "right, anterior, superior";
 
 /// One published file layout: a row of the import cookbook.
 struct Layout {
@@ -28,6 +32,7 @@ struct Layout {
     std::vector<std::string_view> optional; ///< parts of the network that a file may lack without loss of coverage
     std::string_view merging;               ///< patch-merging order that these weights were trained with; empty: none, or told by the user
     std::string_view method;                ///< the method whose model they become; empty: a network alone
+    std::string_view preset = {};           ///< of that method: the published input and options, which hold where the shapes tell nothing else; empty: its first
 };
 
 const std::vector<Layout>& layouts();

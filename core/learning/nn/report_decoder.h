@@ -19,7 +19,7 @@ struct ReportDecoderSizes {
 /// Encoder-decoder of R2Gen with relational memory: patch features in, words out (report_layers.h has the source).
 ///
 /// Names are those of the public code without its `encoder_decoder.`: att_embed.0, model.encoder.*, model.decoder.*, model.tgt_embed.*, model.rm.*,
-/// logit. Dropout is left to training, which comes with the report task.
+/// logit. Loss, greedy and beam search are in core/learning/report_search.h. Dropout is left to training, which comes with the report task.
 class ReportDecoder : public torch::nn::Module {
 public:
     ReportDecoder(const ReportDecoderSizes& sizes, const Rng& rng);

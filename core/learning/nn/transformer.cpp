@@ -141,18 +141,38 @@ TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, doubl
     m_mlp = register_module("mlp", std::make_shared<Mlp>(width, hidden, rng.fork("mlp")));
 }
 
-at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
+at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend, const at::Tensor& branches) const
 {
     if (tap)
-        return run(x, tap, attend);
-    return checkpointed(x, [this, attend](const at::Tensor& y) { return run(y, nullptr, attend); });
+        return run(x, tap, attend, branches);
+    return checkpointed(x, [this, attend, branches](const at::Tensor& y) { return run(y, nullptr, attend, branches); });
 }
 
-at::Tensor TransformerBlock::run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const
+at::Tensor TransformerBlock::run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend, const at::Tensor& branches) const
 {
+    if (branches.defined()) {
+        const at::Tensor attended = x + m_attn->forward(m_norm1->forward(x), tap, attend) * branches[0];
+        return attended + m_mlp->forward(m_norm2->forward(attended)) * branches[1];
+    }
     const NormFork before = m_norm1->fork(x);
     const NormFork between = m_norm2->fork(m_attn->forward(before.normalised, tap, attend, before.stream));
     return m_mlp->forward(between.normalised, between.stream);
+}
+
+at::Tensor dropPathFactors(std::int64_t depth, std::int64_t batch, double rate, const Rng& rng)
+{
+    TORCH_CHECK(depth > 0 && rate >= 0 && rate < 1, "drop path of rate ", rate, " in ", depth, " blocks");
+    at::Tensor out = at::empty({depth, 2, batch, 1, 1}, at::kFloat);
+    auto* values = out.mutable_data_ptr<float>();
+    for (std::int64_t b = 0; b < batch; ++b) {
+        Rng stream = rng.sample(b);
+        for (std::int64_t block = 0; block < depth; ++block) {
+            const double p = depth > 1 ? rate * static_cast<double>(block) / static_cast<double>(depth - 1) : 0;
+            for (std::int64_t branch = 0; branch < 2; ++branch)
+                values[(block * 2 + branch) * batch + b] = stream.chance(p) ? 0.0f : static_cast<float>(1 / (1 - p));
+        }
+    }
+    return out;
 }
 
 TransformerStack::TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng)

@@ -76,14 +76,21 @@ private:
 class TransformerBlock : public torch::nn::Module {
 public:
     TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng);
-    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}) const;
+    /// \param branches [2, B, 1, 1], what attention and MLP of each case are multiplied by before they are added (drop path); undefined: 1
+    at::Tensor forward(const at::Tensor& x, at::Tensor* tap = nullptr, const at::Tensor& attend = {}, const at::Tensor& branches = {}) const;
 
 private:
-    at::Tensor run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend) const;
+    at::Tensor run(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend, const at::Tensor& branches) const;
     std::shared_ptr<LayerNorm> m_norm1, m_norm2;
     std::shared_ptr<Attention> m_attn;
     std::shared_ptr<Mlp> m_mlp;
 };
+
+/// Stochastic depth, called drop path (Huang et al. 2016, "Deep networks with stochastic depth"; behaviour of the public ViT codes): what the two branches of each block are
+/// multiplied by in one training step. A branch of a case is left out with probability p, else counts 1 / (1 - p); p grows linearly from 0 in the first block to `rate` in
+/// the last. Case b draws from rng.sample(b) alone.
+/// \param rate [0, 1) \return [depth, 2, B, 1, 1] float32 on the CPU
+at::Tensor dropPathFactors(std::int64_t depth, std::int64_t batch, double rate, const Rng& rng);
 
 /// `depth` blocks one after another, registered by `parent` under `name`.0, `name`.1, ...
 class TransformerStack : public torch::nn::Module {

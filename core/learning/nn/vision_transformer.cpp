@@ -32,7 +32,8 @@ VisionTransformer::VisionTransformer(const VisionTransformerSizes& sizes, const 
     m_norm = register_module("norm", std::make_shared<LayerNorm>(sizes.width));
 }
 
-std::vector<at::Tensor> VisionTransformer::blockOutputs(const at::Tensor& image, std::span<const std::int64_t> blocks, std::vector<at::Tensor>* taps) const
+std::vector<at::Tensor> VisionTransformer::blockOutputs(const at::Tensor& image, std::span<const std::int64_t> blocks, std::vector<at::Tensor>* taps,
+    const at::Tensor& branches) const
 {
     const std::int64_t side = m_sizes.imageSize;
     TORCH_CHECK(image.dim() == 4 && image.size(1) == m_sizes.channels && image.size(2) == side && image.size(3) == side, "images of shape ", image.sizes(), " where [B, ",
@@ -43,7 +44,7 @@ std::vector<at::Tensor> VisionTransformer::blockOutputs(const at::Tensor& image,
     std::vector<at::Tensor> outputs;
     for (std::size_t i = 0; i < m_blocks.size(); ++i) {
         at::Tensor tap;
-        x = m_blocks[i]->forward(x, taps ? &tap : nullptr);
+        x = m_blocks[i]->forward(x, taps ? &tap : nullptr, {}, branches.defined() ? branches[static_cast<std::int64_t>(i)] : at::Tensor());
         if (taps)
             taps->push_back(tap);
         outputs.push_back(x);

@@ -27,8 +27,9 @@ public:
     VisionTransformer(const VisionTransformerSizes& sizes, const Rng& rng);
 
     /// Tokens after each block that `blocks` names (counted from 1), class token first, before the final normalisation.
-    /// \param image [B, C, S, S] \param taps receives the attention of each block [B, heads, 1 + N, 1 + N] \return per named block [B, 1 + N, D]
-    std::vector<at::Tensor> blockOutputs(const at::Tensor& image, std::span<const std::int64_t> blocks, std::vector<at::Tensor>* taps = nullptr) const;
+    /// \param image [B, C, S, S] \param taps receives the attention of each block [B, heads, 1 + N, 1 + N]
+    /// \param branches of dropPathFactors, [depth, 2, B, 1, 1]; undefined: every branch of every block \return per named block [B, 1 + N, D]
+    std::vector<at::Tensor> blockOutputs(const at::Tensor& image, std::span<const std::int64_t> blocks, std::vector<at::Tensor>* taps = nullptr, const at::Tensor& branches = {}) const;
     /// Tokens after the last block and the final normalisation. \return [B, 1 + N, D]
     at::Tensor forward(const at::Tensor& image, std::vector<at::Tensor>* taps = nullptr) const;
     at::Tensor normalise(const at::Tensor& tokens) const { return m_norm->forward(tokens); }

@@ -121,9 +121,18 @@ void removeLeftovers(const path& run)
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(run / "checkpoints", ignored)) {
         const std::string name = entry.path().filename().string();
-        if (name.starts_with(".new-") || name.starts_with(".old-"))
+        const path whole = entry.path().parent_path() / name.substr(std::min<std::size_t>(name.size(), 5));
+        if (name.starts_with(".old-") && !fs::exists(whole, ignored) && isComplete(entry.path()))
+            fs::rename(entry.path(), whole, ignored); // killed between the two renames: this is the last good one
+        else if (name.starts_with(".new-") || name.starts_with(".old-"))
             fs::remove_all(entry.path(), ignored);
     }
+    for (const path& folder : {run, run / "results", run / "checkpoints"})
+        for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+            const std::string name = entry.path().filename().string();
+            if (name.starts_with(".") && name.ends_with(".part"))
+                fs::remove(entry.path(), ignored);
+        }
 }
 
 Result<Written> writeCheckpoint(const path& run, const Checkpoint& checkpoint, const KeepRule& keep)
@@ -153,8 +162,10 @@ Result<Written> writeCheckpoint(const path& run, const Checkpoint& checkpoint, c
     if (fs::exists(final, ignored))
         fs::rename(final, old, ignored);
     fs::rename(fresh, final, failed);
-    if (failed)
+    if (failed) {
+        fs::rename(old, final, ignored);
         return std::unexpected(systemError("write", final.string(), failed.value()));
+    }
     HILUM_TRY_STATUS(syncFolder(parent));
     HILUM_TRY_STATUS(writeFileAtomically(parent / "latest", name + "\n"));
     fs::remove_all(old, ignored);

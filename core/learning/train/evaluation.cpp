@@ -227,7 +227,10 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
         const EvalMode mode(trained.trainable());
         const auto views = trained.viewMaker();
         std::int64_t images = 0;
-        HILUM_TRY(const at::Tensor mean, meanPicture(trained, *views, setup, images));
+        at::Tensor mean; // [1, N, P]; undefined where no training image is here
+        if (!setup.split.train.empty()) {
+            HILUM_TRY(mean, meanPicture(trained, *views, setup, images));
+        }
         const auto donor = donors(setup);
         std::vector<double> picture, visibleMean, swapped;
         for (std::size_t i = 0; i < cases.size(); ++i) {
@@ -237,7 +240,8 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
                 setup.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(cases.size()));
             HILUM_TRY(const TensorMap batch, plainBatch(*views, setup, cases[i]));
             const auto [mask, target] = trained.maskedTarget(batch, caseRng(setup, cases[i]));
-            picture.push_back(hiddenError(mean, target, mask));
+            if (mean.defined())
+                picture.push_back(hiddenError(mean, target, mask));
             const at::Tensor visible = (1 - mask.to(at::kDouble)).unsqueeze(-1);                 // [1, N, 1]
             const at::Tensor values = target.to(at::kDouble);                                    // [1, N, P]
             const at::Tensor constant = (values * visible).sum() / (visible.sum() * values.size(-1)); // []
@@ -248,12 +252,14 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
                 swapped.push_back(hiddenError(trained.predictMasked(other, mask), target, mask));
             }
         }
-        put("mean_picture_loss", picture);
-        out["mean_picture_images"] = images;
+        if (mean.defined()) {
+            put("mean_picture_loss", picture);
+            out["mean_picture_images"] = images;
+        }
         put("visible_mean_loss", visibleMean);
         if (!swapped.empty())
             put("swapped_loss", swapped);
-        const double best = std::min(out["mean_picture_loss"].get<double>(), out["visible_mean_loss"].get<double>()), loss = out["held_out_loss"].get<double>();
+        const double constantLoss = out["visible_mean_loss"].get<double>(), best = std::min(out.value("mean_picture_loss", constantLoss), constantLoss), loss = out["held_out_loss"].get<double>();
         out["best_constant_loss"] = best;
         if (best > 0)
             out["held_out_over_best_constant"] = loss / best;

@@ -31,7 +31,7 @@ Result<std::vector<double>> caseLosses(PretrainingMethod& method, const Evaluati
 ///
 /// - held_out_loss: the model's prediction from the visible patches
 /// - untrained_loss: the same network with the weights that the run began with
-/// - mean_picture_loss: q = mean of the targets over the training images, place by place (the best guess that ignores the image)
+/// - mean_picture_loss: q = mean of the targets over the training images, place by place (the best guess that ignores the image); left out where no training image is in the cache
 /// - visible_mean_loss: q = one number per image, the mean of its visible target values
 /// - swapped_loss: the model's prediction from the visible patches of the next held-out patient's image at the same places, against
 ///   the first patient's target: near held_out_loss when a model ignores what it sees

@@ -38,6 +38,7 @@ struct RunRequest {
 
 /// Runs a job to its end: cache, split, network, training, final model, evaluation, provenance. Every event of the protocol but the
 /// closing `error` is emitted here: see runRecorded.
+/// TooLarge before the first step when weights, gradients and moments alone do not fit into memory (train/memory_need.h).
 /// A fresh start refuses (Usage) a run folder that holds checkpoints. A resume takes device, precision and threads from the checkpoint
 /// where the job says "auto"; Mismatch for a checkpoint of another method or cache.
 /// \return the `result` message's fields
@@ -54,8 +55,8 @@ std::int64_t computeThreads(std::int64_t asked);
 /// What a run says of where it computes: device, dtype, attention, threads, LibTorch.
 Json deviceRecord(const Placement& placement, std::int64_t threads);
 
-/// Held-out evaluation of a finished or interrupted run, or of a model file on a cache: OUT/evaluation.json. For a run folder its split.json
-/// counts; for a file the split that its seed makes.
+/// Held-out evaluation of a finished or interrupted run, or of a model file on a cache: OUT/evaluation.json. Evaluated is everybody whom the training, as far as it is
+/// recorded (data/training_record.h), did not see; `held_out` says in words who that is. Empty when that is nobody.
 Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, const path& cache, const path& out, const std::string& device, const std::string& dtype);
 
 } // namespace hilum::learning

@@ -5,6 +5,7 @@
 #include <torch/utils.h>
 
 #include <cmath>
+#include <map>
 
 namespace hilum::learning {
 
@@ -67,25 +68,34 @@ double AdamW::clipGradients(double clipNorm, ClipKind kind)
     return total;
 }
 
+void AdamW::scaleRates(const std::function<double(const std::string&)>& scale)
+{
+    for (Slot& s : m_slots)
+        s.rateScale = scale(s.name);
+}
+
 void AdamW::step(double learningRate, double weightDecay)
 {
     const at::NoGradGuard noGradient;
-    for (const bool decayed : {true, false}) {
+    struct Group { // parameters of one pass: equal rate and decay
         std::vector<at::Tensor> parameters, gradients, means, squares, largest, updates;
-        for (const Slot& s : m_slots)
-            if (s.decayed == decayed && s.parameter.grad().defined()) {
-                parameters.push_back(s.parameter);
-                gradients.push_back(s.parameter.grad());
-                means.push_back(s.mean);
-                squares.push_back(s.square);
-                updates.push_back(s.updates);
-                if (m_amsgrad)
-                    largest.push_back(s.largest);
-            }
-        if (parameters.empty())
-            continue;
-        at::_foreach_add_(updates, 1);
-        at::_fused_adamw_(parameters, gradients, means, squares, largest, updates, learningRate, m_beta1, m_beta2, decayed ? weightDecay : 0.0, m_epsilon, m_amsgrad, false);
+    };
+    std::map<std::pair<bool, double>, Group> groups;
+    for (const Slot& s : m_slots)
+        if (s.parameter.grad().defined()) {
+            Group& g = groups[{s.decayed, s.rateScale}];
+            g.parameters.push_back(s.parameter);
+            g.gradients.push_back(s.parameter.grad());
+            g.means.push_back(s.mean);
+            g.squares.push_back(s.square);
+            g.updates.push_back(s.updates);
+            if (m_amsgrad)
+                g.largest.push_back(s.largest);
+        }
+    for (auto& [kind, g] : groups) {
+        const auto& [decayed, scale] = kind;
+        at::_foreach_add_(g.updates, 1);
+        at::_fused_adamw_(g.parameters, g.gradients, g.means, g.squares, g.largest, g.updates, learningRate * scale, m_beta1, m_beta2, decayed ? weightDecay : 0.0, m_epsilon, m_amsgrad, false);
     }
 }
 

@@ -3,6 +3,8 @@
 #include "core/learning/method.h"
 #include "core/learning/train/options.h"
 
+#include <functional>
+
 namespace hilum::learning {
 
 /// Whether AdamW decays a parameter: not biases and other 1-D tensors, class and mask tokens, positions and tables.
@@ -16,6 +18,9 @@ class AdamW {
 public:
     enum class AmsGrad { Off, On };
     AdamW(torch::nn::Module& module, double beta1, double beta2, double epsilon, AmsGrad amsgrad = AmsGrad::Off);
+
+    /// Each parameter learns at `scale(name)` of the step's rate, its weight decay with it; before, all of them at 1. For layer-wise rates.
+    void scaleRates(const std::function<double(const std::string& name)>& scale);
 
     /// Norm of the gradients (L2, all together), shortened to `clipNorm` when that is above 0. The norm before shortening.
     /// PerTensor shortens each gradient by itself (HD X-ray MAE's public code). NaN or infinite when a gradient is.
@@ -38,6 +43,7 @@ private:
         at::Tensor parameter, mean, square, updates;
         at::Tensor largest; // of the squares so far; undefined without AMSGrad
         bool decayed = false;
+        double rateScale = 1;
     };
     std::vector<Slot> m_slots;
     double m_beta1, m_beta2, m_epsilon;

@@ -76,7 +76,7 @@ struct TrainOptions {
         visit(field("metric_every").text("Curve point every", "Updates between points of the curves.").range(1, Many).inUnit("steps").in("Record").expert(), o.metricEvery);
         visit(field("loader_threads").text("Loader threads", "Threads that read and augment; the result does not depend on it.").range(1, 64).in("Data").expert(), o.loaderThreads);
         visit(field("prefetch").text("Prefetch", "Batches that are made ahead.").range(1, 64).inUnit("batches").in("Data").expert(), o.prefetch);
-        visit(field("activation_checkpointing").text("Recompute activations", "Transformer and Swin blocks keep their input alone and are computed again for the gradient: less memory, more time, the same numbers.")
+        visit(field("activation_checkpointing").text("Recompute activations", "Transformer and Swin blocks keep their input alone and are computed again for the gradient: less memory, more time, the same numbers up to rounding.")
                   .in("Training").expert(),
               o.activationCheckpointing);
         visit(field("start_from").text("Start from", "Model file whose weights the run begins with: one of this method, or any with the same encoder. Empty: weights drawn by the seed.").in("Training"),

@@ -4,10 +4,12 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
+#include "core/learning/data/training_record.h"
 #include "core/learning/model_file.h"
 #include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/first_state.h"
+#include "core/learning/train/memory_need.h"
 #include "core/learning/train/process_group.h"
 #include "core/learning/train/start_weights.h"
 #include "core/learning/train/trainer.h"
@@ -38,17 +40,33 @@ Result<TrainOptions> trainOptions(const Json& options)
     return out;
 }
 
-Result<Split> makeSplit(const path& run, const ShardReader& cache, const TrainOptions& o)
+/// Whom the weights that a run begins with have seen: those of `start_from`, or of a checkpoint whose split.json is gone.
+Result<TrainingRecord> earlierRecord(const TrainOptions& o, const std::optional<path>& checkpoint, const ShardReader& cache)
+{
+    if (!checkpoint && o.startFrom.empty())
+        return TrainingRecord{.known = true};
+    const auto weights = openWeights(checkpoint ? *checkpoint : path(o.startFrom));
+    if (!weights)
+        return std::unexpected(withContext(weights.error(), "start_from (published weights become a model file with `hilum import-weights`)"));
+    return trainingRecord(*weights, cache);
+}
+
+/// The run's split.json as text: as it is there, else drawn. A new run that begins with other weights draws in any case: what a refused start left may know nothing of them.
+/// \param checkpoint that the run goes on from
+Result<std::string> makeSplit(const path& run, const ShardReader& cache, const TrainOptions& o, const std::optional<path>& checkpoint, bool keepsRecord)
 {
     const path file = run / "split.json";
-    if (std::error_code ignored; fs::exists(file, ignored)) {
-        HILUM_TRY(const std::string text, readTextFile(file, 1u << 30));
-        HILUM_TRY(const Json json, parseJson(text));
-        return splitFromJson(json, cache);
-    }
-    const Split split = splitByPatient(cache.cases(), static_cast<std::uint64_t>(o.seed), o.heldOutFraction);
-    HILUM_TRY_STATUS(writeFileAtomically(file, splitJson(split, cache, static_cast<std::uint64_t>(o.seed), o.heldOutFraction).dump(1) + "\n"));
-    return split;
+    std::error_code ignored;
+    if (fs::exists(file, ignored) && (checkpoint || o.startFrom.empty() || !keepsRecord))
+        return readTextFile(file, 1u << 30);
+    HILUM_TRY(const TrainingRecord earlier, earlierRecord(o, checkpoint, cache));
+    const auto seed = static_cast<std::uint64_t>(o.seed);
+    Json json = splitJson(splitAmongUnseen(cache.cases(), knownCases(cache.cases(), earlier).seen, seed, o.heldOutFraction), cache, seed, o.heldOutFraction);
+    if (checkpoint || !o.startFrom.empty())
+        json["earlier"] = recordJson(earlier);
+    std::string text = json.dump(1) + "\n";
+    HILUM_TRY_STATUS(writeFileAtomically(file, text));
+    return text;
 }
 
 Json provenanceOf(const TrainJob& job, const Json& model, const ShardReader& cache, const Json& device, std::int64_t seed)
@@ -171,14 +189,25 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         warn("patients_unknown", "the cache does not know which images belong to one patient: each image counts as one");
     if (group && !keepsRecord)
         HILUM_TRY_STATUS(group->barrier()); // the first process writes the split, the others read it
-    HILUM_TRY(const Split split, makeSplit(run, cache, o));
+    HILUM_TRY(const std::string splitText, makeSplit(run, cache, o, checkpoint ? std::optional(*latest) : std::nullopt, keepsRecord));
+    HILUM_TRY(const Json splitFile, parseJson(splitText));
+    HILUM_TRY(const Split split, splitFromJson(splitFile, cache));
+    TrainingRecord record{.known = true};
+    if (const auto earlier = splitFile.find("earlier"); earlier != splitFile.end()) {
+        HILUM_TRY(record, recordFromJson(*earlier));
+    }
+    record.add(split, cache.cases()); // by digest, also where an earlier version's split.json names case keys alone
     if (group && keepsRecord)
         HILUM_TRY_STATUS(group->barrier());
     if (split.train.empty())
         return fail(ErrorCode::Empty, "no image is left to train on");
+    if (split.heldOut.empty() && o.heldOutFraction > 0 && splitFile.contains("earlier"))
+        warn("all_seen", "the weights that the run begins with have seen every patient of these images: nobody is left to hold out");
 
     const Rng firstWeights = Rng(static_cast<std::uint64_t>(o.seed)).fork("weights");
     const auto method = entry->make(job.options, firstWeights);
+    if (checkpoint)
+        HILUM_TRY_STATUS(checkAxes(*method, checkpoint->model));
     Json started; // what the run began with besides its own first weights
     if (checkpoint)
         started = checkpoint->model.value("started_from", Json());
@@ -188,6 +217,9 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     }
     if (!checkpoint) // after start_from: what that brought is kept
         HILUM_TRY_STATUS(beginFirstState(*method, cache, split.train));
+    const MemoryNeed memory = memoryNeed(method->trainable(), job.options);
+    // on a CPU the weights are there already, and a checkpoint that was read is let go before the first step: gradients take its room
+    HILUM_TRY_STATUS(checkMemory(memory, placement.device, !placement.device.is_cpu() ? 0 : memory.weights + (checkpoint ? memory.gradients : 0)));
     method->trainable().to(placement.device);
 
     TrainerSetup setup;
@@ -208,7 +240,8 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         setup.watchCase = split.heldOut.front();
     }
     const EncoderExport encoder = method->encoder();
-    HILUM_TRY(const std::string splitText, readTextFile(run / "split.json", 1u << 30));
+    if (!started.is_null() && !splitFile.contains("earlier"))
+        record.complete = false;
     setup.model = {{"method", job.method}, {"preset", job.preset}, {"options", job.options}, {"pipeline", method->inputPipeline()},
                    {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"steps", o.steps}, {"token_grid", method->tokenGrid()},
                    {"class_token", method->hasClassToken()}, {"licence", Json()}, {"origin", "trained with hilum"}, {"split_sha256", sha256Hex(splitText)}, {"cache_digest", cache.digest()},
@@ -216,6 +249,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     // the folder of a file is the user's own: models travel without it
     if (setup.model["options"].contains("start_from"))
         setup.model["options"]["start_from"] = "";
+    setup.model["record"] = recordJson(record);
     if (!started.is_null()) {
         setup.model["started_from"] = started;
         setup.model["licence"] = started.at("licence");
@@ -248,7 +282,9 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     result["weights_sha256"] = metadata["weights_sha256"];
     HILUM_TRY_STATUS(writeFileAtomically(run / "provenance.json", provenanceOf(job, metadata, cache, deviceRecord(placement, threads), o.seed).dump(1) + "\n"));
 
-    if (split.heldOut.empty()) {
+    std::string who;
+    const Split tested = unseenSplit(cache.cases(), record, who); // what the run held out, but for images that an earlier version's split has in both parts
+    if (tested.heldOut.empty()) {
         warn("nothing_held_out", "no patient is held out: there is no evaluation");
     } else {
         monitor.enter("evaluating");
@@ -272,7 +308,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         }
         EvaluationSetup evaluation;
         evaluation.cache = &cache;
-        evaluation.split = split;
+        evaluation.split = tested;
         evaluation.seed = static_cast<std::uint64_t>(o.seed);
         evaluation.batch = o.batch;
         evaluation.placement = placement;
@@ -284,6 +320,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
             return std::unexpected(evaluated.error());
         } else {
             Json document = *evaluated;
+            document["held_out"] = who;
             document["step"] = outcome.step;
             document["weights_sha256"] = metadata["weights_sha256"];
             HILUM_TRY_STATUS(writeFileAtomically(run / "evaluation.json", document.dump(1) + "\n"));
@@ -359,14 +396,13 @@ Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, co
     setup.seed = static_cast<std::uint64_t>(o.seed);
     setup.batch = o.batch;
     setup.placement = placement;
-    if (std::error_code ignored; fs::is_directory(model, ignored) && fs::exists(model / "split.json", ignored)) {
-        HILUM_TRY(const std::string text, readTextFile(model / "split.json", 1u << 30));
-        HILUM_TRY(const Json json, parseJson(text));
-        HILUM_TRY(setup.split, splitFromJson(json, cache));
-    } else {
-        setup.split = splitByPatient(cache.cases(), setup.seed, o.heldOutFraction);
-    }
+    HILUM_TRY(const TrainingRecord record, trainingRecord(file, cache));
+    std::string heldOut;
+    setup.split = unseenSplit(cache.cases(), record, heldOut);
+    if (setup.split.heldOut.empty())
+        return fail(ErrorCode::Empty, "the model's training saw every patient of these {} images: nobody is left to evaluate on", cache.cases().size());
     HILUM_TRY(Json document, evaluateHeldOut(*method, untrained.get(), setup));
+    document["held_out"] = heldOut;
     document["step"] = file.metadata.value("step", Json());
     document["weights_sha256"] = file.metadata.value("weights_sha256", Json());
     HILUM_TRY_STATUS(makeFolder(out));

@@ -1,5 +1,6 @@
 #include "core/learning/train/start_weights.h"
 
+#include "core/learning/imports/layouts.h"
 #include "core/learning/model_file.h"
 #include "core/learning/tensor_io.h"
 
@@ -12,13 +13,26 @@ namespace hilum::learning {
 
 namespace {
 
+/// Axes of the volumes that an encoder learnt on. A network that was imported before they were recorded has those of its layout.
+Json axesOf(const Json& metadata, const Json& architecture)
+{
+    if (architecture.is_object() && architecture.contains("axes"))
+        return architecture["axes"];
+    if (const Json network = metadata.value("network", Json()); network.is_string())
+        if (const auto layout = imports::findLayout(network.get<std::string>()); layout && imports::isSwin((*layout)->network))
+            return imports::PublishedAxes;
+    return Json();
+}
+
 /// What two encoders must share although their weights have the same shapes either way.
-Status checkArchitectures(const Json& theirs, const Json& ours, const path& file)
+Status checkArchitectures(const Json& metadata, const Json& theirs, const Json& ours, const path& file)
 {
     std::vector<std::string> faults;
-    for (const char* key : {"kind", "heads", "window", "merging", "patch_embedding", "axes"})
+    for (const char* key : {"kind", "heads", "window", "merging", "patch_embedding"})
         if (theirs.is_object() && ours.is_object() && theirs.contains(key) && ours.contains(key) && theirs[key] != ours[key])
             faults.push_back(std::format("{} is {} there and {} here", key, jsonLine(theirs[key]), jsonLine(ours[key])));
+    if (const Json axes = axesOf(metadata, theirs), own = axesOf(Json::object(), ours); axes != own)
+        faults.push_back(std::format("axes is {} there and {} here", axes.is_null() ? "not told" : jsonLine(axes), own.is_null() ? "not told" : jsonLine(own)));
     if (faults.empty())
         return {};
     Error error{.code = ErrorCode::Mismatch, .message = std::format("start_from: the encoder of {} is another one: {}", file.string(), faults.front())};
@@ -36,7 +50,7 @@ Result<Json> startFrom(PretrainingMethod& method, const std::string& id, const p
     const Json& metadata = opened->metadata;
     const Json theirs = metadata.value("encoder", Json::object());
     const EncoderExport ours = method.encoder();
-    HILUM_TRY_STATUS(checkArchitectures(theirs.value("architecture", Json()), ours.architecture, file));
+    HILUM_TRY_STATUS(checkArchitectures(metadata, theirs.value("architecture", Json()), ours.architecture, file));
     const bool whole = metadata.value("method", Json()) == id;
     const std::string from = whole ? "" : theirs.value("prefix", ""), to = whole ? "" : ours.prefix;
     const auto& arrays = opened->file.tensors();

@@ -7,7 +7,8 @@ namespace hilum::learning {
 /// Fills a method's network from a model file, before training.
 ///
 /// A model of the same method fills everything by name; any other model, or an imported network, the encoder alone: names under the file's encoder prefix meet those
-/// under the method's. Sizes that shapes do not show (heads, window, order of patch merging) have to agree where both tell them.
+/// under the method's. Sizes that shapes do not show (heads, window, order of patch merging) have to agree where both tell them; axes always: an imported network that
+/// does not tell them has those of its layout's publication.
 /// \param id of the method \param minCoverage share of the tensors of that part that the file must fill
 /// \return {"file" (name without folder), "weights_sha256", "part": "network" | "encoder", "filled", "of", "coverage", "missing": [names], "licence", "origin", "source"}
 /// Mismatch, with nothing changed, when less is filled or the encoders differ; errors of openWeights.

@@ -22,6 +22,15 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+/// A whole number for a set of names, small enough that sums of its square are exact.
+double numberOf(const std::map<std::string, double>& terms)
+{
+    std::string names;
+    for (const auto& [name, value] : terms)
+        names += name + ' ';
+    return static_cast<double>(std::hash<std::string>{}(names) & 0xFFFFF);
+}
+
 } // namespace
 
 Trainer::Trainer(TrainerSetup setup)
@@ -110,27 +119,42 @@ Result<Trainer::StepNumbers> Trainer::update(Loader& loader)
 Status Trainer::share(StepNumbers& numbers, double weight)
 {
     ProcessGroup& group = *m_setup.group;
-    // agreed on before the gradients travel: how much each share counts, and whether somebody wants to stop
-    std::vector<double> all{weight, weight * numbers.loss, m_setup.monitor->cancelRequested() ? 1.0 : 0.0};
-    for (const auto& [name, value] : numbers.terms)
-        all.push_back(value);
+    const torch::NoGradGuard noGradient;
+    std::vector<at::Tensor> parameters = m_setup.method->trainable().parameters();
+    // agreed on before the gradients travel: how much each share counts, whether somebody wants to stop, whether all have the same terms, and which gradients anybody has. A batch of
+    // one kind of image leaves the parameters of the other kind without one, and that may differ between processes.
+    const double terms = numberOf(numbers.terms);
+    std::vector<double> all{weight, weight * numbers.loss, m_setup.monitor->cancelRequested() ? 1.0 : 0.0, terms, terms * terms};
+    const std::size_t first = all.size();
+    for (at::Tensor& parameter : parameters)
+        all.push_back(parameter.mutable_grad().defined() ? 1 : 0);
     HILUM_TRY_STATUS(group.sum(all));
     numbers.loss = all[1] / all[0];
     m_groupStops = all[2] > 0;
-    std::size_t at = 3;
-    for (auto& [name, value] : numbers.terms)
-        value = all[at++] / group.size();
+    if (all[4] * group.size() == all[3] * all[3]) { // all numbers are equal; else each process tells its own terms
+        std::vector<double> values;
+        for (const auto& [name, value] : numbers.terms)
+            values.push_back(value);
+        if (!values.empty())
+            HILUM_TRY_STATUS(group.sum(values));
+        std::size_t at = 0;
+        for (auto& [name, value] : numbers.terms)
+            value = values[at++] / group.size();
+    }
     if (!std::isfinite(numbers.loss))
         return std::unexpected(notFinite("the loss", numbers.loss));
     const double share = weight * group.size() / all[0];
     std::vector<at::Tensor> gradients;
-    const torch::NoGradGuard noGradient;
-    for (at::Tensor& parameter : m_setup.method->trainable().parameters())
-        if (parameter.mutable_grad().defined()) {
-            if (share != 1)
-                parameter.mutable_grad().mul_(share);
-            gradients.push_back(parameter.mutable_grad());
-        }
+    for (std::size_t n = 0; n < parameters.size(); ++n) {
+        if (all[first + n] == 0)
+            continue;
+        at::Tensor& gradient = parameters[n].mutable_grad();
+        if (!gradient.defined())
+            gradient = at::zeros_like(parameters[n]);
+        else if (share != 1)
+            gradient.mul_(share);
+        gradients.push_back(gradient);
+    }
     return group.average(gradients);
 }
 

@@ -22,6 +22,9 @@ namespace {
 
 constexpr std::int64_t SimilarityCrops = 4; ///< of each volume in `cmcl_similarity`
 
+/// [.., k, j, i] of the cache to [.., i, j, k] of the network, and back: published weights learnt on arrays whose axes run right, anterior, superior.
+at::Tensor axesSwapped(const at::Tensor& volume) { return volume.transpose(-1, -3).contiguous(); }
+
 std::array<std::int64_t, 3> sizeOf(const DaeOptions& o) { return {o.cropSize[0], o.cropSize[1], o.cropSize[2]}; }
 
 /// The published loss numbers the modalities of a batch from 0 on, in the order of their numbers.
@@ -99,7 +102,7 @@ struct DaeMethod::Views : ViewMaker {
     {
         TORCH_CHECK(volume.dim() == 4, "volume of shape ", volume.sizes(), " where [1, D, H, W] is expected");
         const auto modality = item.find("modality_class"); // absent where the cache does not tell it
-        return {{"image", cropVoxels(volume, cropStart(volume, centre, size), size)}, {"modality", modality == item.end() ? at::full({1}, OtherModality, at::kLong) : modality->second}};
+        return {{"image", axesSwapped(cropVoxels(volume, cropStart(volume, centre, size), size))}, {"modality", modality == item.end() ? at::full({1}, OtherModality, at::kLong) : modality->second}};
     }
 
     TensorMap makeViews(const TensorMap& item, Rng rng) const override
@@ -121,7 +124,7 @@ struct DaeMethod::Views : ViewMaker {
 };
 
 struct DaeMethod::Disrupted {
-    at::Tensor noisy, corrupted; ///< [B, 1, D, H, W]; noisy: before the decimation
+    at::Tensor noisy, corrupted; ///< [B, 1, W, H, D]; noisy: before the decimation
     at::Tensor channels;         ///< [C], 1 = chosen; undefined when none are
     at::Tensor channelNoise;     ///< [B, C, ...] factor of the chosen channels; undefined: they are zeroed
 };
@@ -133,7 +136,8 @@ std::unique_ptr<ViewMaker> DaeMethod::viewMaker() const { return std::make_uniqu
 EncoderExport DaeMethod::encoder() const
 {
     Json architecture = m_network->sizes().architecture();
-    architecture.update({{"out_channels", 1}, {"hidden_states", m_options.hidden == HiddenKind::Normalised ? "normalised" : "raw"}});
+    architecture.update({{"out_channels", 1}, {"hidden_states", m_options.hidden == HiddenKind::Normalised ? "normalised" : "raw"},
+        {"axes", "right, anterior, superior"}}); // of the tensors that the network gets: those of the published weights
     return {std::move(architecture), ""};
 }
 
@@ -254,14 +258,23 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
     if (const auto asked = request.find("crop_centre"); asked != request.end() && asked->is_array() && asked->size() == 3)
         centre = asked->get<std::array<std::int64_t, 3>>();
     const auto first = cropStart(volume, centre, size);
-    const at::Tensor image = cropVolume(volume, first, size).unsqueeze(0).to(device);
+    const at::Tensor image = axesSwapped(cropVolume(volume, first, size)).unsqueeze(0).to(device);
     const Rng rng = Rng(request.value("seed", std::uint64_t{0})).fork("reconstruct");
     const Disrupted disrupted = disrupt(image, o, rng);
     const auto maps = forward(disrupted);
     const at::Tensor reconstruction = m_network->decode(maps).to(at::kFloat);
+    const double loss = meanError(reconstruction, image);
+    // the same draws, one disturbance by itself
+    const auto alone = [&](Disruption kind) {
+        if (kind == o.disruption)
+            return loss;
+        DaeOptions one = o;
+        one.disruption = kind;
+        return meanError(m_network->decode(forward(disrupt(image, one, rng))).to(at::kFloat), image);
+    };
 
     Shown out;
-    const auto picture = [](const at::Tensor& x) { return x[0].to(at::kFloat).cpu().contiguous(); };
+    const auto picture = [](const at::Tensor& x) { return axesSwapped(x[0]).to(at::kFloat).cpu(); }; // axes as in the case
     out.arrays["input"] = picture(image);
     out.arrays["noisy"] = picture(disrupted.noisy);
     out.arrays["corrupted"] = picture(disrupted.corrupted);
@@ -278,7 +291,7 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
             std::array<std::int64_t, 3> where{};
             for (std::size_t axis = 0; axis < 3; ++axis)
                 where[axis] = stream.integer(0, from.size(3 - static_cast<std::int64_t>(axis)));
-            crops.push_back(cropVolume(from, cropStart(from, where, size), size));
+            crops.push_back(axesSwapped(cropVolume(from, cropStart(from, where, size), size)));
         }
     };
     draw(volume, rng.fork("similarity"));
@@ -291,8 +304,10 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
 
     const std::int64_t hidden = channels.sum().item<std::int64_t>();
     std::vector<std::int64_t> box{first[0], first[1], first[2], first[0] + size[0], first[1] + size[1], first[2] + size[2]};
-    out.numbers = {{"loss", meanError(reconstruction, image)}, {"l1_disrupted_itself", meanError(disrupted.corrupted, image)},
-        {"l1_best_smoothing", bestSmoothing(disrupted.corrupted, image)}, {"l1_best_constant", meanError(image.median().expand_as(image), image)}, {"channels", o.featureSize}, {"channels_hidden", hidden}, {"hidden_fraction", static_cast<double>(hidden) / static_cast<double>(o.featureSize)}, {"crop_box", box},
+    out.numbers = {{"loss", loss}, {"loss_noise", alone(Disruption::Denoise)}, {"loss_decimation", alone(Disruption::Superres)},
+        {"loss_channels", alone(o.disruption == Disruption::SldNoise ? Disruption::SldNoise : Disruption::Sld)}, {"l1_disrupted_itself", meanError(disrupted.corrupted, image)},
+        {"l1_best_smoothing", bestSmoothing(disrupted.corrupted, image)}, {"l1_best_constant", meanError(image.median().expand_as(image), image)}, {"channels", o.featureSize},
+        {"channels_hidden", hidden}, {"hidden_fraction", static_cast<double>(hidden) / static_cast<double>(o.featureSize)}, {"crop_box", box},
         {"noise_variance", o.noiseVariance}, {"decimation", o.decimation}, {"similarity_crops_per_volume", SimilarityCrops}, {"similarity_volumes", others + 1}, {"mask_given", false}};
     return out;
 }

@@ -8,7 +8,8 @@ namespace hilum::learning {
 
 /// DAE: "Disruptive Autoencoders: Leveraging Low-level features for 3D Medical Image Pre-training", MIDL 2024, arXiv 2307.16896.
 ///
-/// Views: `image` [1, D, H, W] float32, a crop of the scaled volume; `modality` [1] int64 (modalityNumber).
+/// Views: `image` [1, W, H, D] float32, a crop of the scaled volume, axes as in the public code (Right, Anterior, Superior), which the published weights need;
+/// `modality` [1] int64 (modalityNumber).
 class DaeMethod : public PretrainingMethod, public FeatureSource {
 public:
     DaeMethod(const DaeOptions& options, const Rng& initialisation);
@@ -24,7 +25,8 @@ public:
     std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
 
     /// `input`, `noisy`, `decimated`, `corrupted`, `channel_mask` [C] (1 = zeroed), `reconstruction`, `error`, `cmcl_similarity` [m, m]: cosine of the pooled
-    /// bottleneck between crops of this volume and of `other_0`, ... where `item` holds them.
+    /// bottleneck between crops of this volume and of `other_0`, ... where `item` holds them. Volumes are [1, D, H, W] as in the case. Numbers: `loss` as asked for, and
+    /// with the same draws one disturbance by itself: `loss_noise`, `loss_decimation`, `loss_channels`.
     /// \param request besides "seed": "crop_centre" [i, j, k]; "disruption", "noise_variance", "decimation", "channel_ratio"
     Shown reconstruct(const TensorMap& item, const Json& request) override;
 

@@ -16,6 +16,11 @@ HdxrayMaeMethod::HdxrayMaeMethod(const HdxrayMaeOptions& options, const Rng& ini
 
 Json HdxrayMaeMethod::pipelineOf(const HdxrayMaeOptions& options)
 {
+    if (options.regionSource == RegionSource::MaskFile) {
+        Json pipeline = options.image.pipeline("mask-file");
+        pipeline["mask_column"] = options.regionColumn;
+        return pipeline;
+    }
     return options.image.pipeline(options.regionSource == RegionSource::AsReleased ? "rectangle" : "lung-contour");
 }
 

@@ -3,14 +3,18 @@
 #include "core/learning/masked_image_options.h"
 #include "core/learning/train/options.h"
 
+#include <string>
+#include <vector>
+
 namespace hilum::learning {
 
-enum class RegionSource { PaperIdea, AsReleased };
+enum class RegionSource { PaperIdea, AsReleased, MaskFile };
 
 /// Options of HD X-ray MAE. Defaults are those of preset `tiny`.
 struct HdxrayMaeOptions {
     MaskedImageOptions image;
     RegionSource regionSource = RegionSource::PaperIdea;
+    std::string regionColumn = "mask"; // for MaskFile
     double maskRatioInside = 0.95, maskRatioOutside = 0.85;
     bool uniformPass = false, freezeBiases = false;
     TrainOptions train;
@@ -35,10 +39,14 @@ struct HdxrayMaeOptions {
     static void visitFields(Self& o, Visitor&& visit)
     {
         visit(field("region_source").text("Chest region", "What counts as inside.")
-                  .oneOf({{"paper-idea", "Lung contour", "Computed from the image, or a mask file, or a polygon drawn by the user (the paper does not say how it is found: our setting)."},
-                      {"as-released", "Rectangle (public code)", "A fixed rectangle of the token grid, as the public code has it."}})
+                  .oneOf({{"paper-idea", "Lung contour", "Computed from the image; for one image in the Lab also a polygon drawn by the user (the paper does not say how it is found: our setting)."},
+                      {"as-released", "Rectangle (public code)", "A fixed rectangle of the token grid, as the public code has it."},
+                      {"mask-file", "Mask file", "A mask image for each image, named by the data's table: non-zero is inside (our setting)."}})
                   .in("Mask").from("HD X-ray MAE, abstract; public code"),
               o.regionSource);
+        visit(field("region_column").text("Mask column", "Column of the data's table that names the mask image of each image, for the chest region from mask files.").in("Mask").expert()
+                  .from("our setting"),
+              o.regionColumn);
         visit(field("mask_ratio_inside").text("Hidden inside", "Share of the patches inside the region that is hidden.").range(0.05, 1).in("Mask")
                   .from("HD X-ray MAE, public code: 0.95"),
               o.maskRatioInside);
@@ -53,6 +61,15 @@ struct HdxrayMaeOptions {
               o.freezeBiases);
         MaskedImageOptions::visitFields(o.image, visit);
         TrainOptions::visitFields(o.train, visit);
+    }
+
+    /// What is wrong with the values together; empty when nothing is.
+    std::vector<std::string> faults() const
+    {
+        std::vector<std::string> out = image.faults();
+        if (regionSource == RegionSource::MaskFile && regionColumn.empty())
+            out.push_back("region_column is empty: region_source = mask-file needs the column that names the masks");
+        return out;
     }
 };
 

@@ -30,9 +30,9 @@ GmmlNetwork::GmmlNetwork(const GmmlSizes& sizes, const Rng& rng) : m_sizes(sizes
     m_bias = drawn({b.channels}, "bias");
 }
 
-at::Tensor GmmlNetwork::features(const at::Tensor& image, std::vector<at::Tensor>* taps) const
+at::Tensor GmmlNetwork::features(const at::Tensor& image, std::vector<at::Tensor>* taps, const at::Tensor& branches) const
 {
-    const auto outputs = m_backbone->blockOutputs(image, m_sizes.reconstructionBlocks, taps);
+    const auto outputs = m_backbone->blockOutputs(image, m_sizes.reconstructionBlocks, taps, branches);
     at::Tensor sum = outputs.front();
     for (std::size_t i = 1; i < outputs.size(); ++i)
         sum = sum + outputs[i];

@@ -15,8 +15,8 @@ public:
     GmmlNetwork(const GmmlSizes& sizes, const Rng& rng);
 
     /// Mean of the tokens after the reconstruction blocks, then the final normalisation, class token dropped.
-    /// \param image [B, C, S, S], corrupted \param taps as in VisionTransformer \return [B, N, D]
-    at::Tensor features(const at::Tensor& image, std::vector<at::Tensor>* taps = nullptr) const;
+    /// \param image [B, C, S, S], corrupted \param taps, branches as in VisionTransformer \return [B, N, D]
+    at::Tensor features(const at::Tensor& image, std::vector<at::Tensor>* taps = nullptr, const at::Tensor& branches = {}) const;
     /// Three times Linear and GELU, then a transposed convolution with kernel = stride = patch. \param features [B, N, D] \return [B, C, S, S]
     at::Tensor reconstruct(const at::Tensor& features) const;
 

@@ -98,7 +98,10 @@ StepOutput SpcxrMethod::step(const TensorMap& batch, Rng rng)
 {
     const at::Tensor& image = arrayOf(batch, "image");
     const CorruptedBatch corrupted = corruptGroups(image, m_options.groups, rng.fork("groups"));
-    const at::Tensor reconstruction = m_network->reconstruct(m_network->features(corrupted.images)).to(at::kFloat);
+    at::Tensor branches; // stochastic depth: in training alone
+    if (m_options.dropPath > 0 && m_network->is_training())
+        branches = dropPathFactors(m_options.image.depth, image.size(0), m_options.dropPath, rng.fork("drop path")).to(image.device());
+    const at::Tensor reconstruction = m_network->reconstruct(m_network->features(corrupted.images, nullptr, branches)).to(at::kFloat);
     const GmmlLosses losses = gmmlLosses(reconstruction, image, corrupted.mask.unsqueeze(1).expand_as(image));
     StepOutput out;
     out.loss = m_options.maskedLoss ? losses.corrupted : losses.all;
@@ -251,12 +254,12 @@ void registerSpcxr(MethodRegistry& registry)
     const Json common = {{"image_size", 224}, {"patch", 16}, {"align", 16}, {"depth", 12}, {"reconstruction_blocks", {6, 8, 10, 12}}, {"warmup_steps", 500}, {"steps", 20000}};
     Json small = common, published = common;
     small.update({{"width", 192}, {"heads", 3}, {"batch", 32}, {"lr", 5e-4}, {"steps", 6000}, {"warmup_steps", 200}});
-    published.update({{"width", 384}, {"heads", 6}, {"batch", 64}, {"lr", 5e-4 * 64 / 256}});
+    published.update({{"width", 384}, {"heads", 6}, {"drop_path", 0.1}, {"batch", 64}, {"lr", 5e-4 * 64 / 256}});
     entry.info.presets = {
         {"tiny", "Tiny, 64 pixels", "64 tokens of 8 pixels; minutes on a CPU (our setting).", Json::object()},
         {"small", "ViT-Ti/16, 224 pixels", "The smallest network of GMML, 1 channel; hours on a CPU, minutes on a GPU (length is our setting).", small},
         {"vit-s16-224", "ViT-S/16, 224 pixels",
-            "The network of SPCXR: width 384, 12 blocks, 6 heads. Optimiser, decay and schedule of GMML; 1 channel, groups on the patch grid, batch and length are our setting.", published},
+            "The network of SPCXR: width 384, 12 blocks, 6 heads. Optimiser, decay, drop path and schedule of GMML; 1 channel, groups on the patch grid, batch and length are our setting.", published},
     };
     entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> { return std::make_unique<SpcxrMethod>(checkedOptions<SpcxrOptions>(json), rng); };
     entry.pipelineFor = [](const Json& json) { return checkedOptions<SpcxrOptions>(json).image.pipeline(); };

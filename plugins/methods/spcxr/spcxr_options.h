@@ -31,6 +31,7 @@ struct SpcxrOptions {
     SpcxrImageOptions image;
     GroupOptions groups{.align = 8};
     bool maskedLoss = true;
+    double dropPath = 0;
     TrainOptions train;
 
     SpcxrOptions()
@@ -89,8 +90,8 @@ struct SpcxrOptions {
                   .from("GMML: 3; our setting: 1"),
               i.channels);
         visit(field("resize").text("Resize", "How an image of another shape becomes square.")
-                  .oneOf({{"stretch", "Stretch", "Each axis by its own factor, as published."}, {"pad", "Pad", "Keeps the aspect ratio, pads with 0 (our setting)."}})
-                  .in("Input").from("public code: stretch"),
+                  .oneOf({{"stretch", "Stretch", "Each axis by its own factor."}, {"pad", "Pad", "Keeps the aspect ratio, pads with 0 (our setting)."}})
+                  .in("Input").from("GMML, public code: neither, crops of the image as it is; our setting: stretch"),
               i.resize);
         visit(field("pixel_mean").text("Pixel mean", "Subtracted from grey values of 0 to 1; one number, or one per channel.").range(0, 1).in("Input").expert(), i.mean);
         visit(field("pixel_std").text("Pixel deviation", "Divides what the mean was subtracted from; one number, or one per channel.").range(1e-3, 10).in("Input").expert(),
@@ -102,6 +103,9 @@ struct SpcxrOptions {
         visit(field("reconstruction_blocks").text("Reconstruction blocks", "Blocks, counted from 1, whose tokens are averaged for the reconstruction.").range(1, 100).in("Network")
                   .from("GMML, public code: 6, 8, 10, 12"),
               i.reconstructionBlocks);
+        visit(field("drop_path").text("Drop path", "Probability that training leaves out a branch of the last block for an image; it falls to 0 at the first block.").range(0, 0.9).in("Network")
+                  .expert().from("GMML, public code: 0.1; tiny and small, our setting: 0"),
+              o.dropPath);
         visit(field("crop_scale_min").text("Smallest crop", "Smallest share of the image's area that a random crop keeps; 1 switches crops off.").range(0.05, 1).in("Augmentation")
                   .from("GMML, public code: 0.05; our setting: 0.2"),
               i.cropScaleMin);

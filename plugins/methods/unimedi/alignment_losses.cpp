@@ -51,11 +51,17 @@ at::Tensor withinCase(const at::Tensor& similarity, const at::Tensor& weights)
 
 at::Tensor globalAlignment(const at::Tensor& image, const at::Tensor& report, double temperature)
 {
+    const auto [images, reports] = alignmentTerms(image, report, temperature);
+    return images + reports;
+}
+
+std::array<at::Tensor, 2> alignmentTerms(const at::Tensor& image, const at::Tensor& report, double temperature)
+{
     TORCH_CHECK(image.dim() == 2 && image.sizes() == report.sizes(), "embeddings ", image.sizes(), " and ", report.sizes(), " do not pair");
     const FullPrecision precision;
     const at::Tensor scores = at::matmul(unit(image), unit(report).t()) / temperature;
     const at::Tensor targets = diagonalTargets(image.size(0), image.device());
-    return at::cross_entropy_loss(scores, targets) + at::cross_entropy_loss(scores.t(), targets);
+    return {at::cross_entropy_loss(scores, targets), at::cross_entropy_loss(scores.t(), targets)};
 }
 
 at::Tensor tokenAlignment(const TokenAlignment& in)

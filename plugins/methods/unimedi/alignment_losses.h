@@ -20,6 +20,8 @@ class FullPrecision {
 /// Cross-entropy of cosine / temperature in both directions, added (not averaged). log(B) each for identical embeddings.
 /// \param image, report [B, C] \return [] scalar
 at::Tensor globalAlignment(const at::Tensor& image, const at::Tensor& report, double temperature);
+/// Its two terms: each image among the reports, each report among the images. Swapped arguments swap them. \return [] scalars
+std::array<at::Tensor, 2> alignmentTerms(const at::Tensor& image, const at::Tensor& report, double temperature);
 
 struct TokenAlignment {
     at::Tensor patches;        ///< [B, P, C]

@@ -96,6 +96,8 @@ PretrainingMethod::Shown UnimediMethod::reconstruct(const TensorMap& item, const
         texts.push_back(it->get<std::string>());
     else if (item.contains("report"))
         texts.push_back(textOf(item.at("report")));
+    for (std::size_t n = 0; item.contains(std::format("text_{}", n)); ++n)
+        texts.push_back(textOf(item.at(std::format("text_{}", n))));
     if (const auto it = request.find("texts"); it != request.end() && it->is_array())
         for (const Json& text : *it)
             texts.push_back(text.get<std::string>());

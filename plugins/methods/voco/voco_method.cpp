@@ -154,6 +154,8 @@ at::Tensor VoCoMethod::features(const TensorMap& batch)
     return deepest.unflatten(0, {bases.size(0), bases.size(1)}).mean(1);
 }
 
+std::vector<TensorMap> VoCoMethod::featureViews(const ViewMaker& /*views*/, const TensorMap& item) const { return VoCoViews(m_options.image).coveringViews(item); }
+
 PretrainingMethod::Shown VoCoMethod::reconstruct(const TensorMap& item, const Json& request)
 {
     const at::NoGradGuard noGradient;

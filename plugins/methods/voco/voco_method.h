@@ -32,6 +32,7 @@ public:
     /// Mean over space of the backbone's deepest hidden state, before the projector, mean over the base crops: they fill the working volume. The published
     /// classifications train the whole network with a decoder instead. [B, 16 f]
     at::Tensor features(const TensorMap& batch) override;
+    std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override;
     std::string pooling() const override { return "mean over space and base crops of the backbone's deepest hidden state, before the projector (our setting)"; }
 
     VoCoNetwork& network() { return *m_network; }

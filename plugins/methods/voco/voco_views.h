@@ -16,6 +16,8 @@ public:
     /// The middle of the volume, no augmentation, PlainCrops crops at places that are the same for every volume.
     TensorMap makePlainView(const TensorMap& item) const override;
     static constexpr std::int64_t PlainCrops = 8;
+    /// `bases` alone, of working volumes that cover the image, flush with its border and evenly apart (at most four along an axis). One where the working volume is the whole image.
+    std::vector<TensorMap> coveringViews(const TensorMap& item) const;
 
     /// Where the working volume of an image begins: (i, j, k). \throws c10::Error when the image is smaller or no [1, D, H, W]
     VoxelCentre middle(const at::Tensor& image) const;

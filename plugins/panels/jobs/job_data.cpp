@@ -97,7 +97,11 @@ void JobForm::dragEnterEvent(QDragEnterEvent* event)
 
 void JobForm::dropEvent(QDropEvent* event)
 {
-    setData(droppedPaths(event));
+    const std::vector<path> dropped = droppedPaths(event);
+    if (dropped.size() == 1 && isRunFolder(dropped.front()))
+        Q_EMIT runDropped(QString::fromStdString(dropped.front().string()));
+    else
+        setData(dropped);
     event->acceptProposedAction();
 }
 

@@ -6,13 +6,14 @@
 
 #include <QComboBox>
 #include <QLabel>
-#include <QPushButton>
-
-#include <algorithm>
 
 namespace hilum::jobs {
 
 namespace {
+
+/// Options of the schedule and of the record: a step takes the same time and memory whatever they are.
+constexpr const char* WithoutEffect[] = {"steps", "accumulation", "seed", "lr", "min_lr", "warmup_steps", "held_out_fraction", "checkpoint_every", "checkpoint_cases", "keep_every", "preview_every",
+                                         "metric_every", "loader_threads", "prefetch"};
 
 // numbers of hilum.bench/1 as a sentence about a job of `steps` steps
 QString sentence(const Json& bench, std::int64_t steps, std::int64_t perStep)
@@ -32,55 +33,71 @@ QString sentence(const Json& bench, std::int64_t steps, std::int64_t perStep)
 
 } // namespace
 
+std::string JobForm::Configuration::key() const
+{
+    Json deciding = options;
+    for (const char* option : WithoutEffect)
+        deciding.erase(option);
+    return jsonLine(Json{{"method", method}, {"preset", preset}, {"device", device}, {"options", deciding}});
+}
+
+std::optional<JobForm::Configuration> JobForm::configuration() const
+{
+    auto values = m_form->values();
+    if (!values || m_methodCombo->currentIndex() < 0)
+        return std::nullopt;
+    return Configuration{.method = m_methodCombo->currentData().toString().toStdString(), .preset = m_presetCombo->currentData().toString().toStdString(),
+                         .device = m_deviceCombo->currentData().toString().toStdString(), .options = *std::move(values)};
+}
+
 void JobForm::estimateSoon()
 {
-    const auto values = m_form->values();
-    if (!values) {
+    const auto now = configuration();
+    if (!now) {
         m_estimate->clear();
         return;
     }
-    const std::string key = m_methodCombo->currentData().toString().toStdString() + " " + m_presetCombo->currentData().toString().toStdString() + " "
-                          + std::to_string(values->value("batch", std::int64_t{1}));
-    if (m_measured.contains(key)) {
-        const std::int64_t perStep = values->value("batch", std::int64_t{1}) * values->value("accumulation", std::int64_t{1});
-        m_estimate->setText(sentence(m_measured[key], values->value("steps", std::int64_t{0}), perStep));
+    const std::string key = now->key();
+    if (const auto known = m_measured.find(key); known != m_measured.end()) {
+        const std::int64_t perStep = now->options.value("batch", std::int64_t{1}) * now->options.value("accumulation", std::int64_t{1});
+        m_estimate->setText(sentence(*known, now->options.value("steps", std::int64_t{0}), perStep));
         return;
     }
-    if (!m_measuring)
-        m_estimate->setText(tr("Time and memory are not measured yet for this preset and batch"));
+    // never the numbers of other settings
+    m_estimate->setText(key == m_measuring ? tr("Measuring two training steps on this computer…") : tr("Time and memory are not measured yet for these settings"));
     m_estimateTimer.start();
 }
 
 void JobForm::estimate()
 {
-    const auto values = m_form->values();
-    if (!values || m_measuring || m_methodCombo->currentIndex() < 0)
+    const auto now = configuration();
+    if (!now || measuring())
         return;
-    const std::string method = m_methodCombo->currentData().toString().toStdString(), preset = m_presetCombo->currentData().toString().toStdString();
-    const std::string batch = std::to_string(values->value("batch", std::int64_t{1})), key = method + " " + preset + " " + batch;
+    const std::string key = now->key();
     if (m_measured.contains(key)) {
         estimateSoon();
         return;
     }
-    m_measuring = true;
-    m_measure->setEnabled(false);
+    m_measuring = key;
+    updateButtons();
     m_estimate->setText(tr("Measuring two training steps on this computer…"));
     m_context.services.runner->run<Json>(
         this,
-        [method, preset, batch](const Work&) -> Result<Json> {
+        [asked = *now](const Work&) -> Result<Json> {
             const std::string threads = std::to_string(services::JobRunner::standardThreads()); // as many as the job gets
-            HILUM_TRY(const std::string said, services::workerOutput({"bench", "--method", method, "--preset", preset, "--batch", batch, "--steps", "2", "--threads", threads,
-                                                                      "--no-products", "--json"}));
+            HILUM_TRY(const std::string said, services::workerOutput({"bench", "--method", asked.method, "--preset", asked.preset, "--options", jsonLine(asked.options), "--device", asked.device,
+                                                                      "--steps", "2", "--threads", threads, "--no-products", "--json"}));
             return parseJson(said);
         },
         [this, key](Result<Json> bench) {
-            m_measuring = false;
-            m_measure->setEnabled(true);
-            if (!bench) {
+            m_measuring.clear();
+            updateButtons();
+            if (bench) {
+                m_measured[key] = *std::move(bench);
+            } else if (const auto shown = configuration(); shown && shown->key() == key) {
                 m_estimate->setText(tr("No estimate: %1").arg(QString::fromStdString(bench.error().message)));
                 return;
             }
-            m_measured[key] = *std::move(bench);
             estimateSoon();
         });
 }

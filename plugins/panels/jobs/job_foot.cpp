@@ -70,6 +70,7 @@ void JobFoot::begin(const QString& what)
     m_progress->setRange(0, 0);
     m_progress->show();
     say(what, "secondary");
+    Q_EMIT busyChanged();
 }
 
 void JobFoot::end()
@@ -78,6 +79,7 @@ void JobFoot::end()
     m_start->setEnabled(true);
     m_stop->hide();
     m_progress->hide();
+    Q_EMIT busyChanged();
 }
 
 void JobFoot::cancel()

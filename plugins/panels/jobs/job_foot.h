@@ -31,6 +31,7 @@ public:
 
 Q_SIGNALS:
     void startAsked();
+    void busyChanged();
 
 private:
     void cancel();

@@ -118,6 +118,7 @@ void JobForm::build()
     m_deviceCombo = addDevices(form, "jobDevice");
     connect(m_methodCombo, &QComboBox::currentIndexChanged, this, &JobForm::chooseMethod);
     connect(m_presetCombo, &QComboBox::currentIndexChanged, this, &JobForm::choosePreset);
+    connect(m_deviceCombo, &QComboBox::currentIndexChanged, this, &JobForm::estimateSoon);
     column->addLayout(form);
     m_summary = new QLabel;
     m_summary->setProperty("role", "secondary");
@@ -142,9 +143,17 @@ void JobForm::build()
     m_measure->setObjectName(QStringLiteral("jobMeasure"));
     m_measure->setToolTip(tr("Runs two training steps on made-up images to learn how long this job takes on this computer"));
     m_foot->left()->addWidget(m_measure);
+    m_reset = new QPushButton(tr("Back to the preset"));
+    m_reset->setObjectName(QStringLiteral("jobReset"));
+    m_reset->setToolTip(tr("Gives every option the preset's value again"));
+    m_foot->left()->addWidget(m_reset);
     outer->addWidget(m_foot);
     connect(m_measure, &QPushButton::clicked, this, &JobForm::estimate);
+    connect(m_reset, &QPushButton::clicked, this, &JobForm::reset);
+    connect(m_form, &widgets::SchemaForm::valuesChanged, this, &JobForm::updateButtons);
     connect(m_foot, &JobFoot::startAsked, this, &JobForm::start);
+    connect(m_foot, &JobFoot::busyChanged, this, &JobForm::buttonsChanged);
+    updateButtons();
     setMinimumWidth(470); // the widest row: label, field, unit and source
     showData();
 }
@@ -254,15 +263,20 @@ void JobForm::applyProposal()
             say(QString::fromStdString(fault), "warning");
     if (proposal.contains("watch") && proposal["watch"].is_number_integer())
         m_watchCombo->setCurrentIndex(m_watchCombo->findData(Watch::Current));
-    std::vector<path> files;
-    if (m_context.services.library && proposal.contains("series"))
-        for (const Json& id : proposal["series"])
-            if (const auto row = m_context.services.library->series(id.get<project::RowId>()))
-                files.insert(files.end(), row->files.begin(), row->files.end());
-    if (!files.empty())
-        setData(std::move(files));
-    else if (m_data.empty() && text(proposal, "images") == QStringLiteral("library"))
+    if (m_data.empty() && text(proposal, "images") == QStringLiteral("library"))
         takeLibrary();
+}
+
+void JobForm::reset()
+{
+    m_form->resetToStandard();
+}
+
+void JobForm::updateButtons()
+{
+    m_measure->setEnabled(!measuring());
+    m_reset->setEnabled(changed());
+    Q_EMIT buttonsChanged();
 }
 
 void JobForm::start()

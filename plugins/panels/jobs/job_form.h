@@ -17,31 +17,44 @@ class QPushButton;
 namespace hilum::jobs {
 
 /// Asks for a pre-training job and starts it: images, method and preset, options, watch case, device. Preparing the images runs
-/// first, with progress and cancel. Takes dropped folders and files. Object names: `jobForm`, `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobStart`.
+/// first, with progress and cancel. Takes dropped folders and files. Object names: `jobForm`, `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobMeasure`, `jobReset`, `jobStart`.
 class JobForm : public QWidget {
     Q_OBJECT
 public:
     explicit JobForm(const widgets::PanelContext& context, QWidget* parent = nullptr);
 
     void askMethods(); ///< once; the form is empty until they are there
-    /// {"method", "preset", "options", "series": [row ids], "images": "library", "watch": row id or null}; absent keys leave the form as it is.
+    /// {"method", "preset", "options", "images": "library", "watch": row id or null}; absent keys leave the form as it is.
     /// "images" is for a form that has none yet: all radiographs of the library.
     void propose(const Json& proposal);
     void setData(std::vector<path> data); ///< folders, files or one prepared cache
     bool busy() const { return m_foot->busy(); }
+    bool measuring() const { return !m_measuring.empty(); }
+    bool changed() const { return m_form->differs(); } ///< from the preset
+    void start();
+    void estimate(); ///< measures what is not measured yet
+    void reset();    ///< every option as the preset has it
 
 Q_SIGNALS:
     void started(const QString& id);
+    void runDropped(const QString& folder); ///< a run folder holds no images: it is for the list of jobs
+    void buttonsChanged();                  ///< what Start, Measure and Back to the preset may do
     void described(const hilum::Json& methods); ///< the worker's answer to askMethods()
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
-    void dropEvent(QDropEvent* event) override; ///< folders, files, a table or a prepared cache to learn from
+    void dropEvent(QDropEvent* event) override; ///< folders, files, a table or a prepared cache to learn from; or a run folder
 
 private:
     struct Watch {
         enum Kind { None, First, Current } kind = First;
         std::vector<path> files; ///< of the current image
+    };
+    /// What a measurement is of.
+    struct Configuration {
+        std::string method, preset, device;
+        Json options;
+        std::string key() const; ///< the same for all that take the same time and memory a step
     };
     void build();
     void applyMethods(const Json& described);
@@ -51,10 +64,10 @@ private:
     void takeLibrary();
     void showData();
     void applyProposal();
-    void start();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
+    std::optional<Configuration> configuration() const; ///< none while an option is wrong or the methods are not there
     void estimateSoon();
-    void estimate();
+    void updateButtons();
     void say(const QString& text, const char* role) { m_foot->say(text, role); }
     const Json* method() const;
     const Json* preset() const;
@@ -62,14 +75,15 @@ private:
     widgets::PanelContext m_context;
     Json m_methods = Json::array();
     std::optional<Json> m_proposal; // waits for the methods
-    bool m_asked = false, m_measuring = false;
+    bool m_asked = false;
     std::vector<path> m_data;
     bool m_dataIsCache = false;
-    Json m_measured = Json::object(); // "method preset batch device" -> answer of the worker's bench
+    Json m_measured = Json::object(); // key of a configuration -> answer of the worker's bench
+    std::string m_measuring;          // key of the one that is being measured, empty: none
     QTimer m_estimateTimer;
     QComboBox *m_dataCombo, *m_methodCombo, *m_presetCombo, *m_watchCombo, *m_deviceCombo;
     QLabel *m_dataNote, *m_summary, *m_estimate;
-    QPushButton* m_measure;
+    QPushButton *m_measure, *m_reset;
     JobFoot* m_foot;
     widgets::SchemaForm* m_form;
 };

@@ -45,6 +45,8 @@ Result<std::vector<Json>> readEvents(const path& file)
 
 JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Panel(parent), m_context(context)
 {
+    setAcceptDrops(true);
+    registerActions();
     m_form = new JobForm(context);
     m_tuning = new TuningForm(context);
     m_kinds = new QTabWidget;
@@ -99,6 +101,10 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     connect(m_form, &JobForm::started, this, started);
     connect(m_tuning, &TuningForm::started, this, started);
     connect(m_form, &JobForm::described, m_tuning, &TuningForm::setDescribed);
+    connect(m_form, &JobForm::runDropped, this, [this](const QString& folder) { openRun(path(folder.toStdString())); });
+    connect(m_form, &JobForm::buttonsChanged, this, &JobsPanel::updateFormActions);
+    connect(m_tuning, &TuningForm::buttonsChanged, this, &JobsPanel::updateFormActions);
+    connect(m_kinds, &QTabWidget::currentChanged, this, &JobsPanel::updateFormActions);
     if (auto* runner = context.services.jobs) {
         connect(runner, &services::JobRunner::jobChanged, this, &JobsPanel::updateTable);
         connect(runner, &services::JobRunner::eventArrived, this, &JobsPanel::eventArrived);
@@ -111,6 +117,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
         });
     }
     updateTable();
+    updateFormActions();
 }
 
 QWidget* JobsPanel::queuePart()
@@ -139,18 +146,10 @@ QWidget* JobsPanel::queuePart()
     m_state->setWordWrap(true);
     m_state->setTextInteractionFlags(Qt::TextSelectableByMouse);
     row->addWidget(m_state, 1);
-    const auto button = [&](const char* name, const QString& text, const QString& tip, void (JobsPanel::*work)()) {
-        auto* b = new QPushButton(text);
-        b->setObjectName(QLatin1String(name));
-        b->setToolTip(tip);
-        connect(b, &QPushButton::clicked, this, work);
-        row->addWidget(b);
-        return b;
-    };
-    m_cancel = button("jobCancel", tr("Cancel"), tr("Stops the job after a checkpoint; it can be resumed"), &JobsPanel::cancel);
-    m_resume = button("jobResume", tr("Resume"), tr("Goes on from the last checkpoint as if it had never stopped"), &JobsPanel::resume);
-    m_lab = button("jobOpenInLab", tr("Open in Lab"), tr("Shows what the model of this job's last checkpoint hides and fills in"), &JobsPanel::openInLab);
-    m_tune = button("jobTune", tr("Fine-tune…"), tr("Trains a classifier on this job's model"), &JobsPanel::tuneModel);
+    const std::pair<QAction*, const char*> buttons[] = {{m_actions.cancel, "jobCancel"}, {m_actions.resume, "jobResume"}, {m_actions.lab, "jobOpenInLab"}, {m_actions.tune, "jobTune"},
+                                                        {m_actions.open, "jobOpenRun"}};
+    for (const auto& [action, name] : buttons)
+        row->addWidget(buttonFor(action, name));
     column->addLayout(row);
 
     connect(m_table->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this](const QModelIndex& now) {
@@ -158,15 +157,13 @@ QWidget* JobsPanel::queuePart()
             showJob(m_model.job(now.row()).id);
     });
     connect(m_table, &QTableView::customContextMenuRequested, this, [this](const QPoint& at) {
-        if (!m_table->indexAt(at).isValid())
-            return;
         QMenu menu(this);
-        const std::pair<QPushButton*, void (JobsPanel::*)()> items[] = {{m_cancel, &JobsPanel::cancel}, {m_resume, &JobsPanel::resume}, {m_lab, &JobsPanel::openInLab}, {m_tune, &JobsPanel::tuneModel}};
-        for (const auto& [b, work] : items) {
-            QAction* item = menu.addAction(b->text());
-            item->setEnabled(b->isEnabled());
-            connect(item, &QAction::triggered, this, work);
+        menu.setObjectName(QStringLiteral("jobMenu"));
+        if (m_table->indexAt(at).isValid()) {
+            menu.addActions({m_actions.cancel, m_actions.resume, m_actions.lab, m_actions.tune, m_actions.remove});
+            menu.addSeparator();
         }
+        menu.addAction(m_actions.open);
         menu.exec(m_table->viewport()->mapToGlobal(at));
     });
     return part;
@@ -201,11 +198,12 @@ void JobsPanel::updateButtons()
     const int row = m_model.rowOf(m_current);
     const JobStatus job = row >= 0 ? m_model.job(row) : JobStatus{};
     const bool there = row >= 0;
-    m_cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
-    m_resume->setEnabled(there && job.resumable && job.state != JobState::Running && job.state != JobState::Cancelling && job.state != JobState::Queued);
+    m_actions.cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
+    m_actions.resume->setEnabled(there && job.resumable && hasEnded(job));
+    m_actions.remove->setEnabled(there && hasEnded(job));
     const bool model = there && (job.lastCheckpoint >= 0 || job.hasModel || (job.state == JobState::Done && job.command == "train")); // a linear probe has none of its own
-    m_lab->setEnabled(model);
-    m_tune->setEnabled(model && job.command == "train");
+    m_actions.lab->setEnabled(model);
+    m_actions.tune->setEnabled(model && job.command == "train");
     if (there)
         showResult();
     // the row is short; why a worker was lost stands here
@@ -219,6 +217,8 @@ void JobsPanel::showJob(const std::string& id)
     if (id == m_current)
         return;
     m_current = id;
+    m_loadingEvents = false;
+    const int reading = ++m_reading;
     m_curves->clear();
     m_later.clear();
     const auto job = m_context.services.jobs ? m_context.services.jobs->job(id) : std::nullopt;
@@ -233,8 +233,8 @@ void JobsPanel::showJob(const std::string& id)
     m_loadingEvents = true;
     m_context.services.runner->run<std::vector<Json>>(
         this, [file = job->run / "events.jsonl"](const Work&) { return readEvents(file); },
-        [this, id](Result<std::vector<Json>> events) {
-            if (id != m_current)
+        [this, reading](Result<std::vector<Json>> events) {
+            if (reading != m_reading)
                 return;
             m_loadingEvents = false;
             if (events)

@@ -8,14 +8,25 @@
 #include "widgets/jobs/run_curves.h"
 #include "widgets/shell/panel.h"
 
+class QAction;
 class QLabel;
+class QPushButton;
 class QStackedWidget;
 class QTableView;
 class QTabWidget;
 
 namespace hilum::jobs {
 
-/// The Jobs workspace: forms for a new pre-training or classifier, the queue, and curves and pictures, or the result, of the job that is chosen.
+bool hasEnded(const services::JobStatus& job); ///< neither running nor waiting for its turn
+
+/// What can be done in the Jobs workspace: of the form that is shown, of the job that is chosen, of the list. A button and its action are on and off together.
+struct JobActions {
+    QAction *start = nullptr, *measure = nullptr, *reset = nullptr;
+    QAction *cancel = nullptr, *resume = nullptr, *lab = nullptr, *tune = nullptr, *remove = nullptr;
+    QAction* open = nullptr;
+};
+
+/// The Jobs workspace: forms for a new pre-training or classifier, the queue, and curves and pictures, or the result, of the job that is chosen. Takes dropped run folders.
 class JobsPanel : public widgets::Panel {
     Q_OBJECT
 public:
@@ -24,9 +35,17 @@ public:
     QString aboutToClose() override;
     std::string currentJob() const { return m_current; }
     void showJob(const std::string& id);
+    void openRun(const path& folder); ///< of `hilum train` or `hilum finetune`, made elsewhere: into the list, and chosen
+
+protected:
+    void dragEnterEvent(QDragEnterEvent* event) override;
+    void dropEvent(QDropEvent* event) override; ///< run folders
 
 private:
     QWidget* queuePart();
+    void registerActions();
+    QPushButton* buttonFor(QAction* action, const char* objectName);
+    void updateFormActions();
     void updateTable();
     void updateButtons();
     void eventArrived(const QString& id, const Json& event);
@@ -34,6 +53,10 @@ private:
     void resume();
     void openInLab();
     void tuneModel();
+    void startShown();
+    void resetShown();
+    void chooseRun();
+    void removeFromList();
     void addEvent(const Json& event);
     void showResult();
     void done(const Status& status, const QString& doing);
@@ -42,6 +65,7 @@ private:
     widgets::JobTableModel m_model;
     std::string m_current;
     bool m_loadingEvents = false;
+    int m_reading = 0; // of records; the answer to an earlier one is dropped
     std::vector<Json> m_later; // events that came while the record was read
     QTabWidget* m_kinds;
     JobForm* m_form;
@@ -52,7 +76,7 @@ private:
     widgets::PreviewStrip* m_preview;
     widgets::ClassificationView* m_result;
     QStackedWidget* m_beside; // pictures of a pre-training, result of a classifier
-    QPushButton *m_cancel, *m_resume, *m_lab, *m_tune;
+    JobActions m_actions;
 };
 
 } // namespace hilum::jobs

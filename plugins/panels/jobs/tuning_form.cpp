@@ -16,6 +16,7 @@
 #include <QFormLayout>
 #include <QLabel>
 #include <QListWidget>
+#include <QPushButton>
 #include <QScrollArea>
 
 namespace hilum::jobs {
@@ -104,6 +105,10 @@ void TuningForm::build()
     column->addWidget(m_settings);
     column->addStretch(1);
     m_foot = new JobFoot(QStringLiteral("tuning"), tr("Prepares the labelled images and starts the worker; the window stays free"), m_context.services.tasks);
+    m_reset = new QPushButton(tr("Back to the standard"));
+    m_reset->setObjectName(QStringLiteral("tuningReset"));
+    m_reset->setToolTip(tr("Gives every setting its standard value again"));
+    m_foot->left()->addWidget(m_reset);
     auto* outer = new QVBoxLayout(this);
     outer->setContentsMargins(0, 0, 0, 0);
     outer->addWidget(scrolled(body), 1);
@@ -113,12 +118,16 @@ void TuningForm::build()
     connect(m_labelCombo, &QComboBox::currentIndexChanged, this, &TuningForm::showColumn);
     connect(m_modeCombo, &QComboBox::currentIndexChanged, this, &TuningForm::showMode);
     connect(m_foot, &JobFoot::startAsked, this, &TuningForm::start);
+    connect(m_foot, &JobFoot::busyChanged, this, &TuningForm::buttonsChanged);
+    connect(m_reset, &QPushButton::clicked, this, &TuningForm::reset);
+    connect(m_settings, &widgets::SchemaForm::valuesChanged, this, &TuningForm::updateButtons);
     showColumn();
 }
 
 void TuningForm::setDescribed(const Json& described)
 {
     m_settings->setSchema(described.value("fine_tuning", Json::object()).value("schema", Json::array()));
+    updateButtons();
 }
 
 void TuningForm::listModels()
@@ -239,6 +248,24 @@ void TuningForm::showColumn()
 void TuningForm::showMode()
 {
     m_settings->setVisible(m_modeCombo->currentData().toString() == QStringLiteral("full"));
+    m_reset->setVisible(m_modeCombo->currentData().toString() == QStringLiteral("full"));
+    updateButtons();
+}
+
+bool TuningForm::changed() const
+{
+    return m_modeCombo->currentData().toString() == QStringLiteral("full") && m_settings->differs();
+}
+
+void TuningForm::reset()
+{
+    m_settings->resetToStandard();
+}
+
+void TuningForm::updateButtons()
+{
+    m_reset->setEnabled(changed());
+    Q_EMIT buttonsChanged();
 }
 
 std::vector<std::string> TuningForm::positive() const

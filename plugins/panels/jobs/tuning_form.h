@@ -14,11 +14,12 @@ class QComboBox;
 class QDoubleSpinBox;
 class QLabel;
 class QListWidget;
+class QPushButton;
 
 namespace hilum::jobs {
 
 /// Asks for a classifier and starts it: a pre-trained model, labelled images, the column and what counts as positive, features as they are or the encoder with
-/// them. Takes dropped folders and files. Object names: `tuningForm`, `tuningModel`, `tuningData`, `tuningLabel`, `tuningPositive`, `tuningMode`, `tuningFraction`, `tuningCompare`, `tuningDevice`, `tuningStart`.
+/// them. Takes dropped folders and files. Object names: `tuningForm`, `tuningModel`, `tuningData`, `tuningLabel`, `tuningPositive`, `tuningMode`, `tuningFraction`, `tuningCompare`, `tuningDevice`, `tuningReset`, `tuningStart`.
 class TuningForm : public QWidget {
     Q_OBJECT
 public:
@@ -30,9 +31,13 @@ public:
     void setModel(const path& model);     ///< run folder or model file
     void setData(const path& images);      ///< folder or CSV; its columns are read off the GUI thread
     bool busy() const { return m_foot->busy(); }
+    bool changed() const;                  ///< from the standard settings, where they count
+    void start();
+    void reset();                          ///< every setting to its standard value
 
 Q_SIGNALS:
     void started(const QString& id);
+    void buttonsChanged();                 ///< what Start and Back to the standard may do
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
@@ -44,7 +49,7 @@ private:
     void chooseData(int index);
     void showColumn();
     void showMode();
-    void start();
+    void updateButtons();
     std::vector<std::string> positive() const;
 
     widgets::PanelContext m_context;
@@ -56,6 +61,7 @@ private:
     QDoubleSpinBox* m_fraction;
     QCheckBox* m_compare;
     widgets::SchemaForm* m_settings;
+    QPushButton* m_reset;
     JobFoot* m_foot;
 };
 

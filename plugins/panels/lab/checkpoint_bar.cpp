@@ -82,6 +82,8 @@ CheckpointBar::CheckpointBar(QWidget* parent) : QWidget(parent)
 
 void CheckpointBar::setCheckpoints(std::vector<CheckpointEntry> checkpoints, std::int64_t currentStep)
 {
+    if (m_settle.isActive() && checkpoints == m_checkpoints)
+        return; // the hand is ahead of what was loaded
     m_checkpoints = std::move(checkpoints);
     const QSignalBlocker quiet(m_slider);
     m_slider->setRange(0, std::max(0, static_cast<int>(m_checkpoints.size()) - 1));
@@ -89,6 +91,25 @@ void CheckpointBar::setCheckpoints(std::vector<CheckpointEntry> checkpoints, std
     m_slider->setValue(at == m_checkpoints.end() ? m_slider->maximum() : static_cast<int>(at - m_checkpoints.begin()));
     m_step->setText(m_checkpoints.empty() ? QString() : tr("step %1").arg(m_checkpoints[static_cast<std::size_t>(m_slider->value())].step));
     setVisible(!m_checkpoints.empty());
+}
+
+bool CheckpointBar::stepBy(int by)
+{
+    const int wanted = m_slider->value() + by;
+    if (m_checkpoints.empty() || wanted < m_slider->minimum() || wanted > m_slider->maximum())
+        return false;
+    m_slider->setValue(wanted);
+    return true;
+}
+
+bool CheckpointBar::atEnd() const
+{
+    return m_slider->value() == m_slider->maximum();
+}
+
+void CheckpointBar::rewind()
+{
+    m_slider->setValue(m_slider->minimum());
 }
 
 void CheckpointBar::setPins(const QString& first, const QString& second)

@@ -35,6 +35,9 @@ public:
     /// Shows the checkpoints of a run; hides itself for fewer than one. Keeps the position where the same step is still there.
     void setCheckpoints(std::vector<CheckpointEntry> checkpoints, std::int64_t currentStep);
     const std::vector<CheckpointEntry>& checkpoints() const { return m_checkpoints; }
+    bool stepBy(int by); ///< to a neighbour; false where there is none
+    bool atEnd() const;  ///< shows the last one
+    void rewind();       ///< to the first one
     void setPins(const QString& first, const QString& second);
     CompareMode mode() const;
 

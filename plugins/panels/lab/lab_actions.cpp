@@ -5,8 +5,11 @@
 #include "widgets/shell/actions.h"
 #include "widgets/shell/settings.h"
 
+#include <QAbstractButton>
 #include <QAction>
+#include <QComboBox>
 #include <QKeyEvent>
+#include <QLabel>
 
 #include <algorithm>
 
@@ -62,27 +65,18 @@ void LabPanel::registerActions()
 {
     auto& actions = *m_context.actions;
     const QString workspace = m_context.workspace;
-    const auto action = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::function<void()> work) {
-        return actions.add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = workspace, .group = tr("Lab")}, this, std::move(work));
+    QString group = tr("Pictures");
+    const auto action = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::function<void()> work, const QKeySequence& also = {}) {
+        return actions.add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .also = also, .context = workspace, .group = group}, this, std::move(work));
     };
     const char* ids[] = {"actionLabOriginal", "actionLabDisrupted", "actionLabReconstruction", "actionLabError", "actionLabPastedBack", "actionLabAttention"};
     for (int i = 0; i < KeyCount; ++i) {
         const auto shown = static_cast<Shown>(i);
         action(ids[i], title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
     }
-    m_brushAction = actions.addToggle({.id = QStringLiteral("actionMaskBrush"), .text = tr("Mask brush"),
-                                       .tip = tr("Paints the mask: left drag hides patches, right drag reveals them, Shift+wheel changes the radius"),
-                                       .shortcut = QKeySequence(Qt::Key_B), .context = workspace, .group = tr("Lab")},
-                                      this, [this](bool on) { setBrush(on); });
-    action("actionMaskUndo", tr("Undo mask stroke"), tr("Takes the last stroke of the mask brush back"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_session->undo(); });
-    action("actionMaskRedo", tr("Redo mask stroke"), tr("Paints the stroke again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { m_session->redo(); });
-    action("actionLabAttentionToggle", tr("Attention on or off"), tr("Lays the attention over the original"), QKeySequence(Qt::Key_A),
-           [this] { m_controls->setAttentionShown(!m_controls->attentionShown()); });
-    action("actionClassToken", tr("Attention of the class token"), tr("Shows what the class token attends to instead of a patch"), QKeySequence(Qt::SHIFT | Qt::Key_A), [this] {
-        AttentionWish wish = m_session->attentionWish();
-        wish.query.reset();
-        m_session->setAttentionWish(wish);
-    });
+    actions.add({.id = QStringLiteral("actionLabLayoutNext"), .text = tr("Next layout"), .tip = tr("All views, the original with the one used last, one view"), .shortcut = QKeySequence(Qt::Key_Backslash),
+                 .context = workspace, .group = group, .menu = QStringLiteral("view/layout")},
+                this, [this] { nextLayout(); });
     action("actionLabReset", tr("Reset view"), tr("Shows the whole image in all views"), QKeySequence(Qt::Key_R), [this] {
         for (PatchView* v : m_views)
             v->setPose({});
@@ -99,43 +93,112 @@ void LabPanel::registerActions()
                        centreOn((*patch)[0], (*patch)[1]);
                }
            });
-    registerSliceActions();
-    registerHandActions();
+
+    group = tr("Overlay");
+    action("actionLabAttentionToggle", tr("Attention on or off"), tr("Lays the attention over the original"), QKeySequence(Qt::Key_A),
+           [this] { m_controls->setAttentionShown(!m_controls->attentionShown()); }, QKeySequence(Qt::Key_D));
+    action("actionClassToken", tr("Attention of the class token"), tr("Shows what the class token attends to instead of a patch"), QKeySequence(Qt::SHIFT | Qt::Key_A), [this] {
+        AttentionWish wish = m_session->attentionWish();
+        wish.query.reset();
+        m_session->setAttentionWish(wish);
+    });
+    action("actionLabOverlay", tr("Overlay on or off"), tr("No opacity, or again what it was"), QKeySequence(Qt::Key_W), [this] { setOpacity(m_opacity > 0 ? 0 : m_opacityBefore); });
+    action("actionLabOverlayLess", tr("Overlay fainter"), tr("Less opacity"), QKeySequence(Qt::Key_Q), [this] { setOpacity(m_opacity - 0.1); });
+    action("actionLabOverlayMore", tr("Overlay stronger"), tr("More opacity"), QKeySequence(Qt::Key_E), [this] { setOpacity(m_opacity + 0.1); });
+
+    group = tr("Mask");
+    m_brushAction = actions.addToggle({.id = QStringLiteral("actionMaskBrush"), .text = tr("Mask brush"),
+                                       .tip = tr("Paints the mask: left drag hides patches, right drag reveals them, Shift+wheel changes the radius"),
+                                       .shortcut = QKeySequence(Qt::Key_B), .context = workspace, .group = group},
+                                      this, [this](bool on) { setBrush(on); });
+    action("actionMaskUndo", tr("Undo mask stroke"), tr("Takes the last stroke of the mask brush back"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_session->undo(); });
+    action("actionMaskRedo", tr("Redo mask stroke"), tr("Paints the stroke again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { m_session->redo(); },
+           QKeySequence(Qt::CTRL | Qt::Key_Y));
     action("actionNewMask", tr("Next mask"), tr("Draws the mask of the next seed"), QKeySequence(Qt::Key_N), [this] { m_controls->mask()->stepSeed(1); });
+    registerHandActions();
+    registerSliceActions();
+    registerCheckpointActions();
+    registerButtonActions();
+    group = tr("Results");
     action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); });
-    actions.setGestures(workspace, this, [this] { return gestures(); });
     action("actionLabProvenance", tr("Provenance…"), tr("Weights, input, options and seed behind this reconstruction"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), [this] { showProvenance(); });
+    actions.setGestures(workspace, this, [this] { return gestures(); });
 }
 
 void LabPanel::registerSliceActions()
 {
-    const auto step = [&](const char* id, const QString& text, const QKeySequence& keys, std::int64_t by) {
+    const auto go = [&](const char* id, const QString& text, const QKeySequence& keys, std::function<void()> work) {
         m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tr("Steps through the slices of a volume"), .shortcut = keys, .context = m_context.workspace,
-                                .group = tr("Lab")}, this, [this, by] { setSlice(m_slice.slice + by); });
+                                .group = tr("Slices")}, this, std::move(work));
     };
+    const auto step = [&](const char* id, const QString& text, const QKeySequence& keys, std::int64_t by) { go(id, text, keys, [this, by] { setSlice(m_slice.slice + by); }); };
     step("actionLabSliceUp", tr("Next slice"), QKeySequence(Qt::Key_Up), 1);
     step("actionLabSliceDown", tr("Previous slice"), QKeySequence(Qt::Key_Down), -1);
-    step("actionLabSlicesUp", tr("Five slices up"), QKeySequence(Qt::Key_PageUp), 5);
-    step("actionLabSlicesDown", tr("Five slices down"), QKeySequence(Qt::Key_PageDown), -5);
+    step("actionLabPageUp", tr("Next slice (page)"), QKeySequence(Qt::Key_PageUp), 1);
+    step("actionLabPageDown", tr("Previous slice (page)"), QKeySequence(Qt::Key_PageDown), -1);
+    step("actionLabSlicesUp", tr("Five slices up"), QKeySequence(Qt::SHIFT | Qt::Key_PageUp), 5);
+    step("actionLabSlicesDown", tr("Five slices down"), QKeySequence(Qt::SHIFT | Qt::Key_PageDown), -5);
+    go("actionLabSliceFirst", tr("First slice"), QKeySequence(Qt::Key_Home), [this] { setSlice(0); });
+    go("actionLabSliceLast", tr("Last slice"), QKeySequence(Qt::Key_End), [this] { setSlice(frame().slices() - 1); });
 }
 
 void LabPanel::registerHandActions()
 {
     const auto add = [&](const char* id, const QString& text, const QString& tip, Qt::Key key, bool held, std::function<void()> work) {
-        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = tr("Lab"), .held = held}, this,
-                               std::move(work));
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = held ? tr("Overlay") : tr("Mask"), .held = held},
+                               this, std::move(work));
     };
     add("actionLabHideOverlays", tr("Hide all overlays while held"), tr("The bare pictures are shown while the key is held"), Qt::Key_Space, true, [] {}); // watched by eventFilter
-    add("actionLabCancel", tr("Cancel, or put the brush down"), tr("Gives up the polygon that is drawn, else puts the mask brush down"), Qt::Key_Escape, false, [this] {
+    add("actionLabCancel", tr("Cancel, or put the brush down"), tr("Gives up the polygon or the stroke that is drawn, else puts the mask brush down"), Qt::Key_Escape, false, [this] {
         if (m_drawingPolygon)
             endPolygon(false);
-        else
+        else if (!m_session->cancelStroke())
             setBrush(false);
     });
     add("actionLabPolygonClose", tr("Close the polygon"), tr("Makes the polygon that is drawn the region"), Qt::Key_Return, false, [this] {
         if (m_drawingPolygon)
             endPolygon(true);
     });
+}
+
+void LabPanel::registerCheckpointActions()
+{
+    const auto step = [&](const char* id, const QString& text, const QString& tip, Qt::Key key, int by) {
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = tr("Checkpoints")}, this,
+                               [this, by] { stepCheckpoint(by); });
+    };
+    step("actionLabStepPrevious", tr("Previous step"), tr("The weights of the checkpoint before this one"), Qt::Key_BracketLeft, -1);
+    step("actionLabStepNext", tr("Next step"), tr("The weights of the checkpoint after this one"), Qt::Key_BracketRight, 1);
+    m_playAction = m_context.actions->addToggle({.id = QStringLiteral("actionLabPlay"), .text = tr("Play training history"),
+                                                 .tip = tr("Goes through the checkpoints to the last one; from there it begins with the first"),
+                                                 .shortcut = QKeySequence(Qt::Key_P), .context = m_context.workspace, .group = tr("Checkpoints")},
+                                                this, [this](bool on) { play(on); });
+}
+
+/// Keys of the buttons: key and button do the same and share a tip, which names the key.
+void LabPanel::registerButtonActions()
+{
+    const auto add = [&](const char* id, const char* name, const QString& text, const QKeySequence& keys, const QString& group, const QString& reason) {
+        auto* its = findChild<QWidget*>(QLatin1String(name));
+        const QAction* made = m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = its->toolTip(), .shortcut = keys, .context = m_context.workspace, .group = group}, this,
+                                                     [this, its, reason] {
+                                                         if (!its->isEnabled() || !its->isVisibleTo(this))
+                                                             m_status->setText(reason);
+                                                         else if (auto* button = qobject_cast<QAbstractButton*>(its))
+                                                             button->click();
+                                                         else if (auto* choice = qobject_cast<QComboBox*>(its))
+                                                             choice->setCurrentIndex((choice->currentIndex() + 1) % choice->count());
+                                                     });
+        const auto showTip = [its, made] { its->setToolTip(made->toolTip()); };
+        showTip();
+        connect(made, &QAction::changed, its, showTip);
+    };
+    const QString checkpoints = tr("Checkpoints");
+    add("actionLabPin", "pinButton", tr("Pin"), QKeySequence(Qt::Key_K), checkpoints, tr("Reconstructions of a run's checkpoints can be pinned and compared"));
+    add("actionLabUnpin", "unpinButton", tr("Unpin"), QKeySequence(Qt::SHIFT | Qt::Key_K), checkpoints, tr("Nothing is pinned"));
+    add("actionLabCompareNext", "compareMode", tr("Next comparison"), QKeySequence(Qt::Key_M), checkpoints, tr("Nothing is pinned, so there is nothing to compare"));
+    add("actionLabRedraw", "redrawButton", tr("Redraw"), QKeySequence(Qt::SHIFT | Qt::Key_N), tr("Mask"), {});
+    add("actionLabTrain", "trainButton", tr("Train…"), QKeySequence(Qt::Key_T), tr("Results"), {});
 }
 
 bool LabPanel::eventFilter(QObject* watched, QEvent* event)

@@ -7,8 +7,8 @@ namespace hilum::lab {
 
 QString LabSession::noAttention() const
 {
-    if (isVolume())
-        return tr("An attention map of a whole volume is not shown.");
+    if (isVolume()) // the map that comes with the answer
+        return !methodEntry() || shows("attention") ? QString() : tr("%1 gives no attention map of a whole volume.").arg(QString::fromStdString(methodTitle()));
     if (!m_metadata.is_object() || layers() > 0)
         return {};
     const std::string kind = m_metadata.value("encoder", Json::object()).value("kind", "");
@@ -31,12 +31,20 @@ void LabSession::setAttentionWish(const AttentionWish& wish)
     if (wish == m_attentionWish)
         return;
     m_attentionWish = wish;
-    askAttention();
+    if (!m_attentionAsking) // else the matrices come first, and the last wish with them
+        askAttention();
+}
+
+void LabSession::askAttentionOf(std::array<std::int64_t, 2> patch)
+{
+    AttentionWish wish = m_attentionWish;
+    wish.query = patch;
+    setAttentionWish(wish);
 }
 
 void LabSession::askAttention()
 {
-    if (!m_attentionWanted || m_request.isEmpty() || !m_metadata.is_object() || !noAttention().isEmpty())
+    if (!m_attentionWanted || m_request.isEmpty() || isVolume() || !m_metadata.is_object() || !noAttention().isEmpty())
         return;
     if (m_attentionReady) {
         sendAttention();
@@ -84,16 +92,20 @@ void LabSession::askAttention()
         });
 }
 
+/// The server keeps one request of a kind waiting behind the one under way, the newest: a dragged crosshair asks as fast as answers come.
 void LabSession::sendAttention()
 {
     const path out = m_server->newFile(".safetensors");
     const std::uint64_t image = m_imageNumber;
-    const AttentionWish wish = m_attentionWish;
+    const std::uint64_t number = ++m_attentionAsked;
+    AttentionWish wish = m_attentionWish;
+    if (m_mask.isEmpty()) // no grid of patches is on screen
+        wish.query.reset();
     const std::int64_t layer = wish.layer < 0 ? layers() - 1 : wish.layer;
     Json fields = {{"kind_of", wish.kind}, {"layer", layer}, {"head", wish.head}, {"query", nullptr}, {"out", out.string()}};
-    if (wish.query && !m_mask.isEmpty())
+    if (wish.query)
         fields["query"] = (*wish.query)[0] * m_mask.columns() + (*wish.query)[1];
-    m_server->request("attention", fields, this, [this, out, image, wish](Result<Json> answer) {
+    m_server->request("attention", fields, this, [this, out, image, number, wish](Result<Json> answer) {
         if (!answer) {
             // the worker may have ended while idle and started anew: its matrices are gone
             if (m_attentionReady && !m_attentionRetried && answer.error().code == ErrorCode::Usage) {
@@ -112,14 +124,16 @@ void LabSession::sendAttention()
                 removeFile(out);
                 return read;
             },
-            [this, image, wish, answer = *answer](Result<view::AttentionMap> map) {
-                if (image != m_imageNumber || wish != m_attentionWish)
+            [this, image, number, wish, answer = *answer](Result<view::AttentionMap> map) {
+                if (image != m_imageNumber || number < m_attentionDrawn)
                     return;
                 if (!map) {
                     Q_EMIT failed(map.error(), tr("Computing attention"));
                     return;
                 }
+                m_attentionDrawn = number;
                 m_attention = *std::move(map);
+                m_attentionShown = wish;
                 m_attentionRetried = false;
                 m_attentionNumbers = answer.value("numbers", Json::object());
                 setStatus(answer);
@@ -128,9 +142,19 @@ void LabSession::sendAttention()
     });
 }
 
+std::array<std::int64_t, 2> LabSession::seen() const
+{
+    const Json crop = m_numbers.is_object() ? m_numbers.value("crop", Json()) : Json(); // left, top, width, height: in the middle
+    if (isVolume() || hasMask() || !crop.is_array() || crop.size() != 4 || !crop[2].is_number_integer() || !crop[3].is_number_integer())
+        return {0, 0};
+    return {crop[2].get<std::int64_t>(), crop[3].get<std::int64_t>()};
+}
+
 std::string LabSession::attentionName() const
 {
-    const AttentionWish& w = m_attentionWish;
+    if (isVolume())
+        return "class token of the slow copy (teacher), mean of all layers and heads";
+    const AttentionWish& w = m_attentionShown;
     const std::int64_t layer = (w.layer < 0 ? layers() - 1 : w.layer) + 1;
     std::string what = w.kind;
     if (w.kind == "rollout")

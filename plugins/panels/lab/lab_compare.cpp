@@ -1,6 +1,7 @@
-// Pinned reconstructions beside each other, with a wipe line or in turn. The rest of LabPanel is in lab_panel.cpp.
+// Checkpoints one after another; pinned reconstructions beside each other, with a wipe line or in turn. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
+#include <QAction>
 #include <QLabel>
 
 namespace hilum::lab {
@@ -25,6 +26,27 @@ void LabPanel::pin()
     m_pins[m_pins[0].isEmpty() ? 0 : 1] = std::move(now);
     m_bar->setPins(m_pins[0].label, m_pins[1].label);
     updateViews();
+}
+
+void LabPanel::stepCheckpoint(int by)
+{
+    if (!m_bar->stepBy(by))
+        m_status->setText(m_bar->checkpoints().empty() ? tr("These weights have no checkpoints") : by > 0 ? tr("This is the last checkpoint of the run") : tr("This is the first checkpoint of the run"));
+}
+
+void LabPanel::play(bool on)
+{
+    m_play.stop();
+    if (!on)
+        return;
+    if (m_bar->checkpoints().size() < 2) {
+        m_status->setText(tr("There is no history to play: these weights have no other checkpoints"));
+        m_playAction->setChecked(false);
+        return;
+    }
+    if (m_bar->atEnd())
+        m_bar->rewind();
+    m_play.start();
 }
 
 void LabPanel::applyComparison()

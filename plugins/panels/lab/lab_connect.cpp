@@ -88,6 +88,8 @@ void LabPanel::connectControls()
         m_session->setAttentionWish(wish);
         const bool shown = m_controls->attentionShown();
         m_session->setAttentionWanted(shown);
+        if (shown && m_opacity <= 0)
+            setOpacity(m_opacityBefore);
         // the attention lies over the original, in its place
         for (Shown& slot : m_shown)
             if (slot == (shown ? Shown::Original : Shown::Attention)) {
@@ -139,7 +141,7 @@ void LabPanel::updateViews()
         v->setShownMask(made && !volume ? reconstruction.mask : std::vector<std::uint8_t>{});
         if (!m_drawingPolygon)
             v->setBorder(border);
-        v->setMarked(shown == Shown::Attention ? m_session->attentionWish().query : std::nullopt);
+        v->setMarked(shown == Shown::Attention ? m_session->attentionShown().query : std::nullopt);
     }
     placeCrops();
     applyComparison();
@@ -184,6 +186,10 @@ void LabPanel::updateCrosshair()
         const Vec3& p = selection->crosshair().point;
         const auto at = input->fromImage(p[0], p[1]);
         pixel = QPointF(at[0], at[1]);
+        // the attention of a patch goes along; that of the class token does not
+        if (m_session->hasMask() && m_session->attentionWish().query)
+            if (const auto patch = m_session->grid().patchAt(at[0], at[1]))
+                m_session->askAttentionOf(*patch);
     }
     for (PatchView* v : m_views)
         v->setCrosshair(pixel);

@@ -72,7 +72,7 @@ LabControls::LabControls(QWidget* parent) : QWidget(parent), m_model(new ModelCo
 QWidget* LabControls::attentionPart()
 {
     auto* part = new QWidget;
-    auto* form = formIn(part);
+    m_attentionForm = formIn(part);
     m_attention = named(new QCheckBox(tr("Show over the original")), "attentionShown", tr("Lays the attention over the original (A); click a patch to see what it attends to"));
     m_kindCombo = named(new QComboBox, "attentionKind", tr("How the layers' matrices become one map"));
     const std::pair<const char*, QString> kinds[] = {{"rollout", tr("Rollout")}, {"mean", tr("Mean of heads")}, {"head", tr("One head")}, {"gradient", tr("Gradient-weighted")}};
@@ -92,13 +92,13 @@ QWidget* LabControls::attentionPart()
         m_head->setEnabled(kind == QStringLiteral("head"));
         Q_EMIT attentionChanged();
     });
-    auto* where = new QHBoxLayout;
-    where->addWidget(m_layer);
-    where->addWidget(new QLabel(tr("Head")));
-    where->addWidget(m_head);
-    form->addRow(m_attention);
-    form->addRow(tr("Kind"), m_kindCombo);
-    form->addRow(tr("Layer"), where);
+    m_layerRow = new QHBoxLayout;
+    m_layerRow->addWidget(m_layer);
+    m_layerRow->addWidget(new QLabel(tr("Head")));
+    m_layerRow->addWidget(m_head);
+    m_attentionForm->addRow(m_attention);
+    m_attentionForm->addRow(tr("Kind"), m_kindCombo);
+    m_attentionForm->addRow(tr("Layer"), m_layerRow);
     return part;
 }
 
@@ -130,6 +130,10 @@ void LabControls::updateReasons(const LabSession& session)
 {
     const QString attention = session.noAttention();
     m_attentionPart->setVisible(attention.isEmpty());
+    m_attentionForm->setRowVisible(m_kindCombo, !session.isVolume()); // of a volume there is the one map that comes with the answer
+    m_attentionForm->setRowVisible(m_layerRow, !session.isVolume());
+    m_attention->setToolTip(session.isVolume() || !session.shows("mask") ? tr("Lays the attention over the original (A)")
+                                                                        : tr("Lays the attention over the original (A); click a patch to see what it attends to"));
     m_attentionReason->setText(attention);
     m_attentionReason->setVisible(!attention.isEmpty());
     const bool patches = session.shows("patch_loss") && !session.isVolume();

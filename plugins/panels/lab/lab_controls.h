@@ -7,6 +7,8 @@
 
 class QCheckBox;
 class QComboBox;
+class QFormLayout;
+class QHBoxLayout;
 class QLabel;
 class QSpinBox;
 class QTableWidget;
@@ -44,6 +46,8 @@ private:
     MaskControls* m_mask;
     QLabel *m_maskHeading, *m_attentionReason, *m_worstReason;
     QWidget* m_attentionPart;
+    QFormLayout* m_attentionForm;
+    QHBoxLayout* m_layerRow;
     QComboBox* m_kindCombo;
     QSpinBox *m_layer, *m_head;
     QCheckBox* m_attention;

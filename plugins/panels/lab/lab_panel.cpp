@@ -63,6 +63,11 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
         m_flickerSecond = !m_flickerSecond;
         applyComparison();
     });
+    m_play.setInterval(800);
+    connect(&m_play, &QTimer::timeout, this, [this] {
+        if (!m_session->waiting() && !m_bar->stepBy(1)) // each step is seen
+            m_playAction->setChecked(false);
+    });
     connectSession();
     connectControls();
     if (context.actions)

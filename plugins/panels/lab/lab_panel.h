@@ -22,7 +22,7 @@ namespace hilum::lab {
 /// The Lab: what a model hides, fills in, compares and attends to. Up to four linked views of the current image or volume on the model's grid, and beside them what
 /// the method says in numbers.
 ///
-/// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
+/// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
 /// lab_record.cpp: provenance and figures.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
@@ -65,6 +65,8 @@ private:
     void registerActions();
     void registerSliceActions();
     void registerHandActions();
+    void registerCheckpointActions();
+    void registerButtonActions();
     void connectSession();
     void connectControls();
     void applyProfile();
@@ -85,12 +87,16 @@ private:
     void updateProbe(const QPointF& pixel);
     void updateReason();
     void arrange();
+    void nextLayout();
+    void setOpacity(double opacity);
     void showKey(Shown shown);
     void setBrush(bool on);
     void setCrosshairPixel(const QPointF& pixel);
     void centreOn(std::int64_t row, std::int64_t column);
     void centreOnCrosshair();
     void pin();
+    void stepCheckpoint(int by);
+    void play(bool on);
     void applyComparison();
     void beginPolygon();
     void polygonPoint(const QPointF& pixel);
@@ -128,16 +134,19 @@ private:
     QLabel *m_refusal = nullptr, *m_stats = nullptr, *m_probe = nullptr, *m_status = nullptr;
     std::array<PatchView*, 4> m_views{};
     std::array<Shown, 4> m_shown{Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
-    int m_active = 2, m_maximised = -1;
+    enum class Layout { All, Two, One }; // two: the original, or what is first, beside another
+    Layout m_layout = Layout::All;
+    int m_active = 2, m_maximised = -1, m_layoutView = 2;
     bool m_brush = false, m_methodsAsked = false;
     bool m_drawingPolygon = false;
     std::vector<QPointF> m_polygon; // model pixels, while it is drawn
     std::array<Pinned, 2> m_pins;
     QTimer m_flicker;
     bool m_flickerSecond = false;
-    double m_opacity = 0.6;
+    QTimer m_play; // through the checkpoints
+    double m_opacity = 0.6, m_opacityBefore = 0.6;
     bool m_overlaysHidden = false;
-    QAction* m_brushAction = nullptr;
+    QAction *m_brushAction = nullptr, *m_playAction = nullptr;
 
     SliceChoice m_slice;
     bool m_sliceChosen = false; // the slice of this image was chosen: by hand, or by the crosshair

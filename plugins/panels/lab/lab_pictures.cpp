@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace hilum::lab {
 
@@ -101,7 +102,8 @@ PatchView::Hatch hatchOf(const view::Reconstruction& r, const Json& numbers)
 const view::Block* blockOf(Shown shown, const view::VolumeAnswer& answer)
 {
     switch (shown) {
-    case Shown::Original: return &answer.input;
+    case Shown::Original:
+    case Shown::Attention: return &answer.input; // the map lies over it
     case Shown::Disrupted: return &answer.corrupted;
     case Shown::Reconstruction: return &answer.reconstruction;
     case Shown::Error: return &answer.error;
@@ -109,6 +111,18 @@ const view::Block* blockOf(Shown shown, const view::VolumeAnswer& answer)
     case Shown::Decimated: return &answer.decimated;
     default: return nullptr;
     }
+}
+
+/// The map on the pixels of the model's grid; what the encoder does not get has no value.
+std::vector<float> onPixels(const view::AttentionMap& map, const imaging::ModelInput& input, const std::array<std::int64_t, 2>& seen)
+{
+    const std::int64_t width = seen[0] > 0 ? std::min(seen[0], input.width) : input.width, height = seen[1] > 0 ? std::min(seen[1], input.height) : input.height;
+    const std::int64_t left = (input.width - width) / 2, top = (input.height - height) / 2;
+    std::vector<float> out(static_cast<std::size_t>(input.width * input.height), std::numeric_limits<float>::quiet_NaN());
+    for (std::int64_t y = 0; y < height; ++y)
+        for (std::int64_t x = 0; x < width; ++x)
+            out[static_cast<std::size_t>((top + y) * input.width + left + x)] = map.values[static_cast<std::size_t>(y * map.rows / height * map.columns + x * map.columns / width)];
+    return out;
 }
 
 PatchView::Content volumeContent(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range)
@@ -133,6 +147,14 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
         out.high = largest;
     } else {
         out.image = greyPicture(values, frame.columns(), frame.rows(), range);
+    }
+    if (shown == Shown::Attention && !answer.attention.isEmpty()) {
+        const view::Block& map = answer.attention;
+        out.overlay = view::tokenSlice(map, frame, at);
+        out.map = view::ColourMap::Attention;
+        out.high = answer.largestAttention(); // of the volume: slices can be compared
+        out.note += tr(" · %1 · shares of %2 patches, 1 in all; the mean is %3").arg(QString::fromStdString(session.attentionName())).arg(map.values.size())
+                        .arg(1 / static_cast<double>(map.values.size()), 0, 'g', 2);
     }
     if (shown == Shown::Original) {
         if (answer.cropBox)
@@ -241,7 +263,7 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
         const view::AttentionMap& a = session.attention();
         if (a.isEmpty())
             break;
-        out.overlay = a.values;
+        out.overlay = session.hasMask() ? a.values : onPixels(a, *input, session.seen());
         out.map = view::ColourMap::Attention;
         out.low = static_cast<double>(a.lowest);
         out.high = static_cast<double>(a.highest);

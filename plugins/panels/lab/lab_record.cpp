@@ -3,6 +3,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/options_json.h"
+#include "core/services/result_pictures.h"
 #include "widgets/shell/messages.h"
 
 #include <QApplication>
@@ -18,6 +19,11 @@
 #include <QPlainTextEdit>
 #include <QPushButton>
 #include <QVBoxLayout>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
 
 namespace hilum::lab {
 
@@ -45,6 +51,20 @@ std::vector<path> sourceFiles(const widgets::Services& services)
         return row.files;
     std::error_code ec;
     return std::filesystem::is_regular_file(row.where, ec) ? std::vector<path>{row.where} : std::vector<path>{};
+}
+
+/// The attention map that a figure shows: what was asked for it, and its values.
+Json attentionRecord(const LabSession& session)
+{
+    const AttentionWish& wish = session.attentionShown(); // of the map on screen; another may be on its way
+    Json query; // token; null: the class token
+    if (const Json& numbers = session.attentionNumbers(); numbers.is_object() && numbers.contains("query"))
+        query = numbers["query"];
+    else if (wish.query)
+        query = (*wish.query)[0] * session.attention().columns + (*wish.query)[1];
+    return {{"kind", wish.kind}, {"name", session.attentionName()}, {"seen", session.seen()},
+            {"request_fields", {{"kind_of", wish.kind}, {"layer", wish.layer < 0 ? session.layers() - 1 : wish.layer}, {"head", wish.head}, {"query", query}}},
+            {"map_sha256", session.attention().digest}};
 }
 
 } // namespace
@@ -181,8 +201,27 @@ void LabPanel::exportFigure(const path& png)
             figure["shown"].push_back(title(shownIn(i)).toStdString());
     if (m_session->isVolume())
         figure["slice"] = {{"plane", std::array{"axial", "coronal", "sagittal"}[static_cast<std::size_t>(m_slice.plane)]}, {"number", sliceNumber()}};
-    else
+    else if (m_session->hasMask())
         figure.update({{"mask_sha256", sha256Hex(std::as_bytes(std::span(r.mask)))}, {"mask_grid", {r.rows, r.columns}}});
+    // what `hilum reproduce` draws again without the window; of a volume the slice is the window's own choice
+    struct Drawn {
+        view::Reconstruction views;
+        view::AttentionMap attention;
+        std::array<std::int64_t, 2> seen{0, 0};
+        std::string filledWith;
+    };
+    const auto drawn = std::make_shared<Drawn>();
+    if (m_session->hasMask()) {
+        drawn->views = r;
+        if (m_session->numbers().is_object())
+            drawn->filledWith = m_session->numbers().value("filled_with", "");
+    }
+    if (std::ranges::find(m_shown, Shown::Attention) != m_shown.end() && m_session->input() && !m_session->attention().isEmpty()) {
+        figure["attention"] = attentionRecord(*m_session);
+        drawn->attention = m_session->attention();
+        drawn->seen = m_session->seen();
+    }
+    const auto input = m_session->input() ? std::make_shared<const imaging::ModelInput>(*m_session->input()) : nullptr;
     figure["model"] = {{"weights_sha256", m_session->metadata().value("weights_sha256", Json())}};
     if (weights.empty()) {
         figure["model"]["method"] = choice.method;
@@ -200,11 +239,17 @@ void LabPanel::exportFigure(const path& png)
     }
     m_context.services.runner->run<bool>(
         this,
-        [png, request, write = *std::move(writer), record, figure, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
+        [png, request, write = *std::move(writer), record, figure, drawn, input, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
             HILUM_TRY(const std::string digest, digestOf(files));
             if (!digest.empty())
                 provenance.inputs.insert(provenance.inputs.begin(), {{"digest", digest}, {"kind", "image file"}});
             figure["provenance"] = toJson(provenance);
+            services::NamedPictures pictures;
+            if (!drawn->views.isEmpty())
+                pictures = services::reconstructionViews(drawn->views, drawn->filledWith);
+            if (input && !drawn->attention.isEmpty())
+                pictures.emplace_back("attention", services::attentionPicture(*input, drawn->attention, drawn->seen));
+            figure["pixels_sha256"] = services::pixelDigests(pictures);
             HILUM_TRY_STATUS(write(request));
             HILUM_TRY_STATUS(writeFileAtomically(png, picture));
             HILUM_TRY_STATUS(writeFileAtomically(record, figure.dump(2) + "\n"));

@@ -19,6 +19,7 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
     const bool region = settings.source != m_settings.source || settings.maskFile != m_settings.maskFile || settings.polygon != m_settings.polygon;
     if (settings.seed != m_settings.seed)
         m_cropCentres.clear(); // another seed draws other crops
+    m_regionChosen = m_regionChosen || (m_loading && settings.source != m_settings.source);
     m_settings = settings;
     m_painted = false;
     if (region && knowsRegion())
@@ -36,8 +37,10 @@ void LabSession::redraw()
 
 void LabSession::beginStroke(view::MaskModel::Stroke stroke, double radius)
 {
-    if (!m_mask.isEmpty() && input())
-        m_mask.beginStroke(stroke, radius);
+    if (m_mask.isEmpty() || !input())
+        return;
+    m_paintedBefore = m_painted;
+    m_mask.beginStroke(stroke, radius);
 }
 
 void LabSession::strokeTo(double x, double y)
@@ -56,6 +59,17 @@ void LabSession::endStroke()
 {
     if (m_mask.endStroke())
         Q_EMIT maskChanged();
+}
+
+bool LabSession::cancelStroke()
+{
+    if (!m_mask.inStroke())
+        return false;
+    m_mask.cancelStroke();
+    m_painted = m_paintedBefore;
+    Q_EMIT maskChanged();
+    askSoon();
+    return true;
 }
 
 void LabSession::undo()
@@ -135,11 +149,14 @@ Json LabSession::requestFields() const
     for (const auto& [key, value] : m_settings.options.items())
         if (hasOption(key))
             fields[key] = value;
-    // the option's own words: the rectangle is what the public code does, everything else is a region map sent with the request
+    // the option's own words: the rectangle is what the public code does, everything else is a region map sent with the request; the first of the words that there is
     if (const Json* field = optionField(methodEntry(), "region_source"); field && field->contains("choices")) {
-        const bool rectangle = m_settings.source == RegionSource::Rectangle;
-        for (const char* wanted : rectangle ? std::initializer_list<const char*>{"rectangle", "as-released"}
-                                            : std::initializer_list<const char*>{"lung-contour", "contour", "paper-idea", "map"})
+        std::vector<const char*> words{"lung-contour", "contour", "paper-idea", "map"};
+        if (m_settings.source == RegionSource::Rectangle)
+            words = {"rectangle", "as-released"};
+        else if (m_settings.source == RegionSource::MaskFile)
+            words.insert(words.begin(), "mask-file");
+        for (const char* wanted : words)
             for (const Json& choice : (*field)["choices"])
                 if (choice.value("key", "") == wanted && !fields.contains("region_source"))
                     fields["region_source"] = wanted;

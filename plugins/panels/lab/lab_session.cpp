@@ -1,7 +1,6 @@
 #include "plugins/panels/lab/lab_session.h"
 
 #include "core/base/numbers.h"
-#include "core/imaging/read.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -17,6 +16,15 @@ std::string pipelineRegion(RegionSource source)
     case RegionSource::Polygon: return "polygon";
     }
     return "none";
+}
+
+std::optional<RegionSource> regionNamed(const std::string& option)
+{
+    if (option == "mask-file")
+        return RegionSource::MaskFile;
+    if (option == "as-released" || option == "rectangle")
+        return RegionSource::Rectangle;
+    return option.empty() ? std::nullopt : std::optional(RegionSource::LungContour);
 }
 
 const Json* optionField(const Json* entry, const std::string& key)
@@ -92,6 +100,7 @@ void LabSession::forgetResults()
     m_reconstruction = {};
     m_answer = {};
     m_attention = {};
+    m_attentionShown = {};
     m_attentionReady = false;
     m_painted = false;
     m_cropCentre.reset();
@@ -121,6 +130,13 @@ void LabSession::loaded(const Json& metadata)
         m_settings.options = Json::object();
     }
     m_paintedOn = key;
+    const Json options = metadata.value("options", Json::object());
+    if (const std::string source = options.value("region_source", ""); source != m_regionOf) { // checkpoints of one run leave alone what a person chose
+        m_regionOf = source;
+        if (const auto region = regionNamed(source); region && !m_regionChosen)
+            m_settings.source = *region;
+    }
+    m_regionChosen = false;
     m_loading = m_attentionReady = false;
     Q_EMIT modelChanged();
     Q_EMIT statusChanged(tr("Model ready"));
@@ -151,7 +167,10 @@ Result<Json> LabSession::pipeline() const
 {
     if (m_image.isEmpty())
         return fail(ErrorCode::Empty, "No image is open. Open a radiograph or a volume in Studies (F4), or drag one onto the window.");
-    return services::pipelineFor(m_metadata.value("pipeline", Json::object()), m_image, methodTitle());
+    HILUM_TRY(Json out, services::pipelineFor(m_metadata.value("pipeline", Json::object()), m_image, methodTitle()));
+    if (services::pipelineKind(out) == "radiograph" && knowsRegion() && m_settings.source == RegionSource::MaskFile && m_settings.maskFile.empty())
+        return fail(ErrorCode::Usage, "{} takes the chest region from a mask file here: choose one under Region, as large as the image, or another region.", methodTitle());
+    return out;
 }
 
 void LabSession::makeInput()
@@ -198,8 +217,7 @@ void LabSession::makeInput()
             std::optional<imaging::ChestRegion> region;
             const Index3 size = image.geometry().size;
             if (given && settings.source == RegionSource::MaskFile) {
-                HILUM_TRY(const imaging::Volume mask, imaging::readVolume(settings.maskFile, {}, work));
-                region = imaging::regionFromMask(mask, size[0], size[1]);
+                HILUM_TRY(region, services::regionFromFile(settings.maskFile, size[0], size[1], work));
             } else if (given) {
                 region = imaging::regionFromPolygon(settings.polygon, size[0], size[1]);
             }

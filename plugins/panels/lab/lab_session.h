@@ -80,6 +80,7 @@ public:
     void beginStroke(view::MaskModel::Stroke stroke, double radius);
     void strokeTo(double x, double y); ///< pixels of the model's grid
     void endStroke();
+    bool cancelStroke(); ///< the mask as before the stroke; false when none is under way
     void undo();
     void redo();
     void redraw(); ///< the mask of the settings again, painting forgotten; crops that were placed are drawn again
@@ -104,9 +105,13 @@ public:
 
     void setAttentionWanted(bool wanted);
     void setAttentionWish(const AttentionWish& wish);
+    void askAttentionOf(std::array<std::int64_t, 2> patch); ///< the wish with another patch
     const AttentionWish& attentionWish() const { return m_attentionWish; }
-    const view::AttentionMap& attention() const { return m_attention; }
+    const view::AttentionMap& attention() const { return m_attention; } ///< of a radiograph; that of a volume comes with its `answer`
+    const AttentionWish& attentionShown() const { return m_attentionShown; } ///< what `attention` is of; the wish may be ahead of it
     const Json& attentionNumbers() const { return m_attentionNumbers; }
+    /// Width and height of the part in the middle of a radiograph's grid that the encoder gets; {0, 0}: all of it.
+    std::array<std::int64_t, 2> seen() const;
     std::string attentionName() const; ///< "rollout over 12 layers from patch r12 c7"
     std::int64_t layers() const { return m_metadata.is_object() ? m_metadata.value("layers", std::int64_t{0}) : 0; }
     std::int64_t heads() const { return m_metadata.is_object() ? m_metadata.value("heads", std::int64_t{0}) : 0; }
@@ -166,7 +171,10 @@ private:
     MaskSettings m_settings;
     view::MaskModel m_mask;
     bool m_painted = false; // the mask is sent with the request instead of being drawn by the worker
+    bool m_paintedBefore = false; // ... before the stroke under way
     std::string m_paintedOn; // method and pipeline of the loaded model
+    std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
+    bool m_regionChosen = false; // by the person while the model was loading: that goes before the model's own
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;
@@ -185,13 +193,16 @@ private:
     path m_volumeRequest;
 
     bool m_loading = false, m_attentionWanted = false, m_attentionReady = false, m_attentionAsking = false, m_attentionAgain = false, m_attentionRetried = false;
-    AttentionWish m_attentionWish;
+    AttentionWish m_attentionWish, m_attentionShown;
+    std::uint64_t m_attentionAsked = 0, m_attentionDrawn = 0; // requests in order, as m_asked and m_drawn
     view::AttentionMap m_attention;
     Json m_attentionNumbers;
 };
 
 /// The entry of an option in a method's schema; null when it has none.
 const Json* optionField(const Json* entry, const std::string& key);
+/// The source that a model's option region_source names; nullopt where it names none.
+std::optional<RegionSource> regionNamed(const std::string& option);
 /// What the pipeline of an image must compute for a source; the rest is handed in.
 std::string pipelineRegion(RegionSource source);
 /// Of temporary folders: a failure does not matter, the folder goes at the end anyway.

@@ -10,6 +10,7 @@
 #include <QStackedWidget>
 
 #include <algorithm>
+#include <cmath>
 
 namespace hilum::lab {
 
@@ -55,11 +56,8 @@ void LabPanel::connectView(int slot)
             polygonPoint(pixel);
             return;
         }
-        if (const auto patch = m_session->grid().patchAt(pixel.x(), pixel.y()); patch && !m_session->isVolume()) {
-            AttentionWish wish = m_session->attentionWish();
-            wish.query = patch;
-            m_session->setAttentionWish(wish);
-        }
+        if (const auto patch = m_session->grid().patchAt(pixel.x(), pixel.y()); patch && m_session->hasMask())
+            m_session->askAttentionOf(*patch);
     });
     connect(v, &PatchView::strokeBegan, this, [this](view::MaskModel::Stroke stroke, const QPointF& pixel) {
         m_session->beginStroke(stroke, m_controls->mask()->brushRadius());
@@ -69,11 +67,7 @@ void LabPanel::connectView(int slot)
     connect(v, &PatchView::strokeEnded, m_session, &LabSession::endStroke);
     connect(v, &PatchView::radiusStepped, this, [this](int steps) { m_controls->mask()->setBrushRadius(m_controls->mask()->brushRadius() + steps); });
     connect(v, &PatchView::sliceStepped, this, [this](int steps) { setSlice(m_slice.slice + steps); });
-    connect(v, &PatchView::opacityStepped, this, [this](double by) {
-        m_opacity = std::clamp(m_opacity + by, 0.0, 1.0);
-        for (PatchView* other : m_views)
-            other->setOverlayOpacity(m_opacity);
-    });
+    connect(v, &PatchView::opacityStepped, this, [this](double by) { setOpacity(m_opacity + by); });
     connect(v, &PatchView::poseChanged, this, [this](const ViewPose& pose) {
         for (PatchView* other : m_views)
             if (other != sender())
@@ -113,6 +107,11 @@ void LabPanel::arrange()
             if (whyNot(shownIn(i), *m_session).isEmpty())
                 filled.push_back(i);
     }
+    if (m_maximised < 0 && m_layout != Layout::All && filled.size() > 1) {
+        const int chosen = std::ranges::find(filled, m_layoutView) != filled.end() ? m_layoutView : filled.back();
+        const int beside = filled.front() == chosen ? filled[1] : filled.front();
+        filled = m_layout == Layout::One ? std::vector{chosen} : std::vector{std::min(beside, chosen), std::max(beside, chosen)};
+    }
     // beside each other where the window is wide, else two by two
     const bool row = filled.size() <= 2 || (width() > 0 && m_stack && m_stack->width() > 3.1 * std::max(1, m_stack->height()));
     for (int i = 0; i < 4; ++i) {
@@ -127,6 +126,24 @@ void LabPanel::resizeEvent(QResizeEvent* event)
 {
     Panel::resizeEvent(event);
     arrange();
+}
+
+void LabPanel::nextLayout()
+{
+    m_layout = m_layout == Layout::All ? Layout::Two : m_layout == Layout::Two ? Layout::One : Layout::All;
+    m_layoutView = m_active;
+    m_maximised = -1;
+    arrange();
+}
+
+void LabPanel::setOpacity(double opacity)
+{
+    if (m_opacity > 0)
+        m_opacityBefore = m_opacity;
+    m_opacity = std::round(std::clamp(opacity, 0.0, 1.0) * 1000) / 1000; // steps add up to nothing exactly
+    for (PatchView* v : m_views)
+        v->setOverlayOpacity(m_opacity);
+    m_status->setText(tr("Overlay opacity %1 %").arg(100 * m_opacity, 0, 'f', 0));
 }
 
 void LabPanel::showKey(Shown shown)

@@ -35,6 +35,11 @@ MaskControls::MaskControls(QWidget* parent) : QWidget(parent)
     m_regionCombo->addItem(tr("Mask file…"));
     m_regionCombo->addItem(tr("Polygon (draw)…"));
     connect(m_regionCombo, &QComboBox::currentIndexChanged, this, &MaskControls::chooseRegion);
+    connect(m_regionCombo, &QComboBox::activated, this, [this](int index) { // chosen again: another mask file
+        if (static_cast<RegionSource>(index) == RegionSource::MaskFile && !m_maskAsked)
+            chooseRegion(index);
+        m_maskAsked = false;
+    });
     m_regionNote = note("regionNote");
     const auto ratio = [this](const char* name, double value, const QString& tip) {
         auto* spin = named(new QDoubleSpinBox, name, tip);
@@ -130,8 +135,10 @@ void MaskControls::showModel(const LabSession& session)
     m_form->setRowVisible(m_otherCombo, other);
     m_otherCombo->setToolTip(session.shows("donor") ? tr("Fills the hidden groups with this image's pixels at the same place") : tr("A second volume: its crop is compared with this one's"));
     m_form->setRowVisible(m_texts, session.shows("similarity"));
+    m_region = session.maskSettings().source; // a model brings its own
+    keepRegion();
     showOptions(session);
-    showOther(session);
+    showRegion(session);
 }
 
 void MaskControls::showOptions(const LabSession& session)
@@ -168,7 +175,10 @@ void MaskControls::showRegion(const LabSession& session)
     QString said;
     if (input && m_region == RegionSource::LungContour && !input->regionMethod.empty())
         said = tr("%1, confidence %2").arg(QString::fromStdString(input->regionMethod)).arg(input->regionConfidence, 0, 'f', 2);
-    m_regionNote->setProperty("role", input && m_region == RegionSource::LungContour && input->regionConfidence <= 0 ? "warning" : "secondary");
+    else if (m_region == RegionSource::MaskFile)
+        said = m_maskFile.empty() ? tr("No mask file is chosen yet: choose \"Mask file…\" again to name one, as large as the image.") : QString::fromStdString(m_maskFile.filename().string());
+    const bool missing = m_region == RegionSource::MaskFile && m_maskFile.empty();
+    m_regionNote->setProperty("role", missing || (input && m_region == RegionSource::LungContour && input->regionConfidence <= 0) ? "warning" : "secondary");
     m_regionNote->setText(said);
     m_form->setRowVisible(m_regionNote, !said.isEmpty() && session.knowsRegion());
     showOther(session);
@@ -200,6 +210,7 @@ void MaskControls::chooseRegion(int index)
         Q_EMIT polygonAsked();
         return;
     }
+    m_maskAsked = source == RegionSource::MaskFile;
     if (source == RegionSource::MaskFile) {
         const QString name = QFileDialog::getOpenFileName(this, tr("Mask of the chest"), {}, tr("Images (*.png *.jpg *.tif *.tiff *.nii *.nii.gz *.nrrd *.mha *.dcm);;All files (*)"));
         if (name.isEmpty()) {

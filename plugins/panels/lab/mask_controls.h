@@ -54,6 +54,7 @@ private:
     void addText();
 
     RegionSource m_region = RegionSource::LungContour;
+    bool m_maskAsked = false; // for a mask file, by the change of the combo that is under way
     path m_maskFile;
     std::vector<std::array<double, 2>> m_polygon;
     QFormLayout* m_form;

@@ -11,6 +11,8 @@ namespace hilum::lab {
 
 namespace {
 
+constexpr std::size_t NearestTexts = 5; // that are listed
+
 QStringList numbered(std::int64_t count, int first)
 {
     QStringList out;
@@ -158,13 +160,11 @@ void MethodSide::showSimilarity(const LabSession& session)
     m_texts->setMatrix(values, -1, 1, values.rows > 1 ? numbered(values.rows, 1) : QStringList{QString()}, names);
     if (values.isEmpty())
         return;
-    std::int64_t best = 0;
-    for (std::int64_t c = 1; c < values.columns; ++c)
-        if (values.at(0, c) > values.at(0, best))
-            best = c;
-    const bool report = !session.report().isEmpty() && best == 0;
-    const qsizetype sentence = best - (session.report().isEmpty() ? 0 : 1);
-    m_best->setText(tr("Nearest: %1 (%2)").arg(report ? tr("the study's report") : session.texts().value(sentence)).arg(values.at(0, best), 0, 'f', 3));
+    const qsizetype first = session.report().isEmpty() ? 0 : 1; // column of the first sentence
+    QStringList lines{tr("Nearest, with the cosine:")};
+    for (const std::int64_t column : view::nearest(values, 0, NearestTexts))
+        lines << QStringLiteral("%1. %2 (%3)").arg(lines.size()).arg(column < first ? tr("the study's report") : session.texts().value(column - first)).arg(values.at(0, column), 0, 'f', 3);
+    m_best->setText(lines.join(QLatin1Char('\n')));
 }
 
 } // namespace hilum::lab

@@ -76,11 +76,13 @@ void PatchView::updateOverlay()
     const auto count = static_cast<std::size_t>(std::max<std::int64_t>(0, m_grid.rows * m_grid.columns));
     if (m_content.overlay.empty() || m_content.overlay.size() != count)
         return;
-    QImage image(static_cast<int>(m_grid.columns), static_cast<int>(m_grid.rows), QImage::Format_RGB32);
+    QImage image(static_cast<int>(m_grid.columns), static_cast<int>(m_grid.rows), QImage::Format_ARGB32);
+    image.fill(Qt::transparent);
     const double scale = m_content.high > m_content.low ? 1 / (m_content.high - m_content.low) : 0;
     for (std::size_t i = 0; i < count; ++i)
-        image.setPixelColor(static_cast<int>(i % static_cast<std::size_t>(m_grid.columns)), static_cast<int>(i / static_cast<std::size_t>(m_grid.columns)),
-                            colourOf(view::colour(m_content.map, (static_cast<double>(m_content.overlay[i]) - m_content.low) * scale)));
+        if (std::isfinite(m_content.overlay[i]))
+            image.setPixelColor(static_cast<int>(i % static_cast<std::size_t>(m_grid.columns)), static_cast<int>(i / static_cast<std::size_t>(m_grid.columns)),
+                                colourOf(view::colour(m_content.map, (static_cast<double>(m_content.overlay[i]) - m_content.low) * scale)));
     m_overlayImage = std::move(image);
 }
 
@@ -126,7 +128,11 @@ void PatchView::setPointed(std::optional<QPointF> pixel)
 QString PatchView::crosshairPatch() const
 {
     const auto& at = m_pointed ? m_pointed : m_crosshair;
-    const auto patch = at ? m_grid.patchAt(at->x(), at->y()) : std::nullopt;
+    return patchText(at ? m_grid.patchAt(at->x(), at->y()) : std::nullopt);
+}
+
+QString PatchView::patchText(const std::optional<std::array<std::int64_t, 2>>& patch)
+{
     return patch ? QStringLiteral("r%1 c%2").arg((*patch)[0]).arg((*patch)[1]) : QString();
 }
 

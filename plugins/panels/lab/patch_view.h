@@ -24,7 +24,8 @@ struct ViewPose {
 /// colour-mapped overlay with its bar, crosshair. Image pixel (x, y) has its centre at whole numbers.
 ///
 /// The mouse follows a profile, with the crosshair as the left button's tool; where it has the window and level, the wheel on a single picture or slices of it, this
-/// view zooms. Right click opens the menu. With the brush: left hides patches, right reveals, Shift+wheel changes the radius, Alt+left moves the crosshair.
+/// view zooms. Right click opens the menu. With the brush and no keys held: left hides patches, right reveals. Shift+wheel changes its radius, Alt+left moves the crosshair, and
+/// what else the profile binds to keys stays.
 class PatchView : public QWidget {
     Q_OBJECT
     // GUI tests read these
@@ -33,6 +34,9 @@ class PatchView : public QWidget {
     Q_PROPERTY(QString thumbnail READ thumbnailName) ///< whose pixels they are
     Q_PROPERTY(int frames READ frameCount)
     Q_PROPERTY(bool overlaysHidden READ overlaysHidden)
+    Q_PROPERTY(double overlayOpacity READ overlayOpacity)
+    Q_PROPERTY(double zoom READ scale)
+    Q_PROPERTY(QString markedPatch READ markedPatch) ///< whose attention is shown
 public:
     /// A rectangle with a name over the picture: a base crop.
     struct Frame {
@@ -52,7 +56,7 @@ public:
         QString note;                  ///< second line: what exactly this is
         QImage image;                  ///< on the model's grid
         QImage second;                 ///< drawn right of the wipe line; null: none
-        std::vector<float> overlay;    ///< token grid values over the image; empty: none
+        std::vector<float> overlay;    ///< token grid values over the image, nothing where they are not finite; empty: none
         view::ColourMap map = view::ColourMap::Grey; ///< of the bar and the overlay
         double low = 0, high = 0;      ///< ends of the bar; equal: no bar
         bool veil = false;             ///< darkens hidden patches by half
@@ -77,6 +81,7 @@ public:
     const ViewPose& pose() const { return m_pose; }
     void setCrosshair(std::optional<QPointF> pixel);
     void setPointed(std::optional<QPointF> pixel); ///< where the pointer is in any of the views: a fainter crosshair
+    QString markedPatch() const { return patchText(m_marked); } ///< as "r12 c7"; empty: none
     /// The patch of the fainter crosshair, else of the crosshair, as "r12 c7"; empty when neither is on the image.
     QString crosshairPatch() const;
     void setAspect(double rowsPerColumn); ///< height of a pixel over its width, 1 unless voxels are not square
@@ -86,6 +91,7 @@ public:
     void setMarked(std::optional<std::array<std::int64_t, 2>> patch); ///< the patch whose attention is shown
     void setBrush(bool on, double radius);
     void setOverlayOpacity(double opacity);
+    double overlayOpacity() const { return m_opacity; }
     void setWipe(double share); ///< 0..1 of the view's width; where `second` begins
     void setOverlaysHidden(bool hidden); ///< the bare picture
     bool overlaysHidden() const { return m_overlaysHidden; }
@@ -131,6 +137,7 @@ protected:
 
 private:
     enum class Drag { None, Cross, Pan, Zoom, Scroll, Opacity, Paint, Wipe, Nothing };
+    static QString patchText(const std::optional<std::array<std::int64_t, 2>>& patch);
     Drag dragOf(Qt::MouseButton button, Qt::KeyboardModifiers modifiers) const;
     void drawHatch(QPainter& painter, const QRectF& where) const;
     void drawFrames(QPainter& painter) const;
@@ -160,7 +167,7 @@ private:
     double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5, m_aspect = 1;
     bool m_slices = false;
     const view::MouseProfile* m_profile;
-    int m_wheelRest = 0;
+    int m_wheelRest = 0, m_radiusRest = 0;
     double m_scrollRest = 0;
     Drag m_drag = Drag::None;
     Qt::MouseButton m_button = Qt::NoButton;

@@ -20,6 +20,15 @@ unsigned held(Qt::KeyboardModifiers modifiers)
     return (modifiers & Qt::ShiftModifier ? view::ShiftHeld : 0u) | (modifiers & Qt::ControlModifier ? view::ControlHeld : 0u) | (modifiers & Qt::AltModifier ? view::AltHeld : 0u);
 }
 
+/// Notches of a wheel, of 120; what is less waits in `rest`.
+int wholeSteps(int& rest, int turned)
+{
+    rest += turned;
+    const int steps = rest / 120;
+    rest -= 120 * steps;
+    return steps;
+}
+
 } // namespace
 
 PatchView::Drag PatchView::dragOf(Qt::MouseButton button, Qt::KeyboardModifiers modifiers) const
@@ -42,15 +51,15 @@ void PatchView::mousePressEvent(QMouseEvent* event)
 {
     m_pressed = m_last = event->position();
     m_moved = false;
-    const bool alt = event->modifiers() & Qt::AltModifier;
+    const unsigned keys = held(event->modifiers());
     const double line = m_wipe * width();
     if (event->button() == Qt::LeftButton && !m_content.second.isNull() && std::abs(event->position().x() - line) < 6) {
         m_drag = Drag::Wipe;
-    } else if (m_brush && !alt && (event->button() == Qt::LeftButton || event->button() == Qt::RightButton)) {
+    } else if (m_brush && keys == view::NoModifier && (event->button() == Qt::LeftButton || event->button() == Qt::RightButton)) {
         m_drag = Drag::Paint;
         Q_EMIT strokeBegan(event->button() == Qt::LeftButton ? view::MaskModel::Stroke::Hide : view::MaskModel::Stroke::Reveal, toPixel(event->position()));
     } else {
-        m_drag = m_brush && event->button() == Qt::LeftButton ? Drag::Cross : dragOf(event->button(), event->modifiers()); // Alt+left while painting
+        m_drag = m_brush && event->button() == Qt::LeftButton && keys == view::AltHeld ? Drag::Cross : dragOf(event->button(), event->modifiers()); // Alt+left while painting
         m_scrollRest = 0;
         if (m_drag == Drag::Cross)
             Q_EMIT pointed(toPixel(event->position()));
@@ -66,7 +75,7 @@ void PatchView::mouseMoveEvent(QMouseEvent* event)
     m_pointer = at;
     switch (m_drag) {
     case Drag::None:
-        if (!m_brush && m_profile->gesture(view::MouseInput::Move, held(event->modifiers())) == view::Gesture::Crosshair)
+        if (m_profile->gesture(view::MouseInput::Move, held(event->modifiers())) == view::Gesture::Crosshair)
             Q_EMIT pointed(toPixel(at));
         break;
     case Drag::Nothing: break;
@@ -131,12 +140,10 @@ void PatchView::wheelEvent(QWheelEvent* event)
     const int turned = event->angleDelta().y() != 0 ? event->angleDelta().y() : event->angleDelta().x();
     const view::Gesture bound = m_profile->gesture(view::MouseInput::Wheel, held(event->modifiers()));
     if (m_brush && event->modifiers() & Qt::ShiftModifier) {
-        Q_EMIT radiusStepped(turned > 0 ? 1 : turned < 0 ? -1 : 0);
+        if (const int steps = wholeSteps(m_radiusRest, turned); steps != 0)
+            Q_EMIT radiusStepped(steps);
     } else if (m_slices && bound == view::Gesture::Scroll) {
-        m_wheelRest += turned;
-        const int steps = m_wheelRest / 120;
-        m_wheelRest -= 120 * steps;
-        if (steps != 0)
+        if (const int steps = wholeSteps(m_wheelRest, turned); steps != 0)
             Q_EMIT sliceStepped(steps);
     } else if (bound == view::Gesture::Zoom || bound == view::Gesture::Scroll) { // a single picture has no slices
         zoomAt(event->position(), std::pow(1.15, turned / 120.0));

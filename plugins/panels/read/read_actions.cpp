@@ -166,8 +166,10 @@ void ReadPanel::makeMeasureActions()
     addAction("actionMeasureText", tr("Edit text..."), tr("Changes the chosen text"), QKeySequence(Qt::Key_F2), place, [this] { editNote(); });
     addAction("actionMeasureUndo", tr("Undo measurement"), tr("Takes the last change of the measurements of this image back"), QKeySequence(Qt::CTRL | Qt::Key_Z), place,
               [this] { takeBack(&view::MeasurementHistory::undo); });
-    addAction("actionMeasureRedo", tr("Redo measurement"), tr("Makes the change again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), place,
-              [this] { takeBack(&view::MeasurementHistory::redo); });
+    m_context.actions->add({.id = QStringLiteral("actionMeasureRedo"), .text = tr("Redo measurement"), .tip = tr("Makes the change again that was taken back"),
+                            .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), .also = QKeySequence(Qt::CTRL | Qt::Key_Y), .context = m_context.workspace, .icon = {},
+                            .group = place.group, .menu = QString::fromLatin1(place.menu)},
+                           this, [this] { takeBack(&view::MeasurementHistory::redo); });
     addToggle("actionMeasureList", tr("List of measurements"), tr("Shows all measurements of this image below the views"), QKeySequence(Qt::Key_M), place, false,
               [this](bool on) { m_measureTable->setVisible(on); });
     addAction("actionMeasureExport", tr("Export measurements..."), tr("Writes the measurements of this image as JSON or as a table (CSV), with their points and what the lengths mean"),

@@ -145,7 +145,11 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     };
     m_subscriptions.push_back(m_state->measurements.observe(count));
     count();
-    m_subscriptions.push_back(m_state->active.observe([this] { updateWords(); }));
+    m_subscriptions.push_back(m_state->active.observe([this] {
+        updateWords();
+        updateCine();
+    }));
+    m_subscriptions.push_back(m_state->maximised.observe([this] { updateCine(); }));
     if (widgets::Settings* settings = context.services.settings) {
         const QString key = QStringLiteral("read/layout");
         m_state->layout.set(static_cast<view::Layout>(std::clamp(settings->value(key, static_cast<int>(m_state->layout.get())).toInt(), 0, 2)));
@@ -172,7 +176,7 @@ void ReadPanel::showVolume()
         replaceTime(volume);
         return;
     }
-    m_cine->stop();
+    m_context.actions->find(QStringLiteral("actionCine"))->setChecked(false);
     m_time = m_timeWanted = 0;
     if (volume.isEmpty()) {
         if (m_context.services.selection->series())
@@ -370,6 +374,7 @@ void ReadPanel::updatePresets()
         if (!why.isEmpty())
             action->setToolTip(why);
     }
+    updateCine();
 }
 
 void ReadPanel::updateWords()
@@ -414,6 +419,19 @@ void ReadPanel::cine(bool on)
         m_cine->start();
     else
         m_cine->stop();
+}
+
+/// Greyed where there is one slice, and never on where it does not run.
+void ReadPanel::updateCine()
+{
+    QAction* action = m_context.actions->find(QStringLiteral("actionCine"));
+    const bool runs = !m_volume.isEmpty() && m_grid->activeSlice()->stack().count > 1;
+    if (!runs)
+        action->setChecked(false);
+    action->setEnabled(runs);
+    m_context.actions->setTip(action, action->statusTip());
+    if (!runs)
+        action->setToolTip(m_volume.isEmpty() ? tr("No image is open.") : tr("There is one slice, so there is nothing to run through."));
 }
 
 void ReadPanel::openMenu(const QPoint& globalPosition) { m_menu->popup(globalPosition); }

@@ -105,6 +105,7 @@ private:
     void goTo(const Vec3& point);
     void stepSeries(int step);
     void cine(bool on);
+    void updateCine();
     void openMenu(const QPoint& globalPosition);
     void chooseOverlay();
 

@@ -2,9 +2,9 @@
 
 #include "core/base/numbers.h"
 #include "widgets/models/series_text.h"
-#include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
+#include <QAction>
 #include <QFormLayout>
 #include <QHBoxLayout>
 #include <QLabel>
@@ -22,18 +22,33 @@ QString text(const std::string& s)
     return QString::fromStdString(s);
 }
 
+/// Does what the action does, is on and off with it and tells its keys.
+QPushButton* buttonFor(QAction* action, const char* objectName, QWidget* parent)
+{
+    auto* button = new QPushButton(action->icon(), action->text(), parent);
+    button->setObjectName(QLatin1String(objectName));
+    const auto follow = [button, action] {
+        button->setEnabled(action->isEnabled());
+        button->setToolTip(action->toolTip());
+    };
+    QObject::connect(action, &QAction::changed, button, follow);
+    QObject::connect(button, &QPushButton::clicked, action, &QAction::trigger);
+    follow();
+    return button;
+}
+
 } // namespace
 
-SeriesDetails::SeriesDetails(QWidget* parent)
+SeriesDetails::SeriesDetails(const SeriesActions& actions, QWidget* parent)
     : QFrame(parent)
     , m_picture(new QLabel(this))
     , m_title(new QLabel(this))
     , m_notes(new QLabel(this))
     , m_facts(new QFormLayout)
-    , m_read(new QPushButton(tr("Open in Read"), this))
-    , m_lab(new QPushButton(tr("Open in Lab"), this))
-    , m_explain(new QPushButton(tr("How was this loaded?"), this))
-    , m_relink(new QPushButton(tr("Relink..."), this))
+    , m_read(buttonFor(actions.read, "openReadButton", this))
+    , m_lab(buttonFor(actions.lab, "openLabButton", this))
+    , m_explain(buttonFor(actions.explain, "explainButton", this))
+    , m_relink(buttonFor(actions.relink, "relinkButton", this))
 {
     setObjectName(QStringLiteral("seriesDetails"));
     setFixedWidth(Width);
@@ -53,22 +68,6 @@ SeriesDetails::SeriesDetails(QWidget* parent)
     m_facts->setHorizontalSpacing(14);
     m_facts->setVerticalSpacing(5);
     m_facts->setLabelAlignment(Qt::AlignLeft | Qt::AlignTop);
-    m_read->setObjectName(QStringLiteral("openReadButton"));
-    m_lab->setObjectName(QStringLiteral("openLabButton"));
-    m_explain->setObjectName(QStringLiteral("explainButton"));
-    m_relink->setObjectName(QStringLiteral("relinkButton"));
-    m_read->setIcon(widgets::icon(QStringLiteral("read")));
-    m_lab->setIcon(widgets::icon(QStringLiteral("lab")));
-    m_explain->setIcon(widgets::icon(QStringLiteral("info")));
-    m_relink->setIcon(widgets::icon(QStringLiteral("relink")));
-    m_read->setToolTip(tr("Shows it in the Read workspace (double click does the same)"));
-    m_lab->setToolTip(tr("Shows what a model hides and fills in on it"));
-    m_explain->setToolTip(tr("What was decided when its files were put together, and why"));
-    m_relink->setToolTip(tr("Its folder is gone: say where it is now"));
-    connect(m_read, &QPushButton::clicked, this, [this] { Q_EMIT openRequested(QStringLiteral("read")); });
-    connect(m_lab, &QPushButton::clicked, this, [this] { Q_EMIT openRequested(QStringLiteral("lab")); });
-    connect(m_explain, &QPushButton::clicked, this, &SeriesDetails::explanationRequested);
-    connect(m_relink, &QPushButton::clicked, this, &SeriesDetails::relinkRequested);
 
     auto* open = new QHBoxLayout;
     open->setSpacing(widgets::theme::Space);
@@ -127,8 +126,6 @@ void SeriesDetails::show(const project::SeriesRow* row, const QPixmap& thumbnail
     fact(tr("Format"), text(row->format));
     fact(tr("Place"), text(row->where.string()));
     m_notes->setText(widgets::series_text::allNotes(*row));
-    m_read->setEnabled(!row->missing);
-    m_lab->setEnabled(!row->missing && widgets::series_text::isPicture(*row));
 }
 
 } // namespace hilum::panels

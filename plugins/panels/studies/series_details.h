@@ -5,23 +5,24 @@
 #include <QFrame>
 #include <QPixmap>
 
+class QAction;
 class QFormLayout;
 class QLabel;
 class QPushButton;
 
 namespace hilum::panels {
 
+/// What can be done with the chosen series. The buttons are on and off with them.
+struct SeriesActions {
+    QAction *read = nullptr, *lab = nullptr, *explain = nullptr, *relink = nullptr;
+};
+
 /// The chosen series: picture, facts, what can be done with it.
 class SeriesDetails : public QFrame {
     Q_OBJECT
 public:
-    explicit SeriesDetails(QWidget* parent = nullptr);
+    explicit SeriesDetails(const SeriesActions& actions, QWidget* parent = nullptr);
     void show(const project::SeriesRow* row, const QPixmap& thumbnail); ///< null: nothing chosen
-
-Q_SIGNALS:
-    void openRequested(const QString& workspace);
-    void explanationRequested();
-    void relinkRequested();
 
 private:
     void fact(const QString& label, const QString& value);

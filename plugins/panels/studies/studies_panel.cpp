@@ -3,7 +3,6 @@
 #include "core/base/numbers.h"
 #include "core/services/task_runner.h"
 #include "plugins/panels/studies/problems_dialog.h"
-#include "plugins/panels/studies/series_details.h"
 #include "widgets/models/series_text.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
@@ -25,6 +24,7 @@
 #include <QTreeView>
 
 #include <algorithm>
+#include <functional>
 
 namespace hilum::panels {
 
@@ -51,18 +51,9 @@ StudiesPanel::StudiesPanel(const PanelContext& context)
     : m_services(context.services)
     , m_model(new SeriesModel(context.services.library, context.services.runner, this))
     , m_tree(new QTreeView(this))
-    , m_details(new SeriesDetails(this))
 {
-    context.actions->add({.id = QStringLiteral("actionSearch"), .text = tr("Search"), .tip = tr("Types into the search field"),
-                          .shortcut = QKeySequence(Qt::CTRL | Qt::Key_F), .context = context.workspace, .icon = QStringLiteral("search"), .group = tr("Studies")},
-                         this, [this] {
-                             m_search->setFocus(Qt::ShortcutFocusReason);
-                             m_search->selectAll();
-                         });
-    context.actions->add({.id = QStringLiteral("actionRemoveSeries"), .text = tr("Remove from library"),
-                          .tip = tr("Forgets the chosen rows; their files are not touched"), .shortcut = QKeySequence(Qt::Key_Delete),
-                          .context = context.workspace, .icon = QStringLiteral("remove"), .group = tr("Studies")},
-                         this, [this] { removeSelected(); });
+    registerActions(context.actions, context.workspace);
+    m_details = new SeriesDetails(m_actions, this);
     makeTree();
     auto* list = new QWidget(this);
     m_pages = new QStackedLayout(list);
@@ -81,19 +72,35 @@ StudiesPanel::StudiesPanel(const PanelContext& context)
 
     connect(m_model, &SeriesModel::loaded, this, &StudiesPanel::modelLoaded);
     connect(m_model, &SeriesModel::failed, this, [this](const Error& error) { m_services.messages->error(error, tr("Listing the library")); });
-    connect(m_details, &SeriesDetails::openRequested, this, &StudiesPanel::openCurrent);
-    connect(m_details, &SeriesDetails::explanationRequested, this, [this] {
+    connect(m_services.imports, &StudyImport::libraryChanged, m_model, &SeriesModel::reload);
+    connect(m_services.imports, &StudyImport::libraryChanged, this, &StudiesPanel::refreshProblems);
+    currentChanged();
+    m_model->reload();
+    refreshProblems();
+}
+
+void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
+{
+    const auto add = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, const char* picture, std::function<void()> work) {
+        return actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = workspace, .icon = QLatin1String(picture), .group = tr("Studies")}, this, std::move(work));
+    };
+    add("actionSearch", tr("Search"), tr("Types into the search field"), QKeySequence(Qt::CTRL | Qt::Key_F), "search", [this] {
+        m_search->setFocus(Qt::ShortcutFocusReason);
+        m_search->selectAll();
+    });
+    m_remove = add("actionRemoveSeries", tr("Remove from library"), tr("Forgets the chosen rows; their files are not touched"), QKeySequence(Qt::Key_Delete), "remove", [this] { removeSelected(); });
+    m_actions.read = add("actionStudiesOpenRead", tr("Open in Read"), tr("Shows it in the Read workspace (double click does the same)"), QKeySequence(Qt::Key_Return), "read",
+                         [this] { openCurrent(QStringLiteral("read")); });
+    m_actions.lab = add("actionStudiesOpenLab", tr("Open in Lab"), tr("Shows what a model hides and fills in on it"), QKeySequence(Qt::CTRL | Qt::Key_L), "lab",
+                        [this] { openCurrent(QStringLiteral("lab")); });
+    m_actions.explain = add("actionStudiesExplain", tr("How was this loaded?"), tr("What was decided when its files were put together, and why"), QKeySequence(Qt::CTRL | Qt::Key_I), "info", [this] {
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
             m_services.selection->showExplanation(chosen->id);
     });
-    connect(m_details, &SeriesDetails::relinkRequested, this, [this] {
+    m_actions.relink = add("actionStudiesRelink", tr("Relink..."), tr("Its folder is gone: say where it is now"), QKeySequence(Qt::CTRL | Qt::Key_R), "relink", [this] {
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
             relink(*chosen);
     });
-    connect(m_services.imports, &StudyImport::libraryChanged, m_model, &SeriesModel::reload);
-    connect(m_services.imports, &StudyImport::libraryChanged, this, &StudiesPanel::refreshProblems);
-    m_model->reload();
-    refreshProblems();
 }
 
 void StudiesPanel::makeTree()
@@ -254,9 +261,14 @@ void StudiesPanel::showProblems()
             auto* dialog = new ProblemsDialog(*problems, this);
             dialog->setAttribute(Qt::WA_DeleteOnClose);
             connect(dialog, &ProblemsDialog::clearRequested, this, [this] {
-                if (const Status cleared = m_services.library->clearProblems(); !cleared)
-                    m_services.messages->error(cleared.error(), tr("Clearing the list"));
-                refreshProblems();
+                // an import that writes would hold up the window
+                m_services.runner->run<void>(
+                    this, [library = m_services.library](const Work&) { return library->clearProblems(); },
+                    [this](const Status& cleared) {
+                        if (!cleared)
+                            m_services.messages->error(cleared.error(), tr("Clearing the list"));
+                        refreshProblems();
+                    });
             });
             dialog->open();
         });
@@ -265,7 +277,12 @@ void StudiesPanel::showProblems()
 void StudiesPanel::currentChanged()
 {
     const QModelIndex index = m_tree->currentIndex();
-    m_details->show(m_model->row(index), m_model->data(index.siblingAtColumn(0), Qt::DecorationRole).value<QPixmap>());
+    const auto* row = m_model->row(index);
+    m_actions.read->setEnabled(row && !row->missing);
+    m_actions.lab->setEnabled(row && !row->missing && series_text::isPicture(*row));
+    m_actions.explain->setEnabled(row != nullptr);
+    m_actions.relink->setEnabled(row && row->missing);
+    m_details->show(row, m_model->data(index.siblingAtColumn(0), Qt::DecorationRole).value<QPixmap>());
 }
 
 void StudiesPanel::openCurrent(const QString& workspace)
@@ -294,26 +311,22 @@ void StudiesPanel::contextMenu(const QPoint& point)
     const QModelIndex index = m_tree->indexAt(point);
     if (!index.isValid())
         return;
-    if (!m_tree->selectionModel()->isSelected(index))
+    // the actions are about the current row
+    if (m_tree->selectionModel()->isSelected(index))
+        m_tree->selectionModel()->setCurrentIndex(index, QItemSelectionModel::NoUpdate);
+    else
         m_tree->setCurrentIndex(index);
-    const auto* row = m_model->row(index);
     QMenu menu(this);
     menu.setObjectName(QStringLiteral("studyMenu"));
-    if (row) {
-        QAction* read = menu.addAction(icon(QStringLiteral("read")), tr("Open in Read"));
-        QAction* lab = menu.addAction(icon(QStringLiteral("lab")), tr("Open in Lab"));
-        read->setEnabled(!row->missing);
-        lab->setEnabled(!row->missing && series_text::isPicture(*row));
-        connect(read, &QAction::triggered, this, [this] { openCurrent(QStringLiteral("read")); });
-        connect(lab, &QAction::triggered, this, [this] { openCurrent(QStringLiteral("lab")); });
+    if (const auto* row = m_model->row(index)) {
+        menu.addActions({m_actions.read, m_actions.lab});
         menu.addSeparator();
-        connect(menu.addAction(icon(QStringLiteral("info")), tr("How was this loaded?")), &QAction::triggered, this,
-                [this, id = row->id] { m_services.selection->showExplanation(id); });
+        menu.addAction(m_actions.explain);
         if (row->missing)
-            connect(menu.addAction(icon(QStringLiteral("relink")), tr("Relink...")), &QAction::triggered, this, [this, copy = *row] { relink(copy); });
+            menu.addAction(m_actions.relink);
         menu.addSeparator();
     }
-    connect(menu.addAction(icon(QStringLiteral("remove")), tr("Remove from library")), &QAction::triggered, this, &StudiesPanel::removeSelected);
+    menu.addAction(m_remove);
     menu.exec(m_tree->viewport()->mapToGlobal(point));
 }
 
@@ -330,9 +343,14 @@ void StudiesPanel::removeSelected()
     ask.exec();
     if (ask.clickedButton() != remove)
         return;
-    if (const Status removed = m_services.library->remove(ids); !removed)
-        m_services.messages->error(removed.error(), tr("Removing from the library"));
-    m_services.imports->notifyChanged();
+    // an import that writes would hold up the window
+    m_services.runner->run<void>(
+        this, [library = m_services.library, ids](const Work&) { return library->remove(ids); },
+        [this](const Status& removed) {
+            if (!removed)
+                m_services.messages->error(removed.error(), tr("Removing from the library"));
+            m_services.imports->notifyChanged();
+        });
 }
 
 void StudiesPanel::relink(const project::SeriesRow& row)

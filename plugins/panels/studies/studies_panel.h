@@ -1,5 +1,6 @@
 #pragma once
 
+#include "plugins/panels/studies/series_details.h"
 #include "widgets/models/series_model.h"
 #include "widgets/shell/panel.h"
 
@@ -12,8 +13,6 @@ class QTreeView;
 
 namespace hilum::panels {
 
-class SeriesDetails;
-
 /// The library of studies: import, search, look, open.
 class StudiesPanel : public widgets::Panel {
     Q_OBJECT
@@ -22,6 +21,7 @@ public:
     void workspaceShown() override;
 
 private:
+    void registerActions(widgets::Actions* actions, const QString& workspace);
     void makeTree();
     QWidget* makeToolBar(widgets::Actions* actions);
     QWidget* makeEmptyPage(widgets::Actions* actions);
@@ -42,7 +42,9 @@ private:
     QToolButton* m_problems = nullptr;
     QLabel* m_count = nullptr;
     QLabel* m_emptyText = nullptr;
-    SeriesDetails* m_details;
+    SeriesActions m_actions;
+    QAction* m_remove = nullptr;
+    SeriesDetails* m_details = nullptr;
     QStackedLayout* m_pages = nullptr;
     bool m_first = true;
 };

@@ -1,5 +1,6 @@
 #include "plugins/methods/dae/dae_method.h"
 
+#include "core/base/jsonl.h"
 #include "core/base/options_json.h"
 #include "core/base/paths.h"
 #include "core/learning/data/volume_case.h"
@@ -19,8 +20,16 @@
 
 #include <QTest>
 
+#include <csignal>
+#include <cstring>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <numbers>
+
+extern char** environ;
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -89,6 +98,32 @@ void writeJob(const path& run, const Json& options)
     if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump(1)))
         throw std::runtime_error("the job could not be written");
 }
+
+/// Steps that a run has told.
+std::int64_t lastStep(const path& run)
+{
+    std::int64_t step = 0;
+    JsonLineReader reader;
+    if (const auto text = readTextFile(run / "events.jsonl"))
+        for (const auto& line : reader.feed(*text))
+            if (line && line->value("kind", "") == "metric")
+                step = std::max(step, line->at("step").get<std::int64_t>());
+    return step;
+}
+
+/// This program again, as a run of its own.
+pid_t startWorker(const path& run, const path& cache)
+{
+    std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), train = "--train", runText = run.string(), cacheText = cache.string();
+    char* arguments[] = {self.data(), train.data(), runText.data(), cacheText.data(), nullptr};
+    pid_t pid = -1;
+    if (::posix_spawn(&pid, self.c_str(), nullptr, nullptr, arguments, environ) != 0)
+        throw std::runtime_error("cannot start the worker");
+    return pid;
+}
+
+/// [1, D, H, W] as the network gets it, and back.
+at::Tensor swapped(const at::Tensor& volume) { return volume.transpose(-1, -3).contiguous(); }
 
 std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
 
@@ -176,7 +211,7 @@ private Q_SLOTS:
         const TensorMap a = views->makeViews(storedCase(1), Rng(5).fork(1)), again = views->makeViews(storedCase(1), Rng(5).fork(1)), other = views->makeViews(storedCase(1), Rng(5).fork(2));
         QVERIFY(at::equal(a.at("image"), again.at("image")));
         QVERIFY(!at::equal(a.at("image"), other.at("image")));
-        QCOMPARE(a.at("image").sizes().vec(), (std::vector<std::int64_t>{1, 32, 32, 64}));
+        QCOMPARE(a.at("image").sizes().vec(), (std::vector<std::int64_t>{1, 64, 32, 32}));
         QCOMPARE(a.at("modality").item<std::int64_t>(), std::int64_t{1});
     }
 
@@ -205,6 +240,16 @@ private Q_SLOTS:
         QVERIFY(at::equal(alone.arrays.at("corrupted"), alone.arrays.at("input"))); // channels are hidden, no voxel is
         QCOMPARE(alone.numbers.at("channels_hidden").get<int>(), 3);
         QVERIFY_THROWS_EXCEPTION(OptionsFault, method.reconstruct(item, {{"noise_variance", 99}}));
+
+        // each disturbance by itself, with the same draws as among the others
+        for (const auto& [disruption, number] : {std::pair{"denoise", "loss_noise"}, {"superres", "loss_decimation"}, {"sld", "loss_channels"}}) {
+            const auto one = method.reconstruct(item, {{"seed", 4}, {"crop_centre", {40, 24, 20}}, {"disruption", disruption}});
+            QCOMPARE(shown.numbers.at(number), one.numbers.at("loss"));
+            QCOMPARE(one.numbers.at(number), one.numbers.at("loss"));
+            QVERIFY(shown.numbers.at(number) != shown.numbers.at("loss"));
+        }
+        const auto factors = method.reconstruct(item, {{"seed", 4}, {"disruption", "sld-noise"}});
+        QCOMPARE(factors.numbers.at("loss_channels"), factors.numbers.at("loss"));
         QVERIFY(method.attentionLayers(item).empty());
     }
 
@@ -243,8 +288,8 @@ private Q_SLOTS:
         const auto views = method.featureViews(*maker, item);
         QCOMPARE(views.size(), std::size_t{8});
         const at::Tensor volume = voxelsOf(item.at("image"));
-        QVERIFY(at::equal(views.front().at("image"), cropVolume(volume, {0, 0, 0}, {64, 32, 32})));
-        QVERIFY(at::equal(views.back().at("image"), cropVolume(volume, {16, 16, 8}, {64, 32, 32})));
+        QVERIFY(at::equal(views.front().at("image"), swapped(cropVolume(volume, {0, 0, 0}, {64, 32, 32}))));
+        QVERIFY(at::equal(views.back().at("image"), swapped(cropVolume(volume, {16, 16, 8}, {64, 32, 32}))));
         const auto featuresOf = [&](const TensorMap& of) {
             std::vector<at::Tensor> images;
             for (const TensorMap& view : method.featureViews(*maker, of))
@@ -326,6 +371,56 @@ private Q_SLOTS:
         QCOMPARE(parseJson(*readTextFile(one / "evaluation.json"))->at("l1_restored"), evaluation.at("l1_restored"));
     }
 
+    void killedItResumesBitEqually()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const path cache = folder->where() / "cache", whole = folder->where() / "whole", killed = folder->where() / "killed";
+        hilum::tests::makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
+        const Json options = quick({{"steps", 9}, {"loader_threads", 2}, {"preview_every", 0}});
+        writeJob(whole, options);
+        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(whole, cache)));
+        writeJob(killed, options);
+        const pid_t worker = startWorker(killed, cache);
+        for (int i = 0; i < 60000 && lastStep(killed) < 3; ++i)
+            ::usleep(2000);
+        ::kill(worker, SIGKILL);
+        int status = 0;
+        ::waitpid(worker, &status, 0);
+        QVERIFY(WIFSIGNALED(status));
+        QVERIFY(!std::filesystem::exists(killed / "model.safetensors"));
+        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(killed, cache, RunRequest::Begin::Resume)));
+        QCOMPARE(digestOf(killed), digestOf(whole));
+        for (const char* name : {"l1_restored", "held_out_loss"})
+            QCOMPARE(parseJson(*readTextFile(killed / "evaluation.json"))->at(name), parseJson(*readTextFile(whole / "evaluation.json"))->at(name));
+    }
+
+    void presetsAreWhatTheySay()
+    {
+        const MethodRegistry known = registry();
+        const MethodEntry& entry = known.entries().front();
+        const Json published = *completeOptions(entry, "swinunetr-48", Json::object());
+        const Json expected = {{"disruption", "all"}, {"noise_variance", 0.1}, {"decimation", 4}, {"channel_ratio", 0.6}, {"cmcl_temperature", 0.5}, {"cmcl_weight", 0.03},
+            {"crop_size", {96, 96, 96}}, {"iso_spacing", 0}, {"ct_window", {-1000, 1000}}, {"feature_size", 48}, {"depths", {2, 2, 2, 2}}, {"heads", {3, 6, 12, 24}},
+            {"patch_embedding", "conv-block"}, {"merging", "legacy"}, {"lr", 1e-4}, {"min_lr", 1e-5}, {"beta1", 0.9}, {"beta2", 0.999}, {"epsilon", 1e-8}, {"weight_decay", 0.05},
+            {"weight_decay_end", 0.05}, {"clip_norm", 1}, {"clip_kind", "global"}};
+        for (const auto& [key, value] : expected.items())
+            QVERIFY2(published.at(key) == value, (key + " = " + jsonLine(published.at(key))).c_str());
+        // our settings, as the preset's text says
+        QCOMPARE(published.at("cmcl"), Json("supcon"));
+        QCOMPARE(published.at("hidden_states"), Json("normalised"));
+        const Json input = {{"kind", "volume"}, {"orientation", "RAS"}, {"spacing_mm", nullptr}, {"grey", "by-modality"}, {"window", {-1000, 1000}}, {"foreground", nullptr}, {"fit", "pad"},
+            {"size", {96, 96, 96}}};
+        QVERIFY2(entry.pipelineFor(published) == input, jsonLine(entry.pipelineFor(published)).c_str());
+        const auto pipeline = [&](const char* preset) { return entry.pipelineFor(*completeOptions(entry, preset, Json::object())); };
+        QCOMPARE(pipeline("tiny").at("size"), (Json{32, 64, 64}));
+        QCOMPARE(pipeline("tiny").at("spacing_mm"), (Json{4.0, 4.0, 4.0}));
+        QCOMPARE(pipeline("small").at("size"), (Json{64, 96, 96}));
+        QCOMPARE(pipeline("small").at("spacing_mm"), (Json{2.0, 2.0, 2.0}));
+        for (const auto& [preset, features] : {std::pair{"tiny", 12}, {"small", 24}, {"swinunetr-48", 48}})
+            QCOMPARE(completeOptions(entry, preset, Json::object())->at("feature_size"), Json(features));
+    }
+
     void cachesOfAnotherKindAreRefused()
     {
         const auto folder = TemporaryFolder::make();
@@ -388,5 +483,13 @@ private Q_SLOTS:
     }
 };
 
-QTEST_APPLESS_MAIN(TestDae)
+int main(int argc, char** argv)
+{
+    if (argc == 4 && std::strcmp(argv[1], "--train") == 0) {
+        const auto result = runRecorded(registry(), requestOf(argv[2], argv[3]));
+        return result ? 0 : static_cast<int>(result.error().code);
+    }
+    TestDae test;
+    return QTest::qExec(&test, argc, argv);
+}
 #include "tst_dae.moc"

@@ -1,8 +1,14 @@
 #include "plugins/methods/mae/mae_method.h"
 
+#include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
+#include "core/learning/describe.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/method_options.h"
+#include "core/learning/model_file.h"
+#include "core/learning/train/job.h"
+#include "tests/support/compare.h"
+#include "tests/support/make_cache.h"
 
 #include <ATen/autocast_mode.h>
 #include <torch/optim/adamw.h>
@@ -10,6 +16,11 @@
 #include <torch/utils.h>
 
 #include <QTest>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <tuple>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -27,12 +38,32 @@ MaeOptions toy(bool normalisedTarget)
 }
 
 /// Four smooth pictures with an edge each, as stored in a cache.
-TensorMap storedCase(int number)
+TensorMap storedCase(int number, double phase = 0)
 {
     const at::Tensor x = at::arange(64, at::kFloat) / 63, y = x.unsqueeze(1);
-    at::Tensor grey = 0.5 + 0.4 * at::sin(x * (3 + number) + y * (5 - number));
+    at::Tensor grey = 0.5 + 0.4 * at::sin(x * (3 + number) + y * (5 - number) + phase);
     grey.slice(0, 10 * number, 10 * number + 16).slice(1, 8, 40) *= 0.3;
     return {{"image", (grey * 65535).round().to(at::kInt).to(at::kUInt16).unsqueeze(0)}};
+}
+
+MethodRegistry maeRegistry()
+{
+    MethodRegistry out;
+    registerMae(out);
+    return out;
+}
+
+/// A short run. \return the digest of its weights, or what went wrong
+std::string shortRun(const path& run, const path& cache, std::int64_t loaderThreads)
+{
+    const Json options = {{"image_size", 64}, {"width", 48}, {"depth", 2}, {"heads", 4}, {"decoder_width", 32}, {"decoder_depth", 1}, {"decoder_heads", 2}, {"steps", 6}, {"batch", 4},
+        {"warmup_steps", 2}, {"checkpoint_every", 3}, {"preview_every", 0}, {"loader_threads", loaderThreads}};
+    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "mae"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
+        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
+    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump()))
+        return "no job";
+    const auto result = runRecorded(maeRegistry(), RunRequest{.run = run, .cache = cache, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing});
+    return result ? openModel(run)->metadata.at("weights_sha256").get<std::string>() : result.error().sentence();
 }
 
 } // namespace
@@ -40,31 +71,44 @@ TensorMap storedCase(int number)
 class TestMae : public QObject {
     Q_OBJECT
 private Q_SLOTS:
-    void learnsFourImages()
+    void initTestCase()
     {
+        at::set_num_threads(1); // tiny products: threads would only wait for each other
+    }
+
+    void overfitsFourSamples()
+    {
+        constexpr int Steps = 200;
+        constexpr double Rate = 5e-3;
         MaeMethod method(toy(false), Rng(1));
         const auto views = method.viewMaker();
         std::vector<at::Tensor> images;
         for (int i = 0; i < 4; ++i)
-            images.push_back(views->makePlainView(storedCase(i)).at("image"));
+            images.push_back(views->makePlainView(storedCase(i, 1.57 * i)).at("image")); // a quarter of a wave apart: their mean picture says little
         const TensorMap batch{{"image", at::stack(images)}};
-        const auto run = [&](MaeMethod& m) {
-            torch::optim::AdamW optimiser(m.trainable().parameters(), torch::optim::AdamWOptions(2e-3));
-            double first = 0, last = 0;
-            for (int step = 0; step < 200 && (step == 0 || last >= 0.5 * first); ++step) {
-                const StepOutput out = m.step(batch, Rng(7).fork(static_cast<std::uint64_t>(step)));
-                optimiser.zero_grad();
-                out.loss.backward();
-                optimiser.step();
-                last = out.loss.item<double>();
-                if (step == 0)
-                    first = last;
-            }
-            return std::pair{first, last};
+        // the mask that every step(batch, Rng(7)) draws
+        const auto target = method.maskedTarget(batch, Rng(7).fork("mask"));
+        const auto error = [&](const at::Tensor& guess) { return maskedMean(patchError(guess.expand_as(target.target), target.target), target.mask).item<double>(); };
+        const auto own = [&] {
+            const torch::NoGradGuard none;
+            return error(method.predictMasked(batch, target.mask));
         };
-        const auto [first, last] = run(method);
-        qInfo("loss %.4f -> %.4f", first, last);
-        QVERIFY2(last < 0.5 * first, "four images are not learnt");
+        // the best constant is the mean of what is hidden
+        const double constant = error(target.target.masked_select(target.mask.unsqueeze(-1).ne(0)).mean()), meanPicture = error(target.target.mean(0, true)), first = own();
+        torch::optim::AdamW optimiser(method.trainable().parameters(), torch::optim::AdamWOptions(Rate).betas(std::make_tuple(0.9, 0.95)));
+        for (int step = 0; step < Steps; ++step) {
+            for (auto& group : optimiser.param_groups())
+                group.options().set_lr(Rate * std::min(1.0, (step + 1) / 20.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
+            const StepOutput out = method.step(batch, Rng(7));
+            if (step == 0)
+                QVERIFY(std::abs(out.loss.item<double>() - first) < 1e-4); // the same mask
+            optimiser.zero_grad();
+            out.loss.backward();
+            optimiser.step();
+        }
+        const double last = own();
+        qInfo("squared error %.4f -> %.4f; best constant %.4f, mean picture %.4f", first, last, constant, meanPicture);
+        QVERIFY(last < 0.5 * first && 2 * last < constant && 2 * last < meanPicture);
     }
 
     void sameSeedSameSteps()
@@ -168,6 +212,55 @@ private Q_SLOTS:
         at::Tensor others = gradients[1].clone();
         others.select(1, 12).zero_();
         QCOMPARE(others.abs().max().item<double>(), 0.0);
+    }
+
+    void loaderThreadsChangeNothing()
+    {
+        const auto place = TemporaryFolder::make("hilum-test");
+        HILUM_VERIFY_OK(place);
+        const path cache = place->where() / "cache";
+        Json index = hilum::tests::makeCache(cache, {.patients = 6, .size = 64});
+        MaskedImageOptions image = MaeOptions().image;
+        image.network.imageSize = 64;
+        index["pipeline"] = image.pipeline("none");
+        hilum::tests::writeIndex(cache, index);
+        const std::string one = shortRun(place->where() / "one", cache, 1);
+        QVERIFY2(one.size() == 64, one.c_str()); // a SHA-256
+        QCOMPARE(shortRun(place->where() / "two", cache, 2), one);
+        QCOMPARE(shortRun(place->where() / "three", cache, 3), one);
+    }
+
+    void presetsAreWhatTheySay()
+    {
+        const MethodRegistry registry = maeRegistry();
+        const MethodEntry& entry = registry.entries().front();
+        const auto options = [&](const char* preset) { return *completeOptions(entry, preset, Json::object()); };
+        for (const char* preset : {"tiny", "small", "vit-b16-224", "vit-l16-224"}) {
+            const Json all = options(preset);
+            const MaeOptions checked = checkedOptions<MaeOptions>(all);
+            QCOMPARE(entry.pipelineFor(all), checked.image.pipeline("none"));
+            QCOMPARE(all.at("image_size"), Json(224));
+            QCOMPARE(all.at("tokeniser_strides"), Json::array({16}));
+            QCOMPARE(all.at("mask_ratio"), Json(0.75));
+            QCOMPARE(checked.image.network.tokens(), std::int64_t(196));
+            QCOMPARE(visibleCount(196, 0.75), std::int64_t(49));
+            QVERIFY(all.at("beta1") == Json(0.9) && all.at("beta2") == Json(0.95) && all.at("weight_decay") == Json(0.05) && all.at("weight_decay_end") == Json(0.05) && all.at("min_lr") == Json(0.0));
+            QVERIFY(all.at("crop_scale_min") == Json(0.2) && all.at("flip_probability") == Json(0.5) && all.at("interpolation") == Json("bicubic"));
+        }
+        const auto sizes = [&](const char* preset) {
+            const Json all = options(preset);
+            std::vector<std::int64_t> out;
+            for (const char* key : {"width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads", "channels"})
+                out.push_back(all.at(key).get<std::int64_t>());
+            return out;
+        };
+        QCOMPARE(sizes("small"), (std::vector<std::int64_t>{384, 12, 6, 256, 4, 8, 1}));
+        QCOMPARE(sizes("vit-b16-224"), (std::vector<std::int64_t>{768, 12, 12, 512, 8, 16, 3}));
+        QCOMPARE(sizes("vit-l16-224"), (std::vector<std::int64_t>{1024, 24, 16, 512, 8, 16, 3}));
+        const Json base = options("vit-b16-224");
+        QVERIFY(base.at("normalised_target") == Json(true));
+        QCOMPARE(base.at("pixel_mean"), (Json{0.485, 0.456, 0.406}));
+        QCOMPARE(base.at("pixel_std"), (Json{0.229, 0.224, 0.225}));
     }
 
     void wrongOptionsAreAllNamed()

@@ -1,8 +1,14 @@
 #include "plugins/methods/spcxr/spcxr_method.h"
 
+#include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
+#include "core/learning/describe.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/method_options.h"
+#include "core/learning/model_file.h"
+#include "core/learning/train/job.h"
+#include "tests/support/compare.h"
+#include "tests/support/make_cache.h"
 
 #include <torch/optim/adamw.h>
 #include <torch/types.h>
@@ -63,6 +69,26 @@ std::vector<double> train(SpcxrMethod& method, const TensorMap& batch, const std
         losses.push_back(out.loss.item<double>());
     }
     return losses;
+}
+
+MethodRegistry spcxrRegistry()
+{
+    MethodRegistry out;
+    registerSpcxr(out);
+    return out;
+}
+
+/// A short run with every random part switched on. \return the digest of its weights, or what went wrong
+std::string shortRun(const path& run, const path& cache, std::int64_t loaderThreads)
+{
+    const Json options = {{"depth", 2}, {"reconstruction_blocks", {1, 2}}, {"drop_path", 0.3}, {"steps", 6}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 3}, {"preview_every", 0},
+        {"loader_threads", loaderThreads}};
+    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "spcxr"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
+        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
+    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump()))
+        return "no job";
+    const auto result = runRecorded(spcxrRegistry(), RunRequest{.run = run, .cache = cache, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing});
+    return result ? openModel(run)->metadata.at("weights_sha256").get<std::string>() : result.error().sentence();
 }
 
 } // namespace
@@ -171,6 +197,86 @@ private Q_SLOTS:
         QCOMPARE(network.reconstruct(features).sizes().vec(), image.sizes().vec());
     }
 
+    void countsOfThePublishedNetwork()
+    {
+        // GMML's small network: 3 channels, 224 pixels
+        const GmmlNetwork network(GmmlSizes{}, Rng(0));
+        TensorCount backbone, head;
+        for (const auto& p : network.named_parameters()) {
+            TensorCount& count = p.key().starts_with("backbone.") ? backbone : head;
+            ++count.tensors;
+            count.elements += p.value().numel();
+        }
+        QCOMPARE(backbone.tensors, std::int64_t(150));
+        QCOMPARE(head.tensors, std::int64_t(8));
+        QCOMPARE(std::round(static_cast<double>(backbone.elements) / 1e4) / 100, 21.67);
+        QCOMPARE(std::round(static_cast<double>(head.elements) / 1e4) / 100, 0.74);
+        QVERIFY(network.named_buffers().is_empty());
+    }
+
+    void publishedPresetIsWhatItSays()
+    {
+        const MethodRegistry registry = spcxrRegistry();
+        const MethodEntry& entry = registry.entries().front();
+        const auto options = [&](const char* preset) { return *completeOptions(entry, preset, Json::object()); };
+        const Json published = options("vit-s16-224");
+        const Json expected = {{"image_size", 224}, {"patch", 16}, {"width", 384}, {"depth", 12}, {"heads", 6}, {"reconstruction_blocks", {6, 8, 10, 12}}, {"drop_path", 0.1},
+            {"max_corrupted", 0.75}, {"max_replaced", 0.3}, {"alien_probability", 0.5}, {"largest_group", 0.3}, {"fill", "noise"}, {"masked_loss", true}, {"flip_probability", 0.5},
+            {"interpolation", "bicubic"}, {"min_lr", 1e-6}, {"weight_decay", 0.04}, {"weight_decay_end", 0.4}, {"beta1", 0.9}, {"beta2", 0.999}, {"clip_norm", 3.0}, {"clip_kind", "per-tensor"},
+            {"channels", 1}, {"align", 16}}; // the last two are our setting
+        for (const auto& [key, value] : expected.items())
+            QVERIFY2(published.at(key) == value, key.c_str());
+        QVERIFY(std::abs(published.at("lr").get<double>() - 5e-4 * published.at("batch").get<double>() / 256) < 1e-12);
+        // property 7: mean of blocks 6, 8, 10, 12; 196 tokens and the class token go in whatever is corrupted
+        const GmmlSizes sizes = checkedOptions<SpcxrOptions>(published).image.sizes();
+        QCOMPARE(sizes.reconstructionBlocks, (std::vector<std::int64_t>{6, 8, 10, 12}));
+        QCOMPARE(1 + sizes.backbone.tokens(), std::int64_t(197));
+        QVERIFY(sizes.reconstructionBlocks == GmmlSizes{}.reconstructionBlocks && GmmlSizes{}.backbone.width == 384 && GmmlSizes{}.backbone.tokens() == 196);
+        for (const char* preset : {"tiny", "small"}) {
+            QCOMPARE(options(preset).at("drop_path"), Json(0.0));
+            QCOMPARE(entry.pipelineFor(options(preset)), checkedOptions<SpcxrOptions>(options(preset)).image.pipeline());
+        }
+        QVERIFY(options("small").at("width") == Json(192) && options("small").at("heads") == Json(3) && options("small").at("depth") == Json(12));
+    }
+
+    void droppedBranchesAreDrawnPerCase()
+    {
+        const at::Tensor factors = dropPathFactors(3, 4000, 0.4, Rng(6));
+        QCOMPARE(factors.sizes().vec(), (std::vector<std::int64_t>{3, 2, 4000, 1, 1}));
+        for (std::int64_t block = 0; block < 3; ++block) { // probabilities 0, 0.2, 0.4
+            const double p = 0.2 * static_cast<double>(block);
+            const at::Tensor kept = factors[block].ne(0);
+            QVERIFY((factors[block].masked_select(kept) - 1 / (1 - p)).abs().max().item<double>() < 1e-6);
+            QVERIFY(std::abs(kept.to(at::kDouble).mean().item<double>() - (1 - p)) < 0.03); // five deviations of 8000 draws
+        }
+        QVERIFY(!at::equal(factors[2][0], factors[2][1])); // attention and MLP by themselves
+        QVERIFY(at::equal(factors.slice(2, 0, 5), dropPathFactors(3, 5, 0.4, Rng(6)))); // a case does not depend on its batch
+        QVERIFY(at::equal(dropPathFactors(1, 2, 0.9, Rng(6)), at::ones({1, 2, 2, 1, 1})));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, dropPathFactors(3, 2, 1.0, Rng(6)));
+
+        torch::manual_seed(6);
+        const TransformerBlock block(24, 4, 4, Rng(2));
+        const at::Tensor x = at::randn({2, 9, 24});
+        at::Tensor branches = at::ones({2, 2, 1, 1});
+        QVERIFY((block.forward(x, nullptr, {}, branches) - block.forward(x)).abs().max().item<double>() < 1e-5);
+        branches.select(1, 1).zero_(); // both branches of the second case
+        const at::Tensor out = block.forward(x, nullptr, {}, branches);
+        QVERIFY(at::equal(out[1], x[1]));
+        QVERIFY((out[0] - block.forward(x)[0]).abs().max().item<double>() < 1e-5);
+
+        // in training alone, by the step's stream
+        SpcxrOptions o = toy();
+        o.dropPath = 0.5;
+        SpcxrMethod method(o, Rng(3)), plain(toy(), Rng(3));
+        const TensorMap batch = fourCases(method);
+        const auto loss = [&](SpcxrMethod& m) { return m.step(batch, Rng(1)).loss; };
+        QVERIFY(at::equal(loss(method), loss(method)));
+        QVERIFY(!at::equal(loss(method), loss(plain)));
+        method.trainable().eval();
+        plain.trainable().eval();
+        QVERIFY(at::equal(loss(method), loss(plain)));
+    }
+
     void lossOfCorruptedPixelsIgnoresTheOthers()
     {
         torch::manual_seed(4);
@@ -225,6 +331,20 @@ private Q_SLOTS:
         QVERIFY(!at::equal(a.step(batch, Rng(1)).loss, a.step(batch, Rng(2)).loss));
     }
 
+    void loaderThreadsChangeNothing()
+    {
+        const auto place = TemporaryFolder::make("hilum-test");
+        HILUM_VERIFY_OK(place);
+        const path cache = place->where() / "cache";
+        Json index = hilum::tests::makeCache(cache, {.patients = 6, .size = 64});
+        index["pipeline"] = toy().image.pipeline();
+        hilum::tests::writeIndex(cache, index);
+        const std::string one = shortRun(place->where() / "one", cache, 1);
+        QVERIFY2(one.size() == 64, one.c_str()); // a SHA-256
+        QCOMPARE(shortRun(place->where() / "two", cache, 2), one);
+        QCOMPARE(shortRun(place->where() / "three", cache, 3), one);
+    }
+
     void viewsDependOnTheirStreamAlone()
     {
         const SpcxrMethod method(toy(), Rng(1));
@@ -263,6 +383,25 @@ private Q_SLOTS:
         // the number is the mean absolute error of those pixels, in the space of training
         const double error = given.arrays.at("error").abs().masked_select(where).mean().item<double>() / 0.25;
         QVERIFY(std::abs(given.numbers.at("loss_corrupted").get<double>() - error) < 1e-4);
+    }
+
+    void threeChannelsHaveNumbersOfTheirOwn()
+    {
+        SpcxrOptions o = toy();
+        o.image.channels = 3;
+        o.image.mean = {0.485, 0.456, 0.406}; // ImageNet's
+        o.image.deviation = {0.229, 0.224, 0.225};
+        QVERIFY(o.faults().empty());
+        SpcxrMethod method(o, Rng(1));
+        const at::Tensor grey = storedCase(1).at("image").to(at::kFloat) / 65535, view = method.viewMaker()->makePlainView(storedCase(1)).at("image");
+        QCOMPARE(view.sizes().vec(), (std::vector<std::int64_t>{3, 64, 64}));
+        for (std::size_t c = 0; c < 3; ++c) // the grey image repeated
+            QVERIFY((view[static_cast<std::int64_t>(c)] - (grey[0] - o.image.mean[c]) / o.image.deviation[c]).abs().max().item<double>() < 1e-5);
+        QVERIFY(std::isfinite(method.step({{"image", view.unsqueeze(0)}}, Rng(2)).loss.item<double>()));
+        // shown in grey values again
+        const auto shown = method.reconstruct(storedCase(1), {{"seed", 3}});
+        QCOMPARE(shown.arrays.at("reconstruction").sizes().vec(), (std::vector<std::int64_t>{1, 64, 64}));
+        QVERIFY((shown.arrays.at("input") - grey).abs().max().item<double>() < 1e-5);
     }
 
     void attentionRowsSumToOne()

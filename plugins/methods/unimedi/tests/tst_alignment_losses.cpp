@@ -24,6 +24,23 @@ private Q_SLOTS:
         QVERIFY(std::abs((globalAlignment(3 * a, b, 0.07) - globalAlignment(a, b, 0.07)).item<double>()) < 1e-4);
     }
 
+    void swappedModalitiesSwapTheTerms()
+    {
+        torch::manual_seed(5);
+        const at::Tensor a = at::randn({6, 8}), b = at::randn({6, 8});
+        const auto ab = alignmentTerms(a, b, 0.07), ba = alignmentTerms(b, a, 0.07);
+        QVERIFY(std::abs((ab[0] - ba[1]).item<double>()) < 1e-5 && std::abs((ab[1] - ba[0]).item<double>()) < 1e-5);
+        QVERIFY(std::abs((ab[0] - ab[1]).item<double>()) > 1e-3); // two different numbers
+        QVERIFY(std::abs((ab[0] + ab[1] - globalAlignment(a, b, 0.07)).item<double>()) < 1e-6);
+        for (const at::Tensor& term : alignmentTerms(at::ones({6, 8}), at::ones({6, 8}), 0.07))
+            QVERIFY(std::abs(term.item<double>() - std::log(6.0)) < 1e-5);
+        // two pairs by hand: cosines 0.8 and 0.6 in the rows, divided by 0.07
+        const at::Tensor images = at::eye(2), reports = at::tensor({0.8f, 0.6f, 0.6f, 0.8f}).reshape({2, 2});
+        const double known = std::log1p(std::exp((0.6 - 0.8) / 0.07));
+        const auto terms = alignmentTerms(images, reports, 0.07);
+        QVERIFY(std::abs(terms[0].item<double>() - known) < 1e-5 && std::abs(terms[1].item<double>() - known) < 1e-5);
+    }
+
     void codesSumToOneAndBalanceWithIterations()
     {
         torch::manual_seed(2);

@@ -4,6 +4,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/learning/data/loader.h"
+#include "core/learning/describe.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/positions.h"
@@ -505,6 +506,15 @@ private Q_SLOTS:
         const auto shown = loaded.reconstruct(storedCase(2), {{"report", Reports[0]}, {"texts", {Reports[1], Reports[2]}}});
         QCOMPARE(shown.arrays.at("similarity").sizes().vec(), (std::vector<std::int64_t>{1, 3}));
         QVERIFY(shown.arrays.at("similarity").abs().max().item<double>() <= 1.0001);
+        // texts that come with the request are the same as those of the fields
+        TensorMap asked = storedCase(2);
+        for (const auto& [name, number] : {std::pair{"report", 0}, {"text_0", 1}, {"text_1", 2}}) {
+            const std::string text = Reports[number];
+            at::Tensor bytes = at::zeros({static_cast<std::int64_t>(text.size())}, at::kByte);
+            std::memcpy(bytes.mutable_data_ptr<std::uint8_t>(), text.data(), text.size());
+            asked[name] = bytes;
+        }
+        QVERIFY(loaded.reconstruct(asked, Json::object()).arrays.at("similarity").equal(shown.arrays.at("similarity")));
         // a model whose vocabulary has another size does not fit
         auto other = *model;
         other.metadata["options"]["vocabulary_size"] = 280;
@@ -563,6 +573,33 @@ private Q_SLOTS:
             QVERIFY((layers[1].sum(-1) - 1).abs().max().item<double>() < 1e-5);
             QCOMPARE(method.attentionGradients(storedCase(number), 1).size(), std::size_t(2));
         }
+    }
+
+    void presetsAreWhatTheySay()
+    {
+        const MethodRegistry methods = registry();
+        const MethodEntry& entry = methods.entries().front();
+        const auto options = [&](const char* preset) { return completeOptions(entry, preset, Json::object()); };
+        for (const char* preset : {"tiny", "small", "vit-b16-bert"}) {
+            const auto all = options(preset);
+            HILUM_VERIFY_OK(all);
+            QCOMPARE(all->at("temperature"), Json(0.07)); // MGCA
+            QCOMPARE(entry.pipelineFor(*all), checkedOptions<UnimediOptions>(*all).pipeline());
+        }
+        // ViT-B/16 at 224 pixels and BERT base, MGCA's text and projections
+        const Json published = {{"image_size", 224}, {"patch", 16}, {"width", 768}, {"depth", 12}, {"heads", 12}, {"crop_margin", 32}, {"vocabulary_size", 28996}, {"text_length", 112},
+            {"text_width", 768}, {"text_depth", 12}, {"text_heads", 12}, {"text_hidden", 3072}, {"projection_hidden", 2048}, {"projection", 128}, {"lower_case", true}};
+        const Json large = *options("vit-b16-bert");
+        for (const auto& [key, value] : published.items())
+            QVERIFY2(large.at(key) == value, key.c_str());
+        const UnimediVisionSizes vision = checkedOptions<UnimediOptions>(large).sizes.vision;
+        QCOMPARE(vision.side() * vision.side(), std::int64_t(196));
+        QCOMPARE(vision.slabs() * vision.side() * vision.side(), std::int64_t(8 * 14 * 14));
+        // DINO's temperatures and momenta, in every preset
+        const UnimediOptions defaults;
+        QVERIFY(defaults.studentTemperature == 0.1 && defaults.teacherTemperature == 0.04 && defaults.teacherTemperatureEnd == 0.07 && defaults.centreMomentum == 0.9 && defaults.teacherMomentum == 0.996);
+        QVERIFY(defaults.sizes.vision.width == 96 && defaults.sizes.vision.depth == 2 && defaults.slices == 8);
+        QCOMPARE(options("small")->at("width"), Json(192));
     }
 
     void viewsDependOnTheirStreamAlone()

@@ -329,6 +329,14 @@ private Q_SLOTS:
             mean += method.features({{"bases", view.at("bases").slice(0, base, base + 1).unsqueeze(0)}}) / 4;
         QVERIFY((mean - before).abs().max().item<double>() < 1e-5);
         QVERIFY((method.features(stackViews({other, view}))[1] - before[0]).abs().max().item<double>() < 1e-5);
+        // an image of twice the length: both halves are looked at, side by side without a rest
+        TensorMap longer = item;
+        longer["image"] = at::cat({item.at("image").to(at::kInt), storedVolume(2, toy().image.grid).at("image").to(at::kInt)}, 3).to(at::kUInt16);
+        const auto halves = method.featureViews(*maker, longer);
+        QCOMPARE(halves.size(), std::size_t(2));
+        const at::Tensor both = method.features(stackViews(halves));
+        QVERIFY((both[0] - before[0]).abs().max().item<double>() < 1e-5);
+        QVERIFY((both[1] - method.features(stackViews({other}))[0]).abs().max().item<double>() < 1e-5);
     }
     void loaderThreadsChangeNothing()
     {

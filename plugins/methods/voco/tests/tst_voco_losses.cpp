@@ -1,3 +1,4 @@
+#include "core/learning/nn/activation_checkpoints.h"
 #include "plugins/methods/voco/voco_losses.h"
 #include "plugins/methods/voco/voco_network.h"
 
@@ -6,7 +7,10 @@
 
 #include <QTest>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -44,6 +48,56 @@ private Q_SLOTS:
         QVERIFY((positionLoss(oneHot, worse) + negativeLoss(oneHot, worse, NegativeTerm::Logarithm)).item<double>() > (positionLoss(oneHot, oneHot)).item<double>() + 0.1);
     }
 
+    void massOnAWrongBaseCostsMoreAndMore_data()
+    {
+        QTest::addColumn<int>("bases");
+        QTest::addColumn<bool>("v1");
+        QTest::newRow("v2, nine bases") << 9 << false;
+        QTest::newRow("v1, sixteen bases") << 16 << true;
+    }
+    void massOnAWrongBaseCostsMoreAndMore()
+    {
+        QFETCH(int, bases);
+        QFETCH(bool, v1);
+        const NegativeTerm term = v1 ? NegativeTerm::Square : NegativeTerm::Logarithm;
+        at::Tensor y = at::zeros({1, bases}, at::kDouble), spread = at::zeros({1, bases}, at::kDouble);
+        y[0][2] = 1;
+        spread[0][2] = 0.5, spread[0][3] = 0.5;
+        for (const at::Tensor& label : {y, spread}) {
+            double position = -1, both = -1;
+            for (double moved = 0; moved < 0.49; moved += 0.06) { // from base 2 to base 7, which does not overlap
+                at::Tensor l = label.clone();
+                l[0][2] -= moved;
+                l[0][7] += moved;
+                const double first = positionLoss(label, l).item<double>(), sum = first + negativeLoss(label, l, term).item<double>();
+                QVERIFY2(first > position && sum > both, std::to_string(moved).c_str());
+                position = first;
+                both = sum;
+            }
+        }
+    }
+
+    void regularisationIsTheMeanOverAllPairs_data()
+    {
+        QTest::addColumn<int>("bases");
+        QTest::addColumn<int>("pairs");
+        QTest::newRow("v2: 9 bases") << 9 << 36;
+        QTest::newRow("v1: 16 bases") << 16 << 120;
+    }
+    void regularisationIsTheMeanOverAllPairs()
+    {
+        QFETCH(int, bases);
+        QFETCH(int, pairs);
+        at::Tensor b = at::eye(bases, bases + 1, at::kDouble);
+        b[bases - 1] = 3 * b[0]; // one pair of equal directions, whatever their length
+        QVERIFY(std::abs(baseRegularisation(b).item<double>() - 1.0 / pairs) < 1e-12);
+        b[1].zero_();
+        b[1][0] = 0.6, b[1][bases] = 0.8; // cosine 0.6 with both of them
+        QVERIFY(std::abs(baseRegularisation(b).item<double>() - (1 + 2 * 0.36) / pairs) < 1e-12);
+        b[1][0] = -0.6; // opposite directions count nothing
+        QVERIFY(std::abs(baseRegularisation(b).item<double>() - 1.0 / pairs) < 1e-12);
+    }
+
     void regularisationIsZeroForOrthogonalOneForEqualBases()
     {
         QVERIFY(baseRegularisation(at::eye(9, 16)).item<double>() < 1e-12);
@@ -72,6 +126,66 @@ private Q_SLOTS:
             QVERIFY2(p.key().starts_with("teacher.") != p.value().grad().defined(), p.key().c_str());
         QCOMPARE(out.embeddings.sizes().vec(), (std::vector<std::int64_t>{6, 72}));
         QVERIFY_THROWS_EXCEPTION(c10::Error, network.step({in.crops, in.bases, at::zeros({2, 2, 2}), in.keep}));
+    }
+
+    void stepOfV1IsWhatItsPartsMake()
+    {
+        const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone); // less memory, the same numbers
+        torch::manual_seed(5);
+        constexpr std::int64_t Volumes = 2, Crops = 2, Bases = 3;
+        const SwinSizes swin{.featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = true, .merging = MergeMode::Legacy};
+        VoCoV1Network network({swin, 8}, Rng(2));
+        std::map<std::string, at::Tensor> before;
+        for (const auto& p : network.named_parameters())
+            before[p.key()] = p.value().detach().clone();
+        const at::Tensor labels = at::tensor({1.0, 0.0, 0.0, 0.25, 0.75, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0, 1.0}, at::kFloat).reshape({Volumes, Crops, Bases});
+        const VoCoNetwork::StepInput in{at::randn({Volumes * Crops, 1, 64, 32, 32}), at::randn({Volumes * Bases, 1, 64, 32, 32}), labels, {}, 0, 0.9};
+        const auto out = network.step(in);
+        out.loss.backward();
+        for (const auto& p : network.named_parameters())
+            QVERIFY2(p.key().starts_with("teacher.") != p.value().grad().defined(), p.key().c_str());
+
+        // projections of networks of our own: kept = 0 is the student, 1 the teacher before, 0.9 the teacher that has followed
+        const auto projections = [&](double kept) {
+            const torch::NoGradGuard none;
+            SwinUnetrEncoder backbone(swin, Rng(8));
+            VoCoProjector projector(24 * swin.featureSize, 8, Rng(9));
+            const std::map<std::string, torch::nn::Module*> parts{{"backbone.", &backbone}, {"projector.", &projector}};
+            for (const auto& [name, part] : parts)
+                for (auto& p : part->named_parameters())
+                    p.value().copy_(kept * before.at("teacher." + name + p.key()) + (1 - kept) * before.at("student." + name + p.key()));
+            return projector.forward(backbone.pooled(at::cat({in.crops, in.bases}, 0))).to(at::kDouble);
+        };
+        // the equations one number at a time
+        const auto byHand = [&](const at::Tensor& student, const at::Tensor& teacher) {
+            const auto cosine = [](const at::Tensor& a, const at::Tensor& b) { return std::max(0.0, (a * b).sum().item<double>() / (a.norm().item<double>() * b.norm().item<double>())); };
+            double sum = 0;
+            for (std::int64_t v = 0; v < Volumes; ++v) {
+                const std::int64_t firstCrop = v * Crops, firstBase = Volumes * Crops + v * Bases;
+                double position = 0, mass = 0, negative = 0, apart = 0, regularisation = 0;
+                for (std::int64_t c = 0; c < Crops; ++c)
+                    for (std::int64_t b = 0; b < Bases; ++b) {
+                        const double y = labels[v][c][b].item<double>();
+                        const double l = (cosine(student[firstCrop + c], teacher[firstBase + b]) + cosine(teacher[firstCrop + c], student[firstBase + b])) / 2;
+                        position -= y * std::log(1 - std::abs(y - l) + 1e-6);
+                        mass += y;
+                        negative += y == 0 ? l * l : 0;
+                        apart += y == 0 ? 1 : 0;
+                    }
+                for (std::int64_t i = 0; i < Bases; ++i)
+                    for (std::int64_t j = i + 1; j < Bases; ++j)
+                        regularisation += std::pow(cosine(student[firstBase + i], student[firstBase + j]), 2) / 3; // three pairs
+                sum += position / (mass + 1e-6) + negative / (apart + 1e-6) + regularisation;
+            }
+            return sum / Volumes;
+        };
+        const at::Tensor student = projections(0);
+        const double expected = byHand(student, projections(0.9)), late = byHand(student, projections(1));
+        qInfo("loss %.6f; by hand %.6f, with the teacher as it was %.6f", out.loss.item<double>(), expected, late);
+        QVERIFY(std::abs(out.loss.item<double>() - expected) < 2e-4); // float32, and a batch norm over ten rows
+        QVERIFY(std::abs(late - expected) > 2e-3);                    // the teacher moved before it answered
+        QVERIFY(std::abs((out.position + out.negative + out.regularisation - out.loss).item<double>()) < 1e-5);
+        QVERIFY(!out.inter.defined());
     }
 };
 

@@ -1,7 +1,8 @@
 // A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
 // patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
 // VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25.
-// UniMedI: slice k has weight k, the last two are chosen; text n has the cosine n / 10, the report -0.5.
+// UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n has the cosine n / 10, the report -0.5.
+// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -9,6 +10,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <numeric>
 
@@ -32,7 +36,7 @@ Json entry(const char* id, const char* title, const Json& pipeline, Json schema,
 Json description()
 {
     Json source = field("region_source", "string", "paper-idea");
-    source["choices"] = {{{"key", "paper-idea"}, {"label", "Lung contour"}}, {{"key", "as-released"}, {"label", "Rectangle"}}};
+    source["choices"] = {{{"key", "paper-idea"}, {"label", "Lung contour"}}, {{"key", "as-released"}, {"label", "Rectangle"}}, {{"key", "mask-file"}, {"label", "Mask file"}}};
     Json film = {{"kind", "radiograph"}, {"size", {Side, Side}}, {"channels", 1}, {"resize", "stretch"}, {"grey", "voi"}, {"region", "lung-contour"}, {"mean", 0.5}, {"std", 0.5}};
     const Json volume = {{"kind", "volume"}, {"orientation", "RAS"}, {"grey", "window"}, {"window", {-1000, 1000}}, {"fit", "none"}};
     const Json masks = {"input", "corrupted", "reconstruction", "error", "mask", "patch_loss"};
@@ -46,18 +50,25 @@ Json description()
     methods.push_back(entry("voco", "VoCo", volume, Json::array(), {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}));
     methods.push_back(entry("dae", "Disruptive AE", volume, Json::array({field("channel_ratio", "number", 0.6)}),
                             {"input", "noisy", "decimated", "corrupted", "reconstruction", "error", "channel_mask", "cmcl_similarity"}));
-    methods.push_back(entry("unimedi", "UniMedI", {{"kind", "mixed"}, {"volume", volume}, {"radiograph", film}}, Json::array(), {"input", "slice_scores", "slices_chosen", "similarity"}));
+    methods.push_back(entry("unimedi", "UniMedI", {{"kind", "mixed"}, {"volume", volume}, {"radiograph", film}}, Json::array(), {"input", "slice_scores", "slices_chosen", "attention", "similarity"}));
     return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", methods}};
 }
 
 std::string loaded = "hdxray-mae"; // the method that serves
+std::int64_t step = 0;
+bool maskFiles = false; // the weights were trained with masks from files
 
 Json metadata()
 {
     for (const Json& one : description()["methods"])
         if (one["id"] == loaded) {
             const bool vit = loaded == "hdxray-mae" || loaded == "spcxr";
-            return {{"method", loaded}, {"preset", "tiny"}, {"options", {{"normalised_target", false}}}, {"pipeline", one["presets"][0]["pipeline"]}, {"step", 0},
+            Json options = {{"normalised_target", false}}, pipeline = one["presets"][0]["pipeline"];
+            if (maskFiles) {
+                options["region_source"] = "mask-file";
+                pipeline["region"] = "mask-file";
+            }
+            return {{"method", loaded}, {"preset", "tiny"}, {"options", options}, {"pipeline", pipeline}, {"step", step},
                     {"weights_sha256", std::string(64, 'a')}, {"token_grid", vit ? Json{Grid, Grid} : Json::array()}, {"layers", vit ? 4 : 0}, {"heads", vit ? 6 : 0},
                     {"encoder", {{"kind", vit ? "vit" : "swin"}}}, {"class_token", vit}, {"untrained", true}};
         }
@@ -197,11 +208,13 @@ Result<Json> slices(const Json& request)
     for (std::size_t n = 0; n < request.value("texts", Json::array()).size(); ++n)
         cosines.push_back(static_cast<float>(n + 1) / 10);
     const std::vector<std::int64_t> chosen{image.depth - 2, image.depth - 1};
+    const std::vector<float> shares{0.5f, 0, 0, 0, 0, 0, 0, 0.5f}; // the first patch of the lower half, the last of the upper
     TensorFileWriter out;
     out.add<float>("input", image.depth > 1 ? image.shape() : std::vector<std::int64_t>{1, image.height, image.width}, image.values);
     if (image.depth > 1) {
         out.add<float>("slice_scores", {image.depth}, scores);
         out.add<std::int64_t>("slices_chosen", {2}, chosen);
+        out.add<float>("attention", {2, 2, 2}, shares);
     }
     if (!cosines.empty())
         out.add<float>("similarity", {1, static_cast<std::int64_t>(cosines.size())}, cosines);
@@ -272,6 +285,8 @@ Result<Json> masked(const Json& request)
 Result<Json> attention(const Json& request)
 {
     std::vector<float> map(Grid * Grid, 0);
+    if (const char* named = std::getenv("LAB_WORKER_LOG"))
+        std::ofstream(named, std::ios::app) << request.value("query", Json()).dump() << '\n';
     if (request.contains("query") && request["query"].is_number_integer())
         map.at(request["query"].get<std::size_t>()) = 1;
     else
@@ -309,6 +324,9 @@ int main(int argc, char** argv)
         Result<Json> answer = Json::object();
         if (kind == protocol::Load) {
             loaded = request->value("method", loaded);
+            const std::string folder = std::filesystem::path(request->value("model", "")).filename().string();
+            maskFiles = folder == "masked";
+            step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;
             answer = Json{{"model", metadata()}};
         }
         else if (kind == protocol::Reconstruct)

@@ -1,151 +1,31 @@
 // The Lab as the window loads it, found by object names, against a worker whose answers can be computed by hand.
-#include "core/base/digest.h"
-#include "core/services/model_server.h"
-#include "core/services/task_runner.h"
-#include "tests/support/compare.h"
-#include "widgets/shell/actions.h"
-#include "widgets/shell/messages.h"
-#include "widgets/shell/panel.h"
-#include "widgets/shell/selection.h"
-#include "widgets/shell/settings.h"
+#include "plugins/panels/lab/tests/lab_bench.h"
 
+#include <QApplication>
 #include <QCheckBox>
-#include <QComboBox>
-#include <QLabel>
+#include <QDialog>
+#include <QImage>
 #include <QLineEdit>
-#include <QMainWindow>
-#include <QPluginLoader>
-#include <QSignalSpy>
 #include <QSpinBox>
 #include <QTableWidget>
-#include <QTemporaryDir>
-#include <QTest>
-#include <QWheelEvent>
+#include <QTimer>
+
+#include <algorithm>
+#include <cmath>
 
 using namespace hilum;
 using namespace hilum::widgets;
+using tests::ct;
+using tests::ramp;
+using tests::Wait;
 
-namespace {
-
-/// A radiograph of 512 x 512: a ramp from left to right, 0 to 255, with a bright square in the middle of patch r4 c10.
-imaging::Volume ramp(std::int64_t slices = 1)
-{
-    constexpr std::int64_t Side = 512;
-    std::vector<std::uint8_t> voxels(static_cast<std::size_t>(Side * Side * slices));
-    for (std::int64_t k = 0; k < slices; ++k)
-        for (std::int64_t y = 0; y < Side; ++y)
-            for (std::int64_t x = 0; x < Side; ++x)
-                voxels[static_cast<std::size_t>((k * Side + y) * Side + x)] = static_cast<std::uint8_t>(x / 2);
-    imaging::ImageHeader header;
-    header.geometry.size = {Side, Side, slices};
-    header.hasPatientSpace = slices > 1;
-    header.modality = slices > 1 ? "CT" : "DX";
-    header.unit = imaging::Unit::Grey;
-    header.windows = {{.centre = 127.5, .width = 255, .name = "all", .shape = imaging::Window::Shape::LinearExact}};
-    return {header, std::move(voxels)};
-}
-
-/// A CT of 96 x 96 x 24 voxels of 2 x 2 x 4 mm, head first supine, with a bright voxel at (20, 30, 5) and otherwise a ramp along i.
-imaging::Volume ct()
-{
-    imaging::ImageHeader header;
-    header.geometry = {.size = {96, 96, 24}, .spacingMm = {2, 2, 4}, .originLps = {-95, -80, 100}, .direction = {}};
-    header.modality = "CT";
-    header.unit = imaging::Unit::Hu;
-    std::vector<std::int16_t> voxels;
-    for (int k = 0; k < 24; ++k)
-        for (int j = 0; j < 96; ++j)
-            for (int i = 0; i < 96; ++i)
-                voxels.push_back(static_cast<std::int16_t>(i == 20 && j == 30 && k == 5 ? 1000 : -800 + 8 * i));
-    return {header, std::move(voxels)};
-}
-
-constexpr int Wait = 20000; // ms; ten times what a slow machine takes
-
-} // namespace
-
-class TestLabPanel : public QObject {
+class TestLabPanel : public QObject, tests::LabBench {
     Q_OBJECT
-private:
-    QTemporaryDir m_home;
-    std::unique_ptr<services::TaskRunner> m_runner;
-    std::unique_ptr<services::ModelServer> m_models;
-    std::unique_ptr<Selection> m_selection;
-    std::unique_ptr<Messages> m_messages;
-    std::unique_ptr<Settings> m_settings;
-    std::unique_ptr<QMainWindow> m_window;
-    std::unique_ptr<Actions> m_actions;
-    Panel* m_panel = nullptr;
-
-    template <class W> W* find(const char* name) const { return m_panel->findChild<W*>(QLatin1String(name)); }
-    QString label(const char* name) const { return find<QLabel>(name)->text(); }
-    QString hash(const char* name) const { return m_panel->property(name).toString(); }
-    QPoint at(QWidget* view, int row, int column) const
-    {
-        // views of equal width and height below their caption of 22 show the whole image
-        const double side = std::min(view->width(), view->height() - 22), left = (view->width() - side) / 2, top = 22 + (view->height() - 22 - side) / 2;
-        return QPoint(static_cast<int>(left + (column + 0.5) * side / 16), static_cast<int>(top + (row + 0.5) * side / 16));
-    }
-    void chooseMethod(const QString& title) const
-    {
-        auto* combo = find<QComboBox>("methodCombo");
-        QTRY_VERIFY_WITH_TIMEOUT(combo->findText(title) >= 0, Wait);
-        combo->setCurrentIndex(combo->findText(title));
-    }
-    static void drag(QWidget* widget, const QPoint& by)
-    {
-        QWidget* window = widget->window();
-        const QPoint from = widget->mapTo(window, widget->rect().center());
-        QTest::mousePress(window->windowHandle(), Qt::LeftButton, {}, from);
-        for (int piece = 1; piece <= 8; ++piece)
-            QTest::mouseMove(window->windowHandle(), from + by * piece / 8);
-        QTest::mouseRelease(window->windowHandle(), Qt::LeftButton, {}, from + by);
-    }
-    void settle() const { QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("loss")), Wait); }
 
 private Q_SLOTS:
-    void initTestCase()
-    {
-        qputenv("HILUM_HOME", m_home.path().toUtf8());
-        qputenv("HILUM_WORKER", LAB_WORKER);
-    }
-    void init()
-    {
-        m_runner = std::make_unique<services::TaskRunner>();
-        m_models = std::make_unique<services::ModelServer>();
-        m_selection = std::make_unique<Selection>();
-        m_messages = std::make_unique<Messages>();
-        m_settings = std::make_unique<Settings>(m_home.filePath(QStringLiteral("window.ini")));
-        m_settings->remove(QStringLiteral("input/profile"));
-        m_window = std::make_unique<QMainWindow>();
-        m_actions = std::make_unique<Actions>(m_window.get());
-        QPluginLoader loader(QStringLiteral(LAB_PLUGIN));
-        auto* factory = qobject_cast<PanelFactory*>(loader.instance());
-        QVERIFY2(factory, qPrintable(loader.errorString()));
-        PanelContext context;
-        context.services.runner = m_runner.get();
-        context.services.models = m_models.get();
-        context.services.selection = m_selection.get();
-        context.services.messages = m_messages.get();
-        context.services.settings = m_settings.get();
-        context.actions = m_actions.get();
-        context.workspace = QStringLiteral("lab");
-        m_actions->addContextWidget(context.workspace, m_window.get());
-        m_panel = factory->createPanel(context);
-        m_window->setCentralWidget(m_panel);
-        m_window->resize(1500, 1000);
-        m_window->show();
-        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
-        m_panel->workspaceShown();
-    }
-    void cleanup()
-    {
-        delete m_panel;
-        m_actions.reset(); // a child of the window
-        m_window.reset();
-        m_models.reset();
-        m_runner.reset();
-    }
+    void initTestCase() { setEnvironment(); }
+    void init() { start(); }
+    void cleanup() { stop(); }
     void rectangleOfThePublicCode()
     {
         m_selection->setVolume(ramp());
@@ -358,12 +238,94 @@ private Q_SLOTS:
         }
         auto* similarity = find<QWidget>("textSimilarity");
         QTRY_COMPARE_WITH_TIMEOUT(similarity->property("values").toString(), QStringLiteral("0.10 0.20"), Wait);
-        QCOMPARE(label("textBest"), QStringLiteral("Nearest: effusion on the left (0.200)"));
+        QCOMPARE(label("textBest"), QStringLiteral("Nearest, with the cosine:\n1. effusion on the left (0.200)\n2. no effusion (0.100)"));
+        for (const char* sentence : {"a nodule", "a cyst", "a fracture", "a tube"}) {
+            text->setText(QLatin1String(sentence));
+            QTest::keyClick(text, Qt::Key_Return);
+        }
+        QTRY_COMPARE_WITH_TIMEOUT(label("textBest").split(QLatin1Char('\n')).value(1), QStringLiteral("1. a tube (0.600)"), Wait);
+        QCOMPARE(label("textBest").split(QLatin1Char('\n')).size(), 6); // five of six
         QVERIFY(!find<QWidget>("labView2")->isVisible());
         // a radiograph goes in too: no slices then
         m_selection->setVolume(ramp());
         QTRY_VERIFY_WITH_TIMEOUT(!weights->isVisible() && !m_panel->property("waiting").toBool(), Wait);
-        QTRY_COMPARE_WITH_TIMEOUT(similarity->property("values").toString(), QStringLiteral("0.10 0.20"), Wait);
+        QTRY_COMPARE_WITH_TIMEOUT(similarity->property("values").toString(), QStringLiteral("0.10 0.20 0.30 0.40 0.50 0.60"), Wait);
+    }
+    void attentionOfAVolumeLiesOverItsSlices()
+    {
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("UniMedI"));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QWidget>("sliceWeights")->isVisible() && !m_panel->property("waiting").toBool(), Wait);
+        auto* shown = find<QCheckBox>("attentionShown");
+        QVERIFY(shown->isVisible());
+        QVERIFY(!find<QWidget>("attentionKind")->isVisible()); // there is the one map
+        QVERIFY(!find<QWidget>("attentionLayer")->isVisible());
+        auto* view = find<QWidget>("labView1");
+        const auto colour = [&](const QPoint& place) {
+            const QImage image = view->grab().toImage();
+            return image.pixelColor(place * image.devicePixelRatio());
+        };
+        // the first slice: the patch of the smallest i and j lies right and below
+        m_actions->find(QStringLiteral("actionLabSliceFirst"))->trigger();
+        QCOMPARE(m_panel->property("slice").toInt(), 1);
+        const QPoint right = at(view, 12, 11), left = at(view, 12, 3);
+        const QColor before = colour(right);
+        QCOMPARE(before.red(), before.blue()); // grey
+        shown->setChecked(true);
+        QTRY_VERIFY(colour(right).red() != colour(right).blue());
+        const QColor heat = colour(right), none = colour(left);
+        QVERIFY(heat.red() + heat.green() > none.red() + none.green()); // bright and dark end of the map
+        // the last slice: left and on top instead
+        m_actions->find(QStringLiteral("actionLabSliceLast"))->trigger();
+        QCOMPARE(m_panel->property("slice").toInt(), 24);
+        QVERIFY(colour(at(view, 3, 3)).red() + colour(at(view, 3, 3)).green() > colour(at(view, 12, 3)).red() + colour(at(view, 12, 3)).green());
+        QTest::mouseMove(view, at(view, 3, 3));
+        QTRY_VERIFY2(label("tokenProbe").contains(QStringLiteral("patch d1 r1 c1  attn 0.50000")), qPrintable(label("tokenProbe")));
+        // no other method has one
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_COMPARE_WITH_TIMEOUT(label("attentionReason"), QStringLiteral("VoCo gives no attention map of a whole volume."), Wait);
+    }
+    void aModelOfMaskFilesAsksForOne()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        m_selection->setModel({.model = path(m_home.filePath(QStringLiteral("masked")).toStdString())});
+        auto* region = find<QComboBox>("regionCombo");
+        QTRY_COMPARE_WITH_TIMEOUT(region->currentIndex(), 2, Wait);
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a mask file here")), qPrintable(label("labRefusal")), Wait);
+        QVERIFY(find<QLabel>("labRefusal")->isVisible());
+        QVERIFY2(label("regionNote").startsWith(QStringLiteral("No mask file is chosen yet")), qPrintable(label("regionNote")));
+        const auto choose = [&](const QString& file) { // the entry again, as the refusal says
+            QTimer::singleShot(0, this, [file] {
+                auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+                QVERIFY(dialog);
+                auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+                QVERIFY(name);
+                name->setText(file);
+                dialog->accept();
+            });
+            Q_EMIT region->activated(2);
+        };
+        // of another size: refused with its numbers, never stretched
+        const QString small = m_home.filePath(QStringLiteral("small.png")), mask = m_home.filePath(QStringLiteral("mask.png"));
+        QImage picture(64, 64, QImage::Format_Grayscale8);
+        picture.fill(255);
+        QVERIFY(picture.save(small));
+        choose(small);
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labStatus").contains(QStringLiteral("64 x 64 pixels and its image 512 x 512")), qPrintable(label("labStatus")), Wait);
+        picture = QImage(512, 512, QImage::Format_Grayscale8);
+        picture.fill(0);
+        for (int y = 0; y < 512; ++y)
+            std::fill_n(picture.scanLine(y), 256, static_cast<uchar>(255)); // the left half
+        QVERIFY(picture.save(mask));
+        choose(mask);
+        QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("of 128) · outside")), qPrintable(label("maskStats")), Wait);
+        QCOMPARE(label("regionNote"), QStringLiteral("mask.png"));
+        settle();
+        Json proposal;
+        connect(m_selection.get(), &Selection::jobProposed, this, [&](const Json& p) { proposal = p; });
+        press("T");
+        QCOMPARE(proposal["options"].value("region_source", ""), std::string("mask-file"));
     }
     void theMouseFollowsTheProfile()
     {
@@ -416,6 +378,10 @@ private Q_SLOTS:
         Json proposal;
         connect(m_selection.get(), &Selection::jobProposed, this, [&](const Json& p) { proposal = p; });
         QTest::mouseClick(find<QWidget>("trainButton"), Qt::LeftButton);
+        QVERIFY(proposal.is_object());
+        proposal = {};
+        press("T"); // the button's key
+        QVERIFY(proposal.is_object());
         QCOMPARE(proposal.value("method", ""), std::string("hdxray-mae"));
         QCOMPARE(proposal["options"].value("mask_ratio_inside", 0.0), 0.95);
         QCOMPARE(proposal["options"].value("region_source", ""), std::string("paper-idea"));

@@ -313,6 +313,9 @@ private Q_SLOTS:
         QVERIFY(bench.measured().items.empty());
         QTest::keyClick(bench.axial(), Qt::Key_Z, Qt::ControlModifier | Qt::ShiftModifier);
         QVERIFY(bench.measured().items == drawn);
+        undo();
+        QTest::keyClick(bench.axial(), Qt::Key_Y, Qt::ControlModifier); // the other key for it
+        QVERIFY(bench.measured().items == drawn);
     }
 
     void aMeasurementBegunOnAnotherSliceIsGivenUp()

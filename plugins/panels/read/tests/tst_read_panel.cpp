@@ -5,6 +5,7 @@
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
 
+#include <QAction>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
@@ -267,6 +268,34 @@ private Q_SLOTS:
         bench.panel->showLabels({imaging::Volume(header, mask), {}}, QStringLiteral("other frame"));
         QCOMPARE(errors.count(), 2);
         QVERIFY(bench.words("overlayText").isEmpty());
+    }
+
+    void cineIsOnOnlyWhereItRuns()
+    {
+        Bench bench;
+        QAction* cine = bench.actions.find(QStringLiteral("actionCine"));
+        QVERIFY(!cine->isEnabled()); // no image
+        bench.open(m_ct);
+        QVERIFY(cine->isEnabled());
+        QTest::keyClick(bench.axial(), Qt::Key_C);
+        QVERIFY(cine->isChecked());
+        const std::int64_t first = bench.axial()->slice();
+        QTRY_VERIFY(bench.axial()->slice() != first);
+        // another image stops it, and the button says so
+        bench.open(withHeader(m_ct, [](imaging::ImageHeader& h) { h.seriesUid = "1.2.3"; }));
+        QVERIFY(!cine->isChecked() && cine->isEnabled());
+        const std::int64_t still = bench.axial()->slice();
+        QTest::qWait(350);
+        QCOMPARE(bench.axial()->slice(), still);
+        // one slice: nothing to run through
+        cine->setChecked(true);
+        bench.open(radiograph());
+        QVERIFY(!cine->isChecked() && !cine->isEnabled());
+        QVERIFY(cine->toolTip().contains(QStringLiteral("one slice")));
+        QTest::keyClick(bench.axial(), Qt::Key_C);
+        QVERIFY(!cine->isChecked());
+        bench.open(m_ct);
+        QVERIFY(cine->isEnabled());
     }
 
     void layoutKeyCyclesAndToolsChange()

@@ -9,11 +9,66 @@
 #include <QSignalSpy>
 #include <QTableWidget>
 #include <QTest>
+#include <QThread>
+#include <QTimer>
 #include <QToolButton>
 #include <QTreeView>
 
+#include <atomic>
+
 using namespace hilum;
 using namespace hilum::widgets;
+
+namespace {
+
+/// Says whether the window's own thread changed it, which an import would hold up; changes can be made to fail.
+class WatchedLibrary : public tests::FakeLibrary {
+public:
+    std::atomic<bool> fromWindow = false, broken = false;
+
+    Status remove(const std::vector<project::RowId>& series) override
+    {
+        HILUM_TRY_STATUS(look());
+        return FakeLibrary::remove(series);
+    }
+    Status clearProblems() override
+    {
+        HILUM_TRY_STATUS(look());
+        return FakeLibrary::clearProblems();
+    }
+
+private:
+    Status look()
+    {
+        if (QThread::currentThread() == QCoreApplication::instance()->thread())
+            fromWindow = true;
+        if (broken)
+            return fail(ErrorCode::Io, "the disk is gone");
+        return {};
+    }
+};
+
+/// Clicks a button once it is there: of a dialog that runs a loop of its own.
+void clickSoon(QWidget* above, const char* name)
+{
+    auto* timer = new QTimer(above);
+    QObject::connect(timer, &QTimer::timeout, above, [above, name, timer] {
+        auto* button = above->findChild<QPushButton*>(QLatin1String(name));
+        if (!button || !button->isVisible())
+            return;
+        timer->stop();
+        timer->deleteLater();
+        button->click();
+    });
+    timer->start(20);
+}
+
+QModelIndex firstSeries(const QTreeView* tree)
+{
+    return tree->model()->index(0, 0, tree->model()->index(0, 0, tree->model()->index(0, 0)));
+}
+
+} // namespace
 
 class TestStudiesPanel : public QObject {
     Q_OBJECT
@@ -44,6 +99,18 @@ private Q_SLOTS:
         QCOMPARE(opened.first().at(1).toString(), QString("read"));
         QTest::mouseClick(panel.findChild<QPushButton*>("openLabButton"), Qt::LeftButton);
         QCOMPARE(opened.last().at(1).toString(), QString("lab"));
+        // what the buttons do, by keys
+        actions.find("actionStudiesOpenRead")->trigger();
+        QCOMPARE(opened.size(), 3);
+        QCOMPARE(opened.last().at(1).toString(), QString("read"));
+        QSignalSpy explained(&f.selection, &Selection::explanationRequested);
+        actions.find("actionStudiesExplain")->trigger();
+        QCOMPARE(explained.size(), 1);
+        tree->setCurrentIndex(series.parent()); // a study
+        for (const auto& [action, button] : {std::pair("actionStudiesOpenRead", "openReadButton"), std::pair("actionStudiesOpenLab", "openLabButton"), std::pair("actionStudiesExplain", "explainButton")}) {
+            QVERIFY2(!actions.find(action)->isEnabled(), action);
+            QVERIFY2(!panel.findChild<QPushButton*>(button)->isEnabled(), button);
+        }
     }
 
     void listsProblemsByNameAndReason()
@@ -79,7 +146,47 @@ private Q_SLOTS:
         QTRY_COMPARE(tree->property("seriesCount").toInt(), 1);
         tree->setCurrentIndex(tree->model()->index(0, 0, tree->model()->index(0, 0, tree->model()->index(0, 0))));
         QVERIFY(panel.findChild<QPushButton*>("relinkButton")->isVisible());
+        QVERIFY(panel.findChild<QPushButton*>("relinkButton")->isEnabled());
+        QVERIFY(actions.find("actionStudiesRelink")->isEnabled());
         QVERIFY(!panel.findChild<QPushButton*>("openReadButton")->isEnabled());
+        QVERIFY(!actions.find("actionStudiesOpenRead")->isEnabled());
+    }
+
+    void changesTheLibraryOffTheThreadOfTheWindow()
+    {
+        WatchedLibrary library;
+        library.fill(6, 3);
+        library.problemRows.push_back({.file = "/data/broken.dcm", .code = "truncated", .reason = "pixel data end after 12 of 524 bytes"});
+        tests::WindowFixture f;
+        f.services.library = &library;
+        std::vector<std::string> errors;
+        connect(&f.messages, &Messages::errorReported, this, [&](const Error& error) { errors.push_back(error.message); });
+        QWidget window;
+        Actions actions(&window);
+        panels::StudiesPanel panel({.services = f.services, .actions = &actions, .workspace = "studies"});
+        panel.resize(1200, 700);
+        panel.show();
+        auto* tree = panel.findChild<QTreeView*>("studyTree");
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 6);
+        tree->setCurrentIndex(firstSeries(tree));
+        clickSoon(&panel, "removeConfirm");
+        actions.find("actionRemoveSeries")->trigger();
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 5);
+
+        library.broken = true;
+        tree->setCurrentIndex(firstSeries(tree));
+        clickSoon(&panel, "removeConfirm");
+        actions.find("actionRemoveSeries")->trigger();
+        QTRY_COMPARE(errors, std::vector<std::string>{"the disk is gone"});
+        QCOMPARE(tree->property("seriesCount").toInt(), 5);
+
+        library.broken = false;
+        auto* badge = panel.findChild<QToolButton*>("problemsBadge");
+        QTRY_VERIFY(badge->isVisible());
+        QTest::mouseClick(badge, Qt::LeftButton);
+        clickSoon(&panel, "problemsClear");
+        QTRY_VERIFY(!badge->isVisible());
+        QVERIFY(!library.fromWindow);
     }
 };
 

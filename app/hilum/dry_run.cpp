@@ -1,0 +1,58 @@
+#include "app/hilum/dry_run.h"
+
+#include "app/hilum/commands/command.h"
+#include "app/hilum/training.h"
+#include "core/base/numbers.h"
+#include "core/services/worker_program.h"
+
+#include <algorithm>
+
+namespace hilum::app {
+
+namespace {
+
+std::string bytes(const Json& document, const char* key) { return byteSize(document.at(key).get<std::uint64_t>()); }
+
+std::string seconds(double value) { return value < 10 ? fixed(value, 2) + " s" : duration(value); }
+
+/// Whether the batch fits, and which would.
+std::string batchLine(const Json& e)
+{
+    const auto batch = e.at("batch").get<std::int64_t>(), largest = e.at("largest_batch").get<std::int64_t>(), suggested = e.at("suggested_batch").get<std::int64_t>();
+    if (batch <= largest)
+        return largest > batch ? std::format("{} fits; up to {} would", batch, grouped(largest)) : std::format("{} fits, no larger one", batch);
+    const std::int64_t perUpdate = batch * e.at("accumulation").get<std::int64_t>();
+    return std::format("{} does not fit: batch = {} with accumulation = {} does, for about as many images an update", batch, suggested, (perUpdate + suggested - 1) / suggested);
+}
+
+std::string text(const DryRun& job, const Json& e)
+{
+    std::string out = std::format("{} {} on {}, {}: nothing is prepared, nothing is written\n", job.method, job.preset, e.at("device").get<std::string>(), e.at("dtype").get<std::string>());
+    const auto line = [&](const char* what, const std::string& says) { out += std::format("  {:<12}{}\n", what, says); };
+    const Json& there = e.at("available_bytes");
+    line("memory", std::format("{} at batch {}, of {}; {} of it whatever the batch", bytes(e, "memory_bytes"), e.at("batch").get<std::int64_t>(),
+                               there.is_null() ? std::string("an unknown amount") : std::format("{} that {} leaves", bytes(e, "available_bytes"), e.at("available_of").get<std::string>()),
+                               bytes(e, "fixed_bytes")));
+    line("batch", batchLine(e));
+    if (const Json& other = e.at("other"); !other.is_null())
+        line("or", std::format("activation_checkpointing = {}: {}, a batch of up to {} fits, {} a step", other.at("activation_checkpointing").get<bool>(), bytes(other, "memory_bytes"),
+                               grouped(other.at("largest_batch").get<std::int64_t>()), seconds(other.at("seconds_per_step").get<double>())));
+    line("checkpoint", std::format("{}; {} on the disk for the whole run", bytes(e, "checkpoint_bytes"), bytes(e, "disk_bytes")));
+    line("time", std::format("{} a step, about {} for {} steps, evaluation not counted", seconds(e.at("seconds_per_step").get<double>()), duration(e.at("run_seconds").get<double>()),
+                             grouped(e.at("steps").get<std::int64_t>())));
+    return out;
+}
+
+} // namespace
+
+Status dryRun(const DryRun& job)
+{
+    HILUM_TRY(const std::string said, services::workerOutput({"estimate", "--method", job.method, "--preset", job.preset, "--options", jsonLine(job.options), "--device", job.device.empty() ? "auto" : job.device,
+                                                              "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(std::max<std::int64_t>(0, job.threads))),
+                                                              "--json"}));
+    HILUM_TRY(const Json estimate, parseJson(said));
+    commands::print(job.json ? estimate.dump(2) : text(job, estimate));
+    return {};
+}
+
+} // namespace hilum::app

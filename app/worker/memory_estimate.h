@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/learning/method.h"
+
+#include <string>
+
+namespace hilum::worker {
+
+struct EstimateRequest {
+    std::string method, preset;
+    Json options = Json::object(); ///< values that differ from the preset
+    std::int64_t batch = 0;        ///< 0: that of the options
+    std::string device = "auto", dtype = "auto";
+    std::int64_t threads = 0;      ///< 0: as many as a job gets
+};
+
+/// What a training would need here: the document of `hilum-worker estimate` (hilum.estimate/1). Memory and time are a line over the batch through real steps on made-up
+/// images, each in a process of its own: peak of the process on a CPU, of LibTorch's allocator on a GPU.
+/// TooLarge with the numbers when weights, gradients and moments alone do not fit into memory, or the smallest batch does not.
+Result<Json> estimateMemory(const learning::MethodRegistry& registry, const EstimateRequest& request);
+
+} // namespace hilum::worker

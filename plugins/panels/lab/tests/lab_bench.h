@@ -1,0 +1,177 @@
+#pragma once
+
+#include "core/services/model_server.h"
+#include "core/services/task_runner.h"
+#include "tests/support/compare.h"
+#include "widgets/shell/actions.h"
+#include "widgets/shell/messages.h"
+#include "widgets/shell/panel.h"
+#include "widgets/shell/selection.h"
+#include "widgets/shell/settings.h"
+
+#include <QAction>
+#include <QComboBox>
+#include <QFile>
+#include <QLabel>
+#include <QMainWindow>
+#include <QMouseEvent>
+#include <QPluginLoader>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QWheelEvent>
+#include <QWindow>
+
+#include <algorithm>
+#include <memory>
+
+namespace hilum::tests {
+
+/// A radiograph of 512 x 512: a ramp from left to right, 0 to 255, with a bright square in the middle of patch r4 c10.
+inline imaging::Volume ramp(std::int64_t slices = 1)
+{
+    constexpr std::int64_t Side = 512;
+    std::vector<std::uint8_t> voxels(static_cast<std::size_t>(Side * Side * slices));
+    for (std::int64_t k = 0; k < slices; ++k)
+        for (std::int64_t y = 0; y < Side; ++y)
+            for (std::int64_t x = 0; x < Side; ++x)
+                voxels[static_cast<std::size_t>((k * Side + y) * Side + x)] = static_cast<std::uint8_t>(x / 2);
+    imaging::ImageHeader header;
+    header.geometry.size = {Side, Side, slices};
+    header.hasPatientSpace = slices > 1;
+    header.modality = slices > 1 ? "CT" : "DX";
+    header.unit = imaging::Unit::Grey;
+    header.windows = {{.centre = 127.5, .width = 255, .name = "all", .shape = imaging::Window::Shape::LinearExact}};
+    return {header, std::move(voxels)};
+}
+
+/// A CT of 96 x 96 x 24 voxels of 2 x 2 x 4 mm, head first supine, with a bright voxel at (20, 30, 5) and otherwise a ramp along i.
+inline imaging::Volume ct()
+{
+    imaging::ImageHeader header;
+    header.geometry = {.size = {96, 96, 24}, .spacingMm = {2, 2, 4}, .originLps = {-95, -80, 100}, .direction = {}};
+    header.modality = "CT";
+    header.unit = imaging::Unit::Hu;
+    std::vector<std::int16_t> voxels;
+    for (int k = 0; k < 24; ++k)
+        for (int j = 0; j < 96; ++j)
+            for (int i = 0; i < 96; ++i)
+                voxels.push_back(static_cast<std::int16_t>(i == 20 && j == 30 && k == 5 ? 1000 : -800 + 8 * i));
+    return {header, std::move(voxels)};
+}
+
+inline constexpr int Wait = 20000; // ms; ten times what a slow machine takes
+
+/// The Lab as the window loads it, found by object names, against lab_worker.
+struct LabBench {
+    QTemporaryDir m_home;
+    std::unique_ptr<services::TaskRunner> m_runner;
+    std::unique_ptr<services::ModelServer> m_models;
+    std::unique_ptr<widgets::Selection> m_selection;
+    std::unique_ptr<widgets::Messages> m_messages;
+    std::unique_ptr<widgets::Settings> m_settings;
+    std::unique_ptr<QMainWindow> m_window;
+    std::unique_ptr<widgets::Actions> m_actions;
+    widgets::Panel* m_panel = nullptr;
+
+    template <class W> W* find(const char* name) const { return m_panel->findChild<W*>(QLatin1String(name)); }
+    QString label(const char* name) const { return find<QLabel>(name)->text(); }
+    QString hash(const char* name) const { return m_panel->property(name).toString(); }
+    QPoint at(QWidget* view, int row, int column) const
+    {
+        // views of equal width and height below their caption of 22 show the whole image
+        const double side = std::min(view->width(), view->height() - 22), left = (view->width() - side) / 2, top = 22 + (view->height() - 22 - side) / 2;
+        return QPoint(static_cast<int>(left + (column + 0.5) * side / 16), static_cast<int>(top + (row + 0.5) * side / 16));
+    }
+    void chooseMethod(const QString& title) const
+    {
+        auto* combo = find<QComboBox>("methodCombo");
+        QTRY_VERIFY_WITH_TIMEOUT(combo->findText(title) >= 0, Wait);
+        combo->setCurrentIndex(combo->findText(title));
+    }
+    static void drag(QWidget* widget, const QPoint& by)
+    {
+        QWidget* window = widget->window();
+        const QPoint from = widget->mapTo(window, widget->rect().center());
+        QTest::mousePress(window->windowHandle(), Qt::LeftButton, {}, from);
+        for (int piece = 1; piece <= 8; ++piece)
+            QTest::mouseMove(window->windowHandle(), from + by * piece / 8);
+        QTest::mouseRelease(window->windowHandle(), Qt::LeftButton, {}, from + by);
+    }
+    /// The action that these keys call.
+    QAction* byKeys(const char* keys) const
+    {
+        for (QAction* action : m_actions->all())
+            if (action->shortcuts().contains(QKeySequence(QString::fromLatin1(keys))))
+                return action;
+        return nullptr;
+    }
+    void press(const char* keys) const
+    {
+        QAction* action = byKeys(keys);
+        QVERIFY2(action, keys);
+        action->trigger();
+    }
+    static void turn(QWidget* view, int angle, Qt::KeyboardModifiers keys)
+    {
+        const QPoint middle = view->rect().center();
+        QWheelEvent event(middle, view->mapToGlobal(middle), {}, {0, angle}, Qt::NoButton, keys, Qt::NoScrollPhase, false);
+        QCoreApplication::sendEvent(view, &event);
+    }
+    static void move(QWidget* view, const QPoint& to, Qt::KeyboardModifiers keys = {}, Qt::MouseButtons buttons = {})
+    {
+        QMouseEvent event(QEvent::MouseMove, QPointF(to), view->mapToGlobal(QPointF(to)), Qt::NoButton, buttons, keys);
+        QCoreApplication::sendEvent(view, &event);
+    }
+    static QStringList lines(const QString& file)
+    {
+        QFile in(file);
+        return in.open(QIODevice::ReadOnly) ? QString::fromUtf8(in.readAll()).split(QLatin1Char('\n'), Qt::SkipEmptyParts) : QStringList();
+    }
+    void settle() const { QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("loss")), Wait); }
+
+    void setEnvironment() const
+    {
+        qputenv("HILUM_HOME", m_home.path().toUtf8());
+        qputenv("HILUM_WORKER", LAB_WORKER);
+        qputenv("LAB_WORKER_LOG", m_home.filePath(QStringLiteral("attention.log")).toUtf8());
+    }
+    void start()
+    {
+        m_runner = std::make_unique<services::TaskRunner>();
+        m_models = std::make_unique<services::ModelServer>();
+        m_selection = std::make_unique<widgets::Selection>();
+        m_messages = std::make_unique<widgets::Messages>();
+        m_settings = std::make_unique<widgets::Settings>(m_home.filePath(QStringLiteral("window.ini")));
+        m_settings->remove(QStringLiteral("input/profile"));
+        m_window = std::make_unique<QMainWindow>();
+        m_actions = std::make_unique<widgets::Actions>(m_window.get());
+        QPluginLoader loader(QStringLiteral(LAB_PLUGIN));
+        auto* factory = qobject_cast<widgets::PanelFactory*>(loader.instance());
+        QVERIFY2(factory, qPrintable(loader.errorString()));
+        widgets::PanelContext context;
+        context.services.runner = m_runner.get();
+        context.services.models = m_models.get();
+        context.services.selection = m_selection.get();
+        context.services.messages = m_messages.get();
+        context.services.settings = m_settings.get();
+        context.actions = m_actions.get();
+        context.workspace = QStringLiteral("lab");
+        m_actions->addContextWidget(context.workspace, m_window.get());
+        m_panel = factory->createPanel(context);
+        m_window->setCentralWidget(m_panel);
+        m_window->resize(1500, 1000);
+        m_window->show();
+        QVERIFY(QTest::qWaitForWindowExposed(m_window.get()));
+        m_panel->workspaceShown();
+    }
+    void stop()
+    {
+        delete m_panel;
+        m_actions.reset(); // a child of the window
+        m_window.reset();
+        m_models.reset();
+        m_runner.reset();
+    }
+};
+
+} // namespace hilum::tests
