@@ -19,7 +19,7 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
     const bool region = settings.source != m_settings.source || settings.maskFile != m_settings.maskFile || settings.polygon != m_settings.polygon;
     if (settings.seed != m_settings.seed)
         m_cropCentres.clear(); // another seed draws other crops
-    m_regionChosen = m_regionChosen || (m_loading && settings.source != m_settings.source);
+    m_regionChosen = m_regionChosen || ((m_loading || m_regionOf.empty()) && settings.source != m_settings.source);
     m_settings = settings;
     m_painted = false;
     if (region && knowsRegion())

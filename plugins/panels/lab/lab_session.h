@@ -174,7 +174,7 @@ private:
     bool m_paintedBefore = false; // ... before the stroke under way
     std::string m_paintedOn; // method and pipeline of the loaded model
     std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
-    bool m_regionChosen = false; // by the person while the model was loading: that goes before the model's own
+    bool m_regionChosen = false; // by the person before the first model was there or while one was loading: that goes before the model's own
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;
