@@ -48,7 +48,11 @@ void LabPanel::connectSession()
         if (m_session->isVolume())
             updateCrosshair();
     });
-    connect(m_session, &LabSession::attentionChanged, this, &LabPanel::updateViews);
+    connect(m_session, &LabSession::attentionChanged, this, [this] {
+        updateViews();
+        if (m_probed) // the map came after the pointer
+            updateProbe(*m_probed);
+    });
     connect(m_session, &LabSession::statusChanged, this, [this](const QString& text) { m_status->setText(text); });
     if (auto* selection = m_context.services.selection)
         connect(m_session, &LabSession::deviceKnown, selection, &widgets::Selection::setDevice);
@@ -220,6 +224,7 @@ void LabPanel::setCrosshairPixel(const QPointF& pixel)
 
 void LabPanel::updateProbe(const QPointF& pixel)
 {
+    m_probed = pixel;
     const imaging::ModelInput* input = m_session->input();
     const auto patch = pictureGrid().patchAt(pixel.x(), pixel.y());
     if (!patch || (!input && !m_session->isVolume())) {

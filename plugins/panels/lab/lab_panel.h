@@ -10,6 +10,7 @@
 #include "widgets/shell/selection.h"
 
 #include <array>
+#include <optional>
 
 class QComboBox;
 class QGridLayout;
@@ -140,6 +141,7 @@ private:
     bool m_brush = false, m_methodsAsked = false;
     bool m_drawingPolygon = false;
     std::vector<QPointF> m_polygon; // model pixels, while it is drawn
+    std::optional<QPointF> m_probed; // what the probe line is about
     std::array<Pinned, 2> m_pins;
     QTimer m_flicker;
     bool m_flickerSecond = false;
