@@ -6,6 +6,6 @@ if(HILUM_WERROR)
     target_compile_options(hilum_warnings INTERFACE -Werror)
 endif()
 if(HILUM_SANITIZE)
-    add_compile_options(-fsanitize=${HILUM_SANITIZE} -fno-omit-frame-pointer -g)
+    add_compile_options(-fsanitize=${HILUM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1) # a finding ends the test
     add_link_options(-fsanitize=${HILUM_SANITIZE})
 endif()

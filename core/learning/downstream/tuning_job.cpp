@@ -189,7 +189,7 @@ Result<Json> runTuning(const MethodRegistry& registry, const RunRequest& asked)
         Json result = {{"step", teller.done()}, {"cancelled", true}, {"evaluation", Json()}};
         if (!teller.checkpoint().empty())
             result["model"] = teller.checkpoint() + "/model.safetensors";
-        events->emit(protocol::Done, result);
+        monitor.finish(result);
         return result;
     }
     if (!evaluation)
@@ -197,7 +197,7 @@ Result<Json> runTuning(const MethodRegistry& registry, const RunRequest& asked)
     Json result = {{"step", teller.total()}, {"cancelled", false}, {"evaluation", *evaluation}, {"file", "evaluation.json"}};
     if (full)
         result["model"] = "model.safetensors";
-    events->emit(protocol::Done, result);
+    monitor.finish(result);
     return result;
 }
 

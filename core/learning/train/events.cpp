@@ -106,11 +106,23 @@ RunMonitor::~RunMonitor()
         std::signal(SIGINT, SIG_DFL);
         signalPipe = -1;
     }
-    m_stopping = true;
-    [[maybe_unused]] const auto written = ::write(m_pipe[1], "q", 1);
-    m_thread.join();
+    stop();
     ::close(m_pipe[0]);
     ::close(m_pipe[1]);
+}
+
+void RunMonitor::stop()
+{
+    m_stopping = true;
+    [[maybe_unused]] const auto written = ::write(m_pipe[1], "q", 1);
+    if (m_thread.joinable())
+        m_thread.join();
+}
+
+void RunMonitor::finish(Json result)
+{
+    stop(); // readers of the record look at its last line
+    m_events.emit(protocol::Done, std::move(result));
 }
 
 void RunMonitor::say()

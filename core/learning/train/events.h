@@ -64,10 +64,13 @@ public:
     void update(std::int64_t step, std::int64_t steps, double epoch, double secondsLeft, double imagesPerSecond);
     bool cancelRequested() const { return m_cancelled.load(); }
     void requestCancel(); ///< as if a signal had come
+    /// Says the result of the run as its last event: no heartbeat follows it.
+    void finish(Json result);
 
 private:
     void work();
     void say();
+    void stop();
     void readInput();
 
     EventStream& m_events;

@@ -268,7 +268,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         return result; // the first process evaluates and writes
     if (outcome.cancelled) {
         result["model"] = "checkpoints/" + outcome.checkpoint.filename().string() + "/model.safetensors";
-        events->emit(protocol::Done, result);
+        monitor.finish(result);
         return result;
     }
 
@@ -328,7 +328,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
             result["evaluation"] = std::move(document);
         }
     }
-    events->emit(protocol::Done, result);
+    monitor.finish(result);
     return result;
 }
 

@@ -1,0 +1,54 @@
+#include "core/learning/train/events.h"
+
+#include "core/base/job_protocol.h"
+#include "tests/support/compare.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <vector>
+
+using namespace hilum;
+using namespace hilum::learning;
+
+/// Who reads a run folder takes its last event for how the run ended.
+class TestRunEvents : public QObject {
+    Q_OBJECT
+    QTemporaryDir m_folder;
+
+    std::vector<std::string> kinds() const
+    {
+        std::vector<std::string> out;
+        JsonLineReader lines;
+        const auto text = readTextFile(path(m_folder.path().toStdString()) / "events.jsonl", 1u << 20);
+        if (text)
+            for (const Result<Json>& line : lines.feed(*text))
+                out.push_back(line ? line->value("kind", "") : "torn");
+        return out;
+    }
+
+private Q_SLOTS:
+    void theHeartbeatEndsBeforeTheResult()
+    {
+        const auto events = EventStream::open(path(m_folder.path().toStdString()), EventStream::Echo::None);
+        HILUM_VERIFY_OK(events);
+        {
+            RunMonitor monitor(**events, RunMonitor::Listen::Nothing);
+            monitor.enter("training");
+            QTRY_VERIFY_WITH_TIMEOUT(kinds().size() >= 3, 10000); // it beats by itself
+            monitor.requestCancel();
+            QTRY_VERIFY_WITH_TIMEOUT(monitor.cancelRequested(), 10000);
+            monitor.finish({{"step", 3}, {"cancelled", true}});
+            const std::size_t then = kinds().size();
+            QCOMPARE(kinds().back(), std::string(protocol::Done));
+            // a wish that comes too late, and networks that take longer than a beat to be let go
+            monitor.requestCancel();
+            QTest::qWait(1500);
+            QCOMPARE(kinds().size(), then);
+        }
+        QCOMPARE(kinds().back(), std::string(protocol::Done));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestRunEvents)
+#include "tst_run_events.moc"
