@@ -116,18 +116,23 @@ void fill(Request& request, std::uint16_t id, const char* model)
     OFStandard::strlcpy(request.AffectedSOPClassUID, model, sizeof(request.AffectedSOPClassUID));
 }
 
+/// Instances, as the peer counts them.
+struct Counts {
+    std::int64_t completed = 0, failed = 0;
+};
+
 /// Ends a transfer: what came, against what was promised.
-void conclude(Transfer& out, std::int64_t completedByPeer, std::int64_t failedByPeer, const std::string& who)
+void conclude(Transfer& out, const Counts& byPeer, const std::string& who)
 {
-    out.failed = std::max(out.failed, failedByPeer);
+    out.failed = std::max(out.failed, byPeer.failed);
     if (out.error)
         return;
     if (out.failed > 0)
         out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{}: {} of {} instances failed", who, out.failed, out.failed + out.done), .reason = "failed"};
     else if (out.expected >= 0 && out.done < out.expected)
         out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{}: {} of {} instances came", who, out.done, out.expected), .reason = "incomplete"};
-    else if (out.done < completedByPeer)
-        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} says that it sent {} instances; {} came", who, completedByPeer, out.done), .reason = "incomplete"};
+    else if (out.done < byPeer.completed)
+        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} says that it sent {} instances; {} came", who, byPeer.completed, out.done), .reason = "incomplete"};
     else if (out.done == 0)
         out.error = Error{.code = ErrorCode::NotFound, .message = std::format("{} has nothing of study {}", who, out.studyUid), .reason = "nothing"};
     out.complete = !out.error;
@@ -137,6 +142,28 @@ Error statusError(const std::string& who, std::uint16_t status, T_DIMSE_Command 
 {
     const bool cancelled = status == 0xFE00, unknown = status == STATUS_MOVE_Refused_MoveDestinationUnknown;
     return {.code = cancelled ? ErrorCode::Cancelled : ErrorCode::Protocol, .message = std::format("{}: {}", who, detail::statusText(status, command)), .reason = unknown ? "unknown_destination" : "status"};
+}
+
+/// An answer to C-GET or C-MOVE: its counts, the list of UIDs behind it, and when it is the last one how it ended. \return whether more answers come
+template <class Answer>
+bool takeAnswer(Association& association, T_ASC_PresentationContextID id, const Answer& answer, T_DIMSE_Command asked, Counts& counts, Transfer& out)
+{
+    static_assert(O_GET_NUMBEROFCOMPLETEDSUBOPERATIONS == O_MOVE_NUMBEROFCOMPLETEDSUBOPERATIONS && O_GET_NUMBEROFFAILEDSUBOPERATIONS == O_MOVE_NUMBEROFFAILEDSUBOPERATIONS);
+    if (answer.DataSetType != DIMSE_DATASET_NULL)
+        if (const auto list = association.receiveData(id); !list) {
+            out.error = list.error();
+            return false;
+        }
+    if (answer.opts & O_GET_NUMBEROFCOMPLETEDSUBOPERATIONS)
+        counts.completed = answer.NumberOfCompletedSubOperations;
+    if (answer.opts & O_GET_NUMBEROFFAILEDSUBOPERATIONS)
+        counts.failed = answer.NumberOfFailedSubOperations;
+    if (detail::isPending(answer.DimseStatus))
+        return true;
+    association.good();
+    if (answer.DimseStatus != 0 && !(answer.DimseStatus == STATUS_MOVE_Warning_SubOperationsCompleteOneOrMoreFailures && counts.failed > 0))
+        out.error = statusError(detail::nameOf(association.peer()), answer.DimseStatus, asked);
+    return false;
 }
 
 } // namespace
@@ -161,7 +188,7 @@ Result<Transfer> get(const Peer& peer, const Retrieve& what, const Work& work)
     fill(ask.msg.CGetRQ, association->nextId(), model.c_str());
     DcmDataset keys = identifier(what);
     HILUM_TRY_STATUS(association->send(context, ask, &keys));
-    std::int64_t completed = 0, failed = 0;
+    Counts counts;
     for (bool more = true; more;) {
         T_ASC_PresentationContextID id = 0;
         const auto message = association->receive(id, work);
@@ -185,25 +212,12 @@ Result<Transfer> get(const Peer& peer, const Retrieve& what, const Work& work)
             out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} answered something else than C-GET", detail::nameOf(peer))};
             break;
         }
-        const auto& answer = message->msg.CGetRSP;
-        if (answer.DataSetType != DIMSE_DATASET_NULL)
-            if (const auto list = association->receiveData(id); !list) {
-                out.error = list.error();
-                break;
-            }
-        completed = answer.opts & O_GET_NUMBEROFCOMPLETEDSUBOPERATIONS ? answer.NumberOfCompletedSubOperations : completed;
-        failed = answer.opts & O_GET_NUMBEROFFAILEDSUBOPERATIONS ? answer.NumberOfFailedSubOperations : failed;
-        more = detail::isPending(answer.DimseStatus);
-        if (!more) {
-            association->good();
-            if (answer.DimseStatus != 0 && !(answer.DimseStatus == STATUS_MOVE_Warning_SubOperationsCompleteOneOrMoreFailures && failed > 0))
-                out.error = statusError(detail::nameOf(peer), answer.DimseStatus, DIMSE_C_GET_RQ);
-        }
+        more = takeAnswer(*association, id, message->msg.CGetRSP, DIMSE_C_GET_RQ, counts, out);
     }
     out.instances = store.results();
     out.done = store.done();
     out.failed = store.failed();
-    conclude(out, completed, failed, detail::nameOf(peer));
+    conclude(out, counts, detail::nameOf(peer));
     HILUM_TRY_STATUS(detail::markTransfer(what.out, out));
     return out;
 }
@@ -229,7 +243,8 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
     OFStandard::strlcpy(ask.msg.CMoveRQ.MoveDestination, destination.c_str(), sizeof(ask.msg.CMoveRQ.MoveDestination));
     DcmDataset keys = identifier(what);
     HILUM_TRY_STATUS(association->send(context, ask, &keys));
-    std::int64_t completed = 0, failed = 0, before = 0;
+    Counts counts;
+    std::int64_t before = 0;
     Work waiting{.progress = {}, .stop = work.stop};
     for (bool more = true; more;) {
         T_ASC_PresentationContextID id = 0;
@@ -250,20 +265,7 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
             out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} answered something else than C-MOVE", detail::nameOf(peer))};
             break;
         }
-        const auto& answer = message->msg.CMoveRSP;
-        if (answer.DataSetType != DIMSE_DATASET_NULL)
-            if (const auto list = association->receiveData(id); !list) {
-                out.error = list.error();
-                break;
-            }
-        completed = answer.opts & O_MOVE_NUMBEROFCOMPLETEDSUBOPERATIONS ? answer.NumberOfCompletedSubOperations : completed;
-        failed = answer.opts & O_MOVE_NUMBEROFFAILEDSUBOPERATIONS ? answer.NumberOfFailedSubOperations : failed;
-        more = detail::isPending(answer.DimseStatus);
-        if (!more) {
-            association->good();
-            if (answer.DimseStatus != 0 && !(answer.DimseStatus == STATUS_MOVE_Warning_SubOperationsCompleteOneOrMoreFailures && failed > 0))
-                out.error = statusError(detail::nameOf(peer), answer.DimseStatus, DIMSE_C_MOVE_RQ);
-        }
+        more = takeAnswer(*association, id, message->msg.CMoveRSP, DIMSE_C_MOVE_RQ, counts, out);
     }
     const ListenReport report = listener->stop(out.error ? 0 : GraceSeconds);
     out.instances = report.instances;
@@ -272,7 +274,7 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
     for (const Session& s : report.sessions)
         if (s.ended == "rejected")
             out.warnings.push_back({"rejected", std::format("an association from {} ({}) was rejected: it called another AE title, or is not on the list", s.from, s.caller)});
-    conclude(out, completed, failed, detail::nameOf(peer));
+    conclude(out, counts, detail::nameOf(peer));
     HILUM_TRY_STATUS(detail::markTransfer(what.out, out));
     return out;
 }

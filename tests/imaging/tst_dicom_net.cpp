@@ -12,6 +12,7 @@
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -99,7 +100,11 @@ bool startDcmqrscp(tests::Server& server, const path& folder, int port)
 
 class TestDicomNet : public QObject {
     Q_OBJECT
+    std::optional<TemporaryFolder> m_folder;
+
 private Q_SLOTS:
+    void init();
+    void cleanup() { m_folder.reset(); }
     void roundTripThroughOrthanc();
     void compressedStaysCompressed();
     void findsNames_data();
@@ -126,29 +131,34 @@ private Q_SLOTS:
 
 } // namespace
 
+void TestDicomNet::init()
+{
+    auto made = TemporaryFolder::make();
+    HILUM_VERIFY_OK(made);
+    m_folder.emplace(*std::move(made));
+}
+
 void TestDicomNet::roundTripThroughOrthanc()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
     HILUM_VERIFY_OK(net::echo(peer));
     constexpr int Count = 300;
-    QVERIFY(makeStudy(folder->where() / "in", Count));
+    QVERIFY(makeStudy(m_folder->where() / "in", Count));
     std::int64_t steps = 0, most = 0;
     const Work work{.progress = {[&](std::int64_t done, std::int64_t total, std::string_view) { ++steps, most = std::max(most, total >= done ? done : 0); }}, .stop = {}};
-    const auto sent = net::store(peer, {folder->where() / "in"}, work);
+    const auto sent = net::store(peer, {m_folder->where() / "in"}, work);
     HILUM_VERIFY_OK(sent);
     QVERIFY2(sent->complete, sent->error ? sent->error->sentence().c_str() : "");
     QCOMPARE(sent->done, std::int64_t{Count});
     QCOMPARE(most, std::int64_t{Count});
     QVERIFY(steps >= Count);
-    const auto before = dataSets(folder->where() / "in");
+    const auto before = dataSets(m_folder->where() / "in");
     QCOMPARE(before.size(), std::size_t{Count});
 
-    const path got = folder->where() / "got", moved = folder->where() / "moved", series = folder->where() / "series";
+    const path got = m_folder->where() / "got", moved = m_folder->where() / "moved", series = m_folder->where() / "series";
     const auto get = net::get(peer, {.studyUid = Study, .out = got}, work);
     HILUM_VERIFY_OK(get);
     QVERIFY2(get->complete, get->error ? get->error->sentence().c_str() : "");
@@ -180,25 +190,23 @@ void TestDicomNet::roundTripThroughOrthanc()
 void TestDicomNet::compressedStaysCompressed()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
-    QVERIFY(makeStudy(folder->where() / "in", 3));
+    QVERIFY(makeStudy(m_folder->where() / "in", 3));
     DcmRLEEncoderRegistration::registerCodecs();
     DcmFileFormat format;
-    const path packed = folder->where() / "in" / "001.dcm";
+    const path packed = m_folder->where() / "in" / "001.dcm";
     QVERIFY(format.loadFile(packed.c_str()).good());
     QVERIFY(format.getDataset()->chooseRepresentation(EXS_RLELossless, nullptr).good());
     QVERIFY(format.saveFile(packed.c_str(), EXS_RLELossless).good());
     DcmRLEEncoderRegistration::cleanup();
-    HILUM_VERIFY_OK(net::store(peer, {folder->where() / "in"}));
-    const auto got = net::get(peer, {.studyUid = Study, .out = folder->where() / "got"});
+    HILUM_VERIFY_OK(net::store(peer, {m_folder->where() / "in"}));
+    const auto got = net::get(peer, {.studyUid = Study, .out = m_folder->where() / "got"});
     HILUM_VERIFY_OK(got);
     QVERIFY2(got->complete, got->error ? got->error->sentence().c_str() : "");
-    QVERIFY(dataSets(folder->where() / "got") == dataSets(folder->where() / "in"));
-    const path back = folder->where() / "got" / Study / (Study + ".2") / (Study + ".2.1.dcm");
+    QVERIFY(dataSets(m_folder->where() / "got") == dataSets(m_folder->where() / "in"));
+    const path back = m_folder->where() / "got" / Study / (Study + ".2") / (Study + ".2.1.dcm");
     DcmFileFormat again;
     QVERIFY(again.loadFile(back.c_str()).good());
     QCOMPARE(int{again.getDataset()->getOriginalXfer()}, int{EXS_RLELossless});
@@ -214,17 +222,15 @@ void TestDicomNet::findsNames_data()
 void TestDicomNet::findsNames()
 {
     QFETCH(bool, ofDcmtk);
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
     tests::Server dcmqrscp;
     net::Peer peer{.port = tests::freePort(), .calledAe = "ORTHANC"};
     if (ofDcmtk) {
         HILUM_NEED_PROGRAM("dcmqrscp");
-        QVERIFY2(startDcmqrscp(dcmqrscp, folder->where(), peer.port), qPrintable(dcmqrscp.said()));
+        QVERIFY2(startDcmqrscp(dcmqrscp, m_folder->where(), peer.port), qPrintable(dcmqrscp.said()));
     } else {
         HILUM_NEED_ORTHANC();
-        QVERIFY2(orthanc.run(folder->where(), R"(, "DefaultEncoding": "Utf8")"), qPrintable(orthanc.said()));
+        QVERIFY2(orthanc.run(m_folder->where(), R"(, "DefaultEncoding": "Utf8")"), qPrintable(orthanc.said()));
         peer.port = orthanc.port;
     }
     struct Person {
@@ -242,7 +248,7 @@ void TestDicomNet::findsNames()
     };
     int n = 0;
     for (const Person& p : people) {
-        const path file = folder->where() / "in" / p.id;
+        const path file = m_folder->where() / "in" / p.id;
         const std::string study = std::format("1.2.826.0.1.3680043.11.{}", ++n);
         QVERIFY(tests::writeSmallDicom(file, {.patientId = p.id, .studyUid = study, .seriesUid = study + ".1", .instanceUid = study + ".1.1"}));
         DcmFileFormat f;
@@ -253,7 +259,7 @@ void TestDicomNet::findsNames()
         f.getDataset()->putAndInsertString(DCM_StudyDate, std::format("2024010{}", n).c_str());
         QVERIFY(f.saveFile(file.c_str()).good());
     }
-    const auto sent = net::store(peer, {folder->where() / "in"});
+    const auto sent = net::store(peer, {m_folder->where() / "in"});
     HILUM_VERIFY_OK(sent);
     QVERIFY(sent->complete);
     const auto names = [&](const net::Query& query) {
@@ -285,14 +291,12 @@ void TestDicomNet::findsNames()
 void TestDicomNet::findSaysWhenThereIsMore()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
     for (int i = 1; i <= 5; ++i)
-        QVERIFY(makeStudy(folder->where() / std::format("in{}", i), 1, std::format("1.2.826.0.1.3680043.12.{}", i)));
-    HILUM_VERIFY_OK(net::store(peer, {folder->where()}));
+        QVERIFY(makeStudy(m_folder->where() / std::format("in{}", i), 1, std::format("1.2.826.0.1.3680043.12.{}", i)));
+    HILUM_VERIFY_OK(net::store(peer, {m_folder->where()}));
     for (const auto& [limit, limited] : {std::pair{3, true}, {4, true}, {5, false}, {6, false}}) {
         const auto answer = net::find(peer, {.keys = {}, .limit = limit});
         HILUM_VERIFY_OK(answer);
@@ -320,17 +324,15 @@ void TestDicomNet::findRefusesBadQueries()
 void TestDicomNet::getPeerKilled()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const path in = folder->where() / "in";
+    const path in = m_folder->where() / "in";
     QVERIFY(makeStudy(in, 300));
     const auto before = dataSets(in);
     for (const bool moving : {false, true}) {
         tests::Orthanc orthanc;
-        QVERIFY2(orthanc.run(folder->where() / (moving ? "b" : "a")), qPrintable(orthanc.said()));
+        QVERIFY2(orthanc.run(m_folder->where() / (moving ? "b" : "a")), qPrintable(orthanc.said()));
         const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC", .timeoutSeconds = 5};
         HILUM_VERIFY_OK(net::store(peer, {in}));
-        const path out = folder->where() / (moving ? "moved" : "got");
+        const path out = m_folder->where() / (moving ? "moved" : "got");
         std::atomic<bool> stop = false;
         // killed in the middle: from the progress of a C-GET; for a C-MOVE from a thread that counts the files
         const Work work{.progress = {[&](std::int64_t done, std::int64_t, std::string_view what) {
@@ -362,20 +364,18 @@ void TestDicomNet::getPeerKilled()
 void TestDicomNet::moveNeedsAListenerThatIsKnown()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
-    QVERIFY(makeStudy(folder->where() / "in", 3));
-    HILUM_VERIFY_OK(net::store(peer, {folder->where() / "in"}));
-    const path out = folder->where() / "out";
+    QVERIFY(makeStudy(m_folder->where() / "in", 3));
+    HILUM_VERIFY_OK(net::store(peer, {m_folder->where() / "in"}));
+    const path out = m_folder->where() / "out";
     const auto unknown = net::move(peer, {.studyUid = Study, .out = out}, {.ae = "STRANGER", .port = orthanc.movePort});
     HILUM_VERIFY_OK(unknown);
     QVERIFY(!unknown->complete && unknown->error && unknown->done == 0);
     QCOMPARE(recordOf(out)["complete"], Json(false));
     // the port is another program's
-    const auto holder = net::StoreListener::start({.port = orthanc.movePort, .callers = {}, .onlyStudy = {}, .out = folder->where() / "other"});
+    const auto holder = net::StoreListener::start({.port = orthanc.movePort, .callers = {}, .onlyStudy = {}, .out = m_folder->where() / "other"});
     HILUM_VERIFY_OK(holder);
     HILUM_VERIFY_ERROR(net::move(peer, {.studyUid = Study, .out = out}, {.port = orthanc.movePort}), ErrorCode::Busy);
 }
@@ -383,51 +383,45 @@ void TestDicomNet::moveNeedsAListenerThatIsKnown()
 void TestDicomNet::getFromDcmtk()
 {
     HILUM_NEED_PROGRAM("dcmqrscp");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     const net::Peer peer{.port = tests::freePort(), .calledAe = "ORTHANC"};
     tests::Server server;
-    QVERIFY2(startDcmqrscp(server, folder->where(), peer.port), qPrintable(server.said()));
-    QVERIFY(makeStudy(folder->where() / "in", 20));
-    HILUM_VERIFY_OK(net::store(peer, {folder->where() / "in"}));
-    const auto got = net::get(peer, {.studyUid = Study, .out = folder->where() / "got"});
+    QVERIFY2(startDcmqrscp(server, m_folder->where(), peer.port), qPrintable(server.said()));
+    QVERIFY(makeStudy(m_folder->where() / "in", 20));
+    HILUM_VERIFY_OK(net::store(peer, {m_folder->where() / "in"}));
+    const auto got = net::get(peer, {.studyUid = Study, .out = m_folder->where() / "got"});
     HILUM_VERIFY_OK(got);
     QVERIFY2(got->complete, got->error ? got->error->sentence().c_str() : "");
-    QVERIFY(dataSets(folder->where() / "got") == dataSets(folder->where() / "in"));
+    QVERIFY(dataSets(m_folder->where() / "got") == dataSets(m_folder->where() / "in"));
 }
 
 void TestDicomNet::storeToDcmtk()
 {
     HILUM_NEED_PROGRAM("storescp");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     const int port = tests::freePort();
-    const path out = folder->where() / "out";
+    const path out = m_folder->where() / "out";
     std::filesystem::create_directories(out);
     tests::Server scp;
     QVERIFY(scp.start("storescp", {"-aet", "STORE", "-fe", ".dcm", "+B", "-od", q(out), QString::number(port)}, port));
-    QVERIFY(makeStudy(folder->where() / "in", 20));
-    const auto sent = net::store({.port = port, .calledAe = "STORE"}, {folder->where() / "in"});
+    QVERIFY(makeStudy(m_folder->where() / "in", 20));
+    const auto sent = net::store({.port = port, .calledAe = "STORE"}, {m_folder->where() / "in"});
     HILUM_VERIFY_OK(sent);
     QVERIFY2(sent->complete, sent->error ? sent->error->sentence().c_str() : "");
-    QVERIFY(dataSets(out) == dataSets(folder->where() / "in"));
+    QVERIFY(dataSets(out) == dataSets(m_folder->where() / "in"));
 }
 
 void TestDicomNet::storeReceiverKilled()
 {
     HILUM_NEED_PROGRAM("storescp");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     const int port = tests::freePort();
-    std::filesystem::create_directories(folder->where() / "out");
+    std::filesystem::create_directories(m_folder->where() / "out");
     tests::Server scp;
-    QVERIFY(scp.start("storescp", {"-od", q(folder->where() / "out"), QString::number(port)}, port));
-    QVERIFY(makeStudy(folder->where() / "in", 100));
+    QVERIFY(scp.start("storescp", {"-od", q(m_folder->where() / "out"), QString::number(port)}, port));
+    QVERIFY(makeStudy(m_folder->where() / "in", 100));
     const Work work{.progress = {[&](std::int64_t done, std::int64_t, std::string_view) {
         if (done == 30)
             scp.killNow();
     }}, .stop = {}};
-    const auto sent = net::store({.port = port, .timeoutSeconds = 5}, {folder->where() / "in"}, work);
+    const auto sent = net::store({.port = port, .timeoutSeconds = 5}, {m_folder->where() / "in"}, work);
     HILUM_VERIFY_OK(sent);
     QVERIFY(!sent->complete && sent->error && sent->error->code == ErrorCode::Io);
     QVERIFY(sent->done >= 30 && sent->done < 100);
@@ -437,13 +431,11 @@ void TestDicomNet::storeReceiverKilled()
 
 void TestDicomNet::storeGivesAResultForEach()
 {
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const path in = folder->where() / "in";
+    const path in = m_folder->where() / "in";
     QVERIFY(makeStudy(in, 2));
     std::ofstream(in / "note.txt") << "no picture";
     QVERIFY(tests::writeSmallDicom(in / "private.dcm", {.sopClass = "1.2.826.0.1.3680043.99.1", .instanceUid = "1.2.826.0.1.3680043.99.2"}));
-    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = folder->where() / "out"});
+    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = m_folder->where() / "out"});
     HILUM_VERIFY_OK(listener);
     const auto sent = net::store({.port = (*listener)->port(), .calledAe = "HILUM"}, {in / "000.dcm", in / "note.txt", in / "private.dcm", in / "001.dcm"});
     HILUM_VERIFY_OK(sent);
@@ -453,26 +445,24 @@ void TestDicomNet::storeGivesAResultForEach()
     for (std::size_t i = 0; i < 4; ++i)
         QCOMPARE(QString::fromStdString(sent->instances[i].outcome), QString(outcomes[i]));
     QVERIFY(sent->instances[1].reason.contains("no DICOM file") && sent->instances[2].reason.contains("does not take"));
-    HILUM_VERIFY_ERROR(net::store({.port = (*listener)->port(), .calledAe = "HILUM"}, {folder->where() / "out" / "nothing"}), ErrorCode::NotFound);
+    HILUM_VERIFY_ERROR(net::store({.port = (*listener)->port(), .calledAe = "HILUM"}, {m_folder->where() / "out" / "nothing"}), ErrorCode::NotFound);
 }
 
 void TestDicomNet::listenerTakesFromDcmtk()
 {
     HILUM_NEED_PROGRAM("storescu");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    QVERIFY(makeStudy(folder->where() / "in", 30));
-    const path out = folder->where() / "out";
+    QVERIFY(makeStudy(m_folder->where() / "in", 30));
+    const path out = m_folder->where() / "out";
     const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {}, .onlyStudy = {}, .out = out});
     HILUM_VERIFY_OK(listener);
     const QString port = QString::number((*listener)->port());
     int code = 0;
     tests::said("echoscu", {"-aec", "HILUM", "127.0.0.1", port}, code);
     QCOMPARE(code, 0);
-    const QString text = tests::said("storescu", {"-aec", "HILUM", "-aet", "SENDER", "+sd", "127.0.0.1", port, q(folder->where() / "in")}, code);
+    const QString text = tests::said("storescu", {"-aec", "HILUM", "-aet", "SENDER", "+sd", "127.0.0.1", port, q(m_folder->where() / "in")}, code);
     QVERIFY2(code == 0, qPrintable(text));
     const auto report = (*listener)->stop(5);
-    QVERIFY(dataSets(out) == dataSets(folder->where() / "in"));
+    QVERIFY(dataSets(out) == dataSets(m_folder->where() / "in"));
     QCOMPARE(recordOf(out)["complete"], Json(true));
     QCOMPARE(report.sessions.size(), std::size_t{2});
     QCOMPARE(report.sessions[1].caller, std::string("SENDER"));
@@ -483,14 +473,12 @@ void TestDicomNet::listenerTakesFromDcmtk()
 void TestDicomNet::listenerSenderKilled()
 {
     HILUM_NEED_PROGRAM("storescu");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    QVERIFY(makeStudy(folder->where() / "in", 300));
-    const path out = folder->where() / "out";
+    QVERIFY(makeStudy(m_folder->where() / "in", 300));
+    const path out = m_folder->where() / "out";
     const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 5, .out = out});
     HILUM_VERIFY_OK(listener);
     QProcess sender;
-    sender.start("storescu", {"-aec", "HILUM", "+sd", "127.0.0.1", QString::number((*listener)->port()), q(folder->where() / "in")});
+    sender.start("storescu", {"-aec", "HILUM", "+sd", "127.0.0.1", QString::number((*listener)->port()), q(m_folder->where() / "in")});
     QVERIFY(sender.waitForStarted());
     while ((*listener)->stored() < 20 && sender.state() == QProcess::Running && !sender.waitForFinished(1)) {}
     sender.kill();
@@ -500,7 +488,7 @@ void TestDicomNet::listenerSenderKilled()
     QCOMPARE(recordOf(out)["complete"], Json(false));
     QCOMPARE(report.sessions.size(), std::size_t{1});
     QVERIFY(report.sessions[0].ended != "released");
-    const auto before = dataSets(folder->where() / "in"), after = dataSets(out);
+    const auto before = dataSets(m_folder->where() / "in"), after = dataSets(out);
     QCOMPARE(static_cast<std::int64_t>(after.size()), (*listener)->stored());
     for (const auto& [uid, data] : after)
         QVERIFY(before.at(uid) == data);
@@ -509,9 +497,7 @@ void TestDicomNet::listenerSenderKilled()
 
 void TestDicomNet::listenerChecksTitles()
 {
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {"FRIEND"}, .onlyStudy = {}, .out = folder->where()});
+    const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {"FRIEND"}, .onlyStudy = {}, .out = m_folder->where()});
     HILUM_VERIFY_OK(listener);
     const int port = (*listener)->port();
     HILUM_VERIFY_OK(net::echo({.port = port, .calledAe = "HILUM", .callingAe = "FRIEND"}));
@@ -525,9 +511,7 @@ void TestDicomNet::listenerChecksTitles()
 
 void TestDicomNet::listenerOverwritesNothing()
 {
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const path in = folder->where() / "in", out = folder->where() / "out";
+    const path in = m_folder->where() / "in", out = m_folder->where() / "out";
     QVERIFY(makeStudy(in, 1));
     const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = out});
     HILUM_VERIFY_OK(listener);
@@ -552,9 +536,7 @@ void TestDicomNet::listenerOverwritesNothing()
 
 void TestDicomNet::listenerStaysInItsFolder()
 {
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const path in = folder->where() / "in", out = folder->where() / "deep" / "out";
+    const path in = m_folder->where() / "in", out = m_folder->where() / "deep" / "out";
     QVERIFY(tests::writeSmallDicom(in / "a.dcm", {.studyUid = "../../evil", .instanceUid = "1.2.3.1"}));
     QVERIFY(tests::writeSmallDicom(in / "b.dcm", {.seriesUid = "/tmp/evil", .instanceUid = "1.2.3.2"}));
     QVERIFY(tests::writeSmallDicom(in / "c.dcm", {.instanceUid = "../../../evil"}));
@@ -565,14 +547,12 @@ void TestDicomNet::listenerStaysInItsFolder()
     HILUM_VERIFY_OK(sent);
     QCOMPARE(sent->failed, std::int64_t{4});
     (*listener)->stop(5);
-    QCOMPARE(filesBelow(folder->where(), "").size(), std::size_t{4}); // those that were sent
+    QCOMPARE(filesBelow(m_folder->where(), "").size(), std::size_t{4}); // those that were sent
 }
 
 void TestDicomNet::listenerIsOnLoopback()
 {
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = folder->where()});
+    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = m_folder->where()});
     HILUM_VERIFY_OK(listener);
     // what the system says about the port: bound to 127.0.0.1 and to nothing else
     const std::string wanted = std::format(":{:04X} ", (*listener)->port());
@@ -584,18 +564,16 @@ void TestDicomNet::listenerIsOnLoopback()
             QVERIFY2(line.contains("0100007F" + wanted), line.c_str());
         }
     QCOMPARE(found, 1);
-    HILUM_VERIFY_ERROR(net::StoreListener::start({.address = "localhost", .port = 0, .callers = {}, .onlyStudy = {}, .out = folder->where()}), ErrorCode::Usage);
-    HILUM_VERIFY_ERROR(net::StoreListener::start({.port = (*listener)->port(), .callers = {}, .onlyStudy = {}, .out = folder->where()}), ErrorCode::Busy);
+    HILUM_VERIFY_ERROR(net::StoreListener::start({.address = "localhost", .port = 0, .callers = {}, .onlyStudy = {}, .out = m_folder->where()}), ErrorCode::Usage);
+    HILUM_VERIFY_ERROR(net::StoreListener::start({.port = (*listener)->port(), .callers = {}, .onlyStudy = {}, .out = m_folder->where()}), ErrorCode::Busy);
 }
 
 void TestDicomNet::wrongTitlesAndNoPeer()
 {
     HILUM_VERIFY_ERROR(net::echo({.port = tests::freePort(), .timeoutSeconds = 2}), ErrorCode::NotFound);
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const auto wrong = net::echo({.port = orthanc.port, .calledAe = "WRONG"});
     HILUM_VERIFY_ERROR(wrong, ErrorCode::AccessDenied);
     QCOMPARE(wrong.error().reason, std::string("rejected"));
@@ -619,9 +597,7 @@ void TestDicomNet::silentPeerTimesOut()
     QVERIFY(took < std::chrono::seconds(10)); // ten times the time-out
 
     // a caller that connects to us and says nothing is let go
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 1, .out = folder->where()});
+    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 1, .out = m_folder->where()});
     HILUM_VERIFY_OK(listener);
     const int caller = ::socket(AF_INET, SOCK_STREAM, 0);
     address.sin_port = htons(static_cast<std::uint16_t>((*listener)->port()));
@@ -635,31 +611,29 @@ void TestDicomNet::silentPeerTimesOut()
 void TestDicomNet::stopsWhenAsked()
 {
     HILUM_NEED_ORTHANC();
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
     tests::Orthanc orthanc;
-    QVERIFY2(orthanc.run(folder->where()), qPrintable(orthanc.said()));
+    QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
-    QVERIFY(makeStudy(folder->where() / "in", 100));
+    QVERIFY(makeStudy(m_folder->where() / "in", 100));
     std::stop_source early;
     const Work sending{.progress = {[&](std::int64_t done, std::int64_t, std::string_view) {
         if (done == 10)
             early.request_stop();
     }}, .stop = early.get_token()};
-    const auto half = net::store(peer, {folder->where() / "in"}, sending);
+    const auto half = net::store(peer, {m_folder->where() / "in"}, sending);
     HILUM_VERIFY_OK(half);
     QVERIFY(half->error && half->error->code == ErrorCode::Cancelled);
     QCOMPARE(half->done, std::int64_t{10});
-    HILUM_VERIFY_OK(net::store(peer, {folder->where() / "in"}));
+    HILUM_VERIFY_OK(net::store(peer, {m_folder->where() / "in"}));
     std::stop_source late;
     const Work receiving{.progress = {[&](std::int64_t done, std::int64_t, std::string_view what) {
         if (done == 10 && what == "receiving")
             late.request_stop();
     }}, .stop = late.get_token()};
-    const auto got = net::get(peer, {.studyUid = Study, .out = folder->where() / "out"}, receiving);
+    const auto got = net::get(peer, {.studyUid = Study, .out = m_folder->where() / "out"}, receiving);
     HILUM_VERIFY_OK(got);
     QVERIFY(got->error && got->error->code == ErrorCode::Cancelled && !got->complete);
-    QCOMPARE(recordOf(folder->where() / "out")["complete"], Json(false));
+    QCOMPARE(recordOf(m_folder->where() / "out")["complete"], Json(false));
     HILUM_VERIFY_ERROR(net::find(peer, {.keys = {}}, {.progress = {}, .stop = late.get_token()}), ErrorCode::Cancelled);
     HILUM_VERIFY_OK(net::echo(peer)); // the peer is none the worse
 }
@@ -667,9 +641,7 @@ void TestDicomNet::stopsWhenAsked()
 void TestDicomNet::secureConnections()
 {
     HILUM_NEED_PROGRAM("openssl");
-    auto folder = TemporaryFolder::make();
-    HILUM_VERIFY_OK(folder);
-    const path f = folder->where();
+    const path f = m_folder->where();
     int code = 0;
     const auto authority = [&](const char* name) {
         const QString said = tests::said("openssl", {"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", q(f / (std::string(name) + ".key")), "-out", q(f / (std::string(name) + ".pem")), "-days", "2", "-subj",

@@ -1,7 +1,6 @@
 #include <torch/types.h>
 
 #include "core/base/error.h"
-#include "core/base/job_protocol.h"
 #include "core/base/tensor_file.h"
 #include "core/learning/describe.h"
 #include "core/learning/method.h"
@@ -9,6 +8,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 #include "tests/support/make_volume_cache.h"
+#include "tests/support/training_run.h"
 
 #include <QFile>
 #include <QProcess>
@@ -53,14 +53,6 @@ struct Started {
         return process->exitStatus() == QProcess::NormalExit ? process->exitCode() : -2;
     }
 };
-
-void writeJob(const path& run, const std::string& method, const Json& options)
-{
-    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"created_utc", "2026-01-01T00:00:00Z"}, {"command", "train"}, {"method", method}, {"preset", "tiny"},
-                      {"options", options}, {"cache", {{"name", ""}, {"digest", ""}}}, {"device", "cpu"}, {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
-    QVERIFY(makeFolder(run));
-    HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", job.dump(1)));
-}
 
 std::vector<Json> events(const path& run)
 {
@@ -203,8 +195,8 @@ private Q_SLOTS:
         whole["batch"] = 8;
         half["batch"] = 4;
         const path base = path(m_folder.path().toStdString()) / method.toStdString(), cache = method == QStringLiteral("dae") ? m_volumes : regions ? m_regions : m_cache;
-        writeJob(base / "one", method.toStdString(), options(method.toStdString(), whole));
-        writeJob(base / "two", method.toStdString(), options(method.toStdString(), half));
+        tests::writeTrainingJob(base / "one", method.toStdString(), options(method.toStdString(), whole));
+        tests::writeTrainingJob(base / "two", method.toStdString(), options(method.toStdString(), half));
         Started alone, first, second;
         alone.start(base / "one", cache, 0, 1);
         QCOMPARE(alone.end(), 0);
@@ -238,7 +230,7 @@ private Q_SLOTS:
     void aKilledProcessEndsTheRunWithAUsableCheckpoint()
     {
         const path run = path(m_folder.path().toStdString()) / "killed";
-        writeJob(run, "mae", options("mae", {{"tokeniser_strides", {8}}, {"batch", 4}, {"steps", 100000}, {"checkpoint_every", 100000}}));
+        tests::writeTrainingJob(run, "mae", options("mae", {{"tokeniser_strides", {8}}, {"batch", 4}, {"steps", 100000}, {"checkpoint_every", 100000}}));
         Started first, second;
         first.start(run, m_cache, 0, 2);
         second.start(run, m_cache, 1, 2);
@@ -270,7 +262,7 @@ private Q_SLOTS:
     void anEnvironmentThatMakesNoSenseIsRefused()
     {
         const path run = path(m_folder.path().toStdString()) / "nonsense";
-        writeJob(run, "mae", options("mae", {{"tokeniser_strides", {8}}, {"batch", 4}}));
+        tests::writeTrainingJob(run, "mae", options("mae", {{"tokeniser_strides", {8}}, {"batch", 4}}));
         Started one;
         one.start(run, m_cache, 7, 2);
         QCOMPARE(one.end(), int(ErrorCode::Usage));

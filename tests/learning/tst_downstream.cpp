@@ -37,7 +37,7 @@ public:
                 parts.push_back(part.mean(1));
                 parts.push_back(part.std(1));
             }
-        const auto weights = trainable().named_parameters();
+        const auto weights = ToyMethod::trainable().named_parameters();
         return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["blocks.0.weight"], weights["blocks.0.bias"]))}, 1);
     }
     std::string pooling() const override { return "mean and deviation of the quarters, first layer"; }
@@ -53,6 +53,20 @@ public:
         out.back()["image"] = out.back().at("image").flip(-1);
         return out;
     }
+};
+
+/// The same parameters under names that tell nothing of layers.
+class OddlyNamed : public ToyWithFeatures {
+public:
+    OddlyNamed(const ToyOptions& o, Rng rng) : ToyWithFeatures(o, rng)
+    {
+        for (const auto& parameter : ToyMethod::trainable().named_parameters())
+            m_named.register_parameter(std::format("part{}", m_named.parameters().size()), parameter.value());
+    }
+    torch::nn::Module& trainable() override { return m_named; }
+
+private:
+    torch::nn::Module m_named;
 };
 
 MethodRegistry registry()
@@ -200,6 +214,25 @@ private Q_SLOTS:
         // AdamW's step is the rate times a number near 1, whatever the gradient: the way goes with the rate
         QVERIFY2(moved[1] > 0.005 * moved[0] && moved[1] < 0.08 * moved[0], std::format("{} and {}", moved[0], moved[1]).c_str());
         QCOMPARE(untrained[0].dump(), untrained[1].dump()); // first weights know no layer decay
+    }
+    void unknownLayersCannotLearnMoreSlowly()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        const TuningTask task{.train = {4, 5, 6, 7}, .labels = {0, 1, 0, 1}, .test = {0, 1}, .classes = 2, .seed = 5};
+        OddlyNamed method(ToyOptions{}, Rng(3).fork("weights"));
+        const std::string before = weightsDigest(namedState(method.trainable()));
+        int looked = 0;
+        const TuningWatch watch{.cancelled = {}, .progress = [&](std::string_view, std::int64_t, std::int64_t) { ++looked; }, .stepped = {}, .keep = {}, .from = nullptr};
+        const auto refused = fineTune(method, toyId(), *cache, task, {.epochs = 2, .batch = 4, .layerDecay = 0.65}, *placement, watch);
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Options);
+        QVERIFY2(refused.error().sentence().find("set layer_decay = 1") != std::string::npos, refused.error().sentence().c_str());
+        QCOMPARE(looked, 0); // before any image
+        QCOMPARE(weightsDigest(namedState(method.trainable())), before);
+        HILUM_VERIFY_OK(fineTune(method, toyId(), *cache, task, {.epochs = 2, .batch = 4, .layerDecay = 1}, *placement, watch));
+        QVERIFY(weightsDigest(namedState(method.trainable())) != before);
     }
     void aStoppedRunGoesOnToTheSameNumbers_data()
     {

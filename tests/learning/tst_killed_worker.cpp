@@ -1,11 +1,9 @@
 #include <torch/types.h>
 
-#include "core/base/job_protocol.h"
-#include "core/base/tensor_file.h"
 #include "core/learning/describe.h"
-#include "core/learning/model_file.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/training_run.h"
 
 #include <QFile>
 #include <QProcess>
@@ -82,16 +80,12 @@ private Q_SLOTS:
         Json index = tests::makeCache(cache, {.size = 64, .withRegion = method == QStringLiteral("hdxray-mae")});
         index["pipeline"] = (*entry)->pipelineFor(*options);
         tests::writeIndex(cache, index);
-        for (const char* run : {"whole", "killed"}) {
-            const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"created_utc", "2026-01-01T00:00:00Z"}, {"command", "train"}, {"method", method.toStdString()}, {"preset", "tiny"},
-                              {"options", *options}, {"cache", {{"name", ""}, {"digest", ""}}}, {"device", "cpu"}, {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
-            HILUM_VERIFY_OK(makeFolder(root / run));
-            HILUM_VERIFY_OK(writeFileAtomically(root / run / "job.json", job.dump(1)));
-        }
+        for (const char* run : {"whole", "killed"})
+            tests::writeTrainingJob(root / run, method.toStdString(), *options);
         QVERIFY(endsWell(*start(root / "whole", cache, false)));
 
         const auto worker = start(root / "killed", cache, false);
-        for (int i = 0; i < 24000 && !losses(root / "killed").contains(7) && worker->state() != QProcess::NotRunning; ++i)
+        for (int i = 0; i < 24000 && tests::lastStep(root / "killed") < 7 && worker->state() != QProcess::NotRunning; ++i)
             QThread::msleep(2), QCoreApplication::processEvents();
         worker->kill();
         QVERIFY(worker->waitForFinished(20000));
@@ -99,7 +93,7 @@ private Q_SLOTS:
         QVERIFY(!std::filesystem::exists(root / "killed" / "model.safetensors"));
 
         QVERIFY(endsWell(*start(root / "killed", cache, true)));
-        QCOMPARE(openModel(root / "killed")->metadata.at("weights_sha256"), openModel(root / "whole")->metadata.at("weights_sha256"));
+        QCOMPARE(tests::digestOfRun(root / "killed"), tests::digestOfRun(root / "whole"));
         QCOMPARE(losses(root / "whole").size(), std::size_t{14});
         QVERIFY(losses(root / "killed") == losses(root / "whole"));
     }

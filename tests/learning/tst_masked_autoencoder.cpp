@@ -3,6 +3,7 @@
 #include "core/learning/nn/positions.h"
 #include "core/learning/rollout.h"
 #include "core/learning/train/layer_order.h"
+#include "tests/support/compare.h"
 
 #include <torch/optim/sgd.h>
 #include <torch/types.h>
@@ -217,9 +218,10 @@ private Q_SLOTS:
     void layersAreInOrder()
     {
         MaskedAutoencoder net(toySizes(), Rng(4));
-        const LayerOrder order = layerOrder(net.named_parameters().keys());
-        QCOMPARE(order.layers, toySizes().depth + 1);
-        for (const auto& [name, layer] : order.layer) {
+        const auto order = layerOrder(net.named_parameters().keys());
+        HILUM_VERIFY_OK(order);
+        QCOMPARE(order->layers, toySizes().depth + 1);
+        for (const auto& [name, layer] : order->layer) {
             const std::int64_t wanted = name.starts_with("blocks.0.") ? 1 : name.starts_with("blocks.1.") ? 2 : name.starts_with("patch_embed.") || name.ends_with("_token") ? 0 : 3;
             QVERIFY2(layer == wanted, name.c_str());
         }

@@ -1,8 +1,10 @@
 #include "core/learning/train/layer_order.h"
 #include "core/learning/train/schedule.h"
+#include "tests/support/compare.h"
 
 #include <QTest>
 
+using namespace hilum;
 using namespace hilum::learning;
 
 class TestSchedule : public QObject {
@@ -40,13 +42,20 @@ private Q_SLOTS:
     {
         const std::vector<std::string> transformer{"encoder/patch_embed/proj/weight", "encoder/cls_token", "encoder/blocks/0/attn/qkv/weight", "encoder/blocks/10/norm1/bias", "encoder/norm/weight",
                                                    "encoder/decoder_blocks/3/norm1/bias", "head/weight"};
-        const LayerOrder order = layerOrder(transformer);
-        QCOMPARE(order.layers, 3); // two blocks, by number and not by letter
+        const auto order = layerOrder(transformer);
+        HILUM_VERIFY_OK(order);
+        QCOMPARE(order->layers, 3); // two blocks, by number and not by letter
         for (const auto& [name, layer] : std::map<std::string, int>{{transformer[0], 0}, {transformer[1], 0}, {transformer[2], 1}, {transformer[3], 2}, {transformer[4], 3}, {transformer[5], 3}, {transformer[6], 3}})
-            QVERIFY2(order.layer.at(name) == layer, name.c_str());
-        const std::vector<std::string> plain{"first.weight", "patch_embed.weight"};
-        QCOMPARE(layerOrder(plain).layers, 1);
-        QCOMPARE(layerScale(0.65, 1, layerOrder(plain).layer.at("patch_embed.weight")), 1.0); // no blocks: nothing is slowed
+            QVERIFY2(order->layer.at(name) == layer, name.c_str());
+    }
+    void namesThatTellNoBlockAreRefused()
+    {
+        const std::vector<std::string> plain{"first.weight", "patch_embed.weight", "layers1.0.norm.weight", "blocks.norm.weight"};
+        const auto refused = layerOrder(plain);
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Options);
+        for (const char* part : {"4 parameters", "\"first.weight\"", "set layer_decay = 1"})
+            QVERIFY2(refused.error().sentence().find(part) != std::string::npos, refused.error().sentence().c_str());
+        HILUM_VERIFY_ERROR(layerOrder({}), ErrorCode::Options);
     }
     void polynomialEndsAtZero()
     {

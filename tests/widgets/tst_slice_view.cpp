@@ -259,44 +259,6 @@ private Q_SLOTS:
             QVERIFY(std::abs(view.greyAt(view.positionOfImagePoint({x, 500})) - 128) <= 2);
     }
 
-    void picturesAndBordersLieOnTheirImagePixels()
-    {
-        SliceView view;
-        view.resize(404, 404);
-        view.setImage(std::vector<float>(100 * 100, 0.25f), 100, 100, {{1, 0.5, view::WindowLevel::Shape::LinearExact}, {}, false, {}});
-        // a 10 x 10 grid of cells of 10 pixels: cell (2, 3) covers image pixels 20..29, 30..39
-        QImage cells(10, 10, QImage::Format_RGBA8888);
-        cells.fill(Qt::transparent);
-        cells.setPixelColor(2, 3, QColor(255, 0, 0, 255));
-        view.setOverlay(PictureOverlay{.picture = cells, .scale = {10, 10}, .offset = {4.5, 4.5}});
-        const auto colourAt = [&](double x, double y) {
-            const QPointF p = view.positionOfImagePoint({x, y});
-            return view.picture().pixel(static_cast<int>(p.x()), static_cast<int>(p.y()));
-        };
-        QCOMPARE(colourAt(20, 30), qRgb(255, 0, 0));
-        QCOMPARE(colourAt(29, 39), qRgb(255, 0, 0));
-        QCOMPARE(colourAt(19, 30), qRgb(64, 64, 64));
-        QCOMPARE(colourAt(30, 30), qRgb(64, 64, 64));
-        QCOMPARE(colourAt(20, 40), qRgb(64, 64, 64));
-        BorderOverlay border{.width = 100, .height = 100, .inside = std::vector<std::uint8_t>(100 * 100, 0)};
-        for (int y = 50; y < 70; ++y)
-            for (int x = 60; x < 80; ++x)
-                border.inside[static_cast<std::size_t>(y * 100 + x)] = 1;
-        view.setOverlay(std::nullopt);
-        view.setBorder(border);
-        int yellow = 0;
-        const QImage picture = view.picture();
-        for (int y = 0; y < picture.height(); ++y)
-            for (int x = 0; x < picture.width(); ++x)
-                if (picture.pixel(x, y) == border.colour) {
-                    ++yellow;
-                    const QPointF p = view.imagePointAt({x + 0.5, y + 0.5});
-                    const bool onEdge = std::min({std::abs(p.x() - 59.5), std::abs(p.x() - 79.5), std::abs(p.y() - 49.5), std::abs(p.y() - 69.5)}) < 0.6;
-                    QVERIFY(onEdge);
-                }
-        QVERIFY(yellow > 4 * 20 * 3);
-    }
-
     void aMirroredViewSaysSo()
     {
         const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);

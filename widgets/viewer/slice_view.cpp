@@ -138,8 +138,6 @@ void SliceView::clear()
     m->grabbed = 0;
     m->ownTransfer.reset();
     m->labels.reset();
-    m->overlay.reset();
-    m->border.reset();
     m->badge.clear();
     m->space.clear();
     m->base = m->shown = {};
@@ -186,16 +184,6 @@ void SliceView::setLabels(std::shared_ptr<LabelOverlay> labels, const QString& n
     update();
 }
 
-void SliceView::setOverlay(std::optional<PictureOverlay> overlay)
-{
-    if (overlay && overlay->picture.format() != QImage::Format_RGBA8888)
-        overlay->picture = overlay->picture.convertToFormat(QImage::Format_RGBA8888);
-    m->overlay = std::move(overlay);
-    m->shownValid = false;
-    update();
-}
-
-void SliceView::setBorder(std::optional<BorderOverlay> border) { m->border = std::move(border); m->shownValid = false; update(); }
 void SliceView::setLabelOpacity(double opacity) { m->labelOpacity = std::clamp(opacity, 0.0, 1.0); m->shownValid = false; update(); }
 double SliceView::labelOpacity() const { return m->labelOpacity; }
 view::LengthMeaning SliceView::lengthMeaning() const { return m->meaning; }

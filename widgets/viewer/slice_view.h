@@ -20,7 +20,7 @@ namespace hilum::widgets {
 using view::Gesture;
 
 /// One picture of one image: a slice of a volume in patient space, a radiograph or a picture in its own plane, or numbers that
-/// somebody computed, with overlays placed by coordinates.
+/// somebody computed, with labels placed by coordinates.
 ///
 /// The slice is resampled on the CPU at the screen's pixels and painted, so it shows the same on every graphics driver and what a
 /// pixel shows can be asked for (`worldAt`, `greyAt`). All that must survive the widget lives in the ViewerState. Coordinates:
@@ -67,10 +67,8 @@ public:
     void setBadge(const QString& text);                          ///< more for the fidelity text: "decimated 2 x"
     void setLengthMeaning(view::LengthMeaning meaning);          ///< set by setVolume
 
-    /// Overlays. Labels must have passed view::overlayFit and the person's answer; `note` tells what was done ("resampled").
+    /// Labels must have passed view::overlayFit and the person's answer; `note` tells what was done ("resampled").
     void setLabels(std::shared_ptr<LabelOverlay> labels, const QString& note = {});
-    void setOverlay(std::optional<PictureOverlay> overlay);
-    void setBorder(std::optional<BorderOverlay> border);
     void setLabelOpacity(double opacity);
     double labelOpacity() const;
 

@@ -26,16 +26,9 @@ void SliceView::render()
     }
     if (m->shownValid)
         return;
-    const bool overlays = !m->viewer->overlaysHidden.get() && (m->labels || m->overlay || m->border);
-    m->shown = m->base; // shared until an overlay is drawn
-    if (overlays) {
-        if (m->overlay)
-            drawPicture(*m->overlay, grid, m->spacing(), m->shown);
-        if (m->labels)
-            m->labels->draw(grid, m->labelOpacity, m->shown);
-        if (m->border)
-            drawBorder(*m->border, grid, m->spacing(), m->shown);
-    }
+    m->shown = m->base; // shared until labels are drawn
+    if (m->labels && !m->viewer->overlaysHidden.get())
+        m->labels->draw(grid, m->labelOpacity, m->shown);
     m->shownValid = true;
 }
 

@@ -30,8 +30,6 @@ struct SliceView::State {
     std::shared_ptr<LabelOverlay> labels;
     QString labelNote;
     double labelOpacity = 0.5;
-    std::optional<PictureOverlay> overlay;
-    std::optional<BorderOverlay> border;
 
     view::MouseProfile profile = view::mouseProfiles().front();
     Gesture tool = Gesture::WindowLevel;
@@ -59,7 +57,6 @@ struct SliceView::State {
     view::Property<view::Pose>& poseProperty() const { return viewer->poses[slot]; }
     view::ViewFrame frame() const { return view::turned(standard, pose()); }
     bool sharesCrosshair() const { return viewer->crosshair.get().space == space; }
-    std::array<double, 2> spacing() const { return {geometry.spacingMm[0], geometry.spacingMm[1]}; }
 };
 
 } // namespace hilum::widgets

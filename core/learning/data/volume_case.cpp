@@ -63,6 +63,24 @@ std::array<std::int64_t, 3> cropStart(const at::Tensor& volume, const std::array
     return first;
 }
 
+std::vector<std::array<std::int64_t, 3>> coveringTiles(const at::Tensor& volume, const std::array<std::int64_t, 3>& size, std::int64_t most)
+{
+    TORCH_CHECK(volume.dim() == 4 && volume.numel() > 0, "volume of shape ", volume.sizes(), " where [1, D, H, W] is expected");
+    std::array<std::vector<std::int64_t>, 3> begins; // along i, j, k
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        TORCH_CHECK(size[axis] > 0 && most > 0, "tiles of ", size[axis], " voxels, at most ", most, " along an axis: neither may be below 1");
+        const std::int64_t length = volume.size(3 - static_cast<std::int64_t>(axis)), room = length - size[axis], count = std::min((length + size[axis] - 1) / size[axis], most);
+        for (std::int64_t n = 0; n < count; ++n)
+            begins[axis].push_back(count == 1 ? room / 2 : n * room / (count - 1));
+    }
+    std::vector<std::array<std::int64_t, 3>> out;
+    for (const std::int64_t k : begins[2])
+        for (const std::int64_t j : begins[1])
+            for (const std::int64_t i : begins[0])
+                out.push_back({i, j, k});
+    return out;
+}
+
 at::Tensor resizeVolumes(const at::Tensor& volumes, const std::array<std::int64_t, 3>& size)
 {
     if (volumes.size(2) == size[2] && volumes.size(3) == size[1] && volumes.size(4) == size[0])

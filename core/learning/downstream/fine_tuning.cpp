@@ -166,6 +166,9 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
     HILUM_TRY(FeatureSource* const source, featureSource(method, methodId));
     const Tuner tuner(method, *source, cache, placement, task.mostNumbers);
     torch::nn::Module& network = method.trainable();
+    const bool layerwise = options.layerDecay != 1;
+    if (layerwise)
+        HILUM_TRY_STATUS(layerOrder(network.named_parameters().keys())); // refused before the images are looked at
     const auto batchSize = static_cast<std::size_t>(options.batch);
     const std::size_t count = task.train.size();
     const std::int64_t steps = tuningSteps(count, options), stepsAnEpoch = steps / options.epochs;
@@ -199,8 +202,10 @@ Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& m
     const auto head = std::make_shared<HeadImpl>(mean, deviation, static_cast<std::int64_t>(task.classes));
     TrainedTogether together(network, *head);
     AdamW optimizer(together, 0.9, 0.999, 1e-8);
-    const LayerOrder order = layerOrder(together.named_parameters().keys());
-    optimizer.scaleRates([&](const std::string& name) { return layerScale(options.layerDecay, order.layers, order.layer.at(name)); });
+    if (layerwise) {
+        HILUM_TRY(const LayerOrder order, layerOrder(together.named_parameters().keys()));
+        optimizer.scaleRates([&](const std::string& name) { return layerScale(options.layerDecay, order.layers, order.layer.at(name)); });
+    }
     double sum = 0; // over the images of this pass
     if (watch.from) {
         HILUM_TRY_STATUS(loadState(network, watch.from->network));

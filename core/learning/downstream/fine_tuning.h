@@ -55,7 +55,7 @@ std::int64_t tuningSteps(std::size_t images, const TuningOptions& options);
 
 /// Trains with cross-entropy, AdamW, warm-up and half a cosine, rates that fall from the head to the patch embedding (layerOrder); images are plain views, nothing is augmented. `method` keeps the tuned weights. What the pooled
 /// features do not depend on (a decoder) stays as it was. The same seed gives the same numbers on the CPU.
-/// Unsupported for a method without features; Cancelled; BadData when the loss no longer is a number; Mismatch when `watch.from` is of another network.
+/// Unsupported for a method without features; Options for a layer decay where no name tells the layers; Cancelled; BadData when the loss no longer is a number; Mismatch when `watch.from` is of another network.
 Result<TunedClassifier> fineTune(PretrainingMethod& method, const std::string& methodId, const ShardReader& cache, const TuningTask& task, const TuningOptions& options, const Placement& placement,
                                  const TuningWatch& watch);
 

@@ -72,7 +72,7 @@ Reading read(const std::string& name)
 
 } // namespace
 
-LayerOrder layerOrder(std::span<const std::string> names)
+Result<LayerOrder> layerOrder(std::span<const std::string> names)
 {
     std::map<std::string, Reading> readings;
     std::set<Place> found;
@@ -82,14 +82,17 @@ LayerOrder layerOrder(std::span<const std::string> names)
             found.insert(*reading.block);
         readings.emplace(name, reading);
     }
+    if (found.empty())
+        return fail(ErrorCode::Options, "none of the network's {} parameters is named after a block (\"blocks.<number>\"; the first is \"{}\"), so early layers cannot learn more slowly: "
+            "set layer_decay = 1, which trains all layers alike", names.size(), names.empty() ? std::string() : names.front());
     const std::vector<Place> blocks(found.begin(), found.end());
     LayerOrder out;
     out.layers = static_cast<std::int64_t>(blocks.size()) + 1;
     for (const auto& [name, reading] : readings) {
         std::int64_t layer = out.layers;
-        if (reading.block || (reading.beside && !blocks.empty()))
+        if (reading.block || reading.beside)
             layer = std::max<std::int64_t>(std::ranges::upper_bound(blocks, reading.block ? *reading.block : *reading.beside) - blocks.begin(), 1);
-        else if (reading.embeds && !blocks.empty())
+        else if (reading.embeds)
             layer = 0;
         out.layer.emplace(name, layer);
     }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/result.h"
+
 #include <cstdint>
 #include <map>
 #include <span>
@@ -15,7 +17,8 @@ struct LayerOrder {
 
 /// Reads the order from the names that the networks here give, parts set apart by "." or "/": "blocks.<i>" of a vision transformer, "layers<stage>....blocks.<i>" of a Swin
 /// transformer, whose stages follow each other. What comes before a stage ("layers<stage>c") counts to its first block, what merges its patches ("downsample") to its last.
-/// A network without blocks has one layer: all its names have the head's place.
-LayerOrder layerOrder(std::span<const std::string> names);
+/// What is no part of the way from the image to the features (a decoder, a text encoder) has the head's place.
+/// \return Options, with what to choose instead, when no name tells of a block: all layers would learn at one rate, whatever the decay
+Result<LayerOrder> layerOrder(std::span<const std::string> names);
 
 } // namespace hilum::learning

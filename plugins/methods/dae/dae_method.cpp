@@ -98,11 +98,10 @@ struct DaeMethod::Views : ViewMaker {
     std::array<std::int64_t, 3> size;
     explicit Views(const DaeOptions& o) : size(sizeOf(o)) {}
 
-    TensorMap view(const TensorMap& item, const at::Tensor& volume, const std::array<std::int64_t, 3>& centre) const
+    TensorMap view(const TensorMap& item, const at::Tensor& volume, const std::array<std::int64_t, 3>& first) const
     {
-        TORCH_CHECK(volume.dim() == 4, "volume of shape ", volume.sizes(), " where [1, D, H, W] is expected");
         const auto modality = item.find("modality_class"); // absent where the cache does not tell it
-        return {{"image", axesSwapped(cropVoxels(volume, cropStart(volume, centre, size), size))}, {"modality", modality == item.end() ? at::full({1}, OtherModality, at::kLong) : modality->second}};
+        return {{"image", axesSwapped(cropVoxels(volume, first, size))}, {"modality", modality == item.end() ? at::full({1}, OtherModality, at::kLong) : modality->second}};
     }
 
     TensorMap makeViews(const TensorMap& item, Rng rng) const override
@@ -113,13 +112,13 @@ struct DaeMethod::Views : ViewMaker {
             const std::int64_t length = volume.size(3 - static_cast<std::int64_t>(axis)), room = std::max<std::int64_t>(length - size[axis], 0);
             centre[axis] = size[axis] / 2 + rng.integer(0, room + 1);
         }
-        return view(item, volume, centre);
+        return view(item, volume, cropStart(volume, centre, size));
     }
 
     TensorMap makePlainView(const TensorMap& item) const override
     {
         const at::Tensor& volume = arrayOf(item, "image");
-        return view(item, volume, {volume.size(3) / 2, volume.size(2) / 2, volume.size(1) / 2});
+        return view(item, volume, cropStart(volume, {volume.size(3) / 2, volume.size(2) / 2, volume.size(1) / 2}, size));
     }
 };
 
@@ -188,18 +187,9 @@ std::vector<TensorMap> DaeMethod::featureViews(const ViewMaker& /*views*/, const
 {
     const Views views(m_options);
     const at::Tensor& volume = arrayOf(item, "image");
-    std::array<std::vector<std::int64_t>, 3> centres; // i, j, k
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-        const std::int64_t length = volume.size(3 - static_cast<std::int64_t>(axis)), size = views.size[axis];
-        const std::int64_t room = std::max<std::int64_t>(length - size, 0), count = std::clamp<std::int64_t>((length + size - 1) / size, 1, MostTiles);
-        for (std::int64_t n = 0; n < count; ++n)
-            centres[axis].push_back(count == 1 ? length / 2 : size / 2 + n * room / (count - 1));
-    }
     std::vector<TensorMap> out;
-    for (const std::int64_t k : centres[2])
-        for (const std::int64_t j : centres[1])
-            for (const std::int64_t i : centres[0])
-                out.push_back(views.view(item, volume, {i, j, k}));
+    for (const auto& first : coveringTiles(volume, views.size, MostTiles))
+        out.push_back(views.view(item, volume, first));
     return out;
 }
 

@@ -6,9 +6,6 @@
 #include <ATen/ops/rot90.h>
 #include <ATen/ops/stack.h>
 
-#include <algorithm>
-#include <array>
-
 namespace hilum::learning {
 
 namespace {
@@ -84,22 +81,15 @@ std::vector<TensorMap> VoCoViews::coveringViews(const TensorMap& item) const
 {
     constexpr std::int64_t Most = 4;
     const at::Tensor& image = arrayOf(item, "image");
-    const VoxelCentre whole = m_options.grid.size(), lengths = lengthsOf(image, whole);
-    std::array<std::vector<std::int64_t>, 3> begins;
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-        const std::int64_t room = lengths[axis] - whole[axis], count = std::min((lengths[axis] + whole[axis] - 1) / whole[axis], Most);
-        for (std::int64_t n = 0; n < count; ++n)
-            begins[axis].push_back(count == 1 ? room / 2 : n * room / (count - 1));
-    }
+    const VoxelCentre whole = m_options.grid.size();
+    lengthsOf(image, whole); // refuses a smaller one
     std::vector<TensorMap> out;
-    for (const std::int64_t k : begins[2])
-        for (const std::int64_t j : begins[1])
-            for (const std::int64_t i : begins[0]) {
-                std::vector<at::Tensor> parts;
-                for (const VoxelBox& box : m_options.grid.bases())
-                    parts.push_back(cut(image, {i, j, k}, box));
-                out.push_back({{"bases", at::stack(parts)}});
-            }
+    for (const VoxelCentre& origin : coveringTiles(image, whole, Most)) {
+        std::vector<at::Tensor> parts;
+        for (const VoxelBox& box : m_options.grid.bases())
+            parts.push_back(cut(image, origin, box));
+        out.push_back({{"bases", at::stack(parts)}});
+    }
     return out;
 }
 

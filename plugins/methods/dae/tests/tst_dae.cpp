@@ -12,27 +12,21 @@
 #include "plugins/methods/dae/dae_corruption.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_volume_cache.h"
+#include "tests/support/overfit.h"
+#include "tests/support/training_run.h"
 
 #include <torch/nn/utils/clip_grad.h>
-#include <torch/optim/adamw.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <QTest>
 
-#include <csignal>
-#include <cstring>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <numbers>
 
-extern char** environ;
-
 using namespace hilum;
 using namespace hilum::learning;
+using namespace hilum::tests;
 
 namespace {
 
@@ -86,46 +80,8 @@ Result<Json> completeOptionsOf(const Json& options) { return completeOptions(reg
 
 Json pipelineOf(const Json& options) { return registry().entries().front().pipelineFor(*completeOptionsOf(options)); }
 
-RunRequest requestOf(const path& run, const path& cache, RunRequest::Begin begin = RunRequest::Begin::Fresh)
-{
-    return {.run = run, .cache = cache, .begin = begin, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing};
-}
-
-void writeJob(const path& run, const Json& options)
-{
-    const Json job = {{"schema", "hilum.job/1"}, {"id", "test"}, {"command", "train"}, {"method", "dae"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"}, {"dtype", "float32"},
-        {"threads", 1}, {"watch_case", nullptr}};
-    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump(1)))
-        throw std::runtime_error("the job could not be written");
-}
-
-/// Steps that a run has told.
-std::int64_t lastStep(const path& run)
-{
-    std::int64_t step = 0;
-    JsonLineReader reader;
-    if (const auto text = readTextFile(run / "events.jsonl"))
-        for (const auto& line : reader.feed(*text))
-            if (line && line->value("kind", "") == "metric")
-                step = std::max(step, line->at("step").get<std::int64_t>());
-    return step;
-}
-
-/// This program again, as a run of its own.
-pid_t startWorker(const path& run, const path& cache)
-{
-    std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), train = "--train", runText = run.string(), cacheText = cache.string();
-    char* arguments[] = {self.data(), train.data(), runText.data(), cacheText.data(), nullptr};
-    pid_t pid = -1;
-    if (::posix_spawn(&pid, self.c_str(), nullptr, nullptr, arguments, environ) != 0)
-        throw std::runtime_error("cannot start the worker");
-    return pid;
-}
-
 /// [1, D, H, W] as the network gets it, and back.
 at::Tensor swapped(const at::Tensor& volume) { return volume.transpose(-1, -3).contiguous(); }
-
-std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
 
 } // namespace
 
@@ -140,7 +96,6 @@ private Q_SLOTS:
 
     void overfitsFourSamples()
     {
-        constexpr int Steps = 200;
         DaeMethod method(toy(), Rng(1));
         const TensorMap batch = fourCases(method);
         const at::Tensor& clean = batch.at("image");
@@ -149,9 +104,8 @@ private Q_SLOTS:
         double first = 0, last = 0;
         int step = 0;
         const auto learnt = [&] { return step > 0 && last < 0.5 * first && 2.1 * last < std::min(constant, mean); };
-        for (; step < Steps && !learnt(); ++step) {
-            for (auto& group : optimiser.param_groups())
-                group.options().set_lr(4e-3 * std::min(1.0, (step + 1) / 10.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
+        for (; step < OverfitSteps && !learnt(); ++step) {
+            setRate(optimiser, overfitRate(step, 4e-3, 10));
             const StepOutput out = method.step(batch, Rng(7));
             optimiser.zero_grad();
             out.loss.backward();
@@ -313,20 +267,6 @@ private Q_SLOTS:
         QCOMPARE(along(50), std::size_t{1});
     }
 
-    void cropsStayInsideOrArePadded()
-    {
-        const at::Tensor volume = at::arange(2 * 3 * 5, at::kFloat).view({1, 2, 3, 5}) + 1;
-        QVERIFY(at::equal(cropVolume(volume, {1, 0, 1}, {3, 2, 1}), volume.slice(1, 1, 2).slice(2, 0, 2).slice(3, 1, 4)));
-        const auto start = cropStart(volume, {0, 2, 1}, {4, 2, 6});
-        QCOMPARE(start, (std::array<std::int64_t, 3>{0, 1, -2})); // kept inside; smaller than the crop: in its middle
-        const at::Tensor padded = cropVolume(volume, start, {4, 2, 6});
-        QCOMPARE(padded.sizes().vec(), (std::vector<std::int64_t>{1, 6, 2, 4}));
-        QVERIFY(at::equal(padded.slice(1, 2, 4), volume.slice(2, 1, 3).slice(3, 0, 4)));
-        QCOMPARE(padded.slice(1, 0, 2).max().item<float>(), 1.0f);
-        QVERIFY_THROWS_EXCEPTION(c10::Error, cropVolume(volume, {9, 0, 0}, {2, 2, 2}));
-        QVERIFY_THROWS_EXCEPTION(c10::Error, voxelsOf(at::zeros({1, 4, 4})));
-    }
-
     void noisyChannelsAreMultipliedAndTheOthersPass()
     {
         const torch::NoGradGuard none;
@@ -349,12 +289,12 @@ private Q_SLOTS:
         const auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
         const path cache = folder->where() / "cache", one = folder->where() / "one", three = folder->where() / "three";
-        hilum::tests::makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
-        writeJob(one, quick());
-        writeJob(three, quick({{"loader_threads", 3}, {"prefetch", 5}}));
+        makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
+        writeTrainingJob(one, "dae", quick());
+        writeTrainingJob(three, "dae", quick({{"loader_threads", 3}, {"prefetch", 5}}));
         for (const path& run : {one, three})
-            HILUM_VERIFY_OK(runRecorded(registry(), requestOf(run, cache)));
-        QCOMPARE(digestOf(three), digestOf(one));
+            HILUM_VERIFY_OK(runRecorded(registry(), trainingRequest(run, cache)));
+        QCOMPARE(digestOfRun(three), digestOfRun(one));
         const Json evaluation = *parseJson(*readTextFile(one / "evaluation.json"));
         QCOMPARE(evaluation.at("held_out_patients"), Json(1));
         for (const char* key : {"held_out_loss", "untrained_loss", "l1_restored", "l1_disrupted_itself", "l1_best_smoothing", "l1_best_constant", "untrained_l1_restored"})
@@ -362,12 +302,12 @@ private Q_SLOTS:
         QVERIFY(evaluation.contains("l1_restored_ct") != evaluation.contains("l1_restored_t1")); // the one case that is held out is of one modality
 
         // back to step 2, as after a kill, and on again
-        const std::string whole = digestOf(one);
+        const std::string whole = digestOfRun(one);
         for (const char* name : {"checkpoints/step-4", "checkpoints/latest", "model.safetensors", "evaluation.json", "provenance.json"})
             std::filesystem::remove_all(one / name);
         QCOMPARE(openModel(one)->metadata.at("step"), Json(2));
-        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(one, cache, RunRequest::Begin::Resume)));
-        QCOMPARE(digestOf(one), whole);
+        HILUM_VERIFY_OK(runRecorded(registry(), trainingRequest(one, cache, RunRequest::Begin::Resume)));
+        QCOMPARE(digestOfRun(one), whole);
         QCOMPARE(parseJson(*readTextFile(one / "evaluation.json"))->at("l1_restored"), evaluation.at("l1_restored"));
     }
 
@@ -376,21 +316,15 @@ private Q_SLOTS:
         const auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
         const path cache = folder->where() / "cache", whole = folder->where() / "whole", killed = folder->where() / "killed";
-        hilum::tests::makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
+        makeVolumeCache(cache, pipelineOf(quick()), 6, {32, 40, 64});
         const Json options = quick({{"steps", 9}, {"loader_threads", 2}, {"preview_every", 0}});
-        writeJob(whole, options);
-        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(whole, cache)));
-        writeJob(killed, options);
-        const pid_t worker = startWorker(killed, cache);
-        for (int i = 0; i < 60000 && lastStep(killed) < 3; ++i)
-            ::usleep(2000);
-        ::kill(worker, SIGKILL);
-        int status = 0;
-        ::waitpid(worker, &status, 0);
-        QVERIFY(WIFSIGNALED(status));
+        writeTrainingJob(whole, "dae", options);
+        HILUM_VERIFY_OK(runRecorded(registry(), trainingRequest(whole, cache)));
+        writeTrainingJob(killed, "dae", options);
+        QVERIFY(killTrainingAt(killed, cache, 3));
         QVERIFY(!std::filesystem::exists(killed / "model.safetensors"));
-        HILUM_VERIFY_OK(runRecorded(registry(), requestOf(killed, cache, RunRequest::Begin::Resume)));
-        QCOMPARE(digestOf(killed), digestOf(whole));
+        HILUM_VERIFY_OK(runRecorded(registry(), trainingRequest(killed, cache, RunRequest::Begin::Resume)));
+        QCOMPARE(digestOfRun(killed), digestOfRun(whole));
         for (const char* name : {"l1_restored", "held_out_loss"})
             QCOMPARE(parseJson(*readTextFile(killed / "evaluation.json"))->at(name), parseJson(*readTextFile(whole / "evaluation.json"))->at(name));
     }
@@ -426,13 +360,13 @@ private Q_SLOTS:
         const auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
         const path radiographs = folder->where() / "radiographs", run = folder->where() / "run", other = folder->where() / "other";
-        hilum::tests::makeCache(radiographs, {.patients = 4, .imagesPerPatient = 1, .size = 64});
-        writeJob(run, quick());
-        const auto refused = runRecorded(registry(), requestOf(run, radiographs));
+        makeCache(radiographs, {.patients = 4, .imagesPerPatient = 1, .size = 64});
+        writeTrainingJob(run, "dae", quick());
+        const auto refused = runRecorded(registry(), trainingRequest(run, radiographs));
         HILUM_VERIFY_ERROR(refused, ErrorCode::Mismatch);
         QVERIFY2(refused.error().message.find("dae works on volume input") != std::string::npos, refused.error().message.c_str());
-        hilum::tests::makeVolumeCache(other, pipelineOf(quick({{"iso_spacing", 3}})), 4, {32, 32, 64}); // made for another voxel size
-        HILUM_VERIFY_ERROR(runRecorded(registry(), requestOf(run, other)), ErrorCode::Mismatch);
+        makeVolumeCache(other, pipelineOf(quick({{"iso_spacing", 3}})), 4, {32, 32, 64}); // made for another voxel size
+        HILUM_VERIFY_ERROR(runRecorded(registry(), trainingRequest(run, other)), ErrorCode::Mismatch);
     }
 
     void weightsGoIntoSwinUnetrAndBack()
@@ -483,13 +417,5 @@ private Q_SLOTS:
     }
 };
 
-int main(int argc, char** argv)
-{
-    if (argc == 4 && std::strcmp(argv[1], "--train") == 0) {
-        const auto result = runRecorded(registry(), requestOf(argv[2], argv[3]));
-        return result ? 0 : static_cast<int>(result.error().code);
-    }
-    TestDae test;
-    return QTest::qExec(&test, argc, argv);
-}
+int main(int argc, char** argv) { return runTestOrTraining<TestDae>(argc, argv, registry()); }
 #include "tst_dae.moc"

@@ -10,6 +10,7 @@
 #include "core/learning/train/start_weights.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_volume_cache.h"
+#include "tests/support/training_run.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -162,14 +163,8 @@ private Q_SLOTS:
         const path cache = folder->where() / "cache", run = folder->where() / "run";
         const Json options = quick();
         hilum::tests::makeVolumeCache(cache, registry().entries().front().pipelineFor(options), 5, {32, 32, 64});
-        const Json job = {{"schema", "hilum.job/1"}, {"id", "test"}, {"command", "train"}, {"method", "dae"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"}, {"dtype", "float32"},
-            {"threads", 1}, {"watch_case", nullptr}};
-        HILUM_VERIFY_OK(makeFolder(run));
-        HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", job.dump(1)));
-        const auto request = [&](RunRequest::Begin begin) {
-            return RunRequest{.run = run, .cache = cache, .begin = begin, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing};
-        };
-        HILUM_VERIFY_OK(runRecorded(registry(), request(RunRequest::Begin::Fresh)));
+        hilum::tests::writeTrainingJob(run, "dae", options);
+        HILUM_VERIFY_OK(runRecorded(registry(), hilum::tests::trainingRequest(run, cache)));
         const auto checkpoint = latestCheckpoint(run);
         HILUM_VERIFY_OK(checkpoint);
         const path weights = *checkpoint / "model.safetensors";
@@ -180,7 +175,7 @@ private Q_SLOTS:
         metadata["encoder"]["architecture"].erase("axes");
         HILUM_VERIFY_OK(writeModel(weights, readTensors(model->file), metadata));
         std::filesystem::remove(run / "model.safetensors");
-        const auto resumed = runRecorded(registry(), request(RunRequest::Begin::Resume));
+        const auto resumed = runRecorded(registry(), hilum::tests::trainingRequest(run, cache, RunRequest::Begin::Resume));
         HILUM_VERIFY_ERROR(resumed, ErrorCode::Mismatch);
         QVERIFY2(resumed.error().sentence().find("axes") != std::string::npos, resumed.error().sentence().c_str());
     }

@@ -1,22 +1,16 @@
 #include "plugins/methods/hdxray-mae/hdxray_mae_method.h"
 
-#include "core/base/job_protocol.h"
-#include "core/learning/losses/masked_error.h"
-#include "core/learning/model_file.h"
-#include "core/learning/train/job.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/overfit.h"
+#include "tests/support/training_run.h"
 
-#include <torch/optim/adamw.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <QTest>
 
-#include <algorithm>
 #include <cmath>
-#include <numbers>
-#include <tuple>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -66,12 +60,7 @@ std::string shortRun(const path& run, const path& cache, std::int64_t loaderThre
     const Json options = {{"image_size", 64}, {"tokeniser_strides", {4, 2, 1}}, {"tokeniser_width", 24}, {"width", 48}, {"depth", 2}, {"heads", 4}, {"decoder_width", 32}, {"decoder_depth", 1},
         {"decoder_heads", 2}, {"mask_ratio_inside", 0.7}, {"mask_ratio_outside", 0.5}, {"steps", 6}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 3}, {"preview_every", 0},
         {"loader_threads", loaderThreads}};
-    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "hdxray-mae"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
-        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
-    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump()))
-        return "no job";
-    const auto result = runRecorded(hdxrayRegistry(), RunRequest{.run = run, .cache = cache, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing});
-    return result ? openModel(run)->metadata.at("weights_sha256").get<std::string>() : result.error().sentence();
+    return hilum::tests::digestOfNewRun(hdxrayRegistry(), "hdxray-mae", run, cache, options);
 }
 
 } // namespace
@@ -86,35 +75,10 @@ private Q_SLOTS:
 
     void overfitsFourSamples()
     {
-        constexpr int Steps = 200;
-        constexpr double Rate = 5e-3;
         HdxrayMaeOptions options = toy();
         options.image.network.strides = {4, 2, 1}; // 64 tokens
         HdxrayMaeMethod method(options, Rng(1));
-        const TensorMap batch = batchOf(method, 4, 1.57); // a quarter of a wave apart: their mean picture says little
-        // the mask that every step(batch, Rng(7)) draws
-        const auto target = method.maskedTarget(batch, Rng(7).fork("mask"));
-        const auto error = [&](const at::Tensor& guess) { return maskedMean(patchError(guess.expand_as(target.target), target.target), target.mask).item<double>(); };
-        const auto own = [&] {
-            const torch::NoGradGuard none;
-            return error(method.predictMasked(batch, target.mask));
-        };
-        // the best constant is the mean of what is hidden
-        const double constant = error(target.target.masked_select(target.mask.unsqueeze(-1).ne(0)).mean()), meanPicture = error(target.target.mean(0, true)), first = own();
-        torch::optim::AdamW optimiser(method.trainable().parameters(), torch::optim::AdamWOptions(Rate).betas(std::make_tuple(0.9, 0.95)));
-        for (int step = 0; step < Steps; ++step) {
-            for (auto& group : optimiser.param_groups())
-                group.options().set_lr(Rate * std::min(1.0, (step + 1) / 20.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
-            const StepOutput out = method.step(batch, Rng(7));
-            if (step == 0)
-                QVERIFY(std::abs(out.loss.item<double>() - first) < 1e-4); // the same mask
-            optimiser.zero_grad();
-            out.loss.backward();
-            optimiser.step();
-        }
-        const double last = own();
-        qInfo("squared error %.4f -> %.4f; best constant %.4f, mean picture %.4f", first, last, constant, meanPicture);
-        QVERIFY(last < 0.5 * first && 2 * last < constant && 2 * last < meanPicture);
+        hilum::tests::verifyOverfitsMasked(method, batchOf(method, 4, 1.57)); // a quarter of a wave apart: their mean picture says little
     }
 
     void loaderThreadsChangeNothing()

@@ -1,29 +1,29 @@
 #include "plugins/methods/spcxr/spcxr_method.h"
 
-#include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/learning/describe.h"
-#include "core/learning/losses/masked_error.h"
 #include "core/learning/method_options.h"
-#include "core/learning/model_file.h"
-#include "core/learning/train/job.h"
+#include "core/learning/train/layer_order.h"
 #include "tests/support/compare.h"
+#include "tests/support/layers.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/overfit.h"
+#include "tests/support/training_run.h"
 
-#include <torch/optim/adamw.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <QTest>
 
 #include <cmath>
-#include <functional>
-#include <numbers>
 
 using namespace hilum;
 using namespace hilum::learning;
+using namespace hilum::tests;
 
 namespace {
+
+constexpr double Rate = 5e-3; ///< the highest of learning four cases by heart
 
 /// Width 96, 2 blocks, 64-pixel images: the toy of property 19.
 SpcxrOptions toy()
@@ -52,25 +52,6 @@ TensorMap fourCases(const SpcxrMethod& method)
     return {{"image", at::stack(images)}};
 }
 
-/// 200 steps of AdamW with warm-up and half cosine; `rng` gives the stream of a step. \return the losses
-std::vector<double> train(SpcxrMethod& method, const TensorMap& batch, const std::function<Rng(std::uint64_t)>& rng)
-{
-    constexpr int Steps = 200;
-    constexpr double Rate = 5e-3;
-    torch::optim::AdamW optimiser(method.trainable().parameters(), torch::optim::AdamWOptions(Rate));
-    std::vector<double> losses;
-    for (int step = 0; step < Steps; ++step) {
-        for (auto& group : optimiser.param_groups())
-            group.options().set_lr(Rate * std::min(1.0, (step + 1) / 20.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
-        const StepOutput out = method.step(batch, rng(static_cast<std::uint64_t>(step)));
-        optimiser.zero_grad();
-        out.loss.backward();
-        optimiser.step();
-        losses.push_back(out.loss.item<double>());
-    }
-    return losses;
-}
-
 MethodRegistry spcxrRegistry()
 {
     MethodRegistry out;
@@ -83,12 +64,7 @@ std::string shortRun(const path& run, const path& cache, std::int64_t loaderThre
 {
     const Json options = {{"depth", 2}, {"reconstruction_blocks", {1, 2}}, {"drop_path", 0.3}, {"steps", 6}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 3}, {"preview_every", 0},
         {"loader_threads", loaderThreads}};
-    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "spcxr"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
-        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
-    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump()))
-        return "no job";
-    const auto result = runRecorded(spcxrRegistry(), RunRequest{.run = run, .cache = cache, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing});
-    return result ? openModel(run)->metadata.at("weights_sha256").get<std::string>() : result.error().sentence();
+    return digestOfNewRun(spcxrRegistry(), "spcxr", run, cache, options);
 }
 
 } // namespace
@@ -214,6 +190,16 @@ private Q_SLOTS:
         QVERIFY(network.named_buffers().is_empty());
     }
 
+    void layersAreInOrder()
+    {
+        SpcxrMethod method(toy(), Rng(1));
+        const auto order = layerOrder(method.trainable().named_parameters().keys());
+        HILUM_VERIFY_OK(order);
+        QCOMPARE(order->layers, std::int64_t(3)); // two blocks
+        verifyLayers(*order, {{"backbone.cls_token", 0}, {"backbone.pos_embed", 0}, {"backbone.patch_embed.", 0}, {"backbone.blocks.0.", 1}, {"backbone.blocks.1.", 2}, {"backbone.norm.", 3},
+                                 {"head_recons.mlp.", 3}, {"head_recons.convTrans.", 3}});
+    }
+
     void publishedPresetIsWhatItSays()
     {
         const MethodRegistry registry = spcxrRegistry();
@@ -298,7 +284,7 @@ private Q_SLOTS:
     {
         SpcxrMethod method(toy(), Rng(1));
         const TensorMap batch = fourCases(method);
-        const auto losses = train(method, batch, [](std::uint64_t) { return Rng(7); }); // the same corruption at every step
+        const auto losses = overfit(method, batch, Rate, [](std::uint64_t) { return Rng(7); }); // the same corruption at every step
         // against the best constant and the mean picture under the same mask, in the same L1
         const CorruptedBatch seen = corruptGroups(batch.at("image"), toy().groups, Rng(7).fork("groups"));
         const at::Tensor mask = seen.mask.unsqueeze(1), clean = batch.at("image");
@@ -314,11 +300,10 @@ private Q_SLOTS:
         o.groups.alienProbability = 0.25;
         SpcxrMethod method(o, Rng(1));
         const TensorMap batch = fourCases(method);
-        train(method, {{"image", batch.at("image").repeat({8, 1, 1, 1})}}, [](std::uint64_t step) { return Rng(7).fork(step); }); // eight corruptions of each a step
+        overfit(method, {{"image", batch.at("image").repeat({8, 1, 1, 1})}}, Rate, [](std::uint64_t step) { return Rng(7).fork(step); }); // eight corruptions of each a step
         const torch::NoGradGuard none;
         const auto target = method.maskedTarget(batch, Rng(99));
-        const auto error = [&](const at::Tensor& guess) { return maskedMean(patchError(guess.expand_as(target.target), target.target), target.mask).item<double>(); };
-        const double own = error(method.predictMasked(batch, target.mask)), constant = error(target.target.mean()), meanPicture = error(target.target.mean(0, true));
+        const double own = maskedError(target, method.predictMasked(batch, target.mask)), constant = maskedError(target, target.target.mean()), meanPicture = maskedError(target, target.target.mean(0, true));
         qInfo("squared error %.4f; best constant %.4f, mean picture %.4f", own, constant, meanPicture);
         QVERIFY(2 * own < constant && 2 * own < meanPicture);
     }
@@ -336,9 +321,9 @@ private Q_SLOTS:
         const auto place = TemporaryFolder::make("hilum-test");
         HILUM_VERIFY_OK(place);
         const path cache = place->where() / "cache";
-        Json index = hilum::tests::makeCache(cache, {.patients = 6, .size = 64});
+        Json index = makeCache(cache, {.patients = 6, .size = 64});
         index["pipeline"] = toy().image.pipeline();
-        hilum::tests::writeIndex(cache, index);
+        writeIndex(cache, index);
         const std::string one = shortRun(place->where() / "one", cache, 1);
         QVERIFY2(one.size() == 64, one.c_str()); // a SHA-256
         QCOMPARE(shortRun(place->where() / "two", cache, 2), one);

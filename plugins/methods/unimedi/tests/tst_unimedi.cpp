@@ -9,30 +9,28 @@
 #include "core/learning/model_file.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/train/job.h"
+#include "core/learning/train/layer_order.h"
 #include "core/learning/train/placement.h"
 #include "tests/support/compare.h"
+#include "tests/support/layers.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/overfit.h"
+#include "tests/support/training_run.h"
 
 #include <torch/nn/utils/clip_grad.h>
-#include <torch/optim/adamw.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <QTest>
 
 #include <cmath>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <numbers>
-
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 using namespace hilum;
 using namespace hilum::learning;
+using namespace hilum::tests;
 
 namespace {
 
@@ -123,18 +121,8 @@ path makeMixedCache(const path& folder, int patients, const std::function<std::s
     if (!writer.write(file))
         qFatal("no shard");
     index["shards"].push_back({{"file", file.filename().string()}, {"bytes", std::filesystem::file_size(file)}, {"sha256", *sha256File(file)}});
-    hilum::tests::writeIndex(folder, index);
+    writeIndex(folder, index);
     return folder;
-}
-
-RunRequest requestFor(const path& run, const path& cache)
-{
-    RunRequest request;
-    request.run = run;
-    request.cache = cache;
-    request.echo = EventStream::Echo::None;
-    request.listen = RunMonitor::Listen::Nothing;
-    return request;
 }
 
 /// Writes the job and gives the request for it.
@@ -143,35 +131,9 @@ RunRequest runOf(const path& run, const path& cache, const Json& options)
     Json all = toyJson();
     all.update({{"steps", 6}, {"batch", 4}, {"warmup_steps", 2}, {"checkpoint_every", 3}, {"preview_every", 3}, {"loader_threads", 1}});
     all.update(options);
-    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"method", "unimedi"}, {"preset", "tiny"}, {"options", all}, {"device", "cpu"}, {"dtype", "float32"}, {"threads", 1}};
-    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump()))
-        qFatal("no job");
-    return requestFor(run, cache);
+    writeTrainingJob(run, "unimedi", all);
+    return trainingRequest(run, cache);
 }
-
-std::int64_t lastStep(const path& run)
-{
-    std::int64_t step = 0;
-    JsonLineReader reader;
-    if (const auto text = readTextFile(run / "events.jsonl"))
-        for (const auto& line : reader.feed(*text))
-            if (line && line->value("kind", "") == "metric")
-                step = std::max(step, line->at("step").get<std::int64_t>());
-    return step;
-}
-
-/// This program, training in a process of its own.
-pid_t startWorker(const path& run, const path& cache)
-{
-    std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), train = "--train", runText = run.string(), cacheText = cache.string();
-    char* arguments[] = {self.data(), train.data(), runText.data(), cacheText.data(), nullptr};
-    pid_t pid = -1;
-    if (::posix_spawn(&pid, self.c_str(), nullptr, nullptr, arguments, environ) != 0)
-        throw std::runtime_error("cannot start the worker");
-    return pid;
-}
-
-std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
 
 std::string reportOf(int patient) { return std::string(Reports[patient % 4]) + " Patient has " + std::to_string(patient) + " old fractures."; }
 
@@ -295,6 +257,22 @@ private Q_SLOTS:
         QVERIFY((method.network().teacherVision->parameters()[0] - (before + 0.004)).abs().max().item<double>() < 1e-5); // momentum 1 at the end
     }
 
+    void layersOfTheVisionAloneAreInOrder()
+    {
+        UnimediOptions o = toy(); // two blocks for pictures and volumes alike
+        o.sizes.text.depth = 3;   // no part of the way from an image to its features
+        UnimediMethod method(o, Rng(1));
+        const auto order = layerOrder(method.trainable().named_parameters().keys());
+        HILUM_VERIFY_OK(order);
+        QCOMPARE(order->layers, std::int64_t(3));
+        verifyLayers(*order, {{"student.vision.cls_token", 0}, {"student.vision.mask_token", 0}, {"student.vision.patch_embed.", 0}, {"student.vision.volume_embed.", 0}, {"student.vision.blocks.0.", 1},
+                                 {"student.vision.blocks.1.", 2}, {"student.vision.norm.", 3}, {"student.head.", 3}, {"teacher.vision.patch_embed.", 0}, {"teacher.vision.blocks.1.", 2},
+                                 {"text.embeddings.", 3}, {"text.encoder.layer.0.", 3}, {"text.encoder.layer.2.", 3}, {"image_projection.", 3}, {"text_projection.", 3}});
+        // by itself the text encoder has no layers that the order can tell, and says so
+        const Bert text(o.sizes.text, Rng(1));
+        HILUM_VERIFY_ERROR(layerOrder(text.named_parameters().keys()), ErrorCode::Options);
+    }
+
     void radiographsKnowNothingOfSlices()
     {
         UnimediOptions few = toy(), many = toy();
@@ -338,7 +316,6 @@ private Q_SLOTS:
 
     void overfitsAndRetrievesFourOfFour()
     {
-        constexpr int Steps = 200;
         constexpr double Rate = 2e-3;
         const UnimediOptions tiny; // the preset
         UnimediMethod method(tiny, Rng(1));
@@ -354,17 +331,16 @@ private Q_SLOTS:
         double first = 0, last = 0;
         int step = 0;
         const auto found = [&] { return likeness.defined() && last < 0.5 * first && likeness.argmax(1).equal(own) && likeness.argmax(0).equal(own); };
-        while (step < Steps && !found()) {
+        while (step < OverfitSteps && !found()) {
             method.trainable().train();
             for (int n = 0; n < 10; ++n, ++step) {
-                for (auto& group : optimiser.param_groups())
-                    group.options().set_lr(Rate * std::min(1.0, (step + 1) / 20.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)));
+                setRate(optimiser, overfitRate(step, Rate, 20));
                 const StepOutput out = method.step(batch, Rng(7));
                 optimiser.zero_grad();
                 out.loss.backward();
                 torch::nn::utils::clip_grad_norm_(parameters, tiny.train.clipNorm);
                 optimiser.step();
-                method.afterOptimizerStep({step + 1, Steps, static_cast<double>(step) / 4});
+                method.afterOptimizerStep({step + 1, OverfitSteps, static_cast<double>(step) / 4});
                 last = out.metrics.at("loss_alignment");
                 first = step == 0 ? last : first;
             }
@@ -466,18 +442,10 @@ private Q_SLOTS:
         const Json options = {{"steps", 12}, {"checkpoint_every", 2}, {"loader_threads", 2}, {"preview_every", 0}};
         HILUM_VERIFY_OK(runRecorded(registry(), runOf(whole, m_cache, options)));
         runOf(killed, m_cache, options);
-        const pid_t worker = startWorker(killed, m_cache);
-        for (int i = 0; i < 60000 && lastStep(killed) < 3; ++i)
-            ::usleep(1000);
-        ::kill(worker, SIGKILL);
-        int status = 0;
-        ::waitpid(worker, &status, 0);
-        QVERIFY(WIFSIGNALED(status));
+        QVERIFY(killTrainingAt(killed, m_cache, 3));
         QVERIFY(!std::filesystem::exists(killed / "model.safetensors"));
-        auto request = requestFor(killed, m_cache);
-        request.begin = RunRequest::Begin::Resume;
-        HILUM_VERIFY_OK(runRecorded(registry(), request));
-        QCOMPARE(digestOf(killed), digestOf(whole)); // student, teacher, centres, vocabulary, everything
+        HILUM_VERIFY_OK(runRecorded(registry(), trainingRequest(killed, m_cache, RunRequest::Begin::Resume)));
+        QCOMPARE(digestOfRun(killed), digestOfRun(whole)); // student, teacher, centres, vocabulary, everything
     }
 
     void evaluatedAgainItGivesTheSame()
@@ -628,13 +596,5 @@ TensorMap TestUnimedi::readTensorsOf(const path& run)
     return state;
 }
 
-int main(int argc, char** argv)
-{
-    if (argc == 4 && std::strcmp(argv[1], "--train") == 0) {
-        const auto result = runRecorded(registry(), requestFor(argv[2], argv[3]));
-        return result ? 0 : static_cast<int>(result.error().code);
-    }
-    TestUnimedi test;
-    return QTest::qExec(&test, argc, argv);
-}
+int main(int argc, char** argv) { return runTestOrTraining<TestUnimedi>(argc, argv, registry()); }
 #include "tst_unimedi.moc"

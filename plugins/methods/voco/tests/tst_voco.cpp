@@ -12,23 +12,15 @@
 #include "plugins/methods/voco/voco_losses.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/overfit.h"
+#include "tests/support/training_run.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
 
 #include <QTest>
 
-#include <csignal>
-#include <cstring>
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <cmath>
-#include <numbers>
-
-extern char** environ;
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -94,43 +86,6 @@ MethodRegistry vocoRegistry()
     registerVoco(registry);
     return registry;
 }
-
-void writeVocoJob(const path& run, const Json& options)
-{
-    const Json job = {{"schema", protocol::JobSchema}, {"id", "test"}, {"command", "train"}, {"method", "voco"}, {"preset", "tiny"}, {"options", options}, {"device", "cpu"},
-        {"dtype", "float32"}, {"threads", 1}, {"watch_case", nullptr}};
-    if (!makeFolder(run) || !writeFileAtomically(run / "job.json", job.dump(1)))
-        throw std::runtime_error("cannot write the job");
-}
-
-RunRequest request(const path& run, const path& cache, RunRequest::Begin begin = RunRequest::Begin::Fresh)
-{
-    return {.run = run, .cache = cache, .begin = begin, .echo = EventStream::Echo::None, .listen = RunMonitor::Listen::Nothing};
-}
-
-/// Steps that a run has told.
-std::int64_t lastStep(const path& run)
-{
-    std::int64_t step = 0;
-    JsonLineReader reader;
-    if (const auto text = readTextFile(run / "events.jsonl"))
-        for (const auto& line : reader.feed(*text))
-            if (line && line->value("kind", "") == "metric")
-                step = std::max(step, line->at("step").get<std::int64_t>());
-    return step;
-}
-
-pid_t startWorker(const path& run, const path& cache)
-{
-    std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), train = "--train", runText = run.string(), cacheText = cache.string();
-    char* arguments[] = {self.data(), train.data(), runText.data(), cacheText.data(), nullptr};
-    pid_t pid = -1;
-    if (::posix_spawn(&pid, self.c_str(), nullptr, nullptr, arguments, environ) != 0)
-        throw std::runtime_error("cannot start the worker");
-    return pid;
-}
-
-std::string digestOf(const path& run) { return openModel(run)->metadata.at("weights_sha256").get<std::string>(); }
 
 } // namespace
 
@@ -441,8 +396,6 @@ private Q_SLOTS:
         QFETCH(QString, version);
         if (version == "v1" && !qEnvironmentVariableIsSet("HILUM_LONG")) // its teacher reads all crops a second time
             QSKIP("takes more than five minutes on two cores: HILUM_LONG=1");
-        constexpr int Steps = 200;
-        constexpr double Rate = 4e-3;
         VoCoOptions o = toy();
         o.version = version == "v1" ? VoCoVersion::V1 : VoCoVersion::V2;
         o.dropout = 0;
@@ -464,13 +417,13 @@ private Q_SLOTS:
         StepOutput out;
         int step = 0;
         const auto learnt = [&] { return step > 0 && out.metrics.at("retrieval") == 1 && 2.1 * out.metrics.at("loss_position") < constant && loss < 0.5 * first; };
-        for (; step < Steps && !learnt(); ++step) {
+        for (; step < OverfitSteps && !learnt(); ++step) {
             optimiser.zeroGradients();
             out = method.step(batch, Rng(7));
             loss = out.loss.item<double>();
             first = step == 0 ? loss : first;
             out.loss.backward();
-            optimiser.step(Rate * std::min(1.0, (step + 1) / 10.0) * (0.5 + 0.5 * std::cos(std::numbers::pi * step / Steps)), 0.01);
+            optimiser.step(overfitRate(step, 4e-3, 10), 0.01);
         }
         const double position = out.metrics.at("loss_position");
         qInfo("%s: loss %.4f -> %.4f after %d steps; position %.4f, best constant %.4f; retrieval %.2f, overlap error %.4f", qPrintable(version), first, loss, step, position, constant,
@@ -507,18 +460,12 @@ private Q_SLOTS:
     void killedItResumesBitEqually()
     {
         const Json options = toyJson({{"steps", 7}, {"checkpoint_every", 2}, {"loader_threads", 2}, {"preview_every", 0}, {"warmup_steps", 2}});
-        writeVocoJob(at_("whole"), options);
-        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("whole"), at_("cache"))));
-        writeVocoJob(at_("killed"), options);
-        const pid_t worker = startWorker(at_("killed"), at_("cache"));
-        for (int i = 0; i < 60000 && lastStep(at_("killed")) < 3; ++i)
-            ::usleep(2000);
-        ::kill(worker, SIGKILL);
-        int status = 0;
-        ::waitpid(worker, &status, 0);
-        QVERIFY(WIFSIGNALED(status));
-        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("killed"), at_("cache"), RunRequest::Begin::Resume)));
-        QCOMPARE(digestOf(at_("killed")), digestOf(at_("whole"))); // student, teacher, everything
+        writeTrainingJob(at_("whole"), "voco", options);
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), trainingRequest(at_("whole"), at_("cache"))));
+        writeTrainingJob(at_("killed"), "voco", options);
+        QVERIFY(killTrainingAt(at_("killed"), at_("cache"), 3));
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), trainingRequest(at_("killed"), at_("cache"), RunRequest::Begin::Resume)));
+        QCOMPARE(digestOfRun(at_("killed")), digestOfRun(at_("whole"))); // student, teacher, everything
 
         const Json evaluation = *parseJson(*readTextFile(at_("whole") / "evaluation.json"));
         for (const char* name : {"held_out_loss", "untrained_loss", "overlap_error", "untrained_overlap_error", "overlap_error_best_constant", "overlap_error_mean_label", "retrieval",
@@ -544,8 +491,8 @@ private Q_SLOTS:
         };
         write("head.safetensors", MergeMode::Legacy);
         write("other.safetensors", MergeMode::Monai15);
-        writeVocoJob(at_("started"), toyJson({{"steps", 1}, {"lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"preview_every", 0}, {"start_from", at_("head.safetensors").string()}}));
-        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), request(at_("started"), at_("cache"))));
+        writeTrainingJob(at_("started"), "voco", toyJson({{"steps", 1}, {"lr", 0}, {"weight_decay", 0}, {"weight_decay_end", 0}, {"preview_every", 0}, {"start_from", at_("head.safetensors").string()}}));
+        HILUM_VERIFY_OK(runRecorded(vocoRegistry(), trainingRequest(at_("started"), at_("cache"))));
         const auto model = openModel(at_("started"));
         QCOMPARE(model->metadata.at("started_from").at("filled"), Json(145));
         QCOMPARE(model->metadata.at("licence"), Json("Apache-2.0"));
@@ -555,8 +502,8 @@ private Q_SLOTS:
         for (const auto& [name, tensor] : namedState(published))
             QVERIFY2(at::equal(tensor, state.at("backbone." + name)), name.c_str());
         // another order of patch merging has the same shapes and other features: refused
-        writeVocoJob(at_("wrong"), toyJson({{"steps", 1}, {"start_from", at_("other.safetensors").string()}}));
-        const auto wrong = runRecorded(vocoRegistry(), request(at_("wrong"), at_("cache")));
+        writeTrainingJob(at_("wrong"), "voco", toyJson({{"steps", 1}, {"start_from", at_("other.safetensors").string()}}));
+        const auto wrong = runRecorded(vocoRegistry(), trainingRequest(at_("wrong"), at_("cache")));
         HILUM_VERIFY_ERROR(wrong, ErrorCode::Mismatch);
         QVERIFY2(wrong.error().message.find("merging is \"monai15\" there and \"legacy\" here") != std::string::npos, wrong.error().message.c_str());
     }
@@ -564,8 +511,8 @@ private Q_SLOTS:
     void refusesARadiographCacheAndWrongOptions()
     {
         makeCache(at_("radiographs"), {.patients = 3, .imagesPerPatient = 1, .size = 16});
-        writeVocoJob(at_("refused"), toyJson({{"steps", 1}}));
-        const auto result = runRecorded(vocoRegistry(), request(at_("refused"), at_("radiographs")));
+        writeTrainingJob(at_("refused"), "voco", toyJson({{"steps", 1}}));
+        const auto result = runRecorded(vocoRegistry(), trainingRequest(at_("refused"), at_("radiographs")));
         HILUM_VERIFY_ERROR(result, ErrorCode::Mismatch);
         QVERIFY2(result.error().message.find("method voco works on volume input, the cache holds radiograph") != std::string::npos, result.error().message.c_str());
         try {
@@ -636,13 +583,5 @@ private:
     static std::string_view name_(MergeMode merging) { return name(merging); }
 };
 
-int main(int argc, char** argv)
-{
-    if (argc == 4 && std::strcmp(argv[1], "--train") == 0) {
-        const auto result = runRecorded(vocoRegistry(), request(argv[2], argv[3]));
-        return result ? 0 : static_cast<int>(result.error().code);
-    }
-    TestVoco test;
-    return QTest::qExec(&test, argc, argv);
-}
+int main(int argc, char** argv) { return runTestOrTraining<TestVoco>(argc, argv, vocoRegistry()); }
 #include "tst_voco.moc"
