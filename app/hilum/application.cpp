@@ -120,13 +120,18 @@ int report(const Error& error)
 /// After an import that the command line asked for: the first picture among its paths.
 void openFirst(const Services& services, const hilum::services::ImportSummary& summary)
 {
-    for (const project::RowId id : summary.added) {
-        const auto row = services.library->series(id);
-        if (row && (row->kind == "volume" || row->kind == "image" || row->kind == "image-sequence")) {
-            services.selection->openInRead(id);
-            return;
-        }
-    }
+    services.runner->run<project::RowId>(
+        services.selection,
+        [library = services.library, added = summary.added](const Work&) -> Result<project::RowId> {
+            for (const project::RowId id : added)
+                if (const auto row = library->series(id); row && (row->kind == "volume" || row->kind == "image" || row->kind == "image-sequence"))
+                    return id;
+            return fail(ErrorCode::Empty, "no picture was added");
+        },
+        [selection = services.selection](const Result<project::RowId>& first) {
+            if (first)
+                selection->openInRead(*first);
+        });
 }
 
 } // namespace
@@ -173,7 +178,7 @@ int runWindow(int argc, char** argv)
 
     theme::apply(application);
     services::TaskRunner runner;
-    services::JobRunner jobs(library->get());
+    services::JobRunner jobs(library->get(), services::Loading::InBackground);
     jobs.runQueue();
     services::ModelServer models;
     Selection selection;

@@ -1,7 +1,6 @@
 #include "core/services/job_runner.h"
 
 #include "core/base/job_protocol.h"
-#include "core/base/log.h"
 #include "core/base/provenance.h"
 #include "core/services/cache_places.h"
 #include "core/services/job_runner_state.h"
@@ -16,7 +15,7 @@ constexpr std::uintmax_t LeastFreeBytes = 64u << 20; // below this not even a sm
 
 } // namespace
 
-JobRunner::JobRunner(project::Library* library, QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
+JobRunner::JobRunner(project::Library* library, Loading loading, QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
 {
     m_state->runner = this;
     m_state->library = library;
@@ -31,28 +30,10 @@ JobRunner::JobRunner(project::Library* library, QObject* parent) : QObject(paren
     });
     if (!library)
         return;
-    const auto rows = library->jobs();
-    if (!rows) {
-        log::error("services.jobs", "the list of jobs cannot be read: {}", hilum::name(rows.error().code));
-        return;
-    }
-    for (const auto& row : *rows) {
-        JobStatus status{.id = row.id, .run = row.run, .command = commandOf(row.run), .method = row.method, .preset = row.preset, .title = row.title, .state = jobStateFrom(row.state),
-                         .step = row.step, .steps = row.steps, .message = row.message, .createdUtc = row.createdUtc};
-        Job& job = m_state->jobs.emplace_back(std::move(status));
-        if (!std::filesystem::exists(job.status.run / "job.json")) {
-            if (job.status.state != JobState::Done)
-                job.status.state = JobState::Lost;
-            job.status.message = "Its run folder is gone";
-            continue;
-        }
-        m_state->load(job);
-        if (isActive(job.status.state))
-            m_state->takeOver(job);
-        else
-            job.status.resumable = job.status.state != JobState::Queued && canResume(job.status);
-        job.resume = job.status.state == JobState::Queued && (job.status.lastCheckpoint >= 0 || job.status.command == "finetune");
-    }
+    if (loading == Loading::Now)
+        m_state->loadNow();
+    else
+        m_state->loadInBackground();
 }
 
 JobRunner::~JobRunner()
@@ -175,46 +156,40 @@ Status JobRunner::cancel(const std::string& id)
     return {};
 }
 
-Status JobRunner::adopt(const path& given)
+Status JobRunner::adopt(const path& run)
 {
-    path run = std::filesystem::absolute(given).lexically_normal();
-    if (!run.has_filename())
-        run = run.parent_path(); // "RUN/"
-    std::error_code unreachable; // counts as not there
-    if (!std::filesystem::exists(run / "job.json", unreachable))
-        return fail(ErrorCode::NotFound, "{} is no run folder: it holds no job.json", run.string());
-    HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
-    HILUM_TRY(const Json file, parseJson(text));
-    if (!file.is_object() || file.value("schema", Json()) != protocol::JobSchema)
-        return fail(ErrorCode::WrongVersion, "{} is no job file that this program knows ({} is expected)", (run / "job.json").string(), protocol::JobSchema);
-    const auto word = [&](const char* key) { return file.contains(key) && file[key].is_string() ? file[key].get<std::string>() : std::string(); };
-    if (word("id").empty())
-        return fail(ErrorCode::BadData, "{} names no job", (run / "job.json").string());
-    if (Job* known = m_state->find(word("id"))) {
-        if (known->process || known->status.run == run || std::filesystem::equivalent(known->status.run, run, unreachable))
-            return {};
-        m_state->jobs.remove_if([&](const Job& job) { return &job == known; }); // moved
-    }
-    Job& job = m_state->jobs.emplace_back(JobStatus{.id = word("id"), .run = run, .command = word("command") == "finetune" ? "finetune" : "train", .method = word("method"), .preset = word("preset"), .title = word("title"),
-                                                    .state = JobState::Running, .createdUtc = word("created_utc")});
-    m_state->load(job);
-    m_state->takeOver(job);
+    HILUM_TRY(FoundRun found, readRun(run, m_state->places()));
+    m_state->take(std::move(found));
     return {};
 }
 
-Status JobRunner::forget(const std::string& id)
+void JobRunner::adopt(const path& run, QObject* receiver, std::function<void(Result<std::string>)> done)
 {
+    m_state->adoptions.run<FoundRun>(
+        this, [run, known = m_state->places()](const Work&) { return readRun(run, known); },
+        [this, answers = Relay(receiver), done = std::move(done)](Result<FoundRun> found) {
+            Result<std::string> id = found ? Result<std::string>(found->job.status.id) : Result<std::string>(std::unexpected(found.error()));
+            if (found)
+                m_state->take(*std::move(found));
+            answers.post([done, id = std::move(id)] { done(id); });
+        });
+}
+
+void JobRunner::forget(const std::string& id, QObject* receiver, std::function<void(Status)> done)
+{
+    const auto answer = [answers = Relay(receiver), done = std::move(done)](const Status& status) { answers.post([done, status] { done(status); }); };
     Job* job = m_state->find(id);
     if (!job)
-        return fail(ErrorCode::NotFound, "there is no job {}", id);
-    if (isActive(job->status.state))
-        return fail(ErrorCode::Busy, "job {} is {}: cancel it first", id, name(job->status.state));
-    m_state->jobs.remove_if([&](const Job& other) { return &other == job; });
-    m_state->writer.waitForDone(); // what is being written about it
-    if (m_state->library)
-        HILUM_TRY_STATUS(m_state->library->removeJob(id));
-    Q_EMIT jobChanged(QString::fromStdString(id));
-    return {};
+        answer(fail(ErrorCode::NotFound, "there is no job {}", id));
+    else if (isActive(job->status.state) || job->status.state == JobState::Queued)
+        answer(fail(ErrorCode::Busy, "job {} is {}: cancel it first", id, name(job->status.state)));
+    else
+        m_state->forget(*job, answer);
+}
+
+bool JobRunner::isComplete() const
+{
+    return m_state->isComplete();
 }
 
 std::vector<JobStatus> JobRunner::jobs() const

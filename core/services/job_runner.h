@@ -8,6 +8,7 @@
 #include <QString>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,26 +68,37 @@ struct Patience {
     std::chrono::milliseconds look{200};      ///< between looks at processes and files
 };
 
+/// When the jobs that the library knows are read from their run folders.
+enum class Loading {
+    Now,          ///< in the constructor: afterwards the list is complete
+    InBackground, ///< the window does not wait for run folders on a share: jobs come one by one, each with jobChanged
+};
+
 /// Starts, watches, cancels and resumes workers; at most one trains at a time, the others wait. Workers are separate sessions that
 /// outlive this process: they are found again through run/worker.json and their events.jsonl is tailed.
 class JobRunner : public QObject {
     Q_OBJECT
 public:
     /// Loads the library's list and finds running workers again; launches nothing. Library may be null (command line).
-    explicit JobRunner(project::Library* library, QObject* parent = nullptr);
+    explicit JobRunner(project::Library* library, Loading loading = Loading::Now, QObject* parent = nullptr);
     ~JobRunner() override;
 
-    void runQueue();                                       ///< from now on waiting jobs begin when their turn comes; so do they after start() and resume()
+    bool isComplete() const;                               ///< all jobs that the library knows are in the list
+    /// From now on waiting jobs begin when their turn comes; so do they after start() and resume(). None does while one is still read that may be at work, or come first.
+    void runQueue();
     Result<std::string> start(const JobRequest& request); ///< writes job.json, starts or queues; the job's id
     Status resume(const std::string& id);
     Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word
     /// Takes a run folder made elsewhere into the list, and into the library's where there is one. One that is known stays as it is.
     /// NotFound when the folder holds no job.json.
     Status adopt(const path& run);
+    /// The same off the GUI thread, one after another; `done` receives the job's id on the thread of `receiver`, while that lives.
+    void adopt(const path& run, QObject* receiver, std::function<void(Result<std::string>)> done);
     std::vector<JobStatus> jobs() const;
     std::optional<JobStatus> job(const std::string& id) const;
-    /// Forgets an ended job; its run folder stays.
-    Status forget(const std::string& id);
+    /// Forgets an ended job; its run folder stays. It leaves the list at once, and comes back if the database refuses. Busy when the job is queued or at work.
+    /// Does not wait for the database: `done` is called through the event loop while `receiver` lives.
+    void forget(const std::string& id, QObject* receiver, std::function<void(Status)> done);
     /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
     Result<std::vector<Json>> events(const std::string& id) const;
     static std::int64_t standardThreads(); ///< cores - 1, at least 1: the window keeps a core
@@ -95,6 +107,7 @@ public:
 
 Q_SIGNALS:
     void jobChanged(const QString& id);
+    void listComplete(); ///< once, when loading in the background has ended
     void eventArrived(const QString& id, const hilum::Json& event);
 
 private:

@@ -11,7 +11,6 @@ namespace hilum::services {
 
 namespace {
 
-constexpr std::uintmax_t ReplayBytes = 256u << 10;   // of events, enough to know where a run stands
 constexpr std::chrono::seconds StepRecordInterval{5}; // steps in the database are for the list only
 
 constexpr std::pair<JobState, std::string_view> Names[] = {
@@ -46,6 +45,30 @@ void JobRunner::State::record(Job& job)
         if (const auto put = db->putJob(row); !put)
             log::warning("services.jobs", "job {} cannot be recorded: {}", row.id, name(put.error().code));
     });
+}
+
+void JobRunner::State::forget(Job& job, const Answer& answer)
+{
+    const std::string id = job.status.id;
+    leaving.splice(leaving.end(), jobs, std::ranges::find_if(jobs, [&](const Job& other) { return &other == &job; }));
+    // behind what is being written about it
+    writer.start([this, db = library, id, answer, home = Relay(runner)] {
+        const Status removed = db ? db->removeJob(id) : Status();
+        home.post([this, id, removed, answer] { forgotten(id, removed, answer); });
+    });
+    Q_EMIT runner->jobChanged(QString::fromStdString(id));
+}
+
+void JobRunner::State::forgotten(const std::string& id, const Status& removed, const Answer& answer)
+{
+    const auto left = std::ranges::find(leaving, id, [](const Job& job) { return job.status.id; });
+    Job job = std::move(*left);
+    leaving.erase(left);
+    if (!removed && !find(id)) { // its folder may have been opened again
+        place(std::move(job));
+        Q_EMIT runner->jobChanged(QString::fromStdString(id));
+    }
+    answer(removed);
 }
 
 /// Starts the worker of a job whose turn it is.
@@ -132,7 +155,7 @@ void JobRunner::State::look(Job& job)
     }
 }
 
-void JobRunner::State::finish(Job& job)
+void conclude(Job& job)
 {
     JobStatus& s = job.status;
     s.lastCheckpoint = std::max(s.lastCheckpoint, latestCheckpoint(s.run));
@@ -165,9 +188,14 @@ void JobRunner::State::finish(Job& job)
     s.silent = false;
     s.secondsLeft = -1;
     job.process.reset();
-    watcher.removePath(QString::fromStdString((s.run / "events.jsonl").string()));
-    watcher.removePath(QString::fromStdString(s.run.string()));
     log::info("services.jobs", "job {} is {} at step {}", s.id, name(s.state), s.step);
+}
+
+void JobRunner::State::finish(Job& job)
+{
+    conclude(job);
+    watcher.removePath(QString::fromStdString((job.status.run / "events.jsonl").string()));
+    watcher.removePath(QString::fromStdString(job.status.run.string()));
     changed(job);
 }
 
@@ -188,7 +216,8 @@ void JobRunner::State::lookAtAll()
 
 void JobRunner::State::pump()
 {
-    while (launches && std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
+    const bool known = listKnown && std::ranges::none_of(coming, [](const auto& one) { return holdsQueue(one.second); });
+    while (launches && known && std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
         const auto next = std::ranges::find(jobs, JobState::Queued, [](const Job& job) { return job.status.state; });
         if (next == jobs.end())
             return;
@@ -200,41 +229,6 @@ void JobRunner::State::pump()
         }
         changed(*next);
     }
-}
-
-/// Fills the status of a job from its run folder.
-void JobRunner::State::load(Job& job)
-{
-    job.tail.startNearEnd(ReplayBytes);
-    for (const Json& event : job.tail.read())
-        if (auto word = applyEvent(job.status, event))
-            job.lastWord = std::move(word);
-        else if (event.value("kind", "") == protocol::Hello)
-            job.lastWord.reset(); // a resumed run has spoken its earlier last word already
-    job.status.lastCheckpoint = std::max(job.status.lastCheckpoint, latestCheckpoint(job.status.run));
-    job.status.phase.clear();
-    job.status.secondsLeft = -1;
-}
-
-/// Decides what became of a job that an earlier program left as running.
-void JobRunner::State::takeOver(Job& job)
-{
-    const auto identity = WorkerProcess::identityIn(job.status.run);
-    if (identity && WorkerProcess::isAtWork(*identity, job.status.run)) {
-        job.process.emplace(WorkerProcess::adopt(*identity, job.status.run));
-        job.status.pid = job.process->pid();
-        if (job.status.state != JobState::Cancelling)
-            job.status.state = JobState::Running;
-        job.stopSince = job.lastEvent = job.wordSince = Clock::now();
-        watch(job);
-        changed(job);
-        return;
-    }
-    if (identity)
-        job.process.emplace(WorkerProcess::adopt(*identity, job.status.run));
-    if (job.process)
-        job.process->hasEnded();
-    finish(job);
 }
 
 } // namespace hilum::services

@@ -2,13 +2,17 @@
 
 #include "core/services/job_runner.h"
 #include "core/services/run_folder.h"
+#include "core/services/task_runner.h"
 #include "core/services/worker_process.h"
 
 #include <QFileSystemWatcher>
 #include <QThreadPool>
 #include <QTimer>
 
+#include <algorithm>
+#include <limits>
 #include <list>
+#include <map>
 
 namespace hilum::services {
 
@@ -16,6 +20,12 @@ using Clock = std::chrono::steady_clock;
 
 inline bool isActive(JobState state) { return state == JobState::Running || state == JobState::Cancelling; }
 JobState jobStateFrom(std::string_view name);
+/// Whether the queue waits until a job of the library's list is read: it may be at work, or come first.
+inline bool holdsQueue(const project::Library::JobRow& row)
+{
+    const JobState recorded = jobStateFrom(row.state);
+    return isActive(recorded) || recorded == JobState::Queued;
+}
 /// Whether an ended job can go on. A classifier keeps what it finished, with or without a checkpoint.
 inline bool canResume(const JobStatus& s) { return s.state != JobState::Done && (s.lastCheckpoint >= 0 || s.command == "finetune"); }
 
@@ -27,20 +37,44 @@ struct Job {
     Clock::time_point lastEvent, stopSince, wordSince, recorded;
     bool resume = false;     // when its turn comes
     bool killed = false;     // by us
+    bool unrecorded = false; // what became of it was found out just now: the library does not know yet
+    std::size_t order = std::numeric_limits<std::size_t>::max(); // in the library's list; what was not there comes last
 
     explicit Job(JobStatus s) : status(std::move(s)), tail(status.run / "events.jsonl") {}
 };
 
+/// A run folder that was made elsewhere, as a job.
+struct FoundRun {
+    Job job;
+    bool known = false; // its folder is that of the known job with its id, by whatever path
+};
+
+// These read run folders, on any thread.
+/// A job of the library's list. One whose run folder cannot be read is lost, with a sentence.
+Job readJob(const project::Library::JobRow& row, std::size_t order);
+/// \param known  ids and run folders of the list
+Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& known);
+/// Says what became of a job whose process has ended.
+void conclude(Job& job);
+
 /// What the runner knows and does between the calls of its users. GUI thread only.
 struct JobRunner::State {
+    using Row = project::Library::JobRow;
+    using Answer = std::function<void(const Status&)>;
+
     JobRunner* runner;
     project::Library* library;
     std::list<Job> jobs; // oldest first; addresses stay
+    std::list<Job> leaving; // until the database has forgotten them
+    bool listKnown = true; // else the library is still asked for it
+    std::map<std::string, Row> coming; // of the list, by id: still read
     bool launches = false; // who only looks at the list starts nothing
     Patience patience;
     QTimer timer;
     QFileSystemWatcher watcher;
     QThreadPool writer; // the database may be busy with an import: the window does not wait for it
+    TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
+    TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for
 
     Job* find(const std::string& id)
     {
@@ -52,10 +86,20 @@ struct JobRunner::State {
         record(job);
         Q_EMIT runner->jobChanged(QString::fromStdString(job.status.id));
     }
+    bool isComplete() const { return listKnown && coming.empty(); }
     void record(Job& job);
     Status launch(Job& job);
-    void load(Job& job);
-    void takeOver(Job& job);
+    void loadNow();
+    void loadInBackground();
+    void readComing(const std::vector<Row>& rows);
+    void arrived(const std::string& id, Job job);
+    void admit(Job job);
+    Job& place(Job job);
+    void settle();
+    std::map<std::string, path> places() const;
+    void take(FoundRun found);
+    void forget(Job& job, const Answer& answer);
+    void forgotten(const std::string& id, const Status& removed, const Answer& answer);
     void readEvents(Job& job);
     void look(Job& job);
     void lookAtAll();

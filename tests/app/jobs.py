@@ -137,6 +137,7 @@ third.mkdir()
 add_row("waiting", third, "queued")
 expect(state(running) == "running", "a running job is not listed as such")
 hilum("jobs", "forget", running, code=BUSY, says="is running: cancel it first")
+hilum("jobs", "forget", "waiting", code=BUSY, says="is queued: cancel it first")
 
 with held_library():
     expect(state(running) == "running" and state("waiting") == "queued", "jobs list while the window holds the library")

@@ -13,6 +13,7 @@ class FakeLibrary : public project::Library {
 public:
     std::vector<project::SeriesRow> rows;       // guarded by mutex
     std::vector<project::ProblemRow> problemRows; // guarded by mutex
+    std::vector<JobRow> jobRows;                // guarded by mutex; what is there at the start, putJob and removeJob keep nothing
     mutable std::mutex mutex;
     mutable int listCalls = 0;
     path where = "/library";
@@ -99,7 +100,11 @@ public:
     Result<std::int64_t> relink(const path&, const path&) override { return 0; }
     Status check() const override { return {}; }
     Status putJob(const JobRow&) override { return {}; }
-    Result<std::vector<JobRow>> jobs() const override { return std::vector<JobRow>(); }
+    Result<std::vector<JobRow>> jobs() const override
+    {
+        const std::lock_guard lock(mutex);
+        return jobRows;
+    }
     Status removeJob(const std::string&) override { return {}; }
 
 private:

@@ -6,6 +6,7 @@
 #include "widgets/shell/workspace.h"
 #include "widgets/style/theme.h"
 
+#include <QDialog>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
@@ -174,6 +175,20 @@ private Q_SLOTS:
         refused.ignore();
         QApplication::sendEvent(&window, &refused);
         QVERIFY(!refused.isAccepted());
+    }
+
+    void explainingDoesNotWaitForTheLibrary()
+    {
+        tests::WindowFixture f;
+        f.library.fill(1, 1);
+        PanelHost host;
+        MainWindow window(f.services, &host);
+        {
+            const std::lock_guard busy(f.library.mutex); // with something else; on the window's thread this was waited for
+            f.selection.showExplanation(1);
+            QVERIFY(!window.findChild<QDialog*>("explanationDialog"));
+        }
+        QTRY_VERIFY(window.findChild<QDialog*>("explanationDialog"));
     }
 
     void intendedUseIsAlwaysThere()

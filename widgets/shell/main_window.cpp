@@ -2,6 +2,7 @@
 
 #include "core/base/log.h"
 #include "core/project/library.h"
+#include "core/services/task_runner.h"
 #include "widgets/shell/about_dialog.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/explanation_dialog.h"
@@ -367,14 +368,17 @@ void MainWindow::openAbout()
 
 void MainWindow::explain(std::int64_t row)
 {
-    auto series = m_services.library->series(row);
-    if (!series) {
-        m_services.messages->error(series.error(), tr("Explaining how the series was loaded"));
-        return;
-    }
-    auto* dialog = new ExplanationDialog(*series, this);
-    dialog->setAttribute(Qt::WA_DeleteOnClose);
-    dialog->open();
+    m_services.runner->run<project::SeriesRow>(
+        this, [library = m_services.library, row](const Work&) { return library->series(row); },
+        [this](const Result<project::SeriesRow>& series) {
+            if (!series) {
+                m_services.messages->error(series.error(), tr("Explaining how the series was loaded"));
+                return;
+            }
+            auto* dialog = new ExplanationDialog(*series, this);
+            dialog->setAttribute(Qt::WA_DeleteOnClose);
+            dialog->open();
+        });
 }
 
 void MainWindow::toggleFullScreen(bool on)

@@ -3,6 +3,7 @@
 #include "core/services/job_runner.h"
 
 #include <QCoreApplication>
+#include <QEventLoop>
 
 namespace hilum::commands {
 
@@ -68,6 +69,19 @@ Status resume(const Arguments& a, project::Library* library, const services::Job
     return {};
 }
 
+/// There is no window here that waits for the database.
+Status forget(services::JobRunner& runner, const std::string& id)
+{
+    QEventLoop loop;
+    Status answer;
+    runner.forget(id, &loop, [&](const Status& forgotten) {
+        answer = forgotten;
+        loop.quit();
+    });
+    loop.exec();
+    return answer;
+}
+
 /// Number of the job that is asked for by its number or its run folder; empty when there is none.
 std::string idOf(const services::JobRunner& runner, const std::string& asked)
 {
@@ -123,7 +137,7 @@ Run declareJobs(CLI::App& verb)
             return cancel(*a, runner, *status, library && library->readOnly());
         if (a->action == "resume")
             return resume(*a, library.get(), *status);
-        HILUM_TRY_STATUS(runner.forget(status->id));
+        HILUM_TRY_STATUS(forget(runner, status->id));
         tell(*a, *status, std::format("job {} is forgotten; its run folder {} stays", status->id, status->run.string()));
         return {};
     };

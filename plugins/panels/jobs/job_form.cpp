@@ -82,12 +82,15 @@ JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidge
     connect(&m_estimateTimer, &QTimer::timeout, this, [this] {
         const auto values = m_form->values();
         const bool small = values && values->value("image_size", std::int64_t{0}) <= MeasuredByItselfSide;
-        // a training job beside it would falsify the measurement
-        const auto jobs = m_context.services.jobs ? m_context.services.jobs->jobs() : std::vector<services::JobStatus>{};
-        const bool idle = std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
+        // a training job beside it would falsify the measurement; until all are read there may be one
+        const auto* runner = m_context.services.jobs;
+        const auto jobs = runner ? runner->jobs() : std::vector<services::JobStatus>{};
+        const bool idle = (!runner || runner->isComplete()) && std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
         if (small && idle)
             estimate();
     });
+    if (context.services.jobs)
+        connect(context.services.jobs, &services::JobRunner::listComplete, this, &JobForm::estimateSoon);
 }
 
 void JobForm::build()

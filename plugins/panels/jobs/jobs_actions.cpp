@@ -18,18 +18,6 @@ namespace hilum::jobs {
 using services::JobState;
 using services::JobStatus;
 
-namespace {
-
-/// The id of the job whose run folder this is, of a job file that the runner has taken.
-Result<std::string> jobIn(const path& run)
-{
-    HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
-    HILUM_TRY(const Json file, parseJson(text));
-    return file.at("id").get<std::string>();
-}
-
-} // namespace
-
 bool hasEnded(const JobStatus& job)
 {
     return job.state != JobState::Queued && job.state != JobState::Running && job.state != JobState::Cancelling;
@@ -110,22 +98,17 @@ void JobsPanel::openRun(const path& folder)
     auto* runner = m_context.services.jobs;
     if (!runner)
         return;
-    const QString doing = tr("Opening a run folder");
-    const auto before = runner->job(m_current);
-    if (const Status adopted = runner->adopt(folder); !adopted) {
-        done(adopted, doing);
-        return;
-    }
-    const auto id = jobIn(folder);
-    if (!id) {
-        done(std::unexpected(id.error()), doing);
-        return;
-    }
-    if (const auto now = runner->job(m_current); before && now && before->run != now->run)
-        m_current.clear(); // its folder was moved: the record is read again from its new place
-    showJob(*id);
-    updateTable();
-    m_tuning->listModels();
+    runner->adopt(folder, this, [this, runner, before = runner->job(m_current)](const Result<std::string>& id) {
+        if (!id) {
+            done(std::unexpected(id.error()), tr("Opening a run folder"));
+            return;
+        }
+        if (const auto now = runner->job(m_current); before && now && before->id == now->id && before->run != now->run)
+            m_current.clear(); // its folder was moved: the record is read again from its new place
+        showJob(*id);
+        updateTable();
+        m_tuning->listModels();
+    });
 }
 
 void JobsPanel::removeFromList()
@@ -144,22 +127,15 @@ void JobsPanel::removeFromList()
     ask.exec();
     if (ask.clickedButton() != remove)
         return;
-    const QString doing = tr("Removing a job from the list");
-    const auto now = runner->job(job->id); // it may have been resumed meanwhile
-    if (now && !hasEnded(*now)) {
-        done(fail(ErrorCode::Busy, "job {} is {}: cancel it first", now->id, services::name(now->state)), doing);
-        return;
-    }
-    if (const Status removed = runner->forget(job->id); !removed) {
-        done(removed, doing);
-        return;
-    }
-    showJob({});
-    m_model.setJobs(runner->jobs());
-    if (const int next = std::min(row, m_model.rowCount() - 1); next >= 0)
-        m_table->selectRow(next);
-    updateTable();
-    m_tuning->listModels();
+    runner->forget(job->id, this, [this, id = job->id, row](const Status& removed) {
+        done(removed, tr("Removing a job from the list"));
+        m_tuning->listModels();
+        if (!removed || m_current != id)
+            return; // another was chosen meanwhile
+        showJob({});
+        if (const int next = std::min(row, m_model.rowCount() - 1); next >= 0)
+            m_table->selectRow(next);
+    });
 }
 
 void JobsPanel::dragEnterEvent(QDragEnterEvent* event)

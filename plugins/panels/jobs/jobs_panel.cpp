@@ -108,6 +108,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     if (auto* runner = context.services.jobs) {
         connect(runner, &services::JobRunner::jobChanged, this, &JobsPanel::updateTable);
         connect(runner, &services::JobRunner::eventArrived, this, &JobsPanel::eventArrived);
+        connect(runner, &services::JobRunner::listComplete, m_tuning, &TuningForm::listModels);
     }
     if (auto* selection = context.services.selection) {
         connect(selection, &widgets::Selection::jobRequested, this, [this](const QString& id) { showJob(id.toStdString()); });
@@ -188,7 +189,7 @@ void JobsPanel::updateTable()
     m_model.setJobs(m_context.services.jobs->jobs());
     if (const int row = m_model.rowOf(m_current); row >= 0 && m_table->currentIndex().row() != row)
         m_table->selectRow(row);
-    else if (m_current.empty() && m_model.rowCount() > 0)
+    else if (m_current.empty() && m_model.rowCount() > 0 && m_context.services.jobs->isComplete()) // else a newer one may come
         m_table->selectRow(0);
     updateButtons();
 }

@@ -20,6 +20,7 @@
 
 #include <cmath>
 #include <span>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -306,14 +307,29 @@ void LabPanel::updateCheckpoints()
 {
     const services::ModelChoice& choice = m_session->choice();
     const path run = choice.checkpoint.empty() ? choice.model : choice.checkpoint.parent_path().parent_path();
-    std::error_code ec;
-    if (run.empty() || !std::filesystem::is_directory(run, ec)) {
-        m_bar->setCheckpoints({}, 0);
+    if (run != std::exchange(m_checkpointsOf, run))
+        m_bar->setCheckpoints({}, 0); // another run's are none of this one
+    // a job says something many times a second, and its folder may be on a share: one look at a time
+    m_checkpointsAgain = run == m_checkpointsAsked;
+    if (run.empty() || m_checkpointsAgain)
         return;
-    }
+    m_checkpointsAsked = run;
+    m_context.services.runner->run<std::vector<CheckpointEntry>>(
+        this, [run](const Work&) -> Result<std::vector<CheckpointEntry>> { return checkpointsOf(run); },
+        [this, run](Result<std::vector<CheckpointEntry>> found) {
+            if (run == m_checkpointsAsked)
+                m_checkpointsAsked.clear();
+            if (found && run == m_checkpointsOf)
+                showCheckpoints(*std::move(found));
+            if (std::exchange(m_checkpointsAgain, false))
+                updateCheckpoints();
+        });
+}
+
+void LabPanel::showCheckpoints(std::vector<CheckpointEntry> found)
+{
     const Json& metadata = m_session->metadata();
     const std::int64_t step = metadata.is_object() && metadata.contains("step") && metadata["step"].is_number_integer() ? metadata["step"].get<std::int64_t>() : -1;
-    auto found = checkpointsOf(run);
     if (found != m_bar->checkpoints() || step >= 0)
         m_bar->setCheckpoints(std::move(found), step);
 }

@@ -79,6 +79,7 @@ private:
     void askMethods();
     void updateRuns();
     void updateCheckpoints();
+    void showCheckpoints(std::vector<CheckpointEntry> found);
     void takeImage();
     void takeOther(int which, const QString& file);
     void findReport();
@@ -146,6 +147,8 @@ private:
     QTimer m_flicker;
     bool m_flickerSecond = false;
     QTimer m_play; // through the checkpoints
+    path m_checkpointsOf, m_checkpointsAsked; // run whose checkpoints the bar has; whose folder is looked at
+    bool m_checkpointsAgain = false;          // look once more afterwards
     double m_opacity = 0.6, m_opacityBefore = 0.6;
     bool m_overlaysHidden = false;
     QAction *m_brushAction = nullptr, *m_playAction = nullptr;

@@ -1,6 +1,8 @@
 // Label maps over the image: chosen, dropped, from the library. The rest of ReadPanel is in read_panel.cpp.
 #include "plugins/panels/read/read_panel.h"
 
+#include "core/project/library.h"
+#include "core/services/task_runner.h"
 #include "plugins/panels/read/label_drop.h"
 #include "plugins/panels/read/overlay_loader.h"
 #include "plugins/panels/read/space_dialog.h"
@@ -84,12 +86,13 @@ void ReadPanel::openSeparately(const imaging::LabelMap& labels, const LabelSourc
     widgets::StudyImport* imports = m_context.services.imports;
     if (!imports)
         return show(row);
-    connect(imports, &widgets::StudyImport::finished, this, [this, show, row](const services::ImportSummary& summary) mutable {
+    connect(imports, &widgets::StudyImport::finished, this, [this, show, row](const services::ImportSummary& summary) {
+        if (summary.added.empty())
+            return show(row);
         // with its row where the library has one now
-        if (!summary.added.empty())
-            if (auto found = m_context.services.library->series(summary.added.front()))
-                row = *std::move(found);
-        show(row);
+        m_context.services.runner->run<project::SeriesRow>(
+            this, [library = m_context.services.library, id = summary.added.front()](const Work&) { return library->series(id); },
+            [show, row](const Result<project::SeriesRow>& found) { show(found ? *found : row); });
     }, Qt::SingleShotConnection);
     imports->start({source.file});
 }

@@ -4,6 +4,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/base/process_identity.h"
+#include "tests/support/held_file.h"
 #include "tests/support/window_fixture.h"
 #include "widgets/shell/actions.h"
 
@@ -55,13 +56,14 @@ struct Options {
 
 /// The panel as the window makes it.
 struct Desk : tests::WindowFixture {
-    hilum::services::JobRunner runs{&library};
+    hilum::services::JobRunner runs;
     QWidget window;
     Actions actions{&window};
     std::unique_ptr<hilum::jobs::JobsPanel> panel;
     std::vector<std::string> errors;
 
-    Desk()
+    explicit Desk(std::vector<project::Library::JobRow> known = {}, hilum::services::Loading loading = hilum::services::Loading::Now)
+        : runs(knowing(library, std::move(known)), loading)
     {
         services.jobs = &runs;
         QObject::connect(&messages, &Messages::errorReported, &window, [this](const Error& error) { errors.push_back(error.message); });
@@ -70,6 +72,11 @@ struct Desk : tests::WindowFixture {
         panel->show();
     }
     ~Desk() { panel.reset(); }
+    static project::Library* knowing(tests::FakeLibrary& fake, std::vector<project::Library::JobRow> known)
+    {
+        fake.jobRows = std::move(known);
+        return &fake;
+    }
 
     template <class W>
     W* find(const char* name) const { return panel->findChild<W*>(QLatin1String(name)); }
@@ -77,6 +84,12 @@ struct Desk : tests::WindowFixture {
     QAction* action(const char* id) const { return actions.find(QLatin1String(id)); }
     int rows() const { return find<QTableView>("jobTable")->model()->rowCount(); }
     QString state() const { return find<QLabel>("jobState")->text(); }
+    /// A run folder with the name of its job; it is read on another thread.
+    void open(const path& run) const
+    {
+        panel->openRun(run);
+        QTRY_COMPARE_WITH_TIMEOUT(panel->currentJob(), run.filename().string(), Wait);
+    }
 
     bool drop(QWidget* on, const path& what) const
     {
@@ -231,18 +244,17 @@ private Q_SLOTS:
     {
         Desk d;
         QVERIFY(d.drop(d.panel.get(), makeRun("run1", true)));
+        QTRY_COMPARE_WITH_TIMEOUT(d.panel->currentJob(), std::string("run1"), Wait);
         QCOMPARE(d.rows(), 1);
-        QCOMPARE(d.panel->currentJob(), std::string("run1"));
         QCOMPARE(d.state(), QStringLiteral("Done"));
         QTRY_COMPARE_WITH_TIMEOUT(d.find<QWidget>("lossCurve")->property("pointCount").toInt(), 3, Wait);
         // on the form for images too: a run holds none
         QVERIFY(d.drop(d.find<QWidget>("jobForm"), makeRun("run2", true)));
+        QTRY_COMPARE_WITH_TIMEOUT(d.panel->currentJob(), std::string("run2"), Wait);
         QCOMPARE(d.rows(), 2);
-        QCOMPARE(d.panel->currentJob(), std::string("run2"));
         QVERIFY(d.find<QLabel>("jobDataNote")->text().startsWith(QStringLiteral("Choose the images")));
-        d.panel->openRun(at("run1"));
+        d.open(at("run1"));
         QCOMPARE(d.rows(), 2);
-        QCOMPARE(d.panel->currentJob(), std::string("run1"));
         QTRY_COMPARE_WITH_TIMEOUT(d.find<QWidget>("lossCurve")->property("pointCount").toInt(), 3, Wait);
         QVERIFY(d.errors.empty());
 
@@ -250,8 +262,36 @@ private Q_SLOTS:
         std::filesystem::create_directories(none);
         QVERIFY(!d.drop(d.panel.get(), none)); // the window imports it
         d.panel->openRun(none);
-        QCOMPARE(d.errors, std::vector<std::string>{none.string() + " is no run folder: it holds no job.json"});
+        QTRY_COMPARE_WITH_TIMEOUT(d.errors, std::vector<std::string>{none.string() + " is no run folder: it holds no job.json"}, Wait);
         QCOMPARE(d.rows(), 2);
+    }
+
+    void jobsAppearAsTheyAreRead()
+    {
+        std::vector<project::Library::JobRow> known;
+        for (const char* id : {"slow", "older", "newer"})
+            known.push_back({.id = id, .run = makeRun(id, true), .method = "m", .preset = "tiny", .title = id, .state = "done",
+                             .createdUtc = std::format("2026-01-31T1{}:00:00Z", known.size()), .message = {}});
+        std::unique_ptr<Desk> d;
+        tests::HeldFile held(known.front().run / "events.jsonl");
+        QVERIFY(held.made());
+        d = std::make_unique<Desk>(known, hilum::services::Loading::InBackground);
+        QTRY_COMPARE_WITH_TIMEOUT(d->rows(), 2, Wait);
+        const auto titles = [&] {
+            QStringList out;
+            for (int row = 0; row < d->rows(); ++row)
+                out << d->find<QTableView>("jobTable")->model()->index(row, 0).data().toString();
+            return out;
+        };
+        QCOMPARE(titles(), QStringList({QStringLiteral("newer"), QStringLiteral("older")}));
+        QVERIFY(d->panel->currentJob().empty()); // the newest of all is chosen, and they are not all there
+        held.letGo();
+        QTRY_COMPARE_WITH_TIMEOUT(d->panel->currentJob(), std::string("newer"), Wait);
+        QCOMPARE(titles(), QStringList({QStringLiteral("newer"), QStringLiteral("older"), QStringLiteral("slow")}));
+        // and their models can be fine-tuned
+        auto* models = d->find<QComboBox>("tuningModel");
+        for (const auto& row : known)
+            QVERIFY2(models->findData(QString::fromStdString(row.run.string())) >= 0, row.id.c_str());
     }
 
     void removesEndedJobsFromTheList()
@@ -260,20 +300,21 @@ private Q_SLOTS:
         QAction* remove = d.action("actionJobRemove");
         QVERIFY(!remove->isEnabled());
         const path run = makeRun("run3", true);
-        d.panel->openRun(makeRun("run4", true));
-        d.panel->openRun(run);
+        d.open(makeRun("run4", true));
+        d.open(run);
         QVERIFY(remove->isEnabled());
         QString said;
         d.confirmSoon(&said);
         remove->trigger();
         QCOMPARE(said, QStringLiteral("Its run folder stays where it is: %1").arg(QString::fromStdString(run.string())));
         QCOMPARE(d.rows(), 1);
-        QCOMPARE(d.panel->currentJob(), std::string("run4"));
+        QTRY_COMPARE_WITH_TIMEOUT(d.panel->currentJob(), std::string("run4"), Wait);
         QVERIFY(std::filesystem::exists(run / "job.json"));
         d.confirmSoon(&said);
         remove->trigger();
         QCOMPARE(d.rows(), 0);
         QCOMPARE(d.find<QLabel>("jobTitle")->text(), QStringLiteral("No job is chosen"));
+        QTRY_COMPARE_WITH_TIMEOUT(d.panel->currentJob(), std::string(), Wait);
         QVERIFY(!remove->isEnabled());
         QVERIFY(d.errors.empty());
     }
@@ -281,7 +322,7 @@ private Q_SLOTS:
     void keepsARunningJobInTheList()
     {
         Desk d;
-        d.panel->openRun(makeRun("run5", false));
+        d.open(makeRun("run5", false));
         QCOMPARE(d.state(), QStringLiteral("Running"));
         QVERIFY(!d.action("actionJobRemove")->isEnabled());
         d.action("actionJobRemove")->trigger();
@@ -299,15 +340,15 @@ private Q_SLOTS:
         };
         check();
         QVERIFY(!d.action("actionJobOpenInLab")->isEnabled());
-        d.panel->openRun(makeRun("run6", true));
+        d.open(makeRun("run6", true));
         check();
         QVERIFY(d.action("actionJobOpenInLab")->isEnabled());
-        d.panel->openRun(makeRun("run7", false));
+        d.open(makeRun("run7", false));
         check();
         QVERIFY(d.action("actionJobCancel")->isEnabled());
         d.action("actionJobTune")->trigger(); // not of a job without a model
         QCOMPARE(d.find<QTabWidget>("jobKinds")->currentIndex(), 0);
-        d.panel->openRun(at("run6"));
+        d.open(at("run6"));
         d.find<QPushButton>("jobTune")->click();
         QCOMPARE(d.find<QTabWidget>("jobKinds")->currentIndex(), 1);
     }

@@ -1,0 +1,320 @@
+// The list of jobs: read in the background, with run folders that do not answer; runs are opened and jobs forgotten without waiting for disk or database.
+#include "core/base/job_protocol.h"
+#include "core/services/cache_places.h"
+#include "core/services/job_runner.h"
+#include "tests/support/compare.h"
+#include "tests/support/fake_library.h"
+#include "tests/support/fake_worker.h"
+#include "tests/support/held_file.h"
+
+#include <QScopeGuard>
+#include <QSignalSpy>
+
+#include <fstream>
+#include <memory>
+#include <semaphore>
+
+using namespace hilum;
+using namespace hilum::services;
+using namespace std::chrono_literals;
+
+namespace {
+
+using Names = std::vector<std::string>;
+using Row = project::Library::JobRow;
+
+constexpr int Wait = 20000; // ms; ten times what a slow machine takes
+
+/// Forgets a job when it is let, and answers as it is told.
+struct BusyLibrary : hilum::tests::FakeLibrary {
+    std::counting_semaphore<> go{0};
+    Status answer;
+
+    Status removeJob(const std::string&) override
+    {
+        go.acquire();
+        return answer;
+    }
+};
+
+Names ids(const JobRunner& runner)
+{
+    Names out;
+    for (const JobStatus& job : runner.jobs())
+        out.push_back(job.id);
+    return out;
+}
+
+bool is(const JobRunner& runner, const std::string& id, JobState state)
+{
+    const auto job = runner.job(id);
+    return job && job->state == state;
+}
+
+void writeEvents(const path& run)
+{
+    std::ofstream events(run / "events.jsonl");
+    for (int step = 1; step <= 3; ++step)
+        events << jsonLine(protocol::message(protocol::Metric, {{"step", step}, {"loss", 1.0 / step}})) << '\n';
+    events << jsonLine(protocol::message(protocol::Done, {{"step", 3}, {"cancelled", false}, {"model", "model.safetensors"}})) << '\n';
+}
+
+} // namespace
+
+class TestJobRunnerList : public QObject {
+    Q_OBJECT
+    hilum::tests::TestHome m_home;
+    path m_cache;
+    int m_number = 0;
+
+    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    JobRequest request(const char* behaviour)
+    {
+        return {.method = behaviour, .preset = "tiny", .title = "a title", .options = {{"steps", 10}}, .cache = m_cache, .run = fresh()};
+    }
+    static Patience quick() { return {.silent = 400ms, .stop = 600ms, .leave = 2000ms, .look = 20ms}; }
+    /// The folder of a run that was done, and its row of the library.
+    Row makeRun(const std::string& id, const char* state)
+    {
+        const path run = fresh();
+        std::filesystem::create_directories(run);
+        std::ofstream(run / "job.json") << jsonLine({{"schema", protocol::JobSchema}, {"id", id}, {"created_utc", "2026-01-01T00:00:00Z"}, {"command", "train"}, {"method", "m"}, {"preset", "tiny"}});
+        writeEvents(run);
+        return {.id = id, .run = run, .method = "m", .preset = "tiny", .title = "title of " + id, .state = state, .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+    }
+    /// A job that the fake worker can do.
+    Result<Row> makeQueued(const std::string& id)
+    {
+        const JobRequest wanted = request("good");
+        HILUM_TRY_STATUS(makeFolder(wanted.run));
+        HILUM_TRY_STATUS(JobRunner::writeJobFile(wanted, id, wanted.run));
+        return Row{.id = id, .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+    }
+    static Status forget(JobRunner& runner, const std::string& id)
+    {
+        QObject here;
+        std::optional<Status> answer;
+        runner.forget(id, &here, [&](const Status& status) { answer = status; });
+        if (!QTest::qWaitFor([&] { return answer.has_value(); }, Wait))
+            return fail(ErrorCode::CheckFailed, "there was no answer");
+        return *answer;
+    }
+
+private Q_SLOTS:
+    void initTestCase()
+    {
+        m_cache = *cachesFolder() / "prepared";
+        std::filesystem::create_directories(m_cache);
+        std::ofstream(m_cache / "index.json") << jsonLine({{"schema", protocol::CacheSchema}, {"digest", "abc123"}});
+    }
+
+    void jobsComeAsTheyAreReadInTheLibrarysOrder() // the constructor read them all: no window until the last share had answered
+    {
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {makeRun("first", "done"), makeRun("second", "done"), makeRun("third", "done")};
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
+        QVERIFY(runner->jobs().empty() && !runner->isComplete());
+        QSignalSpy changed(runner.get(), &JobRunner::jobChanged), complete(runner.get(), &JobRunner::listComplete);
+        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), (Names{"second", "third"}), Wait);
+        QCOMPARE(runner->job("second")->step, std::int64_t(3));
+        QVERIFY(!runner->isComplete());
+        QCOMPARE(complete.count(), 0);
+        held.letGo();
+        QTRY_VERIFY_WITH_TIMEOUT(runner->isComplete(), Wait);
+        QCOMPARE(ids(*runner), (Names{"first", "second", "third"}));
+        QCOMPARE(complete.count(), 1);
+        QCOMPARE(changed.count(), 3);
+    }
+
+    void whoAsksForAllGetsAll()
+    {
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {makeRun("first", "done"), makeRun("second", "done")};
+        const JobRunner runner(&library);
+        QVERIFY(runner.isComplete());
+        QCOMPARE(ids(runner), (Names{"first", "second"}));
+        QCOMPARE(runner.job("second")->step, std::int64_t(3));
+    }
+
+    void nothingStartsBesideAJobThatMayBeAtWork()
+    {
+        const auto queued = makeQueued("waiting");
+        HILUM_VERIFY_OK(queued);
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {makeRun("unread", "running"), *queued};
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
+        runner->setPatience(quick());
+        runner->runQueue();
+        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"waiting"}, Wait);
+        const auto asked = runner->start(request("good"));
+        HILUM_VERIFY_OK(asked);
+        QVERIFY(is(*runner, "waiting", JobState::Queued));
+        QVERIFY(is(*runner, *asked, JobState::Queued));
+        held.letGo();
+        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "unread", JobState::Lost), Wait); // nobody works in its folder
+        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, *asked, JobState::Done), Wait);
+        QCOMPARE(ids(*runner), (Names{"unread", "waiting", *asked}));
+    }
+
+    void anEndedJobDoesNotHoldUpTheQueue()
+    {
+        const auto queued = makeQueued("waiting");
+        HILUM_VERIFY_OK(queued);
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {makeRun("unread", "done"), *queued};
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
+        runner->setPatience(quick());
+        runner->runQueue();
+        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
+        QVERIFY(!runner->isComplete());
+    }
+
+    void runningJobsAreFoundAgainInTheBackground()
+    {
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(library);
+        std::string id;
+        std::int64_t pid = 0;
+        {
+            JobRunner runner(library->get());
+            runner.setPatience(quick());
+            id = *runner.start(request("slow"));
+            QTRY_VERIFY_WITH_TIMEOUT(runner.job(id)->step > 0, Wait);
+            pid = runner.job(id)->pid;
+        }
+        JobRunner runner(library->get(), Loading::InBackground);
+        runner.setPatience(quick());
+        QSignalSpy changed(&runner, &JobRunner::jobChanged);
+        int arrived = 0;
+        connect(&runner, &JobRunner::eventArrived, &runner, [&] { ++arrived; });
+        QTRY_VERIFY_WITH_TIMEOUT(runner.isComplete(), Wait);
+        QVERIFY(is(runner, id, JobState::Running));
+        QCOMPARE(runner.job(id)->pid, pid);
+        QVERIFY(changed.count() > 0);
+        const auto step = runner.job(id)->step;
+        QTRY_VERIFY_WITH_TIMEOUT(runner.job(id)->step > step && arrived > 0, Wait);
+        HILUM_VERIFY_OK(runner.cancel(id));
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, id, JobState::Cancelled), Wait);
+    }
+
+    void aRunThatIsOpenedMeanwhileStays()
+    {
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {makeRun("moved", "done"), makeRun("other", "done")};
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
+        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"other"}, Wait);
+        const path elsewhere = fresh();
+        std::filesystem::create_directories(elsewhere);
+        std::filesystem::copy_file(library.jobRows.front().run / "job.json", elsewhere / "job.json");
+        writeEvents(elsewhere);
+        HILUM_VERIFY_OK(runner->adopt(elsewhere));
+        QCOMPARE(ids(*runner), (Names{"other", "moved"}));
+        QCOMPARE(runner->job("moved")->run, elsewhere);
+        QCOMPARE(runner->job("moved")->title, std::string("title of moved")); // not in its folder
+        QVERIFY(is(*runner, "moved", JobState::Done));
+        QVERIFY(runner->isComplete()); // nobody waits for its old place
+    }
+
+    void runsAreOpenedWithoutWaitingForTheirFolder()
+    {
+        const path run = makeRun("slow", "done").run;
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(nullptr);
+        std::optional<Result<std::string>> answer;
+        QObject here;
+        const auto done = [&](Result<std::string> id) { answer = std::move(id); };
+        runner->adopt(run, &here, done);
+        QVERIFY(runner->jobs().empty() && !answer);
+        held.letGo();
+        QTRY_VERIFY_WITH_TIMEOUT(answer.has_value(), Wait);
+        HILUM_VERIFY_OK(*answer);
+        QCOMPARE(**answer, std::string("slow"));
+        QCOMPARE(ids(*runner), Names{"slow"});
+        answer.reset();
+        runner->adopt(fresh(), &here, done);
+        QTRY_VERIFY_WITH_TIMEOUT(answer.has_value(), Wait);
+        HILUM_VERIFY_ERROR(*answer, ErrorCode::NotFound);
+        QCOMPARE(ids(*runner), Names{"slow"});
+    }
+
+    void forgettingDoesNotWaitForTheDatabase() // an import that was writing held the window
+    {
+        BusyLibrary library;
+        library.jobRows = {makeRun("a", "done"), makeRun("b", "done"), makeRun("c", "done")};
+        JobRunner runner(&library);
+        const auto atLast = qScopeGuard([&] { library.go.release(3); }); // a test that fails must end
+        std::optional<Status> answer;
+        QObject here;
+        const auto done = [&](const Status& status) { answer = status; };
+        runner.forget("b", &here, done);
+        QCOMPARE(ids(runner), (Names{"a", "c"}));
+        QVERIFY(!answer);
+        library.go.release();
+        QTRY_VERIFY_WITH_TIMEOUT(answer.has_value(), Wait);
+        HILUM_VERIFY_OK(*answer);
+        QCOMPARE(ids(runner), (Names{"a", "c"}));
+        // what the database keeps comes back to its place
+        answer.reset();
+        library.answer = fail(ErrorCode::Io, "the disk is gone");
+        runner.forget("a", &here, done);
+        QCOMPARE(ids(runner), Names{"c"});
+        library.go.release();
+        QTRY_VERIFY_WITH_TIMEOUT(answer.has_value(), Wait);
+        HILUM_VERIFY_ERROR(*answer, ErrorCode::Io);
+        QCOMPARE(ids(runner), (Names{"a", "c"}));
+    }
+
+    void forgettingRefusesWhatHasNotEnded()
+    {
+        JobRunner runner(nullptr);
+        runner.setPatience(quick());
+        const auto running = runner.start(request("slow")), queued = runner.start(request("good"));
+        HILUM_VERIFY_OK(running);
+        HILUM_VERIFY_OK(queued);
+        for (const auto& [id, state] : {std::pair(*running, "running"), std::pair(*queued, "queued")}) {
+            const Status refused = forget(runner, id);
+            HILUM_VERIFY_ERROR(refused, ErrorCode::Busy);
+            QCOMPARE(refused.error().sentence(), std::format("job {} is {}: cancel it first", id, state));
+        }
+        HILUM_VERIFY_ERROR(forget(runner, "nobody"), ErrorCode::NotFound);
+        QCOMPARE(ids(runner), (Names{*running, *queued}));
+        HILUM_VERIFY_OK(runner.cancel(*queued));
+        HILUM_VERIFY_OK(forget(runner, *queued));
+        QCOMPARE(ids(runner), Names{*running});
+        HILUM_VERIFY_OK(runner.cancel(*running));
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, *running, JobState::Cancelled), Wait);
+    }
+
+    void isForgottenAfterWhatIsWrittenAboutIt()
+    {
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(library);
+        const path run = makeRun("gone", "done").run;
+        JobRunner runner(library->get());
+        HILUM_VERIFY_OK(runner.adopt(run));
+        HILUM_VERIFY_OK(forget(runner, "gone"));
+        QVERIFY(runner.jobs().empty());
+        const auto rows = (*library)->jobs();
+        HILUM_VERIFY_OK(rows);
+        QVERIFY(rows->empty());
+        QVERIFY(std::filesystem::exists(run / "job.json"));
+    }
+};
+
+QTEST_GUILESS_MAIN(TestJobRunnerList)
+#include "tst_job_runner_list.moc"
