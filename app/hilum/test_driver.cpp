@@ -14,6 +14,7 @@
 #include <QTimer>
 #include <QWindow>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -26,6 +27,9 @@ namespace {
 constexpr int TurnMilliseconds = 20;         // between steps: lets the window paint
 constexpr int PollMilliseconds = 50;
 constexpr std::int64_t DefaultTimeout = 15000;
+
+/// How many times as long as a script says is waited: scripts name what a quick and idle computer takes at most.
+std::int64_t patience() { return std::max(1, qEnvironmentVariableIntValue("HILUM_TEST_PATIENCE")); }
 
 std::string describe(const Json& step)
 {
@@ -84,7 +88,7 @@ void TestDriver::turn()
     const auto done = guard("step", [&] { return act(m_step); });
     if (m_ended || m_next != mine)
         return; // a nested loop went on with the script while this step was acting
-    const std::int64_t timeout = m_step.value("timeout_ms", DefaultTimeout);
+    const std::int64_t timeout = m_step.value("timeout_ms", DefaultTimeout) * patience();
     if (done && *done == Turn::Done) {
         pass(m_step.value("note", ""));
     } else if ((!done && done.error().code == ErrorCode::Usage) || m_since.elapsed() > timeout) {

@@ -122,7 +122,8 @@ void JobRunner::State::loadNow()
 void JobRunner::State::loadInBackground()
 {
     listKnown = false;
-    readers.run<std::vector<Row>>(
+    // no run is opened before: without its row nobody knows whether it waits, or its title
+    adoptions.run<std::vector<Row>>(
         runner, [db = library](const Work&) { return db->jobs(); },
         [this](const Result<std::vector<Row>>& rows) {
             listKnown = true;
@@ -196,23 +197,34 @@ std::map<std::string, path> JobRunner::State::places() const
     std::map<std::string, path> out;
     for (const Job& job : jobs)
         out.emplace(job.status.id, job.status.run);
+    for (const auto& [id, row] : coming)
+        out.emplace(id, row.run);
     return out;
 }
 
 void JobRunner::State::take(FoundRun found)
 {
     JobStatus& s = found.job.status;
+    bool waits = false; // for its turn: not in the run folder, and neither is the title
     if (const Job* known = find(s.id)) {
         if (found.known || known->process || known->status.run == s.run)
             return;
-        s.title = known->status.title; // not in the run folder
+        s.title = known->status.title;
+        waits = known->status.state == JobState::Queued;
         jobs.remove_if([&](const Job& job) { return &job == known; }); // moved
     }
     const auto row = coming.find(s.id);
     const bool awaited = row != coming.end();
     if (awaited) {
         s.title = row->second.title;
+        waits = jobStateFrom(row->second.state) == JobState::Queued;
         coming.erase(row);
+    }
+    if (waits && !found.job.process) {
+        s.state = JobState::Queued;
+        s.message.clear();
+        s.resumable = false;
+        found.job.resume = s.lastCheckpoint >= 0 || s.command == "finetune";
     }
     admit(std::move(found.job));
     if (awaited)

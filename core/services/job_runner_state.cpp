@@ -119,6 +119,8 @@ void JobRunner::State::readEvents(Job& job)
         if (auto word = applyEvent(job.status, event)) {
             job.lastWord = std::move(word);
             job.wordSince = Clock::now();
+        } else if (event.value("kind", "") == protocol::Hello) {
+            job.lastWord.reset(); // it was an earlier attempt's
         }
         if (job.status.state == JobState::Cancelling && event.value("kind", "") == protocol::Progress && job.status.phase == "saving")
             job.stopSince = Clock::now(); // it is at work on our request

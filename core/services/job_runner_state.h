@@ -74,7 +74,7 @@ struct JobRunner::State {
     QFileSystemWatcher watcher;
     QThreadPool writer; // the database may be busy with an import: the window does not wait for it
     TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
-    TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for
+    TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for, behind the library's list
 
     Job* find(const std::string& id)
     {

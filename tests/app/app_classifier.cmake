@@ -32,7 +32,7 @@ set(asked finetune --mode full --label finding_labels --positive nodule consolid
     --set epochs=8 --set batch=4 --threads 1)
 hilum(${asked} --out "${OUT}/whole" SAYS "gain of pre-training")
 # the worker is killed as soon as it has taken some steps; the command says so and the run goes on
-execute_process(COMMAND bash -c "\"\$@\" & id=$!; for i in $(seq 600); do grep -qs '\"own_step\":9,' \"${OUT}/killed/events.jsonl\" && break; sleep 0.1; done
+execute_process(COMMAND bash -c "\"\$@\" & id=$!; for i in $(seq 6000); do grep -qs '\"own_step\":9,' \"${OUT}/killed/events.jsonl\" && break; sleep 0.1; done
     pkill -9 -f -- \"finetune --run ${OUT}/killed \"; wait $id" -- "${HILUM}" ${asked} --out "${OUT}/killed" RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
 if(code EQUAL 0 OR NOT "${err}" MATCHES "killed \\(signal 9\\)")
     message(FATAL_ERROR "a killed worker: ${code}\n${out}${err}")

@@ -7,14 +7,14 @@ foreach(variable DISPLAY WAYLAND_DISPLAY)
 endforeach()
 set(ENV{HILUM_HOME} "${OUT}/home")
 
-# A step of 4 images is over in a blink: as many of them are accumulated as make it last about half a second on this computer
+# A step of 4 images is over in a blink: as many of them are accumulated as make it last about a second on this computer
 execute_process(COMMAND "${WORKER}" bench --method hdxray-mae --preset tiny --batch 4 --steps 3 --no-products --json RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
 if(NOT code EQUAL 0)
     message(FATAL_ERROR "hilum-worker bench ended with ${code}: ${err}")
 endif()
 string(JSON rate GET "${out}" images_per_s)
 string(REGEX REPLACE "\\..*" "" rate "${rate}")
-math(EXPR accumulation "${rate} / 8")
+math(EXPR accumulation "${rate} / 4")
 if(accumulation LESS 2)
     set(accumulation 2)
 endif()

@@ -5,6 +5,7 @@ usage: import_weights.py HILUM OUT
 import argparse, collections, io, json, os, pickle, shutil, struct, subprocess, sys, types, zipfile
 
 hilum, out = sys.argv[1], sys.argv[2]
+environment = {**os.environ, "HILUM_HOME": os.path.join(os.path.abspath(out), "home")}
 shutil.rmtree(out, ignore_errors=True)
 os.makedirs(out)
 failures = 0
@@ -121,7 +122,7 @@ def run(path, *settings):
     target = os.path.join(out, "model.safetensors")
     if os.path.exists(target):
         os.remove(target)
-    done = subprocess.run([hilum, "import-weights", path, "--as", "mae", "--set", "heads=2", "--out", target, *settings], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([hilum, "import-weights", path, "--as", "mae", "--set", "heads=2", "--out", target, *settings], env=environment, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout + done.stderr, os.path.exists(target)
 
 

@@ -23,7 +23,7 @@ def expect(true, what):
 
 
 def hilum(*arguments, code=0, says=""):
-    run = subprocess.run([HILUM, *map(str, arguments)], env=ENV, capture_output=True, text=True, timeout=120)
+    run = subprocess.run([HILUM, *map(str, arguments)], env=ENV, capture_output=True, text=True, timeout=600)
     if run.returncode != code or not re.search(says, run.stdout + run.stderr, re.S):
         failures.append(f"hilum {' '.join(map(str, arguments))}\n  ended with {run.returncode}, expected {code} with {says!r}\n  said: {run.stdout[-600:]}{run.stderr[-600:]}")
     return run.stdout
@@ -48,7 +48,7 @@ def state(job, *arguments):
 
 
 def wait_for(true, what):
-    end = time.time() + 60
+    end = time.time() + 300
     while not true():
         if time.time() > end:
             sys.exit("\n".join(failures + [f"waited in vain for {what}"]))
@@ -71,7 +71,7 @@ def ended(process, ask=True):
     """Stopped by a person: exit code of Cancelled, and the document all the same."""
     if ask:
         process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     expect(process.returncode == CANCELLED, f"{process.args} was cancelled and ended with {process.returncode}: {out}{err}")
     try:
         return json.loads(out)

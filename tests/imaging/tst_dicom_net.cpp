@@ -330,7 +330,7 @@ void TestDicomNet::getPeerKilled()
     for (const bool moving : {false, true}) {
         tests::Orthanc orthanc;
         QVERIFY2(orthanc.run(m_folder->where() / (moving ? "b" : "a")), qPrintable(orthanc.said()));
-        const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC", .timeoutSeconds = 5};
+        const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC", .timeoutSeconds = 30};
         HILUM_VERIFY_OK(net::store(peer, {in}));
         const path out = m_folder->where() / (moving ? "moved" : "got");
         std::atomic<bool> stop = false;
@@ -421,7 +421,7 @@ void TestDicomNet::storeReceiverKilled()
         if (done == 30)
             scp.killNow();
     }}, .stop = {}};
-    const auto sent = net::store({.port = port, .timeoutSeconds = 5}, {m_folder->where() / "in"}, work);
+    const auto sent = net::store({.port = port, .timeoutSeconds = 30}, {m_folder->where() / "in"}, work);
     HILUM_VERIFY_OK(sent);
     QVERIFY(!sent->complete && sent->error && sent->error->code == ErrorCode::Io);
     QVERIFY(sent->done >= 30 && sent->done < 100);
@@ -461,7 +461,7 @@ void TestDicomNet::listenerTakesFromDcmtk()
     QCOMPARE(code, 0);
     const QString text = tests::said("storescu", {"-aec", "HILUM", "-aet", "SENDER", "+sd", "127.0.0.1", port, q(m_folder->where() / "in")}, code);
     QVERIFY2(code == 0, qPrintable(text));
-    const auto report = (*listener)->stop(5);
+    const auto report = (*listener)->stop(30);
     QVERIFY(dataSets(out) == dataSets(m_folder->where() / "in"));
     QCOMPARE(recordOf(out)["complete"], Json(true));
     QCOMPARE(report.sessions.size(), std::size_t{2});
@@ -475,7 +475,7 @@ void TestDicomNet::listenerSenderKilled()
     HILUM_NEED_PROGRAM("storescu");
     QVERIFY(makeStudy(m_folder->where() / "in", 300));
     const path out = m_folder->where() / "out";
-    const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 5, .out = out});
+    const auto listener = net::StoreListener::start({.ae = "HILUM", .port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 30, .out = out});
     HILUM_VERIFY_OK(listener);
     QProcess sender;
     sender.start("storescu", {"-aec", "HILUM", "+sd", "127.0.0.1", QString::number((*listener)->port()), q(m_folder->where() / "in")});
@@ -483,7 +483,7 @@ void TestDicomNet::listenerSenderKilled()
     while ((*listener)->stored() < 20 && sender.state() == QProcess::Running && !sender.waitForFinished(1)) {}
     sender.kill();
     sender.waitForFinished();
-    const auto report = (*listener)->stop(10);
+    const auto report = (*listener)->stop(30);
     QVERIFY((*listener)->stored() >= 20 && (*listener)->stored() < 300);
     QCOMPARE(recordOf(out)["complete"], Json(false));
     QCOMPARE(report.sessions.size(), std::size_t{1});
@@ -505,7 +505,7 @@ void TestDicomNet::listenerChecksTitles()
     HILUM_VERIFY_ERROR(called, ErrorCode::AccessDenied);
     HILUM_VERIFY_ERROR(calling, ErrorCode::AccessDenied);
     QVERIFY(called.error().message.contains("called AE title") && calling.error().message.contains("our AE title"));
-    const auto report = (*listener)->stop(5);
+    const auto report = (*listener)->stop(30);
     QCOMPARE(std::ranges::count(report.sessions, "rejected", &net::Session::ended), std::ptrdiff_t{2});
 }
 
@@ -530,7 +530,7 @@ void TestDicomNet::listenerOverwritesNothing()
     QVERIFY(!other->complete);
     QCOMPARE(other->instances.at(0).status, std::uint16_t{0x0111});
     QVERIFY(dataSets(out) == before);
-    const auto report = (*listener)->stop(5);
+    const auto report = (*listener)->stop(30);
     QCOMPARE(report.instances.at(1).outcome, std::string("present"));
 }
 
@@ -546,7 +546,7 @@ void TestDicomNet::listenerStaysInItsFolder()
     const auto sent = net::store({.port = (*listener)->port(), .calledAe = "HILUM"}, {in});
     HILUM_VERIFY_OK(sent);
     QCOMPARE(sent->failed, std::int64_t{4});
-    (*listener)->stop(5);
+    (*listener)->stop(30);
     QCOMPARE(filesBelow(m_folder->where(), "").size(), std::size_t{4}); // those that were sent
 }
 
@@ -597,7 +597,7 @@ void TestDicomNet::silentPeerTimesOut()
     QVERIFY(took < std::chrono::seconds(10)); // ten times the time-out
 
     // a caller that connects to us and says nothing is let go
-    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 1, .out = m_folder->where()});
+    const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .timeoutSeconds = 5, .out = m_folder->where()});
     HILUM_VERIFY_OK(listener);
     const int caller = ::socket(AF_INET, SOCK_STREAM, 0);
     address.sin_port = htons(static_cast<std::uint16_t>((*listener)->port()));

@@ -472,7 +472,7 @@ private Q_SLOTS:
         }
         const auto start = std::chrono::steady_clock::now();
         const auto found = scan({file});
-        QVERIFY(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+        QVERIFY(std::chrono::steady_clock::now() - start < std::chrono::seconds(30)); // reading it would take minutes
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->refused.at(0).code, std::string("too_large"));
         QVERIFY(found->refused[0].reason.find("--region") != std::string::npos && found->refused[0].reason.find("--decimate") != std::string::npos);

@@ -10,6 +10,7 @@
 #include <torch/utils.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 namespace hilum::tests {
@@ -97,6 +98,9 @@ public:
     {
         if (m_options.slowSeconds > 0)
             std::this_thread::sleep_for(std::chrono::duration<double>(m_options.slowSeconds));
+        // a worker that is to be killed after so many batches waits there for its end
+        if (const char* hold = std::getenv("HILUM_TOY_HOLD"); hold && std::atoll(hold) == m_steps)
+            std::this_thread::sleep_for(std::chrono::minutes(5));
         const at::Tensor target = patches(batch.at("image")), mask = drawMask(target.size(0), rng);
         const at::Tensor perPatch = (guess(target, mask) - target).square().mean(-1);
         at::Tensor loss = (perPatch * mask).sum() / mask.sum();

@@ -35,9 +35,9 @@ private Q_SLOTS:
         {
             RunMonitor monitor(**events, RunMonitor::Listen::Nothing);
             monitor.enter("training");
-            QTRY_VERIFY_WITH_TIMEOUT(kinds().size() >= 3, 10000); // it beats by itself
+            QTRY_VERIFY_WITH_TIMEOUT(kinds().size() >= 3, 60000); // it beats by itself
             monitor.requestCancel();
-            QTRY_VERIFY_WITH_TIMEOUT(monitor.cancelRequested(), 10000);
+            QTRY_VERIFY_WITH_TIMEOUT(monitor.cancelRequested(), 60000);
             monitor.finish({{"step", 3}, {"cancelled", true}});
             const std::size_t then = kinds().size();
             QCOMPARE(kinds().back(), std::string(protocol::Done));

@@ -174,9 +174,10 @@ private Q_SLOTS:
         writeJob(at("whole"), options);
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("whole"), at("cache"))));
 
-        options["slow_seconds"] = 0.03; // time to aim; the numbers are the same
         writeJob(at("killed"), options);
+        qputenv("HILUM_TOY_HOLD", QByteArray::number(2 * step)); // two batches a step: it stops in the next one, however long we take to look
         const Child worker = startWorker(at("killed"), at("cache"), false);
+        qunsetenv("HILUM_TOY_HOLD");
         QVERIFY(waitForStep(at("killed"), step));
         ::kill(worker.pid, SIGKILL);
         QCOMPARE(worker.wait(), 1000 + SIGKILL);
@@ -206,7 +207,7 @@ private Q_SLOTS:
         writeJob(at("whole"), options);
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("whole"), at("cache"))));
 
-        options["slow_seconds"] = 0.2;
+        options["slow_seconds"] = 0.5; // six more steps in which the request must arrive
         writeJob(at("cancelled"), options);
         const Child worker = startWorker(at("cancelled"), at("cache"), false);
         QVERIFY(waitForStep(at("cancelled"), 3));
@@ -238,7 +239,7 @@ private Q_SLOTS:
 
     void heartbeatGoesOnDuringALongStep()
     {
-        writeJob(at("run"), {{"steps", 1}, {"slow_seconds", 2.6}});
+        writeJob(at("run"), {{"steps", 1}, {"slow_seconds", 4.6}});
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("run"), at("cache"))));
         int during = 0;
         for (const Json& progress : eventsOf(at("run"), "progress"))

@@ -10,7 +10,9 @@
 #include <fcntl.h>
 #include <fstream>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace hilum;
@@ -28,12 +30,14 @@ class TestJobRunner : public QObject {
     {
         return {.method = behaviour, .preset = "tiny", .title = "a title", .options = {{"steps", 10}}, .cache = m_cache, .run = fresh()};
     }
-    static Patience quick() { return {.silent = 400ms, .stop = 600ms, .leave = 2000ms, .look = 20ms}; }
+    // quick to look, slow to kill: on a busy machine a worker needs a while for its last checkpoint
+    static Patience quick() { return {.silent = 400ms, .stop = 30s, .leave = 30s, .look = 20ms}; }
+    static Patience impatient() { return {.silent = 400ms, .stop = 600ms, .leave = 30s, .look = 20ms}; }
     static bool gone(std::int64_t pid) { return !startedTicks(pid).has_value(); }
     static std::string messageOf(const JobRunner& runner, const std::string& id) { return runner.job(id)->message; }
 
 #define WAIT_FOR(runner, id, wanted) \
-    QTRY_VERIFY2_WITH_TIMEOUT((runner).job(id)->state == JobState::wanted, (std::string(name((runner).job(id)->state)) + ": " + (runner).job(id)->message).c_str(), 20000)
+    QTRY_VERIFY2_WITH_TIMEOUT((runner).job(id)->state == JobState::wanted, (std::string(name((runner).job(id)->state)) + ": " + (runner).job(id)->message).c_str(), 60000)
 
 private Q_SLOTS:
     void initTestCase()
@@ -214,7 +218,7 @@ private Q_SLOTS:
     void silenceIsNoticedAndCanBeEnded()
     {
         JobRunner runner(nullptr);
-        runner.setPatience(quick());
+        runner.setPatience(impatient());
         const auto id = runner.start(request("silent"));
         QTRY_VERIFY(runner.job(*id)->silent);
         QVERIFY(runner.job(*id)->state == JobState::Running);
@@ -226,7 +230,7 @@ private Q_SLOTS:
     void stubbornWorkerIsKilled()
     {
         JobRunner runner(nullptr);
-        runner.setPatience(quick());
+        runner.setPatience(impatient());
         const auto id = runner.start(request("stubborn"));
         QTRY_VERIFY(runner.job(*id)->lastCheckpoint >= 5);
         const auto pid = runner.job(*id)->pid;
@@ -380,6 +384,59 @@ private Q_SLOTS:
         JobRunner runner(library->get());
         runner.setPatience(quick());
         WAIT_FOR(runner, id, Done);
+    }
+
+    void aResultWrittenWhileTheRunIsTakenOverCounts() // the run was called interrupted: its words were read before the process was looked for
+    {
+        const auto wanted = request("good");
+        std::filesystem::create_directories(wanted.run);
+        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "late", wanted.run));
+        std::ofstream(wanted.run / "events.jsonl") << jsonLine(protocol::message(protocol::Progress, {{"step", 9}, {"steps", 10}})) << "\n";
+        QCOMPARE(::mkfifo((wanted.run / "worker.json").c_str(), 0600), 0);
+        ProcessIdentity ended = thisProcess();
+        ended.startedTicks += 1;
+        std::jthread worker([&] {
+            std::ofstream identity(wanted.run / "worker.json"); // opens when the runner asks who is at work
+            std::ofstream(wanted.run / "events.jsonl", std::ios::app) << jsonLine(protocol::message(protocol::Done, {{"step", 10}, {"cancelled", false}})) << "\n";
+            identity << jsonLine(toJson(ended)) << "\n";
+        });
+        JobRunner runner(nullptr);
+        HILUM_VERIFY_OK(runner.adopt(wanted.run));
+        QVERIFY2(runner.job("late")->state == JobState::Done, messageOf(runner, "late").c_str());
+        QCOMPARE(runner.job("late")->step, std::int64_t(10));
+    }
+
+    void theLastWordOfAnEarlierAttemptKillsNobody()
+    {
+        const auto wanted = request("good");
+        std::filesystem::create_directories(wanted.run);
+        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "again", wanted.run));
+        std::ofstream events(wanted.run / "events.jsonl");
+        events << jsonLine(protocol::message(protocol::Done, {{"step", 5}, {"cancelled", true}})) << "\n" << std::flush;
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::sleep(600);
+            ::_exit(0);
+        }
+        QVERIFY(child > 0);
+        ProcessIdentity identity = thisProcess();
+        identity.pid = child;
+        identity.startedTicks = startedTicks(child).value_or(0);
+        std::ofstream(wanted.run / "worker.json") << jsonLine(toJson(identity)) << "\n";
+        JobRunner runner(nullptr);
+        runner.setPatience({.silent = 400ms, .stop = 30s, .leave = 0ms, .look = 20ms});
+        bool greeted = false;
+        connect(&runner, &JobRunner::eventArrived, this, [&](const QString&, const Json&) { greeted = true; });
+        const Status adopted = runner.adopt(wanted.run); // before the resumed worker has said anything
+        events << jsonLine(protocol::message(protocol::Hello, {{"pid", child}})) << "\n" << std::flush;
+        const bool heard = QTest::qWaitFor([&] { return greeted; }, 60000);
+        ::kill(child, SIGUSR1);
+        int end = 0;
+        QCOMPARE(::waitpid(child, &end, 0), child);
+        HILUM_VERIFY_OK(adopted);
+        QVERIFY(heard);
+        QVERIFY(WIFSIGNALED(end));
+        QCOMPARE(WTERMSIG(end), SIGUSR1); // ours: the runner would have killed it with 9
     }
 
     void runFoldersMadeElsewhereCanBeAdopted()

@@ -23,7 +23,7 @@ namespace {
 using Names = std::vector<std::string>;
 using Row = project::Library::JobRow;
 
-constexpr int Wait = 20000; // ms; ten times what a slow machine takes
+constexpr int Wait = 60000; // ms; ten times what a slow machine takes
 
 /// Forgets a job when it is let, and answers as it is told.
 struct BusyLibrary : hilum::tests::FakeLibrary {
@@ -226,6 +226,28 @@ private Q_SLOTS:
         QCOMPARE(runner->job("moved")->title, std::string("title of moved")); // not in its folder
         QVERIFY(is(*runner, "moved", JobState::Done));
         QVERIFY(runner->isComplete()); // nobody waits for its old place
+    }
+
+    void aWaitingRunThatIsOpenedMeanwhileWaitsOn() // it was taken for one whose worker had gone
+    {
+        const auto queued = makeQueued("waiting");
+        HILUM_VERIFY_OK(queued);
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {*queued, makeRun("other", "done")};
+        std::unique_ptr<JobRunner> runner;
+        hilum::tests::HeldFile held(queued->run / "events.jsonl");
+        QVERIFY(held.made());
+        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
+        runner->setPatience(quick());
+        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"other"}, Wait);
+        const path elsewhere = fresh();
+        std::filesystem::create_directories(elsewhere);
+        std::filesystem::copy_file(queued->run / "job.json", elsewhere / "job.json");
+        HILUM_VERIFY_OK(runner->adopt(elsewhere));
+        QVERIFY(is(*runner, "waiting", JobState::Queued));
+        runner->runQueue();
+        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
+        QCOMPARE(runner->job("waiting")->run, elsewhere);
     }
 
     void runsAreOpenedWithoutWaitingForTheirFolder()

@@ -39,7 +39,7 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(first.listen());
         QStringList got;
         connect(&first, &SingleInstance::requested, this, [&](const QStringList& paths) { got = paths; });
-        const auto taken = handOverMeanwhile({"/data/a b.dcm", "relative"}, std::chrono::seconds(5));
+        const auto taken = handOverMeanwhile({"/data/a b.dcm", "relative"}, std::chrono::seconds(60));
         HILUM_VERIFY_OK(taken);
         QVERIFY(*taken);
         QCOMPARE(got.size(), 2);

@@ -1,6 +1,6 @@
 // A stand-in for hilum-worker that behaves well or badly on purpose: the job's method, or the word after "behave", says how.
 //   good      ten steps, a checkpoint every five, evaluation, result
-//   slow      a minute of steps of 50 ms until it is cancelled; saves and ends politely
+//   slow      five minutes of steps of 50 ms until it is cancelled; saves and ends politely
 //   silent    says hello and nothing more
 //   garbage   mixes unreadable lines with good ones
 //   crash     dies of an abort at step 7
@@ -82,7 +82,7 @@ int train(const path& run, const std::string& how, bool resume)
     std::int64_t step = 0;
     if (const std::string latest = resume && !run.empty() ? readAll(run / "checkpoints" / "latest") : ""; latest.size() > 5)
         step = std::strtoll(latest.substr(5).c_str(), nullptr, 10); // "step-N"
-    const std::int64_t steps = how == "slow" || how == "stubborn" ? 1200 : 10;
+    const std::int64_t steps = how == "slow" || how == "stubborn" ? 6000 : 10;
     const auto save = [&](const char* reason) {
         const std::string folder = "step-" + std::to_string(step);
         if (!run.empty()) {
@@ -135,6 +135,9 @@ int serve()
             out.raw("this is no answer\n");
         if (kind == "wait")
             nap(request.value("milliseconds", 0));
+        if (const std::string until = request.value("until", ""); !until.empty())
+            for (int i = 0; i < 12000 && !std::filesystem::exists(until); ++i) // a minute at most
+                nap(5);
         if (kind == protocol::Load && request.value("method", "") == "missing")
             out.raw(jsonLine(protocol::errorMessage({.code = ErrorCode::NotFound, .message = "no method is called missing"}, {{"id", id}})) + "\n");
         else if (kind == protocol::Load)

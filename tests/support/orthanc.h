@@ -15,23 +15,31 @@
 
 namespace hilum::tests {
 
-/// A port of the loopback that was free a moment ago.
+/// A port of the loopback that was free a moment ago, another one each time. The system gives none of these to a caller, so nobody takes it before
+/// its server does, and no caller meets itself there.
 inline int freePort()
 {
-    const int s = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in a{};
-    a.sin_family = AF_INET;
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof a;
-    const bool ok = ::bind(s, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0 && ::getsockname(s, reinterpret_cast<sockaddr*>(&a), &length) == 0;
-    ::close(s);
-    return ok ? ntohs(a.sin_port) : 0;
+    constexpr int First = 10000, Count = 6000;
+    static int next = ::getpid();
+    for (int i = 0; i < Count; ++i) {
+        const int port = First + next++ % Count;
+        const int s = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in a{};
+        a.sin_family = AF_INET;
+        a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        a.sin_port = htons(static_cast<std::uint16_t>(port));
+        const bool ok = ::bind(s, reinterpret_cast<sockaddr*>(&a), sizeof a) == 0;
+        ::close(s);
+        if (ok)
+            return port;
+    }
+    return 0;
 }
 
-/// Something listens on this port of the loopback, at the latest after `seconds`.
-inline bool listens(int port, int seconds = 20)
+/// Something listens on this port of the loopback: now, or at the latest after `seconds`.
+inline bool listens(int port, int seconds = 120)
 {
-    for (int i = 0; i < seconds * 20; ++i) {
+    for (int i = 0; i == 0 || i < seconds * 20; ++i) {
         const int s = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in a{};
         a.sin_family = AF_INET;
@@ -84,7 +92,7 @@ public:
         std::ofstream(folder / "orthanc.json") << std::format(
             R"({{"Name": "test", "StorageDirectory": "{0}/storage", "IndexDirectory": "{0}/storage", "Plugins": [], "SyncStorageArea": false, "HttpServerEnabled": false, "DicomServerEnabled": true, "DicomAet": "ORTHANC",
 "DicomPort": {1}, "DicomCheckCalledAet": true, "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true, "DicomAlwaysAllowStore": true,
-"DicomModalities": {{"hilum": ["HILUM", "127.0.0.1", {2}]}}, "DicomScuTimeout": 5{3}}})", folder.string(), port, movePort, more);
+"DicomModalities": {{"hilum": ["HILUM", "127.0.0.1", {2}]}}, "DicomScuTimeout": 30{3}}})", folder.string(), port, movePort, more);
         return start(Program, {QString::fromStdString((folder / "orthanc.json").string())}, port);
     }
     int port = 0, movePort = 0;

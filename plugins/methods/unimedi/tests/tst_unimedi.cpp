@@ -439,7 +439,7 @@ private Q_SLOTS:
     void killedItResumesBitEqually()
     {
         const path whole = m_place->where() / "whole", killed = m_place->where() / "killed";
-        const Json options = {{"steps", 12}, {"checkpoint_every", 2}, {"loader_threads", 2}, {"preview_every", 0}};
+        const Json options = {{"steps", 30}, {"checkpoint_every", 2}, {"loader_threads", 2}, {"preview_every", 0}};
         HILUM_VERIFY_OK(runRecorded(registry(), runOf(whole, m_cache, options)));
         runOf(killed, m_cache, options);
         QVERIFY(killTrainingAt(killed, m_cache, 3));

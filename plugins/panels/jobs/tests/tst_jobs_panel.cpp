@@ -30,7 +30,7 @@ using namespace hilum::widgets;
 
 namespace {
 
-constexpr int Wait = 20000; // ms; ten times what a slow machine takes
+constexpr int Wait = 60000; // ms; ten times what a slow machine takes
 
 constexpr char Worker[] = "#!/bin/sh\n"
                           "here=$(dirname \"$0\")\n"

@@ -59,7 +59,7 @@ inline imaging::Volume ct()
     return {header, std::move(voxels)};
 }
 
-inline constexpr int Wait = 20000; // ms; ten times what a slow machine takes
+inline constexpr int Wait = 60000; // ms; ten times what a slow machine takes
 
 /// The Lab as the window loads it, found by object names, against lab_worker.
 struct LabBench {
@@ -90,6 +90,7 @@ struct LabBench {
     }
     static void drag(QWidget* widget, const QPoint& by)
     {
+        QCoreApplication::sendPostedEvents(); // a layout that waits moves the widget
         QWidget* window = widget->window();
         const QPoint from = widget->mapTo(window, widget->rect().center());
         QTest::mousePress(window->windowHandle(), Qt::LeftButton, {}, from);
