@@ -29,6 +29,26 @@ private Q_SLOTS:
         QVERIFY(std::ranges::any_of(drawn, [](const auto& p) { return p.x == 777777 && p.y == 9.0; }));
         QCOMPARE(plot.pointCount(), 1000000);
     }
+    void numbersBelowStandApart() // those of the small plots in Jobs ran into each other
+    {
+        for (const int width : {160, 230, 400, 900}) {
+            PlotView plot;
+            plot.resize(width, 200);
+            plot.show();
+            const int c = plot.addCurve(QStringLiteral("lr"), Qt::red);
+            for (int i = 0; i < 90; ++i)
+                plot.append(c, i * 100, 0.001);
+            QTRY_VERIFY(!plot.drawnPoints(c).empty());
+            plot.showAll();
+            int needed = 0;
+            const auto numbers = plot.numbersBelow();
+            for (const double number : numbers)
+                needed += plot.fontMetrics().horizontalAdvance(QString::number(number));
+            const auto* canvas = plot.findChild<QWidget*>(QStringLiteral("plotCanvas"));
+            QVERIFY2(needed < canvas->width(), qPrintable(QStringLiteral("%1 pixels of %2").arg(needed).arg(canvas->width())));
+            QVERIFY(numbers.size() >= (width >= 900 ? 5 : 2));
+        }
+    }
     void followsTheDataUntilZoomed()
     {
         PlotView plot;

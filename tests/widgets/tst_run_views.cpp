@@ -29,11 +29,12 @@ Json metric(int step, double loss)
 
 Status writePreview(const path& file, float grey)
 {
-    const std::vector<float> picture(64, grey);
+    const std::vector<float> picture(64, grey), opposite(64, 1 - grey);
     const std::vector<std::uint8_t> mask{1, 0, 0, 1};
     TensorFileWriter writer;
-    for (const char* name : {"input", "corrupted", "reconstruction", "error"})
+    for (const char* name : {"input", "corrupted", "error"})
         writer.add<float>(name, {1, 8, 8}, picture);
+    writer.add<float>("reconstruction", {1, 8, 8}, opposite);
     writer.add<std::uint8_t>("mask", {2, 2}, mask);
     return writer.write(file);
 }
@@ -204,7 +205,10 @@ private Q_SLOTS:
         QVERIFY(black.pixelColor(100, 110).lightness() < 20);
         strip.findChild<QSlider*>(QStringLiteral("previewSlider"))->setValue(2);
         QTRY_COMPARE(strip.shownStep(), 20);
-        QVERIFY(strip.grab().toImage().pixelColor(100, 110).lightness() > 230); // the white one of step 20
+        const QImage white = strip.grab().toImage();
+        QVERIFY(white.pixelColor(100, 110).lightness() > 230); // the white one of step 20
+        QVERIFY(white.pixelColor(450, 70).lightness() < 20);  // hidden: what the model made of it
+        QVERIFY(white.pixelColor(550, 70).lightness() > 230); // visible: the image itself, not the noise that a network says there
     }
 };
 

@@ -44,7 +44,7 @@ protected:
         QPainter painter(this);
         painter.fillRect(rect(), Qt::black);
         painter.setRenderHint(QPainter::SmoothPixmapTransform);
-        const QString captions[] = {PreviewStrip::tr("Original"), PreviewStrip::tr("Disrupted"), PreviewStrip::tr("Reconstruction")};
+        const QString captions[] = {PreviewStrip::tr("Original"), PreviewStrip::tr("Disrupted"), PreviewStrip::tr("Pasted back")};
         if (pictures[0].isNull()) {
             painter.setPen(palette().color(QPalette::PlaceholderText));
             painter.drawText(rect(), Qt::AlignCenter, PreviewStrip::tr("No picture of the watch case yet"));
@@ -135,7 +135,7 @@ void PreviewStrip::load(int index)
         this,
         [file = m_run / preview.file](const Work&) -> Result<Pictures> {
             HILUM_TRY(const view::Reconstruction r, view::readReconstruction(file));
-            return Pictures{grey(r.input, r.width, r.height), grey(r.corrupted, r.width, r.height), grey(r.reconstruction, r.width, r.height)};
+            return Pictures{grey(r.input, r.width, r.height), grey(r.corrupted, r.width, r.height), grey(r.pastedBack(), r.width, r.height)}; // what it makes of visible patches is not trained
         },
         [this, preview, run = m_run](Result<Pictures> pictures) {
             m_loading = false;

@@ -21,6 +21,7 @@
 #include <QContextMenuEvent>
 #include <QEvent>
 #include <QFileDialog>
+#include <QFontMetrics>
 #include <QMenu>
 #include <QMessageBox>
 #include <QMouseEvent>
@@ -36,6 +37,7 @@ namespace hilum::widgets {
 namespace {
 
 constexpr int RedrawMs = 50;
+constexpr int MostTicks = 6; ///< of an axis, between which there are finer ones
 constexpr QwtAxisId X{QwtAxis::XBottom};
 constexpr QwtAxisId Y{QwtAxis::YLeft};
 
@@ -119,6 +121,27 @@ struct PlotView::State {
         plot->setAxisScale(axis, low, high);
         zoomed = true;
     }
+
+    std::vector<double> ticks() const
+    {
+        const QList<double> all = plot->axisScaleDiv(X).ticks(QwtScaleDiv::MajorTick);
+        return {all.begin(), all.end()};
+    }
+
+    /// As many numbers below a narrow plot as stand apart.
+    void fitTicks()
+    {
+        const QFontMetrics metrics(plot->axisFont(X));
+        for (int most = MostTicks; most >= 1; --most) {
+            plot->setAxisMaxMajor(X, most);
+            plot->updateAxes();
+            int needed = 0;
+            for (const double tick : ticks())
+                needed += metrics.horizontalAdvance(plot->axisScaleDraw(X)->label(tick).text() + u"  ");
+            if (needed <= plot->canvas()->width())
+                return;
+        }
+    }
 };
 
 PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<State>())
@@ -137,7 +160,7 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
         s.plot->axisScaleDraw(axis)->enableComponent(QwtAbstractScaleDraw::Backbone, false);
         s.plot->axisScaleDraw(axis)->setTickLength(QwtScaleDiv::MajorTick, 4);
         s.plot->setAxisMaxMinor(axis, axis == Y ? 4 : 0);
-        s.plot->setAxisMaxMajor(axis, 6);
+        s.plot->setAxisMaxMajor(axis, MostTicks);
     }
     s.grid = new QwtPlotGrid;
     s.grid->attach(s.plot);
@@ -270,6 +293,17 @@ std::vector<view::CurvePoint> PlotView::drawnPoints(int curve) const
     return m_state->curves.at(static_cast<std::size_t>(curve)).series->drawn;
 }
 
+std::vector<double> PlotView::numbersBelow() const
+{
+    return m_state->ticks();
+}
+
+void PlotView::resizeEvent(QResizeEvent* event)
+{
+    QWidget::resizeEvent(event);
+    later();
+}
+
 void PlotView::setCurveVisible(int curve, bool visible)
 {
     const State::Curve& c = m_state->curves.at(static_cast<std::size_t>(curve));
@@ -334,7 +368,7 @@ void PlotView::redraw()
             s.plot->setAxisScale(Y, s.scale == Scale::Logarithmic ? 0.1 : 0, 1);
         }
     }
-    s.plot->updateAxes();
+    s.fitTicks();
     const QwtInterval shown = s.plot->axisInterval(X);
     for (const State::Curve& curve : s.curves)
         curve.series->refresh(shown.minValue(), shown.maxValue(), std::max(100, s.plot->canvas()->width()));

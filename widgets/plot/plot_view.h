@@ -45,6 +45,7 @@ public:
     void showAll();
     /// What is drawn of a curve right now, after decimation.
     std::vector<view::CurvePoint> drawnPoints(int curve) const;
+    std::vector<double> numbersBelow() const; ///< x values that are written below the plot, as many as have room there
 
     /// Writes the plot as it is zoomed now, dark on white; .svg, .pdf or .png by the file's ending. Unsupported for another one.
     Status exportTo(const path& file);
@@ -54,6 +55,7 @@ public:
 
 protected:
     void changeEvent(QEvent* event) override;
+    void resizeEvent(QResizeEvent* event) override;
     bool eventFilter(QObject* watched, QEvent* event) override;
     void contextMenuEvent(QContextMenuEvent* event) override;
 
