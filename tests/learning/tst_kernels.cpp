@@ -391,6 +391,51 @@ private Q_SLOTS:
         QVERIFY(relativeError(doubles(out), wantOut) < 6e-3);
         QVERIFY(relativeError(doubles(gradient), wantGradient) < 8e-3);
     }
+
+    /// HD X-ray MAE's gradient became NaN at step 1064: a padding token's score was so far above those that count that its power, times 0, was no number.
+    void hiddenTokensOfAnyScoreGiveNoGradient()
+    {
+        if (!hasMatrixTiles())
+            QSKIP("this processor has no matrix tiles (AMX)");
+        const std::int64_t n = 37, d = 32;
+        std::vector<std::uint8_t> attend(static_cast<std::size_t>(n), 1);
+        const auto outOf = [&](std::int64_t token) { return token % 5 == 3; };
+        for (std::int64_t i = 0; i < n; ++i)
+            attend[static_cast<std::size_t>(i)] = outOf(i) ? 0 : 1;
+        const AttentionShape shape{.batch = 1, .tokens = n, .heads = 1, .headWidth = d, .scale = 0.25f, .attend = attend.data()};
+        const std::vector<Half> drawn = drawnHalves(n * 3 * d, 1), dOut = drawnHalves(n * d, 2);
+        const auto gradientOf = [&](const std::vector<Half>& qkv) {
+            std::vector<Half> out(dOut.size()), gradient(qkv.size());
+            std::vector<float> logSums(static_cast<std::size_t>(n));
+            attentionForward(shape, qkv.data(), out.data(), logSums.data(), 0, 0);
+            attentionBackward(shape, qkv.data(), out.data(), dOut.data(), logSums.data(), gradient.data(), 0, 0);
+            return gradient;
+        };
+        // keys and values of the tokens that are out: nothing, or thousands
+        std::vector<Half> small = drawn, large = drawn;
+        for (std::int64_t i = 0; i < n; ++i)
+            for (std::int64_t e = d; outOf(i) && e < 3 * d; ++e) {
+                const auto at = static_cast<std::size_t>(i * 3 * d + e);
+                small[at] = 0;
+                large[at] = static_cast<Half>(large[at] + (12u << 7)); // times 2^12
+            }
+        const std::vector<Half> gradient = gradientOf(large);
+        QVERIFY(gradient == gradientOf(small));
+        for (std::int64_t i = 0; i < n; ++i)
+            for (std::int64_t e = d; outOf(i) && e < 3 * d; ++e)
+                QVERIFY(wide(gradient[static_cast<std::size_t>(i * 3 * d + e)]) == 0);
+
+        // all scores far below 0: the rows that fill up the last tile, whose score is 0, are above them
+        std::vector<Half> opposed(drawn.size());
+        for (std::int64_t i = 0; i < n; ++i)
+            for (std::int64_t e = 0; e < d; ++e) {
+                opposed[static_cast<std::size_t>(i * 3 * d + e)] = 0x4100;         // 8
+                opposed[static_cast<std::size_t>(i * 3 * d + d + e)] = 0xc100;     // -8
+                opposed[static_cast<std::size_t>(i * 3 * d + 2 * d + e)] = drawn[static_cast<std::size_t>(i * 3 * d + 2 * d + e)];
+            }
+        for (const Half x : gradientOf(opposed))
+            QVERIFY(std::isfinite(wide(x)));
+    }
 };
 
 QTEST_APPLESS_MAIN(TestKernels)

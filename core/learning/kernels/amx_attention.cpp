@@ -248,12 +248,13 @@ void attentionBackward(const AttentionShape& s, const std::uint16_t* qkv, const 
         multiply(v + first * d, d, steps, gAcross, padded, slopes);
         const float turns = s.scale * PerTurn;
         for (std::int64_t r = 0; r < Rows; r += 2) {
-            const auto in = [&](std::int64_t row) { return first + row < n && (!s.attend || s.attend[batch * n + first + row]) ? 1.0f : 0.0f; };
-            const float in0 = in(r), in1 = in(r + 1);
+            // minus infinity in the power, not 0 times it: what nothing attends to may have any score, also one whose power is infinite
+            const auto hidden = [&](std::int64_t row) { return first + row < n && (!s.attend || s.attend[batch * n + first + row]) ? 0.0f : -__builtin_inff(); };
+            const float hidden0 = hidden(r), hidden1 = hidden(r + 1);
             const float *s0 = scores + r * padded, *s1 = s0 + padded, *t0 = slopes + r * padded, *t1 = t0 + padded;
             for (std::int64_t i = 0; i < padded; i += 16) {
                 const Floats l = load(logSum + i), h = load(share + i);
-                const Floats p0 = powerOfTwo(load(s0 + i) * turns - l) * in0, p1 = powerOfTwo(load(s1 + i) * turns - l) * in1;
+                const Floats p0 = powerOfTwo(load(s0 + i) * turns - l + hidden0), p1 = powerOfTwo(load(s1 + i) * turns - l + hidden1);
                 const Floats c0 = p0 * (load(t0 + i) - h) * s.scale, c1 = p1 * (load(t1 + i) - h) * s.scale;
                 const __m512i p = halvesOf((__m512)p0, (__m512)p1), c = halvesOf((__m512)c0, (__m512)c1);
                 _mm256_store_si256(reinterpret_cast<__m256i*>(weights + r * padded + i), _mm512_castsi512_si256(p));
