@@ -67,6 +67,12 @@ void EventTail::startNearEnd(std::uintmax_t bytes)
     m_skipLine = m_at > 0;
 }
 
+bool isRunFolder(const path& folder)
+{
+    std::error_code unread;
+    return std::filesystem::is_regular_file(folder / "job.json", unread);
+}
+
 Result<std::vector<Json>> readEvents(const path& run)
 {
     const path file = run / "events.jsonl";

@@ -26,6 +26,9 @@ private:
     JsonLineReader m_reader;
 };
 
+/// Whether `hilum train` or `hilum finetune` made this folder: it holds a job.json.
+bool isRunFolder(const path& folder);
+
 /// All events of a run.
 Result<std::vector<Json>> readEvents(const path& run);
 

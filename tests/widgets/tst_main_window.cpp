@@ -1,3 +1,5 @@
+#include "core/base/job_protocol.h"
+#include "core/services/job_runner.h"
 #include "tests/support/compare.h"
 #include "tests/support/window_fixture.h"
 #include "widgets/shell/actions.h"
@@ -175,6 +177,32 @@ private Q_SLOTS:
         refused.ignore();
         QApplication::sendEvent(&window, &refused);
         QVERIFY(!refused.isAccepted());
+    }
+
+    void aDroppedRunIsShownInJobs() // it was imported, and refused as a folder without images
+    {
+        tests::WindowFixture f;
+        services::JobRunner jobs(nullptr);
+        f.services.jobs = &jobs;
+        PanelHost host;
+        MainWindow window(f.services, &host);
+        window.showWorkspace("read");
+        const std::filesystem::path run = f.folder.filePath("run").toStdString();
+        QVERIFY(std::filesystem::create_directory(run));
+        HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", jsonLine({{"schema", protocol::JobSchema}, {"id", "seven"}, {"method", "mae"}})));
+        QMimeData data;
+        data.setUrls({QUrl::fromLocalFile(f.folder.filePath("run"))});
+        QSignalSpy shown(&f.selection, &Selection::jobRequested);
+        QDragEnterEvent enter(QPoint(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &enter);
+        QVERIFY(enter.isAccepted());
+        QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &drop);
+        QTRY_COMPARE(shown.size(), 1);
+        QCOMPARE(shown.first().first().toString(), QString("seven"));
+        QCOMPARE(window.currentWorkspace(), QString("jobs"));
+        QVERIFY(jobs.job("seven"));
+        QVERIFY(f.tasks.running().isEmpty()); // nothing is imported
     }
 
     void explainingDoesNotWaitForTheLibrary()

@@ -2,6 +2,8 @@
 
 #include "core/base/log.h"
 #include "core/project/library.h"
+#include "core/services/job_runner.h"
+#include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
 #include "widgets/shell/about_dialog.h"
 #include "widgets/shell/actions.h"
@@ -421,9 +423,27 @@ void MainWindow::dropEvent(QDropEvent* event)
     if (paths.empty())
         return;
     event->acceptProposedAction();
+    std::vector<path> images;
+    for (const path& one : paths)
+        if (m_services.jobs && services::isRunFolder(one))
+            openRun(one); // it holds no image, and is no mistake
+        else
+            images.push_back(one);
+    if (images.empty())
+        return;
     if (m_current != QLatin1String("studies"))
         showWorkspace(QStringLiteral("studies"));
-    m_services.imports->start(paths);
+    m_services.imports->start(images);
+}
+
+void MainWindow::openRun(const path& folder)
+{
+    m_services.jobs->adopt(folder, this, [this](const Result<std::string>& id) {
+        if (id)
+            m_services.selection->showJob(QString::fromStdString(*id));
+        else
+            m_services.messages->error(id.error(), tr("Opening a run folder"));
+    });
 }
 
 void MainWindow::resizeEvent(QResizeEvent* event)

@@ -6,6 +6,7 @@
 #include <QMap>
 #include <QPointer>
 
+#include <filesystem>
 #include <functional>
 #include <vector>
 
@@ -68,6 +69,7 @@ private:
     void toggleFullScreen(bool on);
     void reportPanelProblems(std::size_t from);
     void explain(std::int64_t row);
+    void openRun(const std::filesystem::path& folder);
 
     Services m_services;
     PanelHost* m_host;

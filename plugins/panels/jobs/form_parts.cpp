@@ -58,10 +58,4 @@ std::vector<path> droppedPaths(const QDropEvent* event)
     return out;
 }
 
-bool isRunFolder(const path& folder)
-{
-    std::error_code unread;
-    return std::filesystem::is_regular_file(folder / "job.json", unread);
-}
-
 } // namespace hilum::jobs

@@ -23,7 +23,5 @@ QFormLayout* newForm();
 QScrollArea* scrolled(QWidget* body);
 /// Folders and files of this computer that a drag brings.
 std::vector<path> droppedPaths(const QDropEvent* event);
-/// Whether `hilum train` or `hilum finetune` made this folder: it holds a job.json.
-bool isRunFolder(const path& folder);
 
 } // namespace hilum::jobs

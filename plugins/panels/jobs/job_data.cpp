@@ -1,4 +1,5 @@
 // Which images a job learns from: a folder, a table, a cache, the library. The rest of JobForm is in job_form.cpp.
+#include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
 #include "plugins/panels/jobs/form_parts.h"
 #include "plugins/panels/jobs/job_form.h"
@@ -98,7 +99,7 @@ void JobForm::dragEnterEvent(QDragEnterEvent* event)
 void JobForm::dropEvent(QDropEvent* event)
 {
     const std::vector<path> dropped = droppedPaths(event);
-    if (dropped.size() == 1 && isRunFolder(dropped.front()))
+    if (dropped.size() == 1 && services::isRunFolder(dropped.front()))
         Q_EMIT runDropped(QString::fromStdString(dropped.front().string()));
     else
         setData(dropped);

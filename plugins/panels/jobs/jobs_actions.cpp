@@ -1,4 +1,5 @@
 // What can be done in the Jobs workspace, with its keys; run folders that come from elsewhere. The rest of JobsPanel is in jobs_panel.cpp.
+#include "core/services/run_folder.h"
 #include "plugins/panels/jobs/form_parts.h"
 #include "plugins/panels/jobs/jobs_panel.h"
 #include "widgets/shell/actions.h"
@@ -141,14 +142,14 @@ void JobsPanel::removeFromList()
 void JobsPanel::dragEnterEvent(QDragEnterEvent* event)
 {
     // anything else is for the window, which imports it
-    if (std::ranges::any_of(droppedPaths(event), isRunFolder))
+    if (std::ranges::any_of(droppedPaths(event), services::isRunFolder))
         event->acceptProposedAction();
 }
 
 void JobsPanel::dropEvent(QDropEvent* event)
 {
     for (const path& one : droppedPaths(event))
-        if (isRunFolder(one))
+        if (services::isRunFolder(one))
             openRun(one);
     event->acceptProposedAction();
 }
