@@ -176,6 +176,9 @@ function(hilum_test name)
     add_test(NAME ${name} COMMAND ${name} ${A_ARGUMENTS})
     set(home "${CMAKE_CURRENT_BINARY_DIR}/home-${name}") # of its own: the measurements in it choose the number type, and tests run at once
     set(places "HILUM_SOURCE_DIR=${PROJECT_SOURCE_DIR};HILUM_BINARY_DIR=${PROJECT_BINARY_DIR};HILUM_HOME=${home}")
+    if(HILUM_SANITIZE MATCHES "thread")
+        string(APPEND places ";TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp die_after_fork=0")
+    endif()
     set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS};${A_LAYER}" TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 125
         ENVIRONMENT "${places};QT_QPA_PLATFORM=offscreen;QTEST_FUNCTION_TIMEOUT=${A_TIMEOUT}000;OMP_WAIT_POLICY=passive")
 endfunction()
