@@ -1,4 +1,5 @@
 #include "core/learning/describe.h"
+#include "core/learning/imports/architecture.h"
 #include "core/learning/imports/import_weights.h"
 #include "core/learning/masking.h"
 #include "core/learning/model_file.h"
@@ -20,6 +21,7 @@
 #include <QTest>
 
 #include <filesystem>
+#include <format>
 #include <fstream>
 
 using namespace hilum;
@@ -113,6 +115,41 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(method);
         for (const auto& [name, tensor] : namedState((*method)->trainable()))
             QVERIFY2(at::equal(tensor, state.at(name)), name.c_str());
+    }
+
+    void publishedSizesAreThoseOfThePresets_data()
+    {
+        QTest::addColumn<QByteArray>("preset");
+        QTest::addColumn<int>("width");
+        QTest::addColumn<int>("depth");
+        QTest::addColumn<int>("patch");
+        QTest::newRow("mae_pretrain_vit_base.pth") << QByteArray("vit-b16-224") << 768 << 12 << 16;
+        QTest::newRow("mae_pretrain_vit_large.pth") << QByteArray("vit-l16-224") << 1024 << 24 << 16;
+        QTest::newRow("mae_pretrain_vit_huge.pth") << QByteArray("vit-h14-224") << 1280 << 32 << 14;
+    }
+    void publishedSizesAreThoseOfThePresets()
+    {
+        QFETCH(QByteArray, preset);
+        QFETCH(int, width);
+        QFETCH(int, depth);
+        QFETCH(int, patch);
+        RenamedState state; // shapes alone: the files hold gigabytes
+        const auto put = [&](const std::string& name, std::vector<std::int64_t> shape) { state.tensors[name].shape = std::move(shape); };
+        put("cls_token", {1, 1, width});
+        put("pos_embed", {1, 1 + 224 / patch * (224 / patch), width});
+        put("patch_embed.proj.weight", {width, 3, patch, patch});
+        for (int n = 0; n < depth; ++n)
+            put(std::format("blocks.{}.attn.qkv.weight", n), {3 * width, width});
+        const auto told = inferArchitecture(NetworkKind::MaskedAutoencoder, state);
+        HILUM_VERIFY_OK(told);
+        const MethodRegistry methods = registry();
+        const auto entry = methods.find("mae");
+        HILUM_VERIFY_OK(entry);
+        const auto options = completeOptions(**entry, preset.toStdString(), Json::object());
+        HILUM_VERIFY_OK(options);
+        // no tensor tells the heads: they follow from the published widths
+        for (const char* key : {"image_size", "channels", "tokeniser_strides", "tokeniser_width", "width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads"})
+            QVERIFY2(told->at(key) == options->at(key), std::format("{} is {} in the file and {} in the preset", key, jsonLine(told->at(key)), jsonLine(options->at(key))).c_str());
     }
 
     void encoderAloneLeavesTheDecoderUntrainedAndSaysSo()

@@ -102,6 +102,32 @@ private Q_SLOTS:
             QVERIFY2(p.value().grad().defined() && p.value().grad().scalar_type() == at::kFloat && p.value().grad().isfinite().all().item<bool>(), p.key().c_str());
     }
 
+    /// Patches and heads of ViT-H/14: 14 x 14 x 3 numbers a patch and 80 a head, which no tile of 32 divides.
+    void patchesOf14AndHeadsOf80Learn()
+    {
+        MaeOptions o;
+        o.image.network = {.imageSize = 56, .channels = 3, .strides = {14}, .tokeniserWidth = 160, .width = 160, .depth = 1, .heads = 2, .decoderWidth = 32, .decoderDepth = 1,
+            .decoderHeads = 2};
+        MaeMethod method(o, Rng(3));
+        const TensorMap stored{{"image", (storedCase(1).at("image").to(at::kFloat) / 65535).slice(1, 0, 56).slice(2, 0, 56)}};
+        const TensorMap batch{{"image", method.viewMaker()->makePlainView(stored).at("image").unsqueeze(0)}};
+        QCOMPARE(batch.at("image").sizes().vec(), (std::vector<std::int64_t>{1, 3, 56, 56}));
+        const auto pass = [&] {
+            const StepOutput out = method.step(batch, Rng(1));
+            out.loss.backward();
+            return out.loss.item<double>();
+        };
+        const double exact = pass();
+        at::autocast::set_autocast_enabled(at::kCPU, true);
+        at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+        const double half = pass();
+        at::autocast::clear_cache();
+        at::autocast::set_autocast_enabled(at::kCPU, false);
+        QVERIFY2(std::abs(half / exact - 1) < 0.02, std::to_string(half / exact).c_str()); // 8 bits of mantissa
+        for (const auto& p : method.trainable().named_parameters())
+            QVERIFY2(p.value().grad().defined() && p.value().grad().isfinite().all().item<bool>(), p.key().c_str());
+    }
+
     void viewsDependOnTheirStreamAlone()
     {
         const MaeMethod method(toy(false), Rng(1));
@@ -201,15 +227,17 @@ private Q_SLOTS:
         const MethodRegistry registry = maeRegistry();
         const MethodEntry& entry = registry.entries().front();
         const auto options = [&](const char* preset) { return *completeOptions(entry, preset, Json::object()); };
-        for (const char* preset : {"tiny", "small", "vit-b16-224", "vit-l16-224"}) {
+        for (const char* preset : {"tiny", "small", "vit-b16-224", "vit-l16-224", "vit-h14-224"}) {
+            const bool huge = std::string(preset) == "vit-h14-224"; // 16 x 16 patches of 14 pixels, the others 14 x 14 of 16
             const Json all = options(preset);
             const MaeOptions checked = checkedOptions<MaeOptions>(all);
             QCOMPARE(entry.pipelineFor(all), checked.image.pipeline("none"));
             QCOMPARE(all.at("image_size"), Json(224));
-            QCOMPARE(all.at("tokeniser_strides"), Json::array({16}));
+            QCOMPARE(all.at("tokeniser_strides"), Json::array({huge ? 14 : 16}));
+            QCOMPARE(all.at("tokeniser_width"), all.at("width"));
             QCOMPARE(all.at("mask_ratio"), Json(0.75));
-            QCOMPARE(checked.image.network.tokens(), std::int64_t(196));
-            QCOMPARE(visibleCount(196, 0.75), std::int64_t(49));
+            QCOMPARE(checked.image.network.tokens(), std::int64_t(huge ? 256 : 196));
+            QCOMPARE(visibleCount(checked.image.network.tokens(), 0.75), std::int64_t(huge ? 64 : 49));
             QVERIFY(all.at("beta1") == Json(0.9) && all.at("beta2") == Json(0.95) && all.at("weight_decay") == Json(0.05) && all.at("weight_decay_end") == Json(0.05) && all.at("min_lr") == Json(0.0));
             QVERIFY(all.at("crop_scale_min") == Json(0.2) && all.at("flip_probability") == Json(0.5) && all.at("interpolation") == Json("bicubic"));
         }
@@ -223,6 +251,7 @@ private Q_SLOTS:
         QCOMPARE(sizes("small"), (std::vector<std::int64_t>{384, 12, 6, 256, 4, 8, 1}));
         QCOMPARE(sizes("vit-b16-224"), (std::vector<std::int64_t>{768, 12, 12, 512, 8, 16, 3}));
         QCOMPARE(sizes("vit-l16-224"), (std::vector<std::int64_t>{1024, 24, 16, 512, 8, 16, 3}));
+        QCOMPARE(sizes("vit-h14-224"), (std::vector<std::int64_t>{1280, 32, 16, 512, 8, 16, 3})); // how many weights that makes: tst_masked_autoencoder
         const Json base = options("vit-b16-224");
         QVERIFY(base.at("normalised_target") == Json(true));
         QCOMPARE(base.at("pixel_mean"), (Json{0.485, 0.456, 0.406}));
