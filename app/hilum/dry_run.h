@@ -17,7 +17,7 @@ struct DryRun {
 };
 
 /// Prints what the job would need on this computer, measured by the worker with steps on made-up images: memory and what there is, the batch that fits, a checkpoint, time.
-/// Prepares no image and writes no run folder. TooLarge with the numbers when the job cannot run here.
+/// Prepares no image and writes no run folder. TooLarge with the numbers when the job cannot run here; the file of `start_from` is refused as the job would refuse it.
 Status dryRun(const DryRun& job);
 
 } // namespace hilum::app

@@ -9,9 +9,11 @@
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/job.h"
 #include "core/learning/train/memory_need.h"
+#include "core/learning/train/start_weights.h"
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -134,6 +136,8 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
     std::uint64_t disk = 0;
     { // weights alone, given back before anything is measured
         const auto method = entry->make(options, Rng(0).fork("initialisation"));
+        if (const std::string file = options.value("start_from", ""); !file.empty()) // a run's job.json has the whole path
+            HILUM_TRY_STATUS(startFrom(*method, request.method, std::filesystem::absolute(file).lexically_normal()));
         setting.need = memoryNeed(method->trainable(), options);
         for (const at::Tensor& parameter : method->trainable().parameters())
             parameters += parameter.requires_grad() ? parameter.numel() : 0;

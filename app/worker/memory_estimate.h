@@ -16,7 +16,8 @@ struct EstimateRequest {
 
 /// What a training would need here: the document of `hilum-worker estimate` (hilum.estimate/1). Memory and time are a line over the batch through real steps on made-up
 /// images, each in a process of its own: peak of the process on a CPU, of LibTorch's allocator on a GPU.
-/// TooLarge with the numbers when weights, gradients and moments alone do not fit into memory, or the smallest batch does not.
+/// TooLarge with the numbers when weights, gradients and moments alone do not fit into memory, or the smallest batch does not. The file of `start_from` is refused as a
+/// training refuses it (train/start_weights.h).
 Result<Json> estimateMemory(const learning::MethodRegistry& registry, const EstimateRequest& request);
 
 } // namespace hilum::worker

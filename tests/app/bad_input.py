@@ -33,6 +33,14 @@ def works(*arguments):
         failures.append(f"hilum {' '.join(map(str, arguments))} ended with {got}: {said[-600:]}")
 
 
+def same(*arguments):
+    """How a run is refused, and its dry run too: number and sentence."""
+    run, dry = ((code, said.strip().split("\n")[-1]) for code, said in (hilum(*arguments), hilum(*arguments, "--dry-run")))
+    if run != dry or not run[0]:
+        failures.append(f"hilum {' '.join(map(str, arguments))}\n  ended with {run}\n  and its dry run with {dry}")
+    return run[0]
+
+
 def png(file, seed, side=64, mask=False):
     """A pattern, or a mask of the left half."""
     rng = random.Random(seed)
@@ -120,6 +128,17 @@ for n in range(6):
 small = ("--set", "image_size=64", "--set", "steps=2", "--set", "batch=2", "--set", "warmup_steps=1")
 works("prepare", "--data", OUT / "images", "--for", "mae", "--set", "image_size=64", "--out", OUT / "cache")
 works("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "mae", *small)
+# weights to begin with that are not there, are no model, or are of another network: said before anything is prepared or written, as the run says it
+(OUT / "weightless.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+starts = ("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", *small)
+for number, code, file, other in ((0, 3, "absent.safetensors", ()), (1, 3, "empty", ()), (2, 5, "none.safetensors", ()), (3, 5, "weightless.safetensors", ()), (4, 13, "mae", ("--set", "width=96"))):
+    beginning = (*starts, *other, "--set", f"start_from={os.path.relpath(OUT / file)}", "--out", OUT / f"start{number}")
+    refuses(code, "start_from", *beginning, "--dry-run")
+    if (OUT / f"start{number}").exists():
+        failures.append(f"a dry run with start_from={file} left a run folder")
+    if (got := same(*beginning)) != code:
+        failures.append(f"a run with start_from={file} ended with {got}, expected {code}")
+works(*starts, "--set", f"start_from={OUT / 'mae'}", "--out", OUT / "start", "--dry-run")
 refuses(11, "cuda:0 is asked for", "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "gpu", "--device", "cuda:0", *small)
 job = json.loads((OUT / "mae" / "job.json").read_text())
 other = {**job, "method": "hdxray-mae", "preset": "tiny"}
