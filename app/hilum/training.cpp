@@ -26,6 +26,16 @@ Status changeJobFile(const path& run, const Json& changes)
     return writeFileAtomically(run / "job.json", job.dump(2) + "\n");
 }
 
+/// The device that a run goes on with: of `changes`, else of its job file.
+Result<std::string> deviceOf(const path& run, const Json& changes)
+{
+    HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
+    HILUM_TRY(Json job, parseJson(text));
+    job.update(changes);
+    const Json device = job.value("device", Json());
+    return device.is_string() ? device.get<std::string>() : std::string();
+}
+
 } // namespace
 
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings)
@@ -40,6 +50,14 @@ Result<MethodChoice> chooseMethod(const std::string& id, const std::string& pres
     choice.options = described.at("options");
     choice.pipeline = described.at("pipeline");
     return choice;
+}
+
+Status checkDevice(const std::string& word)
+{
+    if (word.empty() || word == "auto" || word == "cpu")
+        return {};
+    HILUM_TRY_STATUS(services::workerOutput({"describe", "--device=" + word}));
+    return {};
 }
 
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work)
@@ -81,8 +99,12 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
         const services::JobStatus before = runner.jobs().front();
         id = before.id;
         // of a running one or a finished one nothing is changed: resuming refuses it
-        if (!changes.empty() && before.state != services::JobState::Running && before.state != services::JobState::Done)
-            HILUM_TRY_STATUS(changeJobFile(before.run, changes));
+        if (before.state != services::JobState::Running && before.state != services::JobState::Done) {
+            HILUM_TRY(const std::string device, deviceOf(before.run, changes));
+            HILUM_TRY_STATUS(checkDevice(device));
+            if (!changes.empty())
+                HILUM_TRY_STATUS(changeJobFile(before.run, changes));
+        }
         HILUM_TRY_STATUS(runner.resume(id));
     } else {
         HILUM_TRY(id, runner.start(request));

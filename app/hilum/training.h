@@ -18,11 +18,15 @@ struct MethodChoice {
 /// \param settings "key=value" texts; all faults at once. An empty preset is the method's first.
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings);
 
+/// Refuses what `--device` or a job file asks for when this computer has not got it, in the worker's words: asked before anything is prepared or written.
+Status checkDevice(const std::string& word);
+
 /// `data` when it is a prepared cache that fits, else images prepared into the user's cache. Warnings go to standard error.
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work);
 
 /// Starts or resumes a job and follows it to its end; the terminal shows progress, an interrupt asks it to stop with a checkpoint.
-/// \param changes keys of job.json that go on otherwise than the run began (device, dtype, threads, watch_case); for resuming alone.
+/// \param changes keys of job.json that go on otherwise than the run began (device, dtype, threads, watch_case); for resuming alone. A run that cannot go on on its device
+/// stays as it is.
 Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes = Json::object());
 
 /// As `threads` of job.json: what was asked for, or as many as a job gets by itself for 0.

@@ -139,7 +139,18 @@ for number, code, file, other in ((0, 3, "absent.safetensors", ()), (1, 3, "empt
     if (got := same(*beginning)) != code:
         failures.append(f"a run with start_from={file} ended with {got}, expected {code}")
 works(*starts, "--set", f"start_from={OUT / 'mae'}", "--out", OUT / "start", "--dry-run")
-refuses(11, "cuda:0 is asked for", "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "gpu", "--device", "cuda:0", *small)
+# a device that is not here: before images are prepared or a run folder is made; only what is written for another computer may name it
+prepared = set((OUT / "home" / "cache" / "caches").glob("*"))
+gpu = ("--out", OUT / "gpu", "--device", "cuda:0")
+asked = ("train", "--method", "mae", "--preset", "tiny", *small)
+refuses(11, "cuda:0 is asked for", *asked, "--data", OUT / "cache", *gpu)
+refuses(11, "cuda:1 is asked for", *asked, "--data", OUT / "images", "--out", OUT / "gpu", "--device", "cuda:1")
+refuses(2, 'device "gpu" is none of auto, cpu, cuda, cuda:N', *asked, "--data", OUT / "images", "--out", OUT / "gpu", "--device", "gpu")
+refuses(11, "cuda:0 is asked for", "train", "--job", OUT / "mae" / "job.json", "--data", OUT / "images", *gpu)
+refuses(11, "cuda:0 is asked for", "finetune", "--model", OUT / "mae", "--label", "finding", "--data", OUT / "images", *gpu)
+if (OUT / "gpu").exists() or set((OUT / "home" / "cache" / "caches").glob("*")) != prepared:
+    failures.append("a job on a device that is not here prepared images or left a run folder")
+works(*asked, "--data", OUT / "cache", "--out", OUT / "elsewhere", "--device", "cuda:0", "--write-job")
 job = json.loads((OUT / "mae" / "job.json").read_text())
 other = {**job, "method": "hdxray-mae", "preset": "tiny"}
 listed = json.loads(hilum("methods", "--json")[1])
@@ -147,6 +158,10 @@ fields = {field["key"]: field["default"] for method in listed["methods"] if meth
 other["options"] = {key: job["options"].get(key, value) for key, value in fields.items()}
 shutil.copytree(OUT / "mae" / "checkpoints", OUT / "mixed" / "checkpoints")
 (OUT / "mixed" / "job.json").write_text(json.dumps(other))
+before = {file: (file.stat().st_mtime_ns, file.is_file() and file.read_bytes()) for file in (OUT / "mixed").rglob("*")}
+refuses(11, "cuda:0 is asked for", "train", "--out", OUT / "mixed", "--resume", "--device", "cuda:0")
+if before != {file: (file.stat().st_mtime_ns, file.is_file() and file.read_bytes()) for file in (OUT / "mixed").rglob("*")}:
+    failures.append("a run that was to go on on a device that is not here is no longer what it was")
 refuses(13, "of method mae, the job asks for hdxray-mae", "train", "--out", OUT / "mixed", "--resume")
 index = (OUT / "cache" / "index.json").read_text()
 (OUT / "cache" / "index.json").write_text(index.replace("hilum.cache/1", "hilum.cache/0"))

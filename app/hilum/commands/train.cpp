@@ -49,6 +49,8 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
                                  .watchCase = job.value("watch_case", Json()).is_string() ? job["watch_case"].get<std::string>() : "", .run = a.out};
     HILUM_TRY(const Json entry, services::methodEntry(method.id));
     HILUM_TRY_STATUS(checkAgainstSchema(request.options, entry.value("schema", Json::array())));
+    if (!a.writeJob) // what is only written may be for another computer
+        HILUM_TRY_STATUS(app::checkDevice(request.device));
     if (!a.data.empty()) {
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
         request.cache = cache.folder;
@@ -125,6 +127,8 @@ Run declareTrain(CLI::App& verb)
                 if (a->method.empty() || a->data.empty())
                     return fail(ErrorCode::Usage, "train needs --method and --data, or --job");
                 HILUM_TRY(const app::MethodChoice choice, app::chooseMethod(a->method, a->preset, a->settings));
+                if (!a->writeJob) // what is only written may be for another computer
+                    HILUM_TRY_STATUS(app::checkDevice(a->device));
                 HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, choice, {}, work));
                 request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device.empty() ? "auto" : a->device,
                            .dtype = a->dtype.empty() ? "auto" : a->dtype, .threads = std::max<std::int64_t>(0, a->threads), .watchCase = a->watch, .run = a->out};

@@ -1,5 +1,6 @@
 #include "app/worker/commands/commands.h"
 #include "core/learning/describe.h"
+#include "core/learning/train/job.h"
 
 #include <CLI/CLI.hpp>
 
@@ -11,7 +12,7 @@ namespace hilum::worker {
 Command describeCommand()
 {
     struct Arguments {
-        std::string method, preset, options = "{}";
+        std::string method, preset, options = "{}", device;
         bool json = false;
     };
     return {"describe", "Prints the methods, options and presets of this worker as JSON.", [](CLI::App& app) -> std::function<Status()> {
@@ -19,8 +20,11 @@ Command describeCommand()
         app.add_option("--method", a->method, "One method: its complete options and input pipeline");
         app.add_option("--preset", a->preset, "Preset that the options start from; the method's first when left out")->needs("--method");
         app.add_option("--options", a->options, "JSON object of option values that differ")->needs("--method");
+        app.add_option("--device", a->device, "Of a job to come: refused, as train refuses it, when there is none here");
         app.add_flag("--json", a->json, "JSON is the only form; accepted for symmetry");
         return [a]() -> Status {
+            if (!a->device.empty())
+                HILUM_TRY_STATUS(learning::askedDevice(a->device));
             learning::MethodRegistry registry;
             learning::registerBuiltinMethods(registry);
             Json document;

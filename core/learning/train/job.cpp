@@ -93,11 +93,17 @@ Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
     return job;
 }
 
+Result<at::Device> askedDevice(const std::string& word)
+{
+    if (!isDeviceName(word))
+        return fail(ErrorCode::Usage, "device \"{}\" is none of auto, cpu, cuda, cuda:N", word);
+    return parseDevice(word);
+}
+
 Result<Placement> choosePlacement(const std::string& device, const std::string& dtype)
 {
-    if (!isDeviceName(device))
-        return fail(ErrorCode::Usage, "device \"{}\" is none of auto, cpu, cuda, cuda:N", device);
-    HILUM_TRY(const ComputeChoice choice, chooseCompute(device, dtype));
+    HILUM_TRY(const at::Device found, askedDevice(device));
+    HILUM_TRY(const ComputeChoice choice, chooseCompute(found.str(), dtype));
     Placement placement;
     placement.device = choice.device;
     placement.dtype = choice.dtype;

@@ -24,7 +24,9 @@ Result<Json> readJobFile(const path& run);
 /// options, device, dtype and threads that make no sense.
 Result<TrainJob> readJob(const MethodRegistry& registry, const path& run);
 
-/// The placement that a job's words ask for. Device when there is no such device here.
+/// The device that a job's word asks for. Device when there is none here, Usage for a word that names none.
+Result<at::Device> askedDevice(const std::string& word);
+/// The placement that a job's words ask for; refused as askedDevice refuses.
 Result<Placement> choosePlacement(const std::string& device, const std::string& dtype);
 
 struct RunRequest {
