@@ -3,6 +3,7 @@
 #include "app/hilum/commands/command.h"
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
+#include "core/services/job_words.h"
 #include "core/services/worker_program.h"
 
 #include <QCoreApplication>
@@ -126,9 +127,7 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
         const auto s = runner.job(id);
         if (!s || !limit.due())
             return;
-        std::string text = std::format("{} step {} of {}", s->phase, s->step, s->steps);
-        if (s->loss != 0) // nothing is known before the first step
-            text += std::format(", loss {:.4f}, {:.1f} images/s, {}", s->loss, s->imagesPerSecond, s->secondsLeft < 0 ? "time left unknown" : duration(s->secondsLeft) + " left");
+        const std::string text = services::progressText(*s);
         std::fputs((terminal ? "\r\x1b[K" + text : text + "\n").c_str(), stderr);
     };
     QObject::connect(&runner, &services::JobRunner::jobChanged, &loop, [&] {

@@ -40,6 +40,7 @@ struct JobStatus {
     std::int64_t step = 0, steps = 0;
     double imagesPerSecond = 0, secondsLeft = -1, loss = 0;
     std::string phase;      ///< "training", ...
+    std::int64_t phaseDone = 0, phaseTotal = 0; ///< of a phase that counts something else than steps; total 0: it counts nothing
     std::string device, dtype;
     std::string message;    ///< "Stopped at step 20, checkpoint saved"; or the error's sentence
     std::int64_t lastCheckpoint = -1;

@@ -93,6 +93,8 @@ std::optional<LastWord> applyEvent(JobStatus& status, const Json& event)
         status.steps = whole(event, "steps", status.steps);
         status.imagesPerSecond = number(event, "images_per_s", status.imagesPerSecond);
         status.secondsLeft = number(event, "seconds_left", -1);
+        status.phaseDone = whole(event, "done", 0);
+        status.phaseTotal = whole(event, "total", 0);
     } else if (kind == protocol::Metric) {
         status.step = std::max(status.step, whole(event, "step", status.step));
         status.loss = number(event, "loss", status.loss);

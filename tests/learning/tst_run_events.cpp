@@ -26,6 +26,16 @@ class TestRunEvents : public QObject {
                 out.push_back(line ? line->value("kind", "") : "torn");
         return out;
     }
+    Json last() const
+    {
+        Json out = Json::object();
+        JsonLineReader lines;
+        if (const auto text = readTextFile(path(m_folder.path().toStdString()) / "events.jsonl", 1u << 20))
+            for (const Result<Json>& line : lines.feed(*text))
+                if (line)
+                    out = *line;
+        return out;
+    }
 
 private Q_SLOTS:
     void theHeartbeatEndsBeforeTheResult()
@@ -47,6 +57,29 @@ private Q_SLOTS:
             QCOMPARE(kinds().size(), then);
         }
         QCOMPARE(kinds().back(), std::string(protocol::Done));
+    }
+    void aPhaseCountsForItself()
+    {
+        const auto events = EventStream::open(path(m_folder.path().toStdString()), EventStream::Echo::None);
+        HILUM_VERIFY_OK(events);
+        RunMonitor monitor(**events, RunMonitor::Listen::Nothing);
+        monitor.enter("evaluating");
+        QTRY_VERIFY_WITH_TIMEOUT(last().value("phase", "") == "evaluating" && !last().contains("total"), 60000);
+        monitor.within(12, 40);
+        QTRY_VERIFY_WITH_TIMEOUT(last().value("total", 0) == 40, 60000); // with the next beat
+        QCOMPARE(last().at("done"), Json(12));
+        QCOMPARE(last().at("phase"), Json("evaluating"));
+        monitor.enter("training");
+        QTRY_VERIFY_WITH_TIMEOUT(last().value("phase", "") == "training" && !last().contains("done") && !last().contains("total"), 60000);
+        // after a wish to stop, what still counts says nothing
+        monitor.enter("evaluating");
+        monitor.within(13, 40);
+        monitor.requestCancel();
+        QTRY_VERIFY_WITH_TIMEOUT(last().value("phase", "") == "saving" && !last().contains("total"), 60000);
+        const std::size_t then = kinds().size();
+        monitor.within(14, 40);
+        QTRY_VERIFY_WITH_TIMEOUT(kinds().size() > then, 60000);
+        QVERIFY(!last().contains("total"));
     }
 };
 

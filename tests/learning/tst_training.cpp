@@ -592,6 +592,14 @@ private Q_SLOTS:
         const auto evaluation = evaluateHeldOut(method, nullptr, setup);
         HILUM_VERIFY_OK(evaluation);
         QVERIFY(!evaluation->contains("untrained_loss"));
+        // how far it is: the images that are held out for the loss, the method's own numbers and the guesses, those of the mean picture once
+        std::int64_t seen = 0;
+        bool counts = true;
+        const auto looks = static_cast<std::int64_t>(3 * setup.split.heldOut.size() + setup.split.train.size());
+        setup.progress = [&](std::int64_t done, std::int64_t total) { counts = counts && done == seen++ && total == looks; };
+        HILUM_VERIFY_OK(evaluateHeldOut(method, nullptr, setup));
+        QVERIFY(counts);
+        QCOMPARE(seen, looks);
 
         // the same by hand, from the pixels
         const auto pixels = [&](std::size_t number) {

@@ -159,6 +159,31 @@ private Q_SLOTS:
         const bool alive = job.state == JobState::Running || job.state == JobState::Cancelling;
         QCOMPARE(model.index(0, JobTableModel::Pid).data().toString(), alive ? QStringLiteral("4711") : QString());
     }
+    void whatIsDoneInsteadOfStepsIsSaid()
+    {
+        JobStatus job;
+        job.id = "a";
+        job.state = JobState::Running;
+        job.step = job.steps = 40;
+        job.secondsLeft = 7;
+        job.phase = "training";
+        JobTableModel model;
+        const auto shown = [&](int column) {
+            model.setJobs({job});
+            return model.index(0, column).data().toString();
+        };
+        QCOMPARE(shown(JobTableModel::State), QStringLiteral("Running"));
+        QCOMPARE(shown(JobTableModel::TimeLeft), QStringLiteral("7 s"));
+        job.phase = "evaluating"; // it is not the steps' time that is left
+        job.phaseDone = 12;
+        job.phaseTotal = 30;
+        QCOMPARE(shown(JobTableModel::State), QStringLiteral("Running: evaluating 12 of 30"));
+        QCOMPARE(shown(JobTableModel::TimeLeft), QString());
+        job.phase = "saving";
+        job.phaseDone = job.phaseTotal = 0;
+        QCOMPARE(shown(JobTableModel::State), QStringLiteral("Running: saving"));
+        QCOMPARE(shown(JobTableModel::TimeLeft), QString());
+    }
     void newJobsComeFirstAndRowsStay()
     {
         JobTableModel model;

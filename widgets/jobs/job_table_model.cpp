@@ -1,6 +1,7 @@
 #include "widgets/jobs/job_table_model.h"
 
 #include "core/base/numbers.h"
+#include "core/services/job_words.h"
 #include "widgets/style/theme.h"
 
 #include <algorithm>
@@ -15,10 +16,12 @@ QString stateText(const JobStatus& job)
     const QString message = QString::fromStdString(job.message);
     switch (job.state) {
     case JobState::Queued: return JobTableModel::tr("Waiting for the job before it");
-    case JobState::Running:
+    case JobState::Running: {
         if (job.silent)
             return JobTableModel::tr("Running, no sign of life for a minute");
-        return job.phase.empty() || job.phase == "training" ? JobTableModel::tr("Running") : JobTableModel::tr("Running: %1").arg(QString::fromStdString(job.phase));
+        const std::string beside = services::besideSteps(job), doing = beside.empty() ? job.phase : beside;
+        return doing.empty() || doing == "training" ? JobTableModel::tr("Running") : JobTableModel::tr("Running: %1").arg(QString::fromStdString(doing));
+    }
     case JobState::Cancelling: return JobTableModel::tr("Stopping…");
     case JobState::Cancelled: return message.isEmpty() ? JobTableModel::tr("Stopped at step %1, checkpoint saved").arg(job.step) : message;
     case JobState::Done: return JobTableModel::tr("Done");
@@ -88,7 +91,7 @@ QVariant JobTableModel::data(const QModelIndex& index, int role) const
     case State: return stateText(j);
     case Step: return j.steps > 0 ? tr("%1 of %2").arg(j.step).arg(j.steps) : QString();
     case Speed: return j.imagesPerSecond > 0 ? QString::number(j.imagesPerSecond, 'f', j.imagesPerSecond < 10 ? 1 : 0) : QString();
-    case TimeLeft: return running && j.secondsLeft >= 0 ? QString::fromStdString(duration(j.secondsLeft)) : QString();
+    case TimeLeft: return running && j.secondsLeft >= 0 && services::besideSteps(j).empty() ? QString::fromStdString(duration(j.secondsLeft)) : QString();
     case Pid: return running && j.pid > 0 ? QString::number(j.pid) : QString();
     case Device: return QString::fromStdString(j.dtype.empty() ? j.device : j.device + ", " + j.dtype);
     default: return {};

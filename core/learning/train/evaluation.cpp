@@ -31,6 +31,12 @@ private:
 
 bool stopped(const EvaluationSetup& setup) { return setup.cancelled && setup.cancelled(); }
 
+void tell(const EvaluationSetup& setup, std::size_t done, std::size_t total)
+{
+    if (setup.progress)
+        setup.progress(static_cast<std::int64_t>(done), static_cast<std::int64_t>(total));
+}
+
 Error cancelledError() { return Error{.code = ErrorCode::Cancelled, .message = "the evaluation was stopped"}; }
 
 /// The stream of a case: independent of which other cases are evaluated.
@@ -86,6 +92,7 @@ Result<at::Tensor> meanPicture(PretrainingMethod& method, const ViewMaker& views
     for (std::size_t i = 0; i < count; ++i) {
         if (stopped(setup))
             return std::unexpected(cancelledError());
+        tell(setup, i, count);
         const std::size_t number = all[i * all.size() / count]; // evenly over the cohort
         HILUM_TRY(const TensorMap batch, plainBatch(views, setup, number));
         const at::Tensor target = method.maskedTarget(batch, caseRng(setup, number)).target.to(at::kDouble);
@@ -138,6 +145,7 @@ Result<std::map<std::string, NamedNumber>> namedNumbers(PretrainingMethod& metho
     for (std::size_t first = 0; first < cases.size(); first += size) {
         if (stopped(setup))
             return std::unexpected(cancelledError());
+        tell(setup, first, cases.size());
         std::vector<TensorMap> parts;
         std::vector<Rng> streams;
         for (std::size_t i = first; i < std::min(first + size, cases.size()); ++i) {
@@ -169,6 +177,7 @@ Result<std::vector<double>> caseLosses(PretrainingMethod& method, const Evaluati
         for (const std::size_t number : cases) {
             if (stopped(setup))
                 return std::unexpected(cancelledError());
+            tell(setup, out.size(), cases.size());
             HILUM_TRY(const TensorMap batch, plainBatch(*views, setup, number));
             const PrecisionScope precision(setup.placement);
             const auto [mask, target] = method.maskedTarget(batch, caseRng(setup, number));
@@ -180,6 +189,7 @@ Result<std::vector<double>> caseLosses(PretrainingMethod& method, const Evaluati
     for (std::size_t first = 0; first < cases.size(); first += size) {
         if (stopped(setup))
             return std::unexpected(cancelledError());
+        tell(setup, first, cases.size());
         std::vector<TensorMap> parts;
         for (std::size_t i = first; i < std::min(first + size, cases.size()); ++i) {
             HILUM_TRY(const TensorMap item, setup.cache->read(cases[i]));
@@ -209,16 +219,26 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
             perCase[setup.cache->cases()[some[i]].key][key] = values[i];
     };
     const auto put = [&](const char* key, const std::vector<double>& values) { putFor(key, values, cases); };
-    HILUM_TRY(const auto heldOut, caseLosses(trained, setup, cases));
+    // every part below counts for itself; told is how far all of them are
+    const std::size_t networks = untrained ? 2 : 1, pictures = std::min(setup.split.train.size(), MeanPictureLimit);
+    const std::size_t looks = 2 * networks * cases.size() + (trained.isMaskedReconstruction() ? pictures + cases.size() : 0);
+    std::size_t before = 0; // looks of the parts that are done
+    EvaluationSetup part = setup;
+    if (setup.progress)
+        part.progress = [&](std::int64_t done, std::int64_t) { tell(setup, before + static_cast<std::size_t>(done), looks); };
+    HILUM_TRY(const auto heldOut, caseLosses(trained, part, cases));
     put("held_out_loss", heldOut);
+    before += cases.size();
     if (untrained) {
-        HILUM_TRY(const auto losses, caseLosses(*untrained, setup, cases));
+        HILUM_TRY(const auto losses, caseLosses(*untrained, part, cases));
         put("untrained_loss", losses);
+        before += cases.size();
     }
     for (const auto& [prefix, method] : {std::pair{"", &trained}, {"untrained_", untrained}}) {
         if (!method)
             continue;
-        HILUM_TRY(const auto numbers, namedNumbers(*method, setup));
+        HILUM_TRY(const auto numbers, namedNumbers(*method, part));
+        before += cases.size();
         for (const auto& [name, number] : numbers)
             putFor(prefix + name, number.values, number.cases);
     }
@@ -229,15 +249,15 @@ Result<Json> evaluateHeldOut(PretrainingMethod& trained, PretrainingMethod* untr
         std::int64_t images = 0;
         at::Tensor mean; // [1, N, P]; undefined where no training image is here
         if (!setup.split.train.empty()) {
-            HILUM_TRY(mean, meanPicture(trained, *views, setup, images));
+            HILUM_TRY(mean, meanPicture(trained, *views, part, images));
         }
+        before += pictures;
         const auto donor = donors(setup);
         std::vector<double> picture, visibleMean, swapped;
         for (std::size_t i = 0; i < cases.size(); ++i) {
             if (stopped(setup))
                 return std::unexpected(cancelledError());
-            if (setup.progress)
-                setup.progress(static_cast<std::int64_t>(i), static_cast<std::int64_t>(cases.size()));
+            tell(part, i, cases.size());
             HILUM_TRY(const TensorMap batch, plainBatch(*views, setup, cases[i]));
             const auto [mask, target] = trained.maskedTarget(batch, caseRng(setup, cases[i]));
             if (mean.defined())

@@ -15,7 +15,7 @@ struct EvaluationSetup {
     std::int64_t batch = 1;          ///< of methods whose loss needs several cases at once; masked reconstruction goes case by case
     Placement placement;
     std::function<bool()> cancelled; ///< asked between cases; may be empty
-    std::function<void(std::int64_t done, std::int64_t total)> progress; ///< may be empty
+    std::function<void(std::int64_t done, std::int64_t total)> progress; ///< images looked at, each as often as it will be; may be empty
 };
 
 /// The loss of a model on some cases, one number per case. Masks and corruption of a case depend on (seed, case key) alone.

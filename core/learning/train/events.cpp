@@ -77,6 +77,8 @@ Json RunProgress::json() const
 {
     Json out = {{"phase", phase}, {"step", step}, {"steps", steps}, {"epoch", epoch}, {"images_per_s", imagesPerSecond}};
     out["seconds_left"] = secondsLeft < 0 ? Json() : Json(secondsLeft);
+    if (total > 0)
+        out.update({{"done", done}, {"total", total}});
     return out;
 }
 
@@ -142,8 +144,18 @@ void RunMonitor::enter(const std::string& phase)
         if (m_cancelled && m_progress.phase == "saving")
             return;
         m_progress.phase = phase;
+        m_progress.done = m_progress.total = 0;
     }
     say();
+}
+
+void RunMonitor::within(std::int64_t done, std::int64_t total)
+{
+    const std::scoped_lock lock(m_mutex);
+    if (m_progress.phase == "saving")
+        return; // a wish to stop has ended the phase that counts
+    m_progress.done = done;
+    m_progress.total = total;
 }
 
 void RunMonitor::update(std::int64_t step, std::int64_t steps, double epoch, double secondsLeft, double imagesPerSecond)
@@ -190,6 +202,7 @@ void RunMonitor::work()
             {
                 const std::scoped_lock lock(m_mutex);
                 m_progress.phase = "saving";
+                m_progress.done = m_progress.total = 0;
             }
             m_cancelled = true;
             say();

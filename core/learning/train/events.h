@@ -45,6 +45,7 @@ struct RunProgress {
     double epoch = 0;
     double secondsLeft = -1; ///< below 0: not known yet
     double imagesPerSecond = 0;
+    std::int64_t done = 0, total = 0; ///< of a phase that counts something else than steps; total 0: it counts nothing
     Json json() const;
 };
 
@@ -62,6 +63,8 @@ public:
     void enter(const std::string& phase);
     /// Numbers of the next heartbeat.
     void update(std::int64_t step, std::int64_t steps, double epoch, double secondsLeft, double imagesPerSecond);
+    /// How far the phase is that was entered last, where it counts something else than steps: images of an evaluation. The next phase begins without.
+    void within(std::int64_t done, std::int64_t total);
     bool cancelRequested() const { return m_cancelled.load(); }
     void requestCancel(); ///< as if a signal had come
     /// Says the result of the run as its last event: no heartbeat follows it.

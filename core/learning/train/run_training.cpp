@@ -313,6 +313,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         evaluation.batch = o.batch;
         evaluation.placement = placement;
         evaluation.cancelled = [&] { return monitor.cancelRequested(); };
+        evaluation.progress = [&](std::int64_t done, std::int64_t total) { monitor.within(done, total); };
         const auto evaluated = evaluateHeldOut(*method, untrained.get(), evaluation);
         if (!evaluated && evaluated.error().code == ErrorCode::Cancelled) {
             result["cancelled"] = true;
