@@ -88,6 +88,7 @@ void JobForm::setData(std::vector<path> images)
     m_dataIsCache = m_data.size() == 1 && std::filesystem::is_regular_file(m_data.front() / "index.json", ec);
     say({}, "secondary");
     showData();
+    estimateSoon();
 }
 
 void JobForm::dragEnterEvent(QDragEnterEvent* event)

@@ -64,7 +64,9 @@ void JobForm::estimateSoon()
         return;
     }
     // never the numbers of other settings
-    m_estimate->setText(key == m_measuring ? tr("Measuring two training steps on this computer…") : tr("Time and memory are not measured yet for these settings"));
+    m_estimate->setText(key == m_measuring ? tr("Measuring two training steps on this computer…")
+                        : m_data.empty()   ? tr("Time and memory are measured once images are chosen; Measure does it now")
+                                           : tr("Time and memory are not measured yet for these settings"));
     m_estimateTimer.start();
 }
 

@@ -86,7 +86,7 @@ JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidge
         const auto* runner = m_context.services.jobs;
         const auto jobs = runner ? runner->jobs() : std::vector<services::JobStatus>{};
         const bool idle = (!runner || runner->isComplete()) && std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
-        if (small && idle)
+        if (small && idle && !m_data.empty()) // who only looks at the form asks for nothing
             estimate();
     });
     if (context.services.jobs)

@@ -66,7 +66,7 @@ private:
     void applyProposal();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
     std::optional<Configuration> configuration() const; ///< none while an option is wrong or the methods are not there
-    void estimateSoon();
+    void estimateSoon(); ///< says what is measured; what is not is, by itself, once images are chosen
     void updateButtons();
     void say(const QString& text, const char* role) { m_foot->say(text, role); }
     const Json* method() const;

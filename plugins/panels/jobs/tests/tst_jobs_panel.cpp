@@ -175,13 +175,39 @@ private Q_SLOTS:
         described["fine_tuning"]["schema"] = optionsSchema<Options>();
         std::ofstream(at("methods.json")) << described.dump();
     }
-    void init() { QFile::remove(QString::fromStdString(at("bench.txt").string())); }
+    void init()
+    {
+        QFile::remove(QString::fromStdString(at("bench.txt").string()));
+        std::filesystem::create_directories(at("images"));
+    }
+
+    void measuresNothingForWhoOnlyLooks()
+    {
+        Desk d;
+        d.panel->workspaceShown();
+        auto* estimate = d.find<QLabel>("jobEstimate");
+        QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QStringLiteral("once images are chosen")), Wait);
+        d.option("jobForm", "image_size")->setText(QStringLiteral("80"));
+        QTest::qWait(1500); // a change is measured after 0.6 s
+        QVERIFY(measured().isEmpty());
+        QVERIFY2(estimate->text().contains(QStringLiteral("once images are chosen")), qPrintable(estimate->text()));
+        d.find<QPushButton>("jobMeasure")->click();
+        QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QStringLiteral("Measured on this computer: 10 images/s")), Wait);
+        QVERIFY(measured().last().contains(QStringLiteral("\"image_size\":80")));
+        d.option("jobForm", "image_size")->setText(QStringLiteral("96"));
+        QTest::qWait(1500);
+        QCOMPARE(measured().size(), 1);
+        QVERIFY(d.drop(d.find<QWidget>("jobForm"), at("images")));
+        QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QStringLiteral(": 20 images/s")), Wait);
+        QVERIFY(measured().last().contains(QStringLiteral("\"image_size\":96")));
+    }
 
     void measuresEachConfigurationForItself()
     {
         // it was measured by method, preset and batch alone: another image size or device got the same numbers
         Desk d;
         d.panel->workspaceShown();
+        QVERIFY(d.drop(d.find<QWidget>("jobForm"), at("images")));
         auto* estimate = d.find<QLabel>("jobEstimate");
         auto* device = d.find<QComboBox>("jobDevice");
         QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QStringLiteral("Measured on this computer: 10 images/s")), Wait);
