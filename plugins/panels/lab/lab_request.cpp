@@ -22,6 +22,8 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
     m_regionChosen = m_regionChosen || ((m_loading || m_regionOf.empty()) && settings.source != m_settings.source);
     m_settings = settings;
     m_painted = false;
+    if (region)
+        m_regionLetGo.clear();
     if (region && knowsRegion())
         makeInput();
     else

@@ -76,6 +76,8 @@ public:
     /// Draws a new mask; painting is forgotten.
     void setMaskSettings(const MaskSettings& settings);
     const MaskSettings& maskSettings() const { return m_settings; }
+    /// A mask file or polygon that was given for the image before, and went with it, as a sentence; empty when there was none, or another region is chosen since.
+    const QString& regionLetGo() const { return m_regionLetGo; }
     const view::MaskModel& mask() const { return m_mask; }
     void beginStroke(view::MaskModel::Stroke stroke, double radius);
     void strokeTo(double x, double y); ///< pixels of the model's grid
@@ -156,6 +158,7 @@ private:
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
     void forgetResults();
+    void letRegionGo();
 
     services::TaskRunner* m_runner;
     services::ModelServer* m_server;
@@ -175,6 +178,7 @@ private:
     std::string m_paintedOn; // method and pipeline of the loaded model
     std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
     bool m_regionChosen = false; // by the person before the first model was there or while one was loading: that goes before the model's own
+    QString m_regionLetGo;
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;

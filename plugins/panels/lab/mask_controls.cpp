@@ -171,6 +171,13 @@ void MaskControls::showOptions(const LabSession& session)
 
 void MaskControls::showRegion(const LabSession& session)
 {
+    const MaskSettings& used = session.maskSettings(); // another image lets go of what was given for the one before
+    m_maskFile = used.maskFile;
+    m_polygon = used.polygon;
+    if (m_region != used.source) {
+        m_region = used.source;
+        keepRegion();
+    }
     const imaging::ModelInput* input = session.input();
     QString said;
     if (input && m_region == RegionSource::LungContour && !input->regionMethod.empty())
@@ -178,7 +185,9 @@ void MaskControls::showRegion(const LabSession& session)
     else if (m_region == RegionSource::MaskFile)
         said = m_maskFile.empty() ? tr("No mask file is chosen yet: choose \"Mask file…\" again to name one, as large as the image.") : QString::fromStdString(m_maskFile.filename().string());
     const bool missing = m_region == RegionSource::MaskFile && m_maskFile.empty();
-    m_regionNote->setProperty("role", missing || (input && m_region == RegionSource::LungContour && input->regionConfidence <= 0) ? "warning" : "secondary");
+    if (const QString& gone = session.regionLetGo(); !gone.isEmpty())
+        said = said.isEmpty() ? gone : gone + QLatin1Char(' ') + said;
+    m_regionNote->setProperty("role", missing || !session.regionLetGo().isEmpty() || (input && m_region == RegionSource::LungContour && input->regionConfidence <= 0) ? "warning" : "secondary");
     m_regionNote->setText(said);
     m_form->setRowVisible(m_regionNote, !said.isEmpty() && session.knowsRegion());
     showOther(session);

@@ -1,16 +1,12 @@
 // The Lab as the window loads it, found by object names, against a worker whose answers can be computed by hand.
 #include "plugins/panels/lab/tests/lab_bench.h"
 
-#include <QApplication>
 #include <QCheckBox>
-#include <QDialog>
 #include <QImage>
 #include <QLineEdit>
 #include <QSpinBox>
 #include <QTableWidget>
-#include <QTimer>
 
-#include <algorithm>
 #include <cmath>
 
 using namespace hilum;
@@ -284,48 +280,6 @@ private Q_SLOTS:
         // no other method has one
         chooseMethod(QStringLiteral("VoCo"));
         QTRY_COMPARE_WITH_TIMEOUT(label("attentionReason"), QStringLiteral("VoCo gives no attention map of a whole volume."), Wait);
-    }
-    void aModelOfMaskFilesAsksForOne()
-    {
-        m_selection->setVolume(ramp());
-        settle();
-        m_selection->setModel({.model = path(m_home.filePath(QStringLiteral("masked")).toStdString())});
-        auto* region = find<QComboBox>("regionCombo");
-        QTRY_COMPARE_WITH_TIMEOUT(region->currentIndex(), 2, Wait);
-        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a mask file here")), qPrintable(label("labRefusal")), Wait);
-        QVERIFY(find<QLabel>("labRefusal")->isVisible());
-        QVERIFY2(label("regionNote").startsWith(QStringLiteral("No mask file is chosen yet")), qPrintable(label("regionNote")));
-        const auto choose = [&](const QString& file) { // the entry again, as the refusal says
-            QTimer::singleShot(0, this, [file] {
-                auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
-                QVERIFY(dialog);
-                auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
-                QVERIFY(name);
-                name->setText(file);
-                dialog->accept();
-            });
-            Q_EMIT region->activated(2);
-        };
-        // of another size: refused with its numbers, never stretched
-        const QString small = m_home.filePath(QStringLiteral("small.png")), mask = m_home.filePath(QStringLiteral("mask.png"));
-        QImage picture(64, 64, QImage::Format_Grayscale8);
-        picture.fill(255);
-        QVERIFY(picture.save(small));
-        choose(small);
-        QTRY_VERIFY2_WITH_TIMEOUT(label("labStatus").contains(QStringLiteral("64 x 64 pixels and its image 512 x 512")), qPrintable(label("labStatus")), Wait);
-        picture = QImage(512, 512, QImage::Format_Grayscale8);
-        picture.fill(0);
-        for (int y = 0; y < 512; ++y)
-            std::fill_n(picture.scanLine(y), 256, static_cast<uchar>(255)); // the left half
-        QVERIFY(picture.save(mask));
-        choose(mask);
-        QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("of 128) · outside")), qPrintable(label("maskStats")), Wait);
-        QCOMPARE(label("regionNote"), QStringLiteral("mask.png"));
-        settle();
-        Json proposal;
-        connect(m_selection.get(), &Selection::jobProposed, this, [&](const Json& p) { proposal = p; });
-        press("T");
-        QCOMPARE(proposal["options"].value("region_source", ""), std::string("mask-file"));
     }
     void theMouseFollowsTheProfile()
     {
