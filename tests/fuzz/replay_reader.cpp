@@ -2,6 +2,7 @@
 #include "tests/fuzz/seeds.h"
 
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -24,7 +25,7 @@ namespace {
 
 using hilum::Rng;
 
-constexpr unsigned SecondsForOne = 100;    // an input that takes longer hangs, on a slow and busy machine too
+constexpr int SecondsForOne = 100;         // of processor time: an input that takes longer hangs; what else runs on the machine does not count
 constexpr long MostResidentKb = 2'000'000; // the memory cap
 
 std::string current; // the input that runs
@@ -38,19 +39,26 @@ void keepAndDie(const char* what)
 
 extern "C" void onSignal(int number)
 {
-    keepAndDie(number == SIGALRM ? "an input takes longer than 100 s" : "an input ends the program");
+    keepAndDie(number == SIGPROF ? "an input takes more than 100 s of processor time" : "an input ends the program");
     std::signal(number, SIG_DFL);
-    if (number == SIGALRM)
+    if (number == SIGPROF)
         std::abort();
     std::raise(number);
+}
+
+/// SIGPROF when the program has computed for so long from now on; 0: never.
+void limitProcessorTime(int seconds)
+{
+    const itimerval limit{.it_interval = {}, .it_value = {.tv_sec = seconds, .tv_usec = 0}};
+    ::setitimer(ITIMER_PROF, &limit, nullptr);
 }
 
 void run(std::string bytes)
 {
     current = std::move(bytes);
-    ::alarm(SecondsForOne);
+    limitProcessorTime(SecondsForOne);
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(current.data()), current.size());
-    ::alarm(0);
+    limitProcessorTime(0);
     rusage usage{};
     ::getrusage(RUSAGE_SELF, &usage);
     if (usage.ru_maxrss > MostResidentKb) {
@@ -104,7 +112,7 @@ int main(int argc, char** argv)
         std::fprintf(stderr, "usage: %s KIND SECONDS | KIND --corpus FOLDER | KIND FILE...\n", argv[0]);
         return 2;
     }
-    for (const int s : {SIGALRM, SIGABRT, SIGFPE})
+    for (const int s : {SIGPROF, SIGABRT, SIGFPE})
         std::signal(s, onSignal);
     const auto all = hilum::fuzz::seeds(argv[1]);
     if (all.empty())
