@@ -1,4 +1,4 @@
-#include "tests/learning/toy_method.h"
+#include "tests/learning/toy_features.h"
 
 #include "core/base/paths.h"
 #include "core/learning/downstream/classify.h"
@@ -22,39 +22,6 @@ using namespace hilum::tests;
 
 namespace {
 
-/// The toy method with features: mean and deviation of the picture's four quarters, and what its first layer makes of the picture.
-class ToyWithFeatures : public ToyMethod, public FeatureSource {
-public:
-    using ToyMethod::ToyMethod;
-    at::Tensor features(const TensorMap& batch) override
-    {
-        const at::Tensor image = batch.at("image"); // [B, 1, S, S]
-        const std::int64_t half = image.size(-1) / 2;
-        std::vector<at::Tensor> parts;
-        for (const std::int64_t r : {std::int64_t{0}, half})
-            for (const std::int64_t c : {std::int64_t{0}, half}) {
-                const at::Tensor part = image.slice(2, r, r + half).slice(3, c, c + half).flatten(1);
-                parts.push_back(part.mean(1));
-                parts.push_back(part.std(1));
-            }
-        const auto weights = ToyMethod::trainable().named_parameters();
-        return at::cat({at::stack(parts, 1), at::tanh(at::linear(image.flatten(1), weights["blocks.0.weight"], weights["blocks.0.bias"]))}, 1);
-    }
-    std::string pooling() const override { return "mean and deviation of the quarters, first layer"; }
-};
-
-/// The same with two views an image: as it is, and its mirror image.
-class FlippedToo : public ToyWithFeatures {
-public:
-    using ToyWithFeatures::ToyWithFeatures;
-    std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override
-    {
-        std::vector<TensorMap> out{views.makePlainView(item), views.makePlainView(item)};
-        out.back()["image"] = out.back().at("image").flip(-1);
-        return out;
-    }
-};
-
 /// The same parameters under names that tell nothing of layers.
 class OddlyNamed : public ToyWithFeatures {
 public:
@@ -69,27 +36,7 @@ private:
     torch::nn::Module m_named;
 };
 
-MethodRegistry registry()
-{
-    const MethodRegistry plain = toyRegistry();
-    MethodEntry entry = plain.entries().front();
-    entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> {
-        ToyOptions o;
-        if (const Status status = fromJson(json, o); !status)
-            throw std::runtime_error(status.error().sentence());
-        return std::make_unique<ToyWithFeatures>(o, rng);
-    };
-    MethodRegistry out;
-    out.add(std::move(entry));
-    return out;
-}
-
-const std::string& toyId()
-{
-    static const MethodRegistry plain = toyRegistry();
-    static const std::string id = plain.entries().front().info.id;
-    return id;
-}
+MethodRegistry registry() { return featureRegistry(); }
 
 } // namespace
 
@@ -98,25 +45,6 @@ class TestDownstream : public QObject {
     std::unique_ptr<TemporaryFolder> m_folder;
     path at_(const std::string& name) const { return m_folder->where() / name; }
 
-    /// A model file with first weights, a cache of 30 patients, and labels: whether a picture's left half is brighter than its right.
-    void prepareAll(const path& cache)
-    {
-        const Json index = makeCache(cache, {.patients = 30, .imagesPerPatient = 2, .size = 16});
-        const MethodRegistry methods = registry();
-        ToyOptions o;
-        const Json options = toJson(o);
-        const auto method = methods.entries().front().make(options, Rng(3).fork("weights"));
-        HILUM_VERIFY_OK(writeModel(at_("model.safetensors"), namedState(method->trainable()),
-            {{"method", toyId()}, {"preset", ""}, {"options", options}, {"pipeline", index.at("pipeline")}, {"cache_digest", "another"}, {"step", 0}}));
-        const auto reader = ShardReader::open(cache);
-        HILUM_VERIFY_OK(reader);
-        Json labels = Json::object();
-        for (std::size_t n = 0; n < reader->cases().size(); ++n) {
-            const at::Tensor image = reader->read(n)->at("image").to(at::kFloat);
-            labels[reader->cases()[n].key] = image.slice(2, 0, 8).mean().item<double>() > image.slice(2, 8).mean().item<double>() ? 1 : 0;
-        }
-        HILUM_VERIFY_OK(writeFileAtomically(at_("labels.json"), Json{{"schema", LabelsSchema}, {"column", "side"}, {"classes", {"right", "left"}}, {"labels", labels}}.dump()));
-    }
     ProbeRequest request(const char* out) const
     {
         return {.model = at_("model.safetensors"), .cache = at_("cache"), .labels = at_("labels.json"), .out = at_(out), .heldOutFraction = 0.4, .device = "cpu"};
@@ -128,7 +56,7 @@ private Q_SLOTS:
         auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
         m_folder = std::make_unique<TemporaryFolder>(*std::move(folder));
-        prepareAll(at_("cache"));
+        makeLabelledToys(m_folder->where());
     }
 
     void whatTheFeaturesTellIsLearnt()
@@ -234,25 +162,21 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(fineTune(method, toyId(), *cache, task, {.epochs = 2, .batch = 4, .layerDecay = 1}, *placement, watch));
         QVERIFY(weightsDigest(namedState(method.trainable())) != before);
     }
-    void aStoppedRunGoesOnToTheSameNumbers_data()
+    void aStoppedTuningGoesOnToTheSameNumbers_data()
     {
-        QTest::addColumn<bool>("full");
-        QTest::addColumn<int>("patience"); // questions whether to go on until the answer is no; a network has 60 of linear, about 35 of full
-        QTest::newRow("linear, first network") << false << 7;
-        QTest::newRow("linear, second network") << false << 68;
-        QTest::newRow("full, before its first step") << true << 2;
-        QTest::newRow("full, within a pass") << true << 9;
-        QTest::newRow("full, within a later pass") << true << 22;
-        QTest::newRow("full, testing") << true << 32;
-        QTest::newRow("full, second network") << true << 50;
+        QTest::addColumn<int>("patience"); // questions whether to go on until the answer is no; a network has about 35
+        QTest::newRow("before its first step") << 2;
+        QTest::newRow("within a pass") << 9;
+        QTest::newRow("within a later pass") << 22;
+        QTest::newRow("testing") << 32;
+        QTest::newRow("second network") << 50;
     }
-    void aStoppedRunGoesOnToTheSameNumbers()
+    void aStoppedTuningGoesOnToTheSameNumbers()
     {
-        QFETCH(bool, full);
         QFETCH(int, patience);
         ProbeRequest r = request("out");
         r.compareUntrained = true;
-        r.mode = full ? ClassifyMode::Full : ClassifyMode::Linear;
+        r.mode = ClassifyMode::Full;
         r.tuning = {.epochs = 5, .batch = 8, .learningRate = 5e-3};
         r.keepEvery = std::chrono::milliseconds(0);
         int questions = 0;
@@ -271,14 +195,12 @@ private Q_SLOTS:
         r.cancelled = [&] { return ++again < 0; };
         const auto resumed = runProbe(registry(), r);
         HILUM_VERIFY_OK(resumed);
-        const bool something = full ? patience > 2 : patience > 60; // was finished: a step of full, a network of linear
-        QVERIFY2(something ? again < questions : again == questions, std::to_string(again).c_str());
+        QVERIFY2(patience > 2 ? again < questions : again == questions, std::to_string(again).c_str());
         for (const char* part : {"trained", "untrained", "difference"})
             QCOMPARE(resumed->at(part).dump(), whole->at(part).dump());
         for (const char* file : {"predictions.csv", "head.safetensors"})
             QVERIFY2(*readTextFile(at_("stopped") / file) == *readTextFile(at_("out") / file), file);
-        if (full)
-            QCOMPARE(openModel(at_("stopped") / "model.safetensors")->metadata.at("weights_sha256"), openModel(at_("out") / "model.safetensors")->metadata.at("weights_sha256"));
+        QCOMPARE(openModel(at_("stopped") / "model.safetensors")->metadata.at("weights_sha256"), openModel(at_("out") / "model.safetensors")->metadata.at("weights_sha256"));
         QVERIFY(!std::filesystem::exists(at_("stopped") / "results"));
     }
     void whatIsResumedMustBeTheSame()
@@ -366,8 +288,8 @@ private Q_SLOTS:
         const auto placement = choosePlacement("cpu", "float32");
         HILUM_VERIFY_OK(placement);
         const std::vector<std::size_t> cases{4, 0, 4};
-        const auto one = extractFeatures(plain, "toy", *reader, cases, *placement, {}, {});
-        const auto mean = extractFeatures(both, "toy", *reader, cases, *placement, {}, {});
+        const auto one = extractFeatures(plain, "toy", *reader, cases, *placement, {});
+        const auto mean = extractFeatures(both, "toy", *reader, cases, *placement, {});
         HILUM_VERIFY_OK(one);
         HILUM_VERIFY_OK(mean);
         QCOMPARE(mean->columns, one->columns);
@@ -377,8 +299,14 @@ private Q_SLOTS:
                 const double expected = (one->row(r)[c] + one->row(r)[c + 2]) / 2;
                 QVERIFY(std::abs(mean->row(r)[c] - expected) < 1e-6 && std::abs(mean->row(r)[c + 2] - expected) < 1e-6); // float32
             }
-        QVERIFY(std::ranges::equal(mean->row(0), mean->row(2)));
-        QVERIFY(!std::ranges::equal(mean->row(0), mean->row(1)));
+        const auto apart = [&](std::size_t r) { // from row 0, which is the same case as row 2
+            double worst = 0;
+            for (std::size_t c = 0; c < mean->columns; ++c)
+                worst = std::max(worst, std::abs(mean->row(0)[c] - mean->row(r)[c]));
+            return worst;
+        };
+        QVERIFY2(apart(2) < 1e-5, std::to_string(apart(2)).c_str()); // float32 sums of 256 products; another place in the batch may round otherwise
+        QVERIFY2(apart(1) > 1e-3, std::to_string(apart(1)).c_str());
     }
     void sameWeightsDifferByNothing()
     {

@@ -115,7 +115,7 @@ Checkpoint checkpointOf(const Run& run, Weights weights, const TuningOptions& se
 Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weights)
 {
     const ProbeRequest& request = run.request;
-    TuningTask task{.train = {}, .labels = {}, .test = {}, .classes = run.cases.classes.size(), .seed = request.seed};
+    TuningTask task{.train = {}, .labels = {}, .test = {}, .classes = run.cases.classes.size(), .seed = request.seed, .mostNumbers = request.mostNumbers};
     for (const std::size_t r : run.parts.train) {
         task.train.push_back(run.cases.number[r]);
         task.labels.push_back(run.cases.label[r]);
@@ -181,10 +181,13 @@ Result<ProbeResult> probe(const Run& run, PretrainingMethod& method, Weights wei
         labels.push_back(c.label[r]);
         patients.push_back(c.patient[r]);
     }
-    HILUM_TRY(const FeatureTable all, extractFeatures(method, run.method, run.cache, numbers, run.placement, request.cancelled, [&](std::int64_t done, std::int64_t total) {
-                  if (request.progress)
-                      request.progress(phase("features", weights), weights == Weights::Trained ? done : total + done, total * networks(request));
-              }));
+    FeatureWatch watch;
+    watch.cancelled = request.cancelled;
+    watch.progress = [&](std::int64_t done, std::int64_t total) {
+        if (request.progress)
+            request.progress(phase("features", weights), weights == Weights::Trained ? done : total + done, total * networks(request));
+    };
+    HILUM_TRY(const FeatureTable all, extractFeatures(method, run.method, run.cache, numbers, run.placement, watch, request.mostNumbers));
     std::vector<std::size_t> first(run.parts.train.size()), second(run.parts.test.size());
     std::iota(first.begin(), first.end(), std::size_t{0});
     std::iota(second.begin(), second.end(), first.size());

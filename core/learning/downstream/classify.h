@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/paths.h"
+#include "core/learning/downstream/case_views.h"
 #include "core/learning/downstream/labelled_cases.h"
 #include "core/learning/downstream/tuning_options.h"
 #include "core/learning/train/checkpoint.h"
@@ -38,7 +39,8 @@ struct ProbeRequest {
     std::string device = "auto";
     std::string dtype = "auto";    ///< of Full; Linear computes in float32
     bool resume = false;           ///< go on from what an earlier, stopped call left in `out`
-    std::chrono::milliseconds keepEvery{15000}; ///< least time between checkpoints of Full, which are made between passes
+    std::chrono::milliseconds keepEvery{15000};  ///< least time between checkpoints of Full, which are made between passes over the images
+    std::int64_t mostNumbers = MostNumbersAPass; ///< of the views that go through the encoder in one pass (passLength): bounds the memory
     std::int64_t threads = 0;      ///< for the record; 0: not known
     // each may be empty
     std::function<bool()> cancelled;

@@ -19,11 +19,11 @@ namespace hilum::learning {
 
 namespace {
 
-/// Features of cases, in passes that hold at most so many numbers of views: the tiles of sixteen large volumes do not fit into memory together.
+/// Features of cases, in passes of their views (passLength).
 class Tuner {
 public:
-    Tuner(PretrainingMethod& method, FeatureSource& source, const ShardReader& cache, const Placement& placement, std::int64_t mostNumbers)
-        : m_source(source), m_views(method.viewMaker()), m_cache(cache), m_placement(placement), m_mostNumbers(mostNumbers)
+    Tuner(const PretrainingMethod& method, FeatureSource& source, const ShardReader& cache, const Placement& placement, std::int64_t mostNumbers)
+        : m_source(source), m_views(method, source, cache), m_placement(placement), m_mostNumbers(mostNumbers)
     {
     }
 
@@ -73,33 +73,17 @@ private:
     {
         Views out;
         for (const std::size_t n : cases) {
-            HILUM_TRY(const TensorMap item, m_cache.read(n));
-            std::vector<TensorMap> of = m_source.featureViews(*m_views, item);
+            HILUM_TRY(std::vector<TensorMap> of, m_views.of(n));
             out.counts.push_back(static_cast<std::int64_t>(of.size()));
             std::ranges::move(of, std::back_inserter(out.each));
         }
-        std::int64_t numbers = 0;
-        for (const TensorMap& view : out.each) {
-            std::int64_t largest = 0;
-            for (const auto& [name, tensor] : view)
-                largest = std::max(largest, tensor.numel());
-            if (out.passes.empty() || numbers + largest > m_mostNumbers) {
-                out.passes.push_back(0);
-                numbers = 0;
-            }
-            ++out.passes.back();
-            numbers += largest;
-        }
+        for (std::size_t begin = 0; begin < out.each.size(); begin += out.passes.back())
+            out.passes.push_back(passLength(std::span(out.each).subspan(begin), m_mostNumbers));
         return out;
     }
 
     /// [V, F] float
-    at::Tensor vectors(std::span<const TensorMap> views) const
-    {
-        const TensorMap batch = toDevice(stackViews({views.begin(), views.end()}), m_placement.device);
-        const PrecisionScope precision(m_placement);
-        return m_source.features(batch).to(at::kFloat).flatten(1);
-    }
+    at::Tensor vectors(std::span<const TensorMap> views) const { return encodeViews(m_source, stackViews({views.begin(), views.end()}), m_placement); }
 
     at::Tensor vectorsOf(const Views& views) const
     {
@@ -121,8 +105,7 @@ private:
     }
 
     FeatureSource& m_source;
-    std::unique_ptr<ViewMaker> m_views;
-    const ShardReader& m_cache;
+    CaseViews m_views;
     const Placement& m_placement;
     std::int64_t m_mostNumbers;
 };

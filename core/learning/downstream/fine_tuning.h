@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/learning/data/shard_reader.h"
+#include "core/learning/downstream/case_views.h"
 #include "core/learning/downstream/tuning_options.h"
 #include "core/learning/features.h"
 #include "core/learning/train/placement.h"
@@ -11,11 +12,11 @@
 namespace hilum::learning {
 
 struct TuningTask {
-    std::vector<std::size_t> train, labels; ///< cases of the cache, and their classes
-    std::vector<std::size_t> test;          ///< cases to predict
+    std::vector<std::size_t> train, labels;      ///< cases of the cache, and their classes
+    std::vector<std::size_t> test;               ///< cases to predict
     std::size_t classes = 2;
-    std::uint64_t seed = 0;                 ///< order of the images
-    std::int64_t mostNumbers = 1 << 22;     ///< of the views that go through the encoder in one pass (one view at least): bounds the memory, not the result
+    std::uint64_t seed = 0;                      ///< order of the images
+    std::int64_t mostNumbers = MostNumbersAPass; ///< of the views that go through the encoder in one pass (passLength): bounds the memory, not the result
 };
 
 struct TunedClassifier {

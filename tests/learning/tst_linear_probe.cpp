@@ -1,0 +1,178 @@
+#include "tests/learning/toy_features.h"
+
+#include "core/learning/downstream/linear_probe.h"
+#include "core/learning/train/job.h"
+
+#include "tests/support/compare.h"
+
+#include <QList>
+
+#include <atomic>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+using namespace hilum;
+using namespace hilum::learning;
+using namespace hilum::tests;
+
+namespace {
+
+/// Tells on which threads views are made and encoded, and how many views each pass had.
+class Watched : public FlippedToo {
+public:
+    using FlippedToo::FlippedToo;
+    at::Tensor features(const TensorMap& batch) override
+    {
+        passes.push_back(batch.at("image").size(0));
+        encodedOn = std::this_thread::get_id();
+        return FlippedToo::features(batch);
+    }
+    std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override
+    {
+        madeOn = std::this_thread::get_id();
+        return FlippedToo::featureViews(views, item);
+    }
+    std::vector<std::int64_t> passes;
+    std::thread::id encodedOn;
+    mutable std::thread::id madeOn; // read when that thread has ended
+};
+
+/// Makes no view before somebody has asked three times whether to stop.
+class Waiting : public ToyWithFeatures {
+public:
+    using ToyWithFeatures::ToyWithFeatures;
+    at::Tensor features(const TensorMap& batch) override
+    {
+        ++encoded;
+        return ToyWithFeatures::features(batch);
+    }
+    std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override
+    {
+        for (int i = 0; i < 600 && asked < 3; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+        return ToyWithFeatures::featureViews(views, item);
+    }
+    std::atomic<int> asked = 0;
+    int encoded = 0;
+};
+
+constexpr std::int64_t ThreeViews = 800; // numbers of a pass; a view has 256, so that passes end within every other case
+
+} // namespace
+
+class TestLinearProbe : public QObject {
+    Q_OBJECT
+    std::unique_ptr<TemporaryFolder> m_folder;
+    path at_(const std::string& name) const { return m_folder->where() / name; }
+
+private Q_SLOTS:
+    void init()
+    {
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        m_folder = std::make_unique<TemporaryFolder>(*std::move(folder));
+        makeLabelledToys(m_folder->where());
+    }
+
+    void aPassHoldsWhatFits_data()
+    {
+        QTest::addColumn<QList<int>>("numbers");
+        QTest::addColumn<int>("most");
+        QTest::addColumn<int>("length");
+        QTest::newRow("nothing") << QList<int>{} << 25 << 0;
+        QTest::newRow("two of three") << QList<int>{10, 10, 10} << 25 << 2;
+        QTest::newRow("all") << QList<int>{10, 10, 10} << 30 << 3;
+        QTest::newRow("one at least") << QList<int>{40, 1} << 25 << 1;
+        QTest::newRow("a large one behind a small one") << QList<int>{1, 40, 1} << 25 << 1;
+    }
+    void aPassHoldsWhatFits()
+    {
+        QFETCH(QList<int>, numbers);
+        QFETCH(int, most);
+        QFETCH(int, length);
+        std::vector<TensorMap> views;
+        for (const int n : numbers)
+            views.push_back(TensorMap{{"image", at::zeros({std::int64_t{n}})}, {"number", at::zeros({std::int64_t{1}})}}); // counted by its largest array
+        QCOMPARE(passLength(views, most), static_cast<std::size_t>(length));
+    }
+    void passesChangeNoMoreThanRounding()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        const std::vector<std::size_t> cases{0, 1, 2, 3, 4, 5, 6};
+        const std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> rows{{MostNumbersAPass, {14}}, {ThreeViews, {3, 3, 3, 3, 2}}, {1, std::vector<std::int64_t>(14, 1)}};
+        std::optional<FeatureTable> first;
+        for (const auto& [most, passes] : rows) {
+            Watched method(ToyOptions{}, Rng(3).fork("weights"));
+            const auto table = extractFeatures(method, "toy", *cache, cases, *placement, {}, most);
+            HILUM_VERIFY_OK(table);
+            QCOMPARE(method.passes, passes); // over the borders of cases, and never more than what is allowed
+            QVERIFY(method.encodedOn == std::this_thread::get_id());
+            QVERIFY(method.madeOn != std::thread::id() && method.madeOn != method.encodedOn);
+            const auto again = extractFeatures(method, "toy", *cache, cases, *placement, {}, most);
+            HILUM_VERIFY_OK(again);
+            QVERIFY(again->values == table->values);
+            if (!first)
+                first = *table;
+            QCOMPARE(table->rows(), cases.size());
+            QCOMPARE(table->columns, first->columns);
+            double worst = 0;
+            for (std::size_t i = 0; i < table->values.size(); ++i)
+                worst = std::max(worst, std::abs(table->values[i] - first->values[i]));
+            QVERIFY2(worst < 1e-5, std::to_string(worst).c_str()); // float32 sums of 256 products of about 0.1 in another order
+        }
+    }
+    void faultsOfTheViewsComeOut()
+    {
+        Json index = *parseJson(*readTextFile(at_("cache") / "index.json"));
+        index["cases"][5]["prefix"] = "nothing/";
+        tests::writeIndex(at_("cache"), index);
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        FlippedToo method(ToyOptions{}, Rng(3).fork("weights"));
+        const std::vector<std::size_t> damaged{0, 1, 2, 3, 4, 5, 6}, unknown{0, 1, 2, 1000}, good{0, 1, 2};
+        const auto refused = extractFeatures(method, "toy", *cache, damaged, *placement, {}, 1);
+        HILUM_VERIFY_ERROR(refused, ErrorCode::BadData);
+        QVERIFY2(refused.error().message.find("nothing/") != std::string::npos, refused.error().message.c_str());
+        QVERIFY_THROWS_EXCEPTION(std::out_of_range, (void)extractFeatures(method, "toy", *cache, unknown, *placement, {}, 1));
+        HILUM_VERIFY_OK(extractFeatures(method, "toy", *cache, good, *placement, {}, 1));
+    }
+    void theWishToStopIsHeardWhileViewsAreMade()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        Waiting method(ToyOptions{}, Rng(3).fork("weights"));
+        FeatureWatch watch;
+        watch.cancelled = [&] { return ++method.asked >= 3; };
+        HILUM_VERIFY_ERROR(extractFeatures(method, "toy", *cache, std::vector<std::size_t>{0, 1, 2, 3}, *placement, watch), ErrorCode::Cancelled);
+        QCOMPARE(method.encoded, 0);
+    }
+    void featuresOfAnotherListAreRefused()
+    {
+        const auto cache = ShardReader::open(at_("cache"));
+        HILUM_VERIFY_OK(cache);
+        const auto placement = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(placement);
+        FlippedToo method(ToyOptions{}, Rng(3).fork("weights"));
+        const std::vector<std::size_t> cases{0, 1};
+        const FeatureState three{.table = {.columns = 1, .values = {1, 2, 3}}, .sum = {}, .views = 0}, narrow{.table = {.columns = 1, .values = {1}}, .sum = {}, .views = 0},
+            seen{.table = {}, .sum = {1}, .views = 2};
+        for (const FeatureState& from : {three, narrow, seen}) { // more images than there are, another network, a case of more views
+            FeatureWatch watch;
+            watch.from = &from;
+            HILUM_VERIFY_ERROR(extractFeatures(method, "toy", *cache, cases, *placement, watch), ErrorCode::Mismatch);
+        }
+    }
+};
+
+QTEST_GUILESS_MAIN(TestLinearProbe)
+#include "tst_linear_probe.moc"
