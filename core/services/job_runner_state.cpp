@@ -164,7 +164,7 @@ void conclude(Job& job)
     const ProcessEnd end = job.process ? job.process->end() : ProcessEnd{.known = false};
     // a worker that was asked to stop before it could listen
     const bool stoppedEarly = s.state == JobState::Cancelling && end.signalled && end.number == SIGTERM;
-    const std::string saved = s.lastCheckpoint < 0 ? (s.command == "finetune" ? "resuming begins with the network that was not finished" : "no checkpoint was saved") : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
+    const std::string saved = s.lastCheckpoint < 0 ? (s.command == "finetune" ? "resuming goes on with the network that was not finished" : "no checkpoint was saved") : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
     if (job.lastWord && job.lastWord->result && !job.lastWord->cancelled) {
         s.state = JobState::Done;
         s.message.clear();

@@ -1,5 +1,7 @@
 #include "tests/learning/toy_features.h"
 
+#include "core/learning/downstream/classify.h"
+#include "core/learning/downstream/kept_features.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/train/job.h"
 
@@ -10,6 +12,8 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -60,6 +64,7 @@ public:
 };
 
 constexpr std::int64_t ThreeViews = 800; // numbers of a pass; a view has 256, so that passes end within every other case
+constexpr int Passes = 40;               // of one network then: 60 cases of two views
 
 } // namespace
 
@@ -67,6 +72,26 @@ class TestLinearProbe : public QObject {
     Q_OBJECT
     std::unique_ptr<TemporaryFolder> m_folder;
     path at_(const std::string& name) const { return m_folder->where() / name; }
+    MethodRegistry registry() const { return featureRegistry<FlippedToo>(); }
+
+    ProbeRequest request(const char* out) const
+    {
+        ProbeRequest r{.model = at_("model.safetensors"), .cache = at_("cache"), .labels = at_("labels.json"), .out = at_(out), .heldOutFraction = 0.4, .device = "cpu"};
+        r.compareUntrained = true;
+        r.mostNumbers = ThreeViews;
+        return r;
+    }
+    bool exists(const path& file) const { return std::filesystem::exists(m_folder->where() / file); }
+
+    /// What went on in `stopped` ended as the whole run in `out`.
+    void compareWithWhole(const Json& resumed, const Json& whole) const
+    {
+        for (const char* part : {"trained", "untrained", "difference"})
+            QCOMPARE(resumed.at(part).dump(), whole.at(part).dump());
+        for (const char* file : {"predictions.csv", "head.safetensors"})
+            QVERIFY2(*readTextFile(at_("stopped") / file) == *readTextFile(at_("out") / file), file);
+        QVERIFY(!exists("stopped/results"));
+    }
 
 private Q_SLOTS:
     void init()
@@ -155,6 +180,122 @@ private Q_SLOTS:
         watch.cancelled = [&] { return ++method.asked >= 3; };
         HILUM_VERIFY_ERROR(extractFeatures(method, "toy", *cache, std::vector<std::size_t>{0, 1, 2, 3}, *placement, watch), ErrorCode::Cancelled);
         QCOMPARE(method.encoded, 0);
+    }
+    void aStoppedProbeGoesOnWithinItsNetwork_data()
+    {
+        QTest::addColumn<int>("stopAfter"); // passes
+        QTest::newRow("before the first pass") << 0;
+        QTest::newRow("within a case") << 1;
+        QTest::newRow("between two cases") << 2;
+        QTest::newRow("before the last pass") << Passes - 1;
+        QTest::newRow("before the second network") << Passes;
+        QTest::newRow("second network") << Passes + 17;
+    }
+    void aStoppedProbeGoesOnWithinItsNetwork()
+    {
+        QFETCH(int, stopAfter);
+        ProbeRequest r = request("out");
+        int passes = 0; // that are begun
+        r.progress = [&](std::string_view, std::int64_t, std::int64_t) { ++passes; };
+        const auto whole = runProbe(registry(), r);
+        HILUM_VERIFY_OK(whole);
+        QCOMPARE(passes, 2 * Passes);
+
+        r.out = at_("stopped");
+        passes = 0;
+        r.cancelled = [&] { return passes > stopAfter; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        QVERIFY(!exists("stopped/evaluation.json"));
+        QCOMPARE(exists("stopped/results/features-trained.safetensors"), stopAfter > 0 && stopAfter < Passes);
+        QCOMPARE(exists("stopped/results/trained.safetensors"), stopAfter >= Passes);
+        QCOMPARE(exists("stopped/results/features-untrained.safetensors"), stopAfter > Passes);
+
+        r.resume = true;
+        r.cancelled = {};
+        passes = 0;
+        const auto resumed = runProbe(registry(), r);
+        HILUM_VERIFY_OK(resumed);
+        QCOMPARE(passes, 2 * Passes - stopAfter);
+        compareWithWhole(*resumed, *whole);
+    }
+    void aProbeThatIsStoppedTwiceOrKilledGoesOn()
+    {
+        ProbeRequest r = request("out");
+        const auto whole = runProbe(registry(), r);
+        HILUM_VERIFY_OK(whole);
+        r.out = at_("stopped");
+        r.keepEvery = std::chrono::milliseconds(0);
+        int passes = 0;
+        r.progress = [&](std::string_view, std::int64_t, std::int64_t) {
+            if (++passes > 7)
+                throw std::runtime_error("killed"); // nothing is written any more
+        };
+        QVERIFY_THROWS_EXCEPTION(std::runtime_error, (void)runProbe(registry(), r));
+        QVERIFY(exists("stopped/results/features-trained.safetensors"));
+
+        r.keepEvery = std::chrono::hours(1);
+        r.resume = true;
+        passes = 0;
+        r.progress = [&](std::string_view, std::int64_t, std::int64_t) { ++passes; };
+        r.cancelled = [&] { return passes > 4; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        passes = 0;
+        r.cancelled = {};
+        const auto resumed = runProbe(registry(), r);
+        HILUM_VERIFY_OK(resumed);
+        QCOMPARE(passes, 2 * Passes - 7 - 4);
+        compareWithWhole(*resumed, *whole);
+    }
+    void keptFeaturesOfSomethingElseAreRefused()
+    {
+        ProbeRequest r = request("stopped");
+        int passes = 0;
+        r.progress = [&](std::string_view, std::int64_t, std::int64_t) { ++passes; };
+        r.cancelled = [&] { return passes > 5; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        r.cancelled = {};
+        r.resume = true;
+
+        Json labels = *parseJson(*readTextFile(at_("labels.json")));
+        labels["column"] = "other";
+        HILUM_VERIFY_OK(writeFileAtomically(at_("other.json"), labels.dump()));
+        makeCache(at_("other"), {.patients = 30, .imagesPerPatient = 2, .size = 16, .seed = 2});
+        const auto model = openModel(at_("model.safetensors"));
+        HILUM_VERIFY_OK(model);
+        const auto method = registry().entries().front().make(model->metadata.at("options"), Rng(4).fork("weights"));
+        HILUM_VERIFY_OK(writeModel(at_("other.safetensors"), namedState(method->trainable()), model->metadata));
+        const std::map<std::string, std::function<void(ProbeRequest&)>> changes{
+            {"labels_sha256", [&](ProbeRequest& o) { o.labels = at_("other.json"); }},
+            {"cache_digest", [&](ProbeRequest& o) { o.cache = at_("other"); }},
+            {"weights_sha256", [&](ProbeRequest& o) { o.model = at_("other.safetensors"); }},
+            {"seed", [](ProbeRequest& o) { o.seed = 5; }},
+            {"most_numbers", [](ProbeRequest& o) { o.mostNumbers = MostNumbersAPass; }},
+        };
+        for (const auto& [key, change] : changes) {
+            ProbeRequest other = r;
+            change(other);
+            const auto refused = runProbe(registry(), other);
+            HILUM_VERIFY_ERROR(refused, ErrorCode::Mismatch);
+            QVERIFY2(refused.error().message.find("was begun with " + key) != std::string::npos, refused.error().message.c_str());
+        }
+        HILUM_VERIFY_OK(runProbe(registry(), r));
+    }
+    void keptFeaturesAreReadBack()
+    {
+        const path file = at_("kept.safetensors");
+        const Json asked = {{"seed", 4}};
+        FeatureState state{.table = {.columns = 2, .values = {1, 2, 3, 0.1}}, .sum = {5, 6}, .views = 3};
+        HILUM_VERIFY_OK(writeFeatures(file, state, asked));
+        Json before;
+        const auto back = readFeatures(file, before);
+        HILUM_VERIFY_OK(back);
+        QCOMPARE(before, asked);
+        QVERIFY(back->table.columns == 2 && back->table.values == state.table.values && back->sum == state.sum && back->views == 3);
+        state.sum.clear(); // three views without their sum
+        HILUM_VERIFY_OK(writeFeatures(file, state, asked));
+        HILUM_VERIFY_ERROR(readFeatures(file, before), ErrorCode::BadData);
+        HILUM_VERIFY_OK(writeFileAtomically(file, "no arrays"));
+        HILUM_VERIFY_ERROR(readFeatures(file, before), ErrorCode::BadData);
     }
     void featuresOfAnotherListAreRefused()
     {

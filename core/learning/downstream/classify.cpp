@@ -3,6 +3,7 @@
 #include "core/base/digest.h"
 #include "core/base/provenance.h"
 #include "core/learning/downstream/fine_tuning.h"
+#include "core/learning/downstream/kept_features.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/downstream/probe_result.h"
 #include "core/learning/tensor_io.h"
@@ -169,10 +170,49 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
                        .probabilities = std::move(tuned.probabilities)};
 }
 
+path featuresFile(const Run& run, Weights weights) { return keptFeaturesFile(run.request.out, weights == Weights::Trained ? "trained" : "untrained"); }
+
+/// The features that a stopped call kept; nothing when there are none. Mismatch when they were made for something else.
+Result<std::optional<FeatureState>> keptFeatures(const Run& run, const path& file, const Json& asked)
+{
+    if (std::error_code ignored; !run.request.resume || !fs::exists(file, ignored))
+        return std::optional<FeatureState>();
+    Json before;
+    HILUM_TRY(FeatureState state, readFeatures(file, before));
+    HILUM_TRY_STATUS(sameAsked(before, asked));
+    return std::optional(std::move(state));
+}
+
+/// The features of cases, from where a stopped call left them.
+Result<FeatureTable> featuresOf(const Run& run, PretrainingMethod& method, Weights weights, std::span<const std::size_t> cases)
+{
+    const ProbeRequest& request = run.request;
+    const path file = featuresFile(run, weights);
+    Json asked = run.asked;
+    asked["most_numbers"] = request.mostNumbers; // which views are rounded together
+    HILUM_TRY(const std::optional<FeatureState> from, keptFeatures(run, file, asked));
+    FeatureWatch watch;
+    watch.cancelled = request.cancelled;
+    watch.progress = [&](std::int64_t done, std::int64_t total) {
+        if (request.progress)
+            request.progress(phase("features", weights), weights == Weights::Trained ? done : total + done, total * networks(request));
+    };
+    auto last = std::chrono::steady_clock::now();
+    watch.keep = [&](bool stopped, const FeatureState& state) -> Status {
+        if (!stopped && std::chrono::steady_clock::now() - last < request.keepEvery)
+            return {};
+        HILUM_TRY_STATUS(makeFolder(file.parent_path()));
+        HILUM_TRY_STATUS(writeFeatures(file, state, asked));
+        last = std::chrono::steady_clock::now();
+        return {};
+    };
+    watch.from = from ? &*from : nullptr;
+    return extractFeatures(method, run.method, run.cache, cases, run.placement, watch, request.mostNumbers);
+}
+
 Result<ProbeResult> probe(const Run& run, PretrainingMethod& method, Weights weights)
 {
     const LabelledCases& c = run.cases;
-    const ProbeRequest& request = run.request;
     std::vector<std::size_t> numbers, labels, patients;
     for (const auto* rows : {&run.parts.train, &run.parts.test})
         for (const std::size_t r : *rows)
@@ -181,13 +221,7 @@ Result<ProbeResult> probe(const Run& run, PretrainingMethod& method, Weights wei
         labels.push_back(c.label[r]);
         patients.push_back(c.patient[r]);
     }
-    FeatureWatch watch;
-    watch.cancelled = request.cancelled;
-    watch.progress = [&](std::int64_t done, std::int64_t total) {
-        if (request.progress)
-            request.progress(phase("features", weights), weights == Weights::Trained ? done : total + done, total * networks(request));
-    };
-    HILUM_TRY(const FeatureTable all, extractFeatures(method, run.method, run.cache, numbers, run.placement, watch, request.mostNumbers));
+    HILUM_TRY(const FeatureTable all, featuresOf(run, method, weights, numbers));
     std::vector<std::size_t> first(run.parts.train.size()), second(run.parts.test.size());
     std::iota(first.begin(), first.end(), std::size_t{0});
     std::iota(second.begin(), second.end(), first.size());
@@ -229,6 +263,8 @@ Result<ProbeResult> resultOf(const Run& run, PretrainingMethod& method, Weights 
     if (weights == Weights::Trained && run.request.compareUntrained) { // else nothing comes after it
         HILUM_TRY_STATUS(makeFolder(run.request.out / "results"));
         HILUM_TRY_STATUS(writeProbeResult(keptResultFile(run.request.out), result, run.asked));
+        std::error_code ignored; // the result stands for them
+        fs::remove(featuresFile(run, weights), ignored);
     }
     return result;
 }

@@ -39,7 +39,7 @@ struct ProbeRequest {
     std::string device = "auto";
     std::string dtype = "auto";    ///< of Full; Linear computes in float32
     bool resume = false;           ///< go on from what an earlier, stopped call left in `out`
-    std::chrono::milliseconds keepEvery{15000};  ///< least time between checkpoints of Full, which are made between passes over the images
+    std::chrono::milliseconds keepEvery{15000};  ///< least time between checkpoints of Full, which are made between passes over the images, and between files of Linear's features
     std::int64_t mostNumbers = MostNumbersAPass; ///< of the views that go through the encoder in one pass (passLength): bounds the memory
     std::int64_t threads = 0;      ///< for the record; 0: not known
     // each may be empty
@@ -50,7 +50,7 @@ struct ProbeRequest {
 };
 
 /// Trains a classifier on the training patients, on frozen features or with the encoder, and tests it on the held-out ones: OUT/evaluation.json. With Full the tuned
-/// encoder is written as a model of its method. What is finished of a stopped call stays in OUT: with `resume` the result is the same as if it had not been stopped.
+/// encoder is written as a model of its method. What is finished of a stopped call stays in OUT, in Linear the features of single images: with `resume` the result is the same as if it had not been stopped.
 /// Options when one class has fewer than two patients among those to train on, or none among the tested; Unsupported for a method without features; Mismatch
 /// for a cache that the model does not fit, or when what is to be resumed was begun with something else; Usage when OUT holds checkpoints and `resume` is false; NoSpace or TooLarge (memory) before the first step of Full;
 /// Cancelled. \return the document
