@@ -4,7 +4,7 @@
 #include "core/services/job_runner.h"
 #include "core/services/worker_process.h"
 #include "tests/support/compare.h"
-#include "tests/support/fake_worker.h"
+#include "tests/support/job_bench.h"
 
 #include <csignal>
 #include <fcntl.h>
@@ -19,19 +19,8 @@ using namespace hilum;
 using namespace hilum::services;
 using namespace std::chrono_literals;
 
-class TestJobRunner : public QObject {
+class TestJobRunner : public QObject, private hilum::tests::JobBench {
     Q_OBJECT
-    hilum::tests::TestHome m_home;
-    path m_cache;
-    int m_number = 0;
-
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
-    JobRequest request(const char* behaviour)
-    {
-        return {.method = behaviour, .preset = "tiny", .title = "a title", .options = {{"steps", 10}}, .cache = m_cache, .run = fresh()};
-    }
-    // quick to look, slow to kill: on a busy machine a worker needs a while for its last checkpoint
-    static Patience quick() { return {.silent = 400ms, .stop = 30s, .leave = 30s, .look = 20ms}; }
     static Patience impatient() { return {.silent = 400ms, .stop = 600ms, .leave = 30s, .look = 20ms}; }
     static bool gone(std::int64_t pid) { return !startedTicks(pid).has_value(); }
     static std::string messageOf(const JobRunner& runner, const std::string& id) { return runner.job(id)->message; }
@@ -40,13 +29,6 @@ class TestJobRunner : public QObject {
     QTRY_VERIFY2_WITH_TIMEOUT((runner).job(id)->state == JobState::wanted, (std::string(name((runner).job(id)->state)) + ": " + (runner).job(id)->message).c_str(), 60000)
 
 private Q_SLOTS:
-    void initTestCase()
-    {
-        m_cache = *cachesFolder() / "prepared";
-        std::filesystem::create_directories(m_cache);
-        std::ofstream(m_cache / "index.json") << jsonLine({{"schema", protocol::CacheSchema}, {"digest", "abc123"}});
-    }
-
     void runsToItsEnd()
     {
         JobRunner runner(nullptr);
@@ -332,16 +314,15 @@ private Q_SLOTS:
     {
         auto library = project::Library::open(fresh());
         HILUM_VERIFY_OK(library);
-        const auto wanted = request("good");
-        std::filesystem::create_directories(wanted.run);
-        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "waiting", wanted.run));
-        HILUM_VERIFY_OK((*library)->putJob({.id = "waiting", .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}}));
+        const auto wanted = makeQueued("waiting");
+        HILUM_VERIFY_OK(wanted);
+        HILUM_VERIFY_OK((*library)->putJob(*wanted));
         {
             JobRunner looking(library->get());
             looking.setPatience(quick());
             QTest::qWait(200);
             QVERIFY(looking.job("waiting")->state == JobState::Queued);
-            QVERIFY(!std::filesystem::exists(wanted.run / "events.jsonl"));
+            QVERIFY(!std::filesystem::exists(wanted->run / "events.jsonl"));
         }
         JobRunner runner(library->get());
         runner.setPatience(quick());
@@ -388,30 +369,28 @@ private Q_SLOTS:
 
     void aResultWrittenWhileTheRunIsTakenOverCounts() // the run was called interrupted: its words were read before the process was looked for
     {
-        const auto wanted = request("good");
-        std::filesystem::create_directories(wanted.run);
-        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "late", wanted.run));
-        std::ofstream(wanted.run / "events.jsonl") << jsonLine(protocol::message(protocol::Progress, {{"step", 9}, {"steps", 10}})) << "\n";
-        QCOMPARE(::mkfifo((wanted.run / "worker.json").c_str(), 0600), 0);
+        const auto wanted = makeQueued("late");
+        HILUM_VERIFY_OK(wanted);
+        std::ofstream(wanted->run / "events.jsonl") << jsonLine(protocol::message(protocol::Progress, {{"step", 9}, {"steps", 10}})) << "\n";
+        QCOMPARE(::mkfifo((wanted->run / "worker.json").c_str(), 0600), 0);
         ProcessIdentity ended = thisProcess();
         ended.startedTicks += 1;
         std::jthread worker([&] {
-            std::ofstream identity(wanted.run / "worker.json"); // opens when the runner asks who is at work
-            std::ofstream(wanted.run / "events.jsonl", std::ios::app) << jsonLine(protocol::message(protocol::Done, {{"step", 10}, {"cancelled", false}})) << "\n";
+            std::ofstream identity(wanted->run / "worker.json"); // opens when the runner asks who is at work
+            std::ofstream(wanted->run / "events.jsonl", std::ios::app) << jsonLine(protocol::message(protocol::Done, {{"step", 10}, {"cancelled", false}})) << "\n";
             identity << jsonLine(toJson(ended)) << "\n";
         });
         JobRunner runner(nullptr);
-        HILUM_VERIFY_OK(runner.adopt(wanted.run));
+        HILUM_VERIFY_OK(runner.adopt(wanted->run));
         QVERIFY2(runner.job("late")->state == JobState::Done, messageOf(runner, "late").c_str());
         QCOMPARE(runner.job("late")->step, std::int64_t(10));
     }
 
     void theLastWordOfAnEarlierAttemptKillsNobody()
     {
-        const auto wanted = request("good");
-        std::filesystem::create_directories(wanted.run);
-        HILUM_VERIFY_OK(JobRunner::writeJobFile(wanted, "again", wanted.run));
-        std::ofstream events(wanted.run / "events.jsonl");
+        const auto wanted = makeQueued("again");
+        HILUM_VERIFY_OK(wanted);
+        std::ofstream events(wanted->run / "events.jsonl");
         events << jsonLine(protocol::message(protocol::Done, {{"step", 5}, {"cancelled", true}})) << "\n" << std::flush;
         const pid_t child = ::fork();
         if (child == 0) {
@@ -422,12 +401,12 @@ private Q_SLOTS:
         ProcessIdentity identity = thisProcess();
         identity.pid = child;
         identity.startedTicks = startedTicks(child).value_or(0);
-        std::ofstream(wanted.run / "worker.json") << jsonLine(toJson(identity)) << "\n";
+        std::ofstream(wanted->run / "worker.json") << jsonLine(toJson(identity)) << "\n";
         JobRunner runner(nullptr);
         runner.setPatience({.silent = 400ms, .stop = 30s, .leave = 0ms, .look = 20ms});
         bool greeted = false;
         connect(&runner, &JobRunner::eventArrived, this, [&](const QString&, const Json&) { greeted = true; });
-        const Status adopted = runner.adopt(wanted.run); // before the resumed worker has said anything
+        const Status adopted = runner.adopt(wanted->run); // before the resumed worker has said anything
         events << jsonLine(protocol::message(protocol::Hello, {{"pid", child}})) << "\n" << std::flush;
         const bool heard = QTest::qWaitFor([&] { return greeted; }, 60000);
         ::kill(child, SIGUSR1);

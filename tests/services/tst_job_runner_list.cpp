@@ -1,17 +1,11 @@
 // The list of jobs: read in the background, with run folders that do not answer; runs are opened and jobs forgotten without waiting for disk or database.
-#include "core/base/job_protocol.h"
-#include "core/services/cache_places.h"
 #include "core/services/job_runner.h"
 #include "tests/support/compare.h"
-#include "tests/support/fake_library.h"
-#include "tests/support/fake_worker.h"
-#include "tests/support/held_file.h"
+#include "tests/support/job_bench.h"
 
 #include <QScopeGuard>
 #include <QSignalSpy>
 
-#include <fstream>
-#include <memory>
 #include <semaphore>
 
 using namespace hilum;
@@ -21,7 +15,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using Names = std::vector<std::string>;
-using Row = project::Library::JobRow;
+using hilum::tests::HeldRunner;
 
 constexpr int Wait = 60000; // ms; ten times what a slow machine takes
 
@@ -45,51 +39,11 @@ Names ids(const JobRunner& runner)
     return out;
 }
 
-bool is(const JobRunner& runner, const std::string& id, JobState state)
-{
-    const auto job = runner.job(id);
-    return job && job->state == state;
-}
-
-void writeEvents(const path& run)
-{
-    std::ofstream events(run / "events.jsonl");
-    for (int step = 1; step <= 3; ++step)
-        events << jsonLine(protocol::message(protocol::Metric, {{"step", step}, {"loss", 1.0 / step}})) << '\n';
-    events << jsonLine(protocol::message(protocol::Done, {{"step", 3}, {"cancelled", false}, {"model", "model.safetensors"}})) << '\n';
-}
-
 } // namespace
 
-class TestJobRunnerList : public QObject {
+class TestJobRunnerList : public QObject, private hilum::tests::JobBench {
     Q_OBJECT
-    hilum::tests::TestHome m_home;
-    path m_cache;
-    int m_number = 0;
 
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
-    JobRequest request(const char* behaviour)
-    {
-        return {.method = behaviour, .preset = "tiny", .title = "a title", .options = {{"steps", 10}}, .cache = m_cache, .run = fresh()};
-    }
-    static Patience quick() { return {.silent = 400ms, .stop = 600ms, .leave = 2000ms, .look = 20ms}; }
-    /// The folder of a run that was done, and its row of the library.
-    Row makeRun(const std::string& id, const char* state)
-    {
-        const path run = fresh();
-        std::filesystem::create_directories(run);
-        std::ofstream(run / "job.json") << jsonLine({{"schema", protocol::JobSchema}, {"id", id}, {"created_utc", "2026-01-01T00:00:00Z"}, {"command", "train"}, {"method", "m"}, {"preset", "tiny"}});
-        writeEvents(run);
-        return {.id = id, .run = run, .method = "m", .preset = "tiny", .title = "title of " + id, .state = state, .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
-    }
-    /// A job that the fake worker can do.
-    Result<Row> makeQueued(const std::string& id)
-    {
-        const JobRequest wanted = request("good");
-        HILUM_TRY_STATUS(makeFolder(wanted.run));
-        HILUM_TRY_STATUS(JobRunner::writeJobFile(wanted, id, wanted.run));
-        return Row{.id = id, .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
-    }
     static Status forget(JobRunner& runner, const std::string& id)
     {
         QObject here;
@@ -101,30 +55,20 @@ class TestJobRunnerList : public QObject {
     }
 
 private Q_SLOTS:
-    void initTestCase()
-    {
-        m_cache = *cachesFolder() / "prepared";
-        std::filesystem::create_directories(m_cache);
-        std::ofstream(m_cache / "index.json") << jsonLine({{"schema", protocol::CacheSchema}, {"digest", "abc123"}});
-    }
-
     void jobsComeAsTheyAreReadInTheLibrarysOrder() // the constructor read them all: no window until the last share had answered
     {
-        hilum::tests::FakeLibrary library;
-        library.jobRows = {makeRun("first", "done"), makeRun("second", "done"), makeRun("third", "done")};
-        std::unique_ptr<JobRunner> runner;
-        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
-        QVERIFY(held.made());
-        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
-        QVERIFY(runner->jobs().empty() && !runner->isComplete());
-        QSignalSpy changed(runner.get(), &JobRunner::jobChanged), complete(runner.get(), &JobRunner::listComplete);
-        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), (Names{"second", "third"}), Wait);
-        QCOMPARE(runner->job("second")->step, std::int64_t(3));
-        QVERIFY(!runner->isComplete());
+        HeldRunner list({makeRun("first", "done"), makeRun("second", "done"), makeRun("third", "done")}, quick());
+        QVERIFY(list.held.made());
+        JobRunner& runner = *list.runner;
+        QVERIFY(runner.jobs().empty() && !runner.isComplete());
+        QSignalSpy changed(&runner, &JobRunner::jobChanged), complete(&runner, &JobRunner::listComplete);
+        QTRY_COMPARE_WITH_TIMEOUT(ids(runner), (Names{"second", "third"}), Wait);
+        QCOMPARE(runner.job("second")->step, std::int64_t(3));
+        QVERIFY(!runner.isComplete());
         QCOMPARE(complete.count(), 0);
-        held.letGo();
-        QTRY_VERIFY_WITH_TIMEOUT(runner->isComplete(), Wait);
-        QCOMPARE(ids(*runner), (Names{"first", "second", "third"}));
+        list.held.letGo();
+        QTRY_VERIFY_WITH_TIMEOUT(runner.isComplete(), Wait);
+        QCOMPARE(ids(runner), (Names{"first", "second", "third"}));
         QCOMPARE(complete.count(), 1);
         QCOMPARE(changed.count(), 3);
     }
@@ -143,40 +87,32 @@ private Q_SLOTS:
     {
         const auto queued = makeQueued("waiting");
         HILUM_VERIFY_OK(queued);
-        hilum::tests::FakeLibrary library;
-        library.jobRows = {makeRun("unread", "running"), *queued};
-        std::unique_ptr<JobRunner> runner;
-        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
-        QVERIFY(held.made());
-        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
-        runner->setPatience(quick());
-        runner->runQueue();
-        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"waiting"}, Wait);
-        const auto asked = runner->start(request("good"));
+        HeldRunner list({makeRun("unread", "running"), *queued}, quick());
+        QVERIFY(list.held.made());
+        JobRunner& runner = *list.runner;
+        runner.runQueue();
+        QTRY_COMPARE_WITH_TIMEOUT(ids(runner), Names{"waiting"}, Wait);
+        const auto asked = runner.start(request("good"));
         HILUM_VERIFY_OK(asked);
-        QVERIFY(is(*runner, "waiting", JobState::Queued));
-        QVERIFY(is(*runner, *asked, JobState::Queued));
-        held.letGo();
-        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "unread", JobState::Lost), Wait); // nobody works in its folder
-        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
-        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, *asked, JobState::Done), Wait);
-        QCOMPARE(ids(*runner), (Names{"unread", "waiting", *asked}));
+        QVERIFY(is(runner, "waiting", JobState::Queued));
+        QVERIFY(is(runner, *asked, JobState::Queued));
+        list.held.letGo();
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, "unread", JobState::Lost), Wait); // nobody works in its folder
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, "waiting", JobState::Done), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, *asked, JobState::Done), Wait);
+        QCOMPARE(ids(runner), (Names{"unread", "waiting", *asked}));
     }
 
     void anEndedJobDoesNotHoldUpTheQueue()
     {
         const auto queued = makeQueued("waiting");
         HILUM_VERIFY_OK(queued);
-        hilum::tests::FakeLibrary library;
-        library.jobRows = {makeRun("unread", "done"), *queued};
-        std::unique_ptr<JobRunner> runner;
-        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
-        QVERIFY(held.made());
-        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
-        runner->setPatience(quick());
-        runner->runQueue();
-        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
-        QVERIFY(!runner->isComplete());
+        HeldRunner list({makeRun("unread", "done"), *queued}, quick());
+        QVERIFY(list.held.made());
+        JobRunner& runner = *list.runner;
+        runner.runQueue();
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, "waiting", JobState::Done), Wait);
+        QVERIFY(!runner.isComplete());
     }
 
     void runningJobsAreFoundAgainInTheBackground()
@@ -209,45 +145,38 @@ private Q_SLOTS:
 
     void aRunThatIsOpenedMeanwhileStays()
     {
-        hilum::tests::FakeLibrary library;
-        library.jobRows = {makeRun("moved", "done"), makeRun("other", "done")};
-        std::unique_ptr<JobRunner> runner;
-        hilum::tests::HeldFile held(library.jobRows.front().run / "events.jsonl");
-        QVERIFY(held.made());
-        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
-        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"other"}, Wait);
+        HeldRunner list({makeRun("moved", "done"), makeRun("other", "done")}, quick());
+        QVERIFY(list.held.made());
+        JobRunner& runner = *list.runner;
+        QTRY_COMPARE_WITH_TIMEOUT(ids(runner), Names{"other"}, Wait);
         const path elsewhere = fresh();
         std::filesystem::create_directories(elsewhere);
-        std::filesystem::copy_file(library.jobRows.front().run / "job.json", elsewhere / "job.json");
+        std::filesystem::copy_file(list.library.jobRows.front().run / "job.json", elsewhere / "job.json");
         writeEvents(elsewhere);
-        HILUM_VERIFY_OK(runner->adopt(elsewhere));
-        QCOMPARE(ids(*runner), (Names{"other", "moved"}));
-        QCOMPARE(runner->job("moved")->run, elsewhere);
-        QCOMPARE(runner->job("moved")->title, std::string("title of moved")); // not in its folder
-        QVERIFY(is(*runner, "moved", JobState::Done));
-        QVERIFY(runner->isComplete()); // nobody waits for its old place
+        HILUM_VERIFY_OK(runner.adopt(elsewhere));
+        QCOMPARE(ids(runner), (Names{"other", "moved"}));
+        QCOMPARE(runner.job("moved")->run, elsewhere);
+        QCOMPARE(runner.job("moved")->title, std::string("title of moved")); // not in its folder
+        QVERIFY(is(runner, "moved", JobState::Done));
+        QVERIFY(runner.isComplete()); // nobody waits for its old place
     }
 
     void aWaitingRunThatIsOpenedMeanwhileWaitsOn() // it was taken for one whose worker had gone
     {
         const auto queued = makeQueued("waiting");
         HILUM_VERIFY_OK(queued);
-        hilum::tests::FakeLibrary library;
-        library.jobRows = {*queued, makeRun("other", "done")};
-        std::unique_ptr<JobRunner> runner;
-        hilum::tests::HeldFile held(queued->run / "events.jsonl");
-        QVERIFY(held.made());
-        runner = std::make_unique<JobRunner>(&library, Loading::InBackground);
-        runner->setPatience(quick());
-        QTRY_COMPARE_WITH_TIMEOUT(ids(*runner), Names{"other"}, Wait);
+        HeldRunner list({*queued, makeRun("other", "done")}, quick());
+        QVERIFY(list.held.made());
+        JobRunner& runner = *list.runner;
+        QTRY_COMPARE_WITH_TIMEOUT(ids(runner), Names{"other"}, Wait);
         const path elsewhere = fresh();
         std::filesystem::create_directories(elsewhere);
         std::filesystem::copy_file(queued->run / "job.json", elsewhere / "job.json");
-        HILUM_VERIFY_OK(runner->adopt(elsewhere));
-        QVERIFY(is(*runner, "waiting", JobState::Queued));
-        runner->runQueue();
-        QTRY_VERIFY_WITH_TIMEOUT(is(*runner, "waiting", JobState::Done), Wait);
-        QCOMPARE(runner->job("waiting")->run, elsewhere);
+        HILUM_VERIFY_OK(runner.adopt(elsewhere));
+        QVERIFY(is(runner, "waiting", JobState::Queued));
+        runner.runQueue();
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, "waiting", JobState::Done), Wait);
+        QCOMPARE(runner.job("waiting")->run, elsewhere);
     }
 
     void runsAreOpenedWithoutWaitingForTheirFolder()

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "core/base/job_protocol.h"
+#include "core/services/cache_places.h"
+#include "core/services/job_runner.h"
+#include "tests/support/fake_library.h"
+#include "tests/support/fake_worker.h"
+#include "tests/support/held_file.h"
+
+#include <chrono>
+#include <filesystem>
+#include <format>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace hilum::tests {
+
+/// What a test of jobs stands on: a home with a prepared cache, the fake worker, and folders of runs. To be derived from.
+class JobBench {
+protected:
+    using Row = project::Library::JobRow;
+
+    JobBench()
+    {
+        std::filesystem::create_directories(m_cache);
+        std::ofstream(m_cache / "index.json") << jsonLine({{"schema", protocol::CacheSchema}, {"digest", "abc123"}});
+    }
+
+    /// A place where nothing is.
+    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    /// A job that the fake worker does, well or badly.
+    services::JobRequest request(const char* behaviour)
+    {
+        return {.method = behaviour, .preset = "tiny", .title = "a title", .options = {{"steps", 10}}, .cache = m_cache, .run = fresh()};
+    }
+    // quick to look, slow to kill: on a busy machine a worker needs a while for its last checkpoint
+    static services::Patience quick()
+    {
+        return {.silent = std::chrono::milliseconds(400), .stop = std::chrono::seconds(30), .leave = std::chrono::seconds(30), .look = std::chrono::milliseconds(20)};
+    }
+    static bool is(const services::JobRunner& runner, const std::string& id, services::JobState state)
+    {
+        const auto job = runner.job(id);
+        return job && job->state == state;
+    }
+
+    static void writeEvents(const path& run)
+    {
+        std::ofstream events(run / "events.jsonl");
+        for (int step = 1; step <= 3; ++step)
+            events << jsonLine(protocol::message(protocol::Metric, {{"step", step}, {"loss", 1.0 / step}})) << '\n';
+        events << jsonLine(protocol::message(protocol::Done, {{"step", 3}, {"cancelled", false}, {"model", "model.safetensors"}})) << '\n';
+    }
+    /// The folder of a run that was done, and its row of the library.
+    Row makeRun(const std::string& id, const char* state)
+    {
+        const path run = fresh();
+        std::filesystem::create_directories(run);
+        std::ofstream(run / "job.json") << jsonLine({{"schema", protocol::JobSchema}, {"id", id}, {"created_utc", "2026-01-01T00:00:00Z"}, {"command", "train"}, {"method", "m"}, {"preset", "tiny"}});
+        writeEvents(run);
+        return {.id = id, .run = run, .method = "m", .preset = "tiny", .title = "title of " + id, .state = state, .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+    }
+    /// The folder of a job that the fake worker can do and has not begun, and its row of the library.
+    Result<Row> makeQueued(const std::string& id)
+    {
+        const services::JobRequest wanted = request("good");
+        HILUM_TRY_STATUS(makeFolder(wanted.run));
+        HILUM_TRY_STATUS(services::JobRunner::writeJobFile(wanted, id, wanted.run));
+        return Row{.id = id, .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+    }
+
+    TestHome m_home;
+    path m_cache = *services::cachesFolder() / "prepared";
+    int m_number = 0;
+};
+
+/// A runner that reads its list in the background, and the folder of the first job in it does not answer.
+struct HeldRunner {
+    FakeLibrary library;
+    std::unique_ptr<services::JobRunner> runner;
+    HeldFile held; // after who reads it
+
+    HeldRunner(std::vector<project::Library::JobRow> rows, const services::Patience& patience) : held(rows.front().run / "events.jsonl")
+    {
+        library.jobRows = std::move(rows);
+        runner = std::make_unique<services::JobRunner>(&library, services::Loading::InBackground);
+        runner->setPatience(patience);
+    }
+};
+
+} // namespace hilum::tests
