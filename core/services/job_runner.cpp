@@ -18,16 +18,10 @@ constexpr std::uintmax_t LeastFreeBytes = 64u << 20; // below this not even a sm
 JobRunner::JobRunner(project::Library* library, Loading loading, QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
 {
     m_state->runner = this;
+    m_state->home.emplace(this);
     m_state->library = library;
     m_state->writer.setMaxThreadCount(1);
     connect(&m_state->timer, &QTimer::timeout, this, [this] { m_state->lookAtAll(); });
-    connect(&m_state->watcher, &QFileSystemWatcher::fileChanged, this, [this] { m_state->lookAtAll(); });
-    connect(&m_state->watcher, &QFileSystemWatcher::directoryChanged, this, [this](const QString& folder) {
-        // the worker has made its events file: watch that from now on
-        if (const QString file = folder + "/events.jsonl"; std::filesystem::exists(file.toStdString()) && m_state->watcher.addPath(file))
-            m_state->watcher.removePath(folder);
-        m_state->lookAtAll();
-    });
     if (!library)
         return;
     if (loading == Loading::Now)

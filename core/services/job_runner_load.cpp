@@ -169,7 +169,7 @@ void JobRunner::State::admit(Job job)
 {
     Job& kept = place(std::move(job));
     if (kept.process)
-        watch(kept);
+        watch();
     if (std::exchange(kept.unrecorded, false))
         changed(kept);
     else

@@ -52,9 +52,9 @@ void JobRunner::State::forget(Job& job, const Answer& answer)
     const std::string id = job.status.id;
     leaving.splice(leaving.end(), jobs, std::ranges::find_if(jobs, [&](const Job& other) { return &other == &job; }));
     // behind what is being written about it
-    writer.start([this, db = library, id, answer, home = Relay(runner)] {
+    writer.start([this, db = library, id, answer, relay = *home] {
         const Status removed = db ? db->removeJob(id) : Status();
-        home.post([this, id, removed, answer] { forgotten(id, removed, answer); });
+        relay.post([this, id, removed, answer] { forgotten(id, removed, answer); });
     });
     Q_EMIT runner->jobChanged(QString::fromStdString(id));
 }
@@ -98,24 +98,89 @@ Status JobRunner::State::launch(Job& job)
     s.message.clear();
     s.silent = s.resumable = false;
     s.secondsLeft = -1;
-    watch(job);
+    watch();
     log::info("services.jobs", "job {} started as process {}", s.id, s.pid);
     return {};
 }
 
-void JobRunner::State::watch(const Job& job)
+void JobRunner::State::watch()
 {
-    const QString file = QString::fromStdString((job.status.run / "events.jsonl").string());
-    const QString folder = QString::fromStdString(job.status.run.string());
-    watcher.addPath(std::filesystem::exists(job.status.run / "events.jsonl") ? file : folder);
     timer.start(patience.look);
 }
 
-void JobRunner::State::readEvents(Job& job)
+void JobRunner::State::lookAtAll()
 {
-    bool any = false;
-    for (const Json& event : job.tail.read()) {
-        any = true;
+    // receivers of signals may start and forget jobs
+    std::vector<std::string> watched;
+    for (const Job& job : jobs)
+        if (job.process)
+            watched.push_back(job.status.id);
+    for (const std::string& id : watched) {
+        Job* job = find(id);
+        if (!job || !job->process)
+            continue;
+        if (job->looking)
+            noteSilence(*job); // a folder that does not answer says nothing either
+        else
+            look(*job);
+    }
+    if (std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); }))
+        timer.stop();
+}
+
+void JobRunner::State::look(Job& job)
+{
+    job.looking = true;
+    looks.run<Look>(
+        *home, [last = Look{.process = *job.process, .tail = job.tail}, run = job.status.run](const Work&) -> Result<Look> { return lookAt(last, run); },
+        [this, id = job.status.id](Result<Look> found) { seen(id, std::move(found)); });
+}
+
+Look lookAt(Look last, const path& run)
+{
+    // first the process, then its words: so none of its last ones is missed
+    last.ended = last.process.hasEnded();
+    last.events = last.tail.read();
+    if (last.ended)
+        last.lastCheckpoint = latestCheckpoint(run);
+    return last;
+}
+
+void JobRunner::State::seen(const std::string& id, Result<Look> found)
+{
+    Job* job = find(id); // it is at work, and so in the list
+    if (!found) {
+        job->looking = false;
+        log::warning("services.jobs", "job {} cannot be looked at: {}", id, found.error().sentence());
+        return;
+    }
+    job->process = std::move(found->process);
+    job->tail = std::move(found->tail);
+    tell(*job, found->events);
+    job->looking = false; // not before all is told: a receiver may let the event loop turn
+    const auto now = Clock::now();
+    if (found->ended) {
+        job->status.lastCheckpoint = std::max(job->status.lastCheckpoint, found->lastCheckpoint);
+        finish(*job);
+        pump();
+        return;
+    }
+    if (job->status.state == JobState::Cancelling && now - job->stopSince > patience.stop) {
+        job->killed = true;
+        job->process->kill();
+    }
+    if (job->lastWord && now - job->wordSince > patience.leave)
+        job->process->kill();
+    noteSilence(*job);
+}
+
+void JobRunner::State::tell(Job& job, const std::vector<Json>& events)
+{
+    if (events.empty())
+        return;
+    job.lastEvent = Clock::now();
+    job.status.silent = false;
+    for (const Json& event : events) {
         if (auto word = applyEvent(job.status, event)) {
             job.lastWord = std::move(word);
             job.wordSince = Clock::now();
@@ -126,32 +191,14 @@ void JobRunner::State::readEvents(Job& job)
             job.stopSince = Clock::now(); // it is at work on our request
         Q_EMIT runner->eventArrived(QString::fromStdString(job.status.id), event);
     }
-    if (!any)
-        return;
-    job.lastEvent = Clock::now();
-    job.status.silent = false;
     if (Clock::now() - job.recorded > StepRecordInterval)
         record(job);
     Q_EMIT runner->jobChanged(QString::fromStdString(job.status.id));
 }
 
-void JobRunner::State::look(Job& job)
+void JobRunner::State::noteSilence(Job& job)
 {
-    // first the process, then its words: so none of its last ones is missed
-    const bool ended = job.process->hasEnded();
-    readEvents(job);
-    const auto now = Clock::now();
-    if (ended) {
-        finish(job);
-        return;
-    }
-    if (job.status.state == JobState::Cancelling && now - job.stopSince > patience.stop) {
-        job.killed = true;
-        job.process->kill();
-    }
-    if (job.lastWord && now - job.wordSince > patience.leave)
-        job.process->kill();
-    if (const bool silent = now - job.lastEvent > patience.silent; silent != job.status.silent) {
+    if (const bool silent = Clock::now() - job.lastEvent > patience.silent; silent != job.status.silent) {
         job.status.silent = silent;
         changed(job);
     }
@@ -160,7 +207,6 @@ void JobRunner::State::look(Job& job)
 void conclude(Job& job)
 {
     JobStatus& s = job.status;
-    s.lastCheckpoint = std::max(s.lastCheckpoint, latestCheckpoint(s.run));
     const ProcessEnd end = job.process ? job.process->end() : ProcessEnd{.known = false};
     // a worker that was asked to stop before it could listen
     const bool stoppedEarly = s.state == JobState::Cancelling && end.signalled && end.number == SIGTERM;
@@ -196,24 +242,7 @@ void conclude(Job& job)
 void JobRunner::State::finish(Job& job)
 {
     conclude(job);
-    watcher.removePath(QString::fromStdString((job.status.run / "events.jsonl").string()));
-    watcher.removePath(QString::fromStdString(job.status.run.string()));
     changed(job);
-}
-
-void JobRunner::State::lookAtAll()
-{
-    // receivers of signals may start and forget jobs
-    std::vector<std::string> watched;
-    for (const Job& job : jobs)
-        if (job.process)
-            watched.push_back(job.status.id);
-    for (const std::string& id : watched)
-        if (Job* job = find(id); job && job->process)
-            look(*job);
-    pump();
-    if (std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); }))
-        timer.stop();
 }
 
 void JobRunner::State::pump()

@@ -5,7 +5,6 @@
 #include "core/services/task_runner.h"
 #include "core/services/worker_process.h"
 
-#include <QFileSystemWatcher>
 #include <QThreadPool>
 #include <QTimer>
 
@@ -37,10 +36,20 @@ struct Job {
     Clock::time_point lastEvent, stopSince, wordSince, recorded;
     bool resume = false;     // when its turn comes
     bool killed = false;     // by us
+    bool looking = false;    // a look is under way
     bool unrecorded = false; // what became of it was found out just now: the library does not know yet
     std::size_t order = std::numeric_limits<std::size_t>::max(); // in the library's list; what was not there comes last
 
     explicit Job(JobStatus s) : status(std::move(s)), tail(status.run / "events.jsonl") {}
+};
+
+/// What a look at a worker found: whether it has ended, and what it has said since the last one.
+struct Look {
+    WorkerProcess process;
+    EventTail tail;
+    std::vector<Json> events = {};
+    bool ended = false;
+    std::int64_t lastCheckpoint = -1; // of one that has ended
 };
 
 /// A run folder that was made elsewhere, as a job.
@@ -54,7 +63,10 @@ struct FoundRun {
 Job readJob(const project::Library::JobRow& row, std::size_t order);
 /// \param known  ids and run folders of the list
 Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& known);
-/// Says what became of a job whose process has ended.
+/// \param last  what the look before this one left
+Look lookAt(Look last, const path& run);
+
+/// Says what became of a job whose process has ended and whose last checkpoint is known.
 void conclude(Job& job);
 
 /// What the runner knows and does between the calls of its users. GUI thread only.
@@ -71,10 +83,11 @@ struct JobRunner::State {
     bool launches = false; // who only looks at the list starts nothing
     Patience patience;
     QTimer timer;
-    QFileSystemWatcher watcher;
+    std::optional<Relay> home; // where looks and the database answer
     QThreadPool writer; // the database may be busy with an import: the window does not wait for it
     TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
     TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for, behind the library's list
+    TaskRunner looks{nullptr, 16};    // one at a time for each worker: a share that does not answer holds up the jobs on it
 
     Job* find(const std::string& id)
     {
@@ -100,12 +113,14 @@ struct JobRunner::State {
     void take(FoundRun found);
     void forget(Job& job, const Answer& answer);
     void forgotten(const std::string& id, const Status& removed, const Answer& answer);
-    void readEvents(Job& job);
-    void look(Job& job);
+    void watch();
     void lookAtAll();
+    void look(Job& job);
+    void seen(const std::string& id, Result<Look> found);
+    void tell(Job& job, const std::vector<Json>& events);
+    void noteSilence(Job& job);
     void finish(Job& job);
     void pump();
-    void watch(const Job& job);
 };
 
 } // namespace hilum::services

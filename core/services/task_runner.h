@@ -55,7 +55,12 @@ public:
     template <class T>
     Task run(QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {})
     {
-        const Relay relay(receiver);
+        return run<T>(Relay(receiver), std::move(work), std::move(done), std::move(progress));
+    }
+    /// The same for who asks often: a relay for all of it.
+    template <class T>
+    Task run(const Relay& relay, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {})
+    {
         const auto stop = track();
         start([relay, stop, work = std::move(work), done = std::move(done), progress = std::move(progress)] {
             Result<T> result = fail(ErrorCode::Cancelled, "stopped before it began");

@@ -138,15 +138,15 @@ ProcessEnd WorkerProcess::end() const
     return m_end;
 }
 
-void WorkerProcess::terminate()
+void WorkerProcess::terminate() const
 {
-    if (!hasEnded() && isAlive(m_identity) == Alive::Yes)
+    if (isAlive(m_identity) == Alive::Yes)
         ::kill(static_cast<pid_t>(m_identity.pid), SIGTERM);
 }
 
-void WorkerProcess::kill()
+void WorkerProcess::kill() const
 {
-    if (hasEnded() || isAlive(m_identity) != Alive::Yes)
+    if (isAlive(m_identity) != Alive::Yes)
         return;
     const auto pid = static_cast<pid_t>(m_identity.pid);
     ::kill(::getpgid(pid) == pid ? -pid : pid, SIGKILL);

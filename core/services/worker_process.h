@@ -18,13 +18,14 @@ public:
     /// Whether that process is at work in the run folder: by itself where this machine can see it, else (another host, a container that was started anew) by the lock that a worker holds on RUN/.lock.
     static bool isAtWork(const ProcessIdentity& identity, const path& run);
 
-    /// Looks whether it has ended; never waits.
+    /// Looks whether it has ended; never waits for it. Asks its run folder what it said, and a worker's end is told once: of the copies of one, only one may look.
     bool hasEnded();
     ProcessEnd end() const; ///< after hasEnded()
     std::int64_t pid() const { return m_identity.pid; }
     const ProcessIdentity& identity() const { return m_identity; }
-    void terminate(); ///< polite: SIGTERM
-    void kill();      ///< SIGKILL, to all of its session
+    // neither asks the run folder: it may be on a share that does not answer
+    void terminate() const; ///< polite: SIGTERM
+    void kill() const;      ///< SIGKILL, to all of its session
 
 private:
     ProcessIdentity m_identity;
