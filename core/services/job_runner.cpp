@@ -20,7 +20,6 @@ JobRunner::JobRunner(project::Library* library, Loading loading, QObject* parent
     m_state->runner = this;
     m_state->home.emplace(this);
     m_state->library = library;
-    m_state->writer.setMaxThreadCount(1);
     connect(&m_state->timer, &QTimer::timeout, this, [this] { m_state->lookAtAll(); });
     if (!library)
         return;
@@ -32,8 +31,13 @@ JobRunner::JobRunner(project::Library* library, Loading loading, QObject* parent
 
 JobRunner::~JobRunner()
 {
-    m_state->timer.stop();
-    m_state->writer.waitForDone();
+    State& s = *m_state;
+    s.timer.stop();
+    for (TaskRunner* reading : {&s.readers, &s.adoptions, &s.looks}) {
+        reading->setLongestEnd(s.patience.end);
+        reading->stopAll();
+    }
+    s.writer.end(s.patience.record ? QDeadlineTimer(*s.patience.record) : QDeadlineTimer(QDeadlineTimer::Forever));
 }
 
 void JobRunner::runQueue()

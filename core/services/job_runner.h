@@ -67,6 +67,9 @@ struct Patience {
     std::chrono::milliseconds stop{30000};    ///< from the request to stop, or its last sign of saving, to SIGKILL
     std::chrono::milliseconds leave{10000};   ///< from its last word to SIGKILL
     std::chrono::milliseconds look{200};      ///< between looks at processes and files
+    // of the runner's own end; none: as long as it takes
+    std::optional<std::chrono::milliseconds> end{};    ///< until who reads a run folder that does not answer is left behind (WorkThreads)
+    std::optional<std::chrono::milliseconds> record{}; ///< the same of who writes to the library
 };
 
 /// When the jobs that the library knows are read from their run folders.

@@ -5,7 +5,6 @@
 #include "core/services/task_runner.h"
 #include "core/services/worker_process.h"
 
-#include <QThreadPool>
 #include <QTimer>
 
 #include <algorithm>
@@ -84,7 +83,7 @@ struct JobRunner::State {
     Patience patience;
     QTimer timer;
     std::optional<Relay> home; // where looks and the database answer
-    QThreadPool writer; // the database may be busy with an import: the window does not wait for it
+    WorkThreads writer{1}; // the database may be busy with an import: the window does not wait for it
     TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
     TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for, behind the library's list
     TaskRunner looks{nullptr, 16};    // one at a time for each worker: a share that does not answer holds up the jobs on it

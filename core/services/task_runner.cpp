@@ -22,22 +22,26 @@ void Relay::post(std::function<void()> f) const
         QMetaObject::invokeMethod(m_target->receiver, std::move(f), Qt::QueuedConnection);
 }
 
-TaskRunner::TaskRunner(QObject* parent, int threads) : QObject(parent)
-{
-    m_pool.setMaxThreadCount(threads);
-}
+TaskRunner::TaskRunner(QObject* parent, int threads) : QObject(parent), m_threads(threads) {}
 
 TaskRunner::~TaskRunner()
 {
+    stopAll();
+    m_threads.end(m_limit.value_or(QDeadlineTimer::Forever));
+}
+
+void TaskRunner::setLongestEnd(std::optional<std::chrono::milliseconds> longest)
+{
+    m_longestEnd = longest;
+}
+
+void TaskRunner::stopAll()
+{
+    if (m_longestEnd && !m_limit)
+        m_limit.emplace(*m_longestEnd);
     for (const auto& running : m_running)
         if (const auto stop = running.lock())
             stop->request_stop();
-    m_pool.waitForDone();
-}
-
-void TaskRunner::start(std::function<void()> job)
-{
-    m_pool.start(std::move(job));
 }
 
 std::shared_ptr<std::stop_source> TaskRunner::track()

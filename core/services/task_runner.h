@@ -3,13 +3,16 @@
 #include "core/base/guard.h"
 #include "core/base/progress.h"
 #include "core/base/result.h"
+#include "core/services/work_threads.h"
 
 #include <QObject>
-#include <QThreadPool>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <source_location>
 #include <stop_token>
 #include <vector>
 
@@ -49,39 +52,47 @@ public:
     explicit TaskRunner(QObject* parent = nullptr, int threads = 2);
     ~TaskRunner() override; ///< asks all to stop and waits
 
+    void stopAll(); ///< asks all to stop, waits for none
+    /// How long after stopAll(), or after the beginning of the destructor, a task that does not answer is left behind (WorkThreads). None: it is waited for.
+    void setLongestEnd(std::optional<std::chrono::milliseconds> longest);
+
     using Progress = std::function<void(std::int64_t done, std::int64_t total, const std::string& what)>;
 
     /// Call it on the thread of this object, which is also the receiver's. Progress comes at most every 50 ms, and at its end.
+    /// \param from  who asks: the log names a task that is left behind by it
     template <class T>
-    Task run(QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {})
+    Task run(QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {},
+             std::source_location from = std::source_location::current())
     {
-        return run<T>(Relay(receiver), std::move(work), std::move(done), std::move(progress));
+        return run<T>(Relay(receiver), std::move(work), std::move(done), std::move(progress), from);
     }
     /// The same for who asks often: a relay for all of it.
     template <class T>
-    Task run(const Relay& relay, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {})
+    Task run(const Relay& relay, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Progress progress = {},
+             std::source_location from = std::source_location::current())
     {
         const auto stop = track();
-        start([relay, stop, work = std::move(work), done = std::move(done), progress = std::move(progress)] {
+        m_threads.start([relay, stop, work = std::move(work), done = std::move(done), progress = std::move(progress)] {
             Result<T> result = fail(ErrorCode::Cancelled, "stopped before it began");
             if (!stop->stop_requested())
                 result = guard("background work", [&] { return work(makeWork(relay, stop->get_token(), progress)); });
             if (stop->stop_requested())
                 result = fail(ErrorCode::Cancelled, "stopped on request");
             relay.post([done, result = std::move(result)]() mutable { done(std::move(result)); });
-        });
+        }, from);
         Task task;
         task.m_stop = stop;
         return task;
     }
 
 private:
-    void start(std::function<void()> job);
     std::shared_ptr<std::stop_source> track();
     static Work makeWork(const Relay& relay, std::stop_token stop, Progress progress);
 
-    QThreadPool m_pool;
+    WorkThreads m_threads;
     std::vector<std::weak_ptr<std::stop_source>> m_running; // this object's thread only
+    std::optional<std::chrono::milliseconds> m_longestEnd;
+    std::optional<QDeadlineTimer> m_limit; // since all were asked to stop
 };
 
 } // namespace hilum::services

@@ -1,5 +1,6 @@
 // The list of jobs: read in the background, with run folders that do not answer; runs are opened and jobs forgotten without waiting for disk or database.
 #include "core/services/job_runner.h"
+#include "core/services/work_threads.h"
 #include "tests/support/compare.h"
 #include "tests/support/job_bench.h"
 
@@ -228,6 +229,21 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(answer.has_value(), Wait);
         HILUM_VERIFY_ERROR(*answer, ErrorCode::Io);
         QCOMPARE(ids(runner), (Names{"a", "c"}));
+    }
+
+    void aRunnerThatGoesWaitsForTheDatabaseAsLongAsItIsTold() // a library on a share that was gone kept the program from ending
+    {
+        static auto* const library = new BusyLibrary; // stays, for who is left behind with it
+        library->jobRows = {makeRun("a", "done")};
+        const auto atLast = qScopeGuard([] { library->go.release(); });
+        auto runner = std::make_unique<JobRunner>(library);
+        runner->setPatience({.record = std::chrono::milliseconds(20)});
+        QObject here;
+        bool answered = false;
+        runner->forget("a", &here, [&](const Status&) { answered = true; });
+        runner.reset();
+        QVERIFY(WorkThreads::haveLeftAnyBehind());
+        QVERIFY(!answered);
     }
 
     void forgettingRefusesWhatHasNotEnded()

@@ -3,6 +3,8 @@
 #include "tests/support/compare.h"
 #include "tests/support/job_bench.h"
 
+#include <csignal>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -99,6 +101,35 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(runner.cancel(*hung));
         HILUM_VERIFY_OK(runner.cancel(*well));
         QTRY_VERIFY_WITH_TIMEOUT(is(runner, *hung, JobState::Cancelled) && is(runner, *well, JobState::Cancelled), Wait);
+    }
+
+    void aRunnerThatGoesDoesNotWaitForAWorkersFolder() // closing the window did
+    {
+        Patience hasty = quick();
+        hasty.end = std::chrono::milliseconds(20);
+        auto runner = std::make_unique<JobRunner>(nullptr);
+        runner->setPatience(hasty);
+        const auto id = runner->start(request("slow"));
+        HILUM_VERIFY_OK(id);
+        QTRY_VERIFY_WITH_TIMEOUT(runner->job(*id)->step > 0, Wait);
+        const auto pid = runner->job(*id)->pid;
+        HungEvents events(runner->job(*id)->run);
+        QVERIFY(events.made());
+        QTRY_VERIFY_WITH_TIMEOUT(runner->job(*id)->silent, Wait);
+        runner.reset();
+        QVERIFY2(startedTicks(pid).has_value(), "the worker must outlive the program that started it");
+        ::kill(static_cast<pid_t>(pid), SIGKILL);
+    }
+
+    void aRunnerThatGoesDoesNotWaitForTheFoldersOfItsList()
+    {
+        Patience hasty = quick();
+        hasty.end = std::chrono::milliseconds(20);
+        hilum::tests::HeldRunner list({makeRun("hung", "done"), makeRun("other", "done")}, hasty);
+        QVERIFY(list.held.made());
+        QTRY_VERIFY_WITH_TIMEOUT(list.runner->job("other").has_value(), Wait);
+        QVERIFY(!list.runner->job("hung").has_value());
+        list.runner.reset();
     }
 };
 

@@ -1,15 +1,30 @@
 #include "core/services/task_runner.h"
+
+#include "core/base/log.h"
 #include "tests/support/compare.h"
 
 #include <QEventLoop>
+#include <QScopeGuard>
 #include <QThread>
 
 #include <atomic>
+#include <memory>
 #include <optional>
+#include <semaphore>
 #include <stdexcept>
 
 using namespace hilum;
 using namespace hilum::services;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Work that hangs in the kernel, until the share is back.
+struct Hung {
+    std::binary_semaphore began{0}, back{0};
+};
+
+} // namespace
 
 class TestTaskRunner : public QObject {
     Q_OBJECT
@@ -133,6 +148,60 @@ private Q_SLOTS:
             QTRY_VERIFY(started.load());
         }
         QVERIFY(ended);
+    }
+
+    void allAreAskedToStopAtOnce()
+    {
+        TaskRunner runner;
+        QObject receiver;
+        std::atomic_int started = 0;
+        int cancelled = 0;
+        for (int i = 0; i < 2; ++i)
+            runner.run<void>(
+                &receiver,
+                [&](const Work& work) -> Status {
+                    ++started;
+                    while (!work.cancelled())
+                        QThread::msleep(1);
+                    return {};
+                },
+                [&](const Status& r) { cancelled += !r && r.error().code == ErrorCode::Cancelled; });
+        QTRY_COMPARE(started.load(), 2);
+        runner.stopAll();
+        QTRY_COMPARE(cancelled, 2);
+    }
+
+    void whatDoesNotAnswerIsLeftBehind() // closing the window waited for a share that was gone
+    {
+        const auto hung = std::make_shared<Hung>(); // of the thread too
+        std::vector<std::string> lines;
+        const int sink = log::addSink([&](const log::Record& record) {
+            if (record.category == "services.tasks")
+                lines.push_back(record.text);
+        });
+        const auto atLast = qScopeGuard([&] { log::removeSink(sink); });
+        std::optional<Status> got;
+        QObject receiver;
+        {
+            TaskRunner runner;
+            runner.setLongestEnd(20ms);
+            runner.run<void>(
+                &receiver,
+                [hung](const Work&) -> Status {
+                    hung->began.release();
+                    hung->back.acquire();
+                    return {};
+                },
+                [&](Status r) { got = std::move(r); });
+            hung->began.acquire();
+            QVERIFY(!WorkThreads::haveLeftAnyBehind());
+        }
+        QVERIFY(WorkThreads::haveLeftAnyBehind());
+        QCOMPARE(lines.size(), std::size_t(1));
+        QVERIFY2(lines.front().find("what was begun at tst_task_runner.cpp:") != std::string::npos, lines.front().c_str());
+        hung->back.release(); // it goes on, without its runner
+        QTRY_VERIFY(got.has_value());
+        HILUM_VERIFY_ERROR(*got, ErrorCode::Cancelled);
     }
 };
 

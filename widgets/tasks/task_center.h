@@ -7,6 +7,8 @@
 #include <QPointer>
 #include <QString>
 
+#include <source_location>
+
 namespace hilum::widgets {
 
 /// Long work with a line in the status bar: what, how far, Cancel. Wraps TaskRunner. GUI thread only.
@@ -26,7 +28,8 @@ public:
     /// Runs `work` off the GUI thread; `done` is called on it while `receiver` lives (Cancelled when stopped).
     /// \return a number for cancel()
     template <class T>
-    int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done);
+    int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done,
+            std::source_location from = std::source_location::current());
 
     void cancel(int number);
     void cancelAll();
@@ -52,7 +55,7 @@ private:
 };
 
 template <class T>
-int TaskCenter::run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done)
+int TaskCenter::run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, std::source_location from)
 {
     const int number = begin(title);
     // the centre is the receiver, so that the entry goes away even when the person's panel does first
@@ -63,7 +66,7 @@ int TaskCenter::run(const QString& title, QObject* receiver, std::function<Resul
             if (receiver)
                 done(std::move(result));
         },
-        [this, number](std::int64_t at, std::int64_t total, const std::string& what) { progress(number, at, total, what); }));
+        [this, number](std::int64_t at, std::int64_t total, const std::string& what) { progress(number, at, total, what); }, from));
     return number;
 }
 
