@@ -12,6 +12,7 @@
 #include "core/services/qt_log.h"
 #include "core/services/single_instance.h"
 #include "core/services/task_runner.h"
+#include "core/services/work_threads.h"
 #include "widgets/shell/log_adapters.h"
 #include "widgets/shell/main_window.h"
 #include "widgets/shell/messages.h"
@@ -24,9 +25,11 @@
 #include "widgets/tasks/task_center.h"
 
 #include <QApplication>
+#include <QScopeGuard>
 #include <QSurfaceFormat>
 #include <QVTKOpenGLNativeWidget.h>
 
+#include <chrono>
 #include <cstdio>
 #include <optional>
 
@@ -35,6 +38,10 @@ namespace hilum::app {
 namespace {
 
 using namespace widgets;
+
+// when the window closes; what does not answer until then is left behind
+constexpr std::chrono::seconds LongestEnd{3};
+constexpr std::chrono::seconds LongestRecord{10}; // the database itself gives up after 5 s
 
 struct Options {
     std::vector<path> paths;
@@ -176,9 +183,15 @@ int runWindow(int argc, char** argv)
     if (!library)
         return report(library.error());
 
+    const auto keepLibrary = qScopeGuard([&library] {
+        if (services::WorkThreads::haveLeftAnyBehind())
+            (void)library->release(); // they may use it until the program has ended; what it was told is in its file
+    });
     theme::apply(application);
     services::TaskRunner runner;
+    runner.setLongestEnd(LongestEnd);
     services::JobRunner jobs(library->get(), services::Loading::InBackground);
+    jobs.setPatience({.end = LongestEnd, .record = LongestRecord});
     jobs.runQueue();
     services::ModelServer models;
     Selection selection;
@@ -242,6 +255,7 @@ int runWindow(int argc, char** argv)
         });
     }
     const int code = QApplication::exec();
+    runner.stopAll(); // its time runs while the window goes
     if (driver && tested == 0 && !driver->complete()) {
         std::puts("FAIL  the window was closed before the last step");
         return static_cast<int>(ErrorCode::CheckFailed);

@@ -6,6 +6,7 @@
 #ifdef HILUM_WITH_WINDOW
 #include "app/hilum/application.h"
 #include "app/hilum/opengl_probe.h"
+#include "core/services/work_threads.h"
 #endif
 
 #include <QCoreApplication>
@@ -84,6 +85,20 @@ bool isCommandLine(int argc, char** argv)
     return false;
 }
 
+#ifdef HILUM_WITH_WINDOW
+/// Ends the program. Threads that were left behind run on until it has ended: nothing that they may use is destroyed. Settings, database and log are
+/// written by now.
+int endProgram(int code)
+{
+    if (services::WorkThreads::haveLeftAnyBehind()) {
+        std::fflush(stdout); // not all streams: such a thread may hold one
+        std::fflush(stderr);
+        std::_Exit(code);
+    }
+    return code;
+}
+#endif
+
 } // namespace
 
 int main(int argc, char** argv)
@@ -103,7 +118,7 @@ int main(int argc, char** argv)
         std::fputs("hilum: there is no display for the window; hilum --help lists what works without one, hilum tour draws on a virtual one\n", stderr);
         return static_cast<int>(ErrorCode::Device);
     }
-    return app::runWindow(argc, argv);
+    return endProgram(app::runWindow(argc, argv));
 #else
     if (argc > 1)
         std::fputs(std::format("hilum: \"{}\" is no command; see hilum --help. This build has no window.\n", argv[1]).c_str(), stderr);
