@@ -204,6 +204,12 @@ std::optional<JobStatus> JobRunner::job(const std::string& id) const
     return job ? std::optional(job->status) : std::nullopt;
 }
 
+std::optional<std::uintmax_t> JobRunner::toldBytes(const std::string& id) const
+{
+    const Job* job = m_state->find(id);
+    return job && (isActive(job->status.state) || job->status.state == JobState::Queued) ? std::optional(job->tail.position()) : std::nullopt;
+}
+
 Result<std::vector<Json>> JobRunner::events(const std::string& id) const
 {
     const Job* job = m_state->find(id);

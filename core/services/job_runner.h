@@ -105,6 +105,9 @@ public:
     void forget(const std::string& id, QObject* receiver, std::function<void(Status)> done);
     /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
     Result<std::vector<Json>> events(const std::string& id) const;
+    /// Where in its events.jsonl a job begins that is told from now on (eventArrived), in bytes: with the whole lines before it, all its events, each once.
+    /// None of a job that does not wait and is not at work: nothing of it is told.
+    std::optional<std::uintmax_t> toldBytes(const std::string& id) const;
     static std::int64_t standardThreads(); ///< cores - 1, at least 1: the window keeps a core
     static Status writeJobFile(const JobRequest& request, const std::string& id, const path& run);
     void setPatience(const Patience& patience);

@@ -16,6 +16,7 @@ public:
     std::vector<Json> read();
     /// Goes on from `bytes` before the end, at the next whole line.
     void startNearEnd(std::uintmax_t bytes);
+    std::uintmax_t position() const { return m_at; } ///< bytes of the file that were read
     std::int64_t garbage() const { return m_garbage; }
 
 private:

@@ -81,6 +81,35 @@ private Q_SLOTS:
         QVERIFY(is(runner, *id, JobState::Cancelling));
     }
 
+    void theRecordAndWhatIsToldAreAllEventsOnce() // who read the record of a job at work was told its last events again
+    {
+        JobRunner runner(nullptr);
+        runner.setPatience(quick());
+        std::vector<Json> told;
+        connect(&runner, &JobRunner::eventArrived, this, [&](const QString&, const Json& event) { told.push_back(event); });
+        const auto id = runner.start(request("slow"));
+        HILUM_VERIFY_OK(id);
+        QTRY_VERIFY_WITH_TIMEOUT(runner.job(*id)->step >= 3, Wait);
+        const auto bytes = runner.toldBytes(*id);
+        QVERIFY(bytes.has_value());
+        told.clear();
+        const auto record = readTextFile(runner.job(*id)->run / "events.jsonl");
+        HILUM_VERIFY_OK(record);
+        std::vector<Json> all;
+        JsonLineReader reader;
+        for (const auto& line : reader.feed(std::string_view(*record).substr(0, *bytes)))
+            all.push_back(*line);
+        QVERIFY(!all.empty());
+        HILUM_VERIFY_OK(runner.cancel(*id));
+        QTRY_VERIFY_WITH_TIMEOUT(is(runner, *id, JobState::Cancelled), Wait);
+        all.insert(all.end(), told.begin(), told.end());
+        const auto events = runner.events(*id);
+        HILUM_VERIFY_OK(events);
+        QCOMPARE(all.size(), events->size());
+        QVERIFY(all == *events);
+        QVERIFY(!runner.toldBytes(*id));
+    }
+
     void oneFolderThatHangsHoldsUpNoOther()
     {
         JobRunner first(nullptr), second(nullptr), runner(nullptr);

@@ -16,7 +16,10 @@
 #include <QTableView>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
+#include <optional>
 
 namespace hilum::jobs {
 
@@ -26,14 +29,17 @@ using services::JobStatus;
 namespace {
 
 /// The record of a run, tolerant of garbage lines; a run without one has no events.
-Result<std::vector<Json>> readEvents(const path& file)
+/// \param most  bytes of it; none: all
+Result<std::vector<Json>> readEvents(const path& file, std::optional<std::uintmax_t> most)
 {
     std::vector<Json> out;
     std::ifstream in(file, std::ios::binary);
     JsonLineReader reader;
     std::string chunk(1 << 16, '\0');
-    while (in) {
-        in.read(chunk.data(), static_cast<std::streamsize>(chunk.size()));
+    std::uintmax_t left = most.value_or(std::numeric_limits<std::uintmax_t>::max());
+    while (in && left > 0) {
+        in.read(chunk.data(), static_cast<std::streamsize>(std::min<std::uintmax_t>(chunk.size(), left)));
+        left -= static_cast<std::uintmax_t>(in.gcount());
         for (auto& line : reader.feed(std::string_view(chunk.data(), static_cast<std::size_t>(in.gcount()))))
             if (line)
                 out.push_back(*std::move(line));
@@ -230,10 +236,10 @@ void JobsPanel::showJob(const std::string& id)
     updateButtons();
     if (!job)
         return;
-    // a long run's record has millions of lines
+    // a long run's record has millions of lines; what is told from now on is not read too
     m_loadingEvents = true;
     m_context.services.runner->run<std::vector<Json>>(
-        this, [file = job->run / "events.jsonl"](const Work&) { return readEvents(file); },
+        this, [file = job->run / "events.jsonl", most = m_context.services.jobs->toldBytes(id)](const Work&) { return readEvents(file, most); },
         [this, reading](Result<std::vector<Json>> events) {
             if (reading != m_reading)
                 return;
@@ -241,11 +247,8 @@ void JobsPanel::showJob(const std::string& id)
             if (events)
                 for (const Json& event : *events)
                     addEvent(event);
-            // what came meanwhile may already stand in the record
-            const std::int64_t last = m_curves->lastStep();
             for (const Json& event : std::exchange(m_later, {}))
-                if (event.value("step", Json()).is_number_integer() && event["step"].get<std::int64_t>() > last)
-                    addEvent(event);
+                addEvent(event);
         });
 }
 

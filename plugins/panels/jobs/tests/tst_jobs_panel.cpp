@@ -355,6 +355,25 @@ private Q_SLOTS:
         QCOMPARE(d.rows(), 1);
     }
 
+    void aPointIsDrawnOnce() // the record was read beyond what had been told, and then that was told too
+    {
+        Desk d;
+        const path run = makeRun("run8", false);
+        d.open(run);
+        d.open(makeRun("run9", true));
+        int told = 0;
+        connect(&d.runs, &hilum::services::JobRunner::eventArrived, this, [&] { ++told; });
+        const auto say = [&](int step) { std::ofstream(run / "events.jsonl", std::ios::app) << jsonLine(protocol::message(protocol::Metric, {{"step", step}, {"loss", 0.1}})) << '\n'; };
+        say(4);
+        auto* table = d.find<QTableView>("jobTable");
+        table->selectRow(1 - table->currentIndex().row());
+        QCOMPARE(d.panel->currentJob(), std::string("run8"));
+        QTRY_COMPARE_WITH_TIMEOUT(told, 1, Wait);
+        say(5);
+        QTRY_COMPARE_WITH_TIMEOUT(told, 2, Wait);
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QWidget>("lossCurve")->property("pointCount").toInt(), 5, Wait);
+    }
+
     void buttonsAndActionsAgree()
     {
         Desk d;
