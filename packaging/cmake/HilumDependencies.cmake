@@ -1,10 +1,7 @@
 # Every outside library, with its lowest version. Named targets only: find_package(ITK) alone pulls in all of VTK otherwise.
 set(HILUM_FEATURES)
 
-# Header-only: the system's packages, or the copies that LibTorch's own headers folder lacks and HILUM_HEADERS names.
-find_path(HILUM_JSON_INCLUDE nlohmann/json.hpp HINTS ${HILUM_HEADERS} REQUIRED)
-find_path(HILUM_SPDLOG_INCLUDE spdlog/spdlog.h HINTS ${HILUM_HEADERS} REQUIRED)
-find_path(HILUM_CLI11_INCLUDE CLI/CLI.hpp HINTS ${HILUM_HEADERS} REQUIRED)
+include(HilumHeaders) # HILUM_JSON_INCLUDE, HILUM_SPDLOG_INCLUDE, HILUM_CLI11_INCLUDE
 add_library(hilum_headers INTERFACE)
 add_library(Hilum::headers ALIAS hilum_headers)
 target_include_directories(hilum_headers SYSTEM INTERFACE ${HILUM_JSON_INCLUDE} ${HILUM_SPDLOG_INCLUDE} ${HILUM_CLI11_INCLUDE})
