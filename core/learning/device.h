@@ -55,6 +55,7 @@ void setDeterministic(bool on);
 /// pages. Call first thing in a process that trains; before LibTorch allocates.
 void keepFreedMemory();
 
+/// What `bench`, and the `memory_bytes` of a training's metric lines, tell: peakBytes().
 struct MemoryReport {
     std::uint64_t residentBytes = 0, peakResidentBytes = 0;      ///< of this process
     std::uint64_t deviceBytes = 0, peakDeviceBytes = 0;          ///< of LibTorch on a GPU; 0 on the CPU

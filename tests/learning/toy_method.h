@@ -101,7 +101,7 @@ public:
         // a worker that is to be killed after so many batches waits there for its end
         if (const char* hold = std::getenv("HILUM_TOY_HOLD"); hold && std::atoll(hold) == m_steps)
             std::this_thread::sleep_for(std::chrono::minutes(5));
-        const at::Tensor target = patches(batch.at("image")), mask = drawMask(target.size(0), rng);
+        const at::Tensor target = patches(batch.at("image")), mask = drawMask(target.size(0), rng).to(target.device());
         const at::Tensor perPatch = (guess(target, mask) - target).square().mean(-1);
         at::Tensor loss = (perPatch * mask).sum() / mask.sum();
         if (m_steps++ == m_options.breakAt)
@@ -114,15 +114,15 @@ public:
     Json inputPipeline() const override { return radiographPipeline(m_options.size, false); }
     Shown reconstruct(const TensorMap& item, const Json& request) override
     {
-        const at::Tensor target = patches(Views().makePlainView(item).at("image").unsqueeze(0));
-        const at::Tensor mask = drawMask(1, Rng(request.value("seed", std::uint64_t{0})));
+        const at::Tensor target = patches(Views().makePlainView(item).at("image").unsqueeze(0).to(m_net.first.device()));
+        const at::Tensor mask = drawMask(1, Rng(request.value("seed", std::uint64_t{0}))).to(target.device());
         return {{{"mask", mask.to(at::kByte)}, {"reconstruction", guess(target, mask)}}, {{"hidden_fraction", 0.5}}};
     }
     bool isMaskedReconstruction() const override { return true; }
     MaskedTarget maskedTarget(const TensorMap& batch, Rng rng) override
     {
         const at::Tensor target = patches(batch.at("image"));
-        return {drawMask(target.size(0), rng), target};
+        return {drawMask(target.size(0), rng).to(target.device()), target};
     }
     at::Tensor predictMasked(const TensorMap& batch, const at::Tensor& mask) override { return guess(patches(batch.at("image")), mask); }
 

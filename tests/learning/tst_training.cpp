@@ -2,6 +2,7 @@
 
 #include "core/learning/data/loader.h"
 #include "core/learning/data/training_record.h"
+#include "core/learning/device.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/evaluation.h"
@@ -316,6 +317,24 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(lock);
         HILUM_VERIFY_ERROR(runRecorded(toyRegistry(), quiet(at("run"), at("cache"))), ErrorCode::Busy);
         QVERIFY(!std::filesystem::exists(at("run") / "events.jsonl"));
+    }
+
+    void memoryIsToldAsBenchTellsIt()
+    {
+        (void)at::full({64 << 20}, 1.0f); // 256 MB that are given back: seen, a metric told what the process held at that moment, on a GPU too
+        const std::uint64_t before = memoryReport().peakBytes();
+        writeJob(at("run"), Json::object());
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("run"), at("cache"))));
+        for (const Json& metric : eventsOf(at("run"), "metric"))
+            QVERIFY(metric.at("memory_bytes").get<std::uint64_t>() >= before);
+        if (!torch::cuda::is_available())
+            return;
+        writeJob(at("gpu"), Json::object(), {{"device", "cuda:0"}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), quiet(at("gpu"), at("cache"))));
+        const Json last = eventsOf(at("gpu"), "metric").back();
+        QCOMPARE(last.at("device"), Json("cuda:0"));
+        QVERIFY(last.at("memory_bytes").get<std::uint64_t>() > 0);
+        QVERIFY(last.at("memory_bytes").get<std::uint64_t>() < (64u << 20)); // a toy's; the process has hundreds of megabytes
     }
 
     void aDeviceThatIsNotThere()

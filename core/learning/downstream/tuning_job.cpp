@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
+#include "core/learning/device.h"
 #include "core/learning/downstream/probe_result.h"
 
 #include <ATen/Parallel.h>
@@ -61,7 +62,7 @@ public:
             m_done = m.step;
             m_events.emit(protocol::Metric, {{"step", m.step}, {"weights", m.untrained ? "untrained" : "pre-trained"}, {"own_step", m.ownStep}, {"epoch", m.epoch}, {"loss", m.loss},
                                              {"lr", m.learningRate}, {"weight_decay", m_weightDecay}, {"grad_norm", m.gradientNorm}, {"images_per_s", m_rate},
-                                             {"memory_bytes", residentBytes()}, {"device", m_placement.deviceName()}, {"dtype", m_placement.dtypeName()}});
+                                             {"memory_bytes", memoryReport(m_placement.device).peakBytes()}, {"device", m_placement.deviceName()}, {"dtype", m_placement.dtypeName()}});
         };
         request.kept = [this](std::int64_t step, const Written& written) {
             m_checkpoint = fs::relative(written.folder, m_run).generic_string();

@@ -1,7 +1,6 @@
 #include "core/learning/train/events.h"
 
 #include "core/base/job_protocol.h"
-#include "core/base/numbers.h"
 #include "core/base/process_identity.h"
 
 #include <cerrno>
@@ -237,16 +236,6 @@ RunLock::~RunLock()
 {
     if (m_file >= 0)
         ::close(m_file);
-}
-
-std::uint64_t residentBytes()
-{
-    const auto text = readTextFile("/proc/self/statm");
-    if (!text)
-        return 0;
-    const auto at = text->find(' ');
-    const auto pages = parseInteger(std::string_view(*text).substr(at + 1, text->find(' ', at + 1) - at - 1));
-    return pages ? static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 } // namespace hilum::learning

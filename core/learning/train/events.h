@@ -105,7 +105,4 @@ private:
     int m_file;
 };
 
-/// Resident memory of this process in bytes.
-std::uint64_t residentBytes();
-
 } // namespace hilum::learning

@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
 #include "core/learning/data/loader.h"
+#include "core/learning/device.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/tensor_io.h"
@@ -281,7 +282,7 @@ Result<TrainingOutcome> Trainer::run()
             if (due(m_step, o.metricEvery) || m_step == o.steps) {
                 Json metric = {{"step", m_step}, {"loss", numbers.loss}, {"epoch", epoch}, {"grad_norm", numbers.gradientNorm}, {"images_per_s", rate},
                                {"lr", warmupCosine(m_step - 1, o.steps, o.warmupSteps, o.learningRate, o.minimumLearningRate)},
-                               {"weight_decay", cosineBetween(m_step - 1, o.steps, o.weightDecay, o.weightDecayEnd)}, {"memory_bytes", residentBytes()},
+                               {"weight_decay", cosineBetween(m_step - 1, o.steps, o.weightDecay, o.weightDecayEnd)}, {"memory_bytes", memoryReport(m_setup.placement.device).peakBytes()},
                                {"device", m_setup.placement.deviceName()}, {"dtype", m_setup.placement.dtypeName()}};
                 for (const auto& [name, value] : numbers.terms)
                     if (!metric.contains(name))
