@@ -14,6 +14,7 @@
 
 #include <malloc.h>
 
+#include <format>
 #include <stdexcept>
 
 using namespace hilum;
@@ -210,6 +211,20 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(c10::Error, network.logits(at::randn({1, 2, 64, 64, 32})));
         const SwinSizes same = swinSizesOf(sizes.architecture());
         QCOMPARE(jsonLine(same.architecture()), jsonLine(sizes.architecture()));
+    }
+
+    void aWindowIsOneNumberOrThreeEqualOnes()
+    {
+        QCOMPARE(swinSizesOf({{"window", 5}}).window, std::int64_t(5));
+        QCOMPARE(swinSizesOf({{"window", {5, 5, 5}}}).window, std::int64_t(5));
+        for (const Json& window : {Json{7, 7, 5}, Json{7, 5, 7}, Json{7, 7}, Json{7, 7, 7, 7}}) {
+            try {
+                swinSizesOf({{"window", window}});
+                QFAIL(jsonLine(window).c_str());
+            } catch (const std::invalid_argument& e) {
+                QCOMPARE(std::string(e.what()), std::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(window)));
+            }
+        }
     }
 };
 

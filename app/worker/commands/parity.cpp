@@ -34,7 +34,7 @@ Command parityCommand()
     };
     return {"parity", "Runs one folder of published weights, inputs and expected outputs and compares.", [](CLI::App& app) -> std::function<Status()> {
         auto a = std::make_shared<Arguments>();
-        app.add_option("DIR", a->folder, "Folder with case.json, case.safetensors and, for networks, checkpoint.pth")->required();
+        app.add_option("DIR", a->folder, "Folder with case.json, case.safetensors and, for networks, checkpoint.pth; the last two may have other names")->required();
         app.add_flag("--json", a->json, "One JSON document on standard output");
         return [a]() -> Status {
             learning::ParityRegistry registry;

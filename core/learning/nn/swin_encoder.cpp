@@ -336,7 +336,14 @@ SwinSizes swinSizesOf(const Json& architecture)
     SwinSizes s;
     s.channels = architecture.value("in_channels", s.channels);
     s.featureSize = architecture.value("feature_size", s.featureSize);
-    s.window = architecture.value("window", s.window);
+    if (const auto window = architecture.find("window"); window != architecture.end() && window->is_array()) {
+        const auto sides = window->get<std::vector<std::int64_t>>();
+        if (sides.size() != 3 || sides[1] != sides[0] || sides[2] != sides[0])
+            throw std::invalid_argument(std::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(*window)));
+        s.window = sides[0];
+    } else {
+        s.window = architecture.value("window", s.window);
+    }
     s.depths = architecture.value("depths", s.depths);
     s.heads = architecture.value("heads", s.heads);
     s.convolutionBeforeStage = architecture.value("use_v2", s.convolutionBeforeStage);

@@ -40,7 +40,7 @@ struct SwinSizes {
     Json architecture() const; ///< for EncoderExport and model metadata
 };
 
-/// The sizes that architecture() wrote; what is absent keeps its default. \throws std::invalid_argument, nlohmann::json::exception
+/// The sizes that architecture() wrote; what is absent keeps its default. `window` may be three equal numbers, as MONAI has it. \throws std::invalid_argument, nlohmann::json::exception
 SwinSizes swinSizesOf(const Json& architecture);
 
 /// Encoder of SwinUNETR (Hatamizadeh et al. 2022; behaviour and names of MONAI's SwinTransformer).

@@ -77,15 +77,15 @@ LayerNorm::LayerNorm(std::int64_t width)
 at::Tensor LayerNorm::forward(const at::Tensor& x) const
 {
     if (canFuseNorm(x, weight))
-        return fusedNorm(x, weight, bias, Epsilon);
-    return at::layer_norm(x, {weight.size(0)}, weight, bias, Epsilon);
+        return fusedNorm(x, weight, bias, epsilon);
+    return at::layer_norm(x, {weight.size(0)}, weight, bias, epsilon);
 }
 
 NormFork LayerNorm::fork(const at::Tensor& x) const
 {
     if (canFuseNorm(x, weight))
-        return fusedNormFork(x, weight, bias, Epsilon);
-    return {at::layer_norm(x, {weight.size(0)}, weight, bias, Epsilon), x};
+        return fusedNormFork(x, weight, bias, epsilon);
+    return {at::layer_norm(x, {weight.size(0)}, weight, bias, epsilon), x};
 }
 
 Attention::Attention(std::int64_t width, std::int64_t heads, const Rng& rng) : m_heads(heads)

@@ -35,7 +35,7 @@ public:
     at::Tensor weight, bias;
 };
 
-/// Layer normalisation over the last axis, eps 1e-6. Parameters `weight` (1), `bias` (0).
+/// Layer normalisation over the last axis. Parameters `weight` (1), `bias` (0).
 class LayerNorm : public torch::nn::Module {
 public:
     explicit LayerNorm(std::int64_t width);
@@ -44,6 +44,7 @@ public:
     NormFork fork(const at::Tensor& x) const;
     at::Tensor weight, bias;
     static constexpr double Epsilon = 1e-6;
+    double epsilon = Epsilon; ///< added to the variance; published codes that are compared with may have another one
 };
 
 /// Multi-head self-attention; one Linear makes q, k, v (in this order, heads inside each), scale headWidth^-0.5.

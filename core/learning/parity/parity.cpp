@@ -11,9 +11,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <format>
+#include <initializer_list>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 
 namespace hilum::learning {
 
@@ -105,6 +108,32 @@ void excuseRounding(Json& line, const at::Tensor& got, const TensorMap& exact, c
                  {"text", std::format("{} in float32 on this processor; in double the largest difference is {:.2e}", line["text"].get<std::string>(), inDouble["max_abs"].get<double>())}});
 }
 
+/// The file of the usual name, else the folder's only one with one of these endings.
+Result<path> fileIn(const path& folder, const char* usual, std::initializer_list<std::string_view> endings)
+{
+    std::error_code error;
+    if (std::filesystem::exists(folder / usual, error))
+        return folder / usual;
+    std::vector<path> found;
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+        if (std::ranges::contains(endings, entry->path().extension().string()))
+            found.push_back(entry->path());
+    if (error)
+        return std::unexpected(systemError("list", folder.string(), error.value()));
+    if (found.size() == 1)
+        return found.front();
+    std::string kinds;
+    for (const std::string_view ending : endings)
+        kinds += (kinds.empty() ? "" : ", ") + std::string(ending);
+    if (found.empty())
+        return fail(ErrorCode::NotFound, "{} holds no {} and no other file that ends with {}", folder.string(), usual, kinds);
+    std::ranges::sort(found);
+    std::string names;
+    for (const path& file : found)
+        names += (names.empty() ? "" : ", ") + file.filename().string();
+    return fail(ErrorCode::Mismatch, "{} holds no {} and {} files that end with {}, where one would be taken: {}", folder.string(), usual, found.size(), kinds, names);
+}
+
 Result<ParityCase> readCase(const path& folder)
 {
     ParityCase out;
@@ -116,7 +145,8 @@ Result<ParityCase> readCase(const path& folder)
     out.json = *std::move(json);
     if (!out.json.is_object() || !out.json.contains("kind") || !out.json["kind"].is_string())
         return fail(ErrorCode::BadData, "{}: there is no \"kind\"", (folder / "case.json").string());
-    HILUM_TRY(const TensorFile file, TensorFile::open(folder / "case.safetensors"));
+    HILUM_TRY(const path arrays, fileIn(folder, "case.safetensors", {".safetensors"}));
+    HILUM_TRY(const TensorFile file, TensorFile::open(arrays));
     out.arrays = readTensors(file);
     return out;
 }
@@ -127,7 +157,7 @@ const at::Tensor& ParityCase::array(const std::string& name) const
 {
     const auto it = arrays.find(name);
     if (it == arrays.end())
-        throw std::invalid_argument(std::format("case.safetensors has no array \"{}\"", name));
+        throw std::invalid_argument(std::format("the case has no array \"{}\"", name));
     return it->second;
 }
 
@@ -136,6 +166,12 @@ double ParityCase::number(const std::string& key) const { return typed<double>(*
 std::vector<std::int64_t> ParityCase::integers(const std::string& key) const { return typed<std::vector<std::int64_t>>(*this, key, "a list of whole numbers"); }
 std::string ParityCase::word(const std::string& key) const { return typed<std::string>(*this, key, "a word"); }
 bool ParityCase::flag(const std::string& key) const { return typed<bool>(*this, key, "true or false"); }
+
+void ParityCase::need(const std::string& key, const Json& built) const
+{
+    if (const auto it = json.find(key); it != json.end() && *it != built)
+        throw std::invalid_argument(std::format("\"{}\" of case.json is {}; the network is built with {} alone", key, jsonLine(*it), jsonLine(built)));
+}
 
 void ParityCase::fill(torch::nn::Module& network, std::string_view layout) const
 {
@@ -148,7 +184,10 @@ void ParityCase::fill(torch::nn::Module& network, std::string_view layout) const
 void ParityCase::fill(torch::nn::Module& network, const imports::Layout& layout) const
 {
     const auto raise = [](const Error& error) { throw std::runtime_error(error.sentence()); };
-    const auto file = imports::CheckpointFile::open(folder / "checkpoint.pth");
+    const auto where = fileIn(folder, "checkpoint.pth", {".pth", ".pt", ".ckpt"});
+    if (!where)
+        raise(where.error());
+    const auto file = imports::CheckpointFile::open(*where);
     if (!file)
         raise(file.error());
     const auto state = file->stateDict(layout.wrappers);
@@ -156,7 +195,7 @@ void ParityCase::fill(torch::nn::Module& network, const imports::Layout& layout)
         raise(state.error());
     const imports::ImportReport report = imports::fillFrom(network, imports::renamed(layout, *state));
     if (!report.missing.empty() || !report.mismatched.empty())
-        raise(Error{.code = ErrorCode::Mismatch, .message = std::format("checkpoint.pth lacks {} tensors of the network and {} differ in shape", report.missing.size(), report.mismatched.size()),
+        raise(Error{.code = ErrorCode::Mismatch, .message = std::format("{} lacks {} tensors of the network and {} differ in shape", where->filename().string(), report.missing.size(), report.mismatched.size()),
             .details = imports::firstFaults(report)});
     if (wide)
         for (const auto& tensors : {network.parameters(), network.buffers()})

@@ -13,7 +13,10 @@ namespace imports {
 struct Layout;
 }
 
-/// One folder of inputs and expected outputs of published code: case.json, case.safetensors and, for networks, checkpoint.pth.
+struct SwinSizes;
+
+/// One folder of inputs and expected outputs of published code: case.json, case.safetensors and, for networks, checkpoint.pth. The last two may have other names: in a
+/// folder without them its only file that ends so is taken (.safetensors; .pth, .pt or .ckpt).
 struct ParityCase {
     path folder;
     Json json;        ///< sizes and options
@@ -28,12 +31,21 @@ struct ParityCase {
     std::vector<std::int64_t> integers(const std::string& key) const;
     std::string word(const std::string& key) const;
     bool flag(const std::string& key) const;
+    /// Refuses an option that is built in one way alone; a case that does not say it has it so. \throws std::invalid_argument naming key, value and `built`
+    void need(const std::string& key, const Json& built) const;
 
-    /// Fills a network's weights from checkpoint.pth, read as `layout` (imports/layouts.h) says. Every tensor of the network must be there with
+    /// Fills a network's weights from the folder's checkpoint, read as `layout` (imports/layouts.h) says. Every tensor of the network must be there with
     /// its shape; what the checkpoint holds besides is left alone. \throws std::runtime_error with the names otherwise
     void fill(torch::nn::Module& network, std::string_view layout) const;
     void fill(torch::nn::Module& network, const imports::Layout& layout) const;
 };
+
+/// MLP ratio of a vision transformer: `mlp_ratio`, 4 where the case does not say it. \throws std::invalid_argument for `qkv_bias` = false, which is not built
+double mlpRatioOf(const ParityCase& c);
+/// `layer_norm_eps`, where the case says it, for every LayerNorm (nn/transformer.h) of a network.
+void setEpsilon(const ParityCase& c, torch::nn::Module& network);
+/// The sizes of a Swin encoder. \throws std::invalid_argument for `mlp_ratio`, `qkv_bias` or `layer_norm_eps` that are not built (nn/swin_encoder.h)
+SwinSizes swinSizesOf(const ParityCase& c);
 
 /// What runs one kind of case.
 struct ParityKind {

@@ -16,15 +16,8 @@ namespace hilum::learning {
 
 namespace {
 
-void needEpsilon(const ParityCase& c)
-{
-    if (c.json.contains("layer_norm_eps") && c.number("layer_norm_eps") != LayerNorm::Epsilon)
-        throw std::invalid_argument(std::format("layer_norm_eps is {}; the networks have {}", c.number("layer_norm_eps"), LayerNorm::Epsilon));
-}
-
 MaskedAutoencoderSizes maskedAutoencoderSizes(const ParityCase& c)
 {
-    needEpsilon(c);
     MaskedAutoencoderSizes s;
     s.imageSize = c.integer("image_size");
     s.channels = c.integer("channels");
@@ -37,6 +30,7 @@ MaskedAutoencoderSizes maskedAutoencoderSizes(const ParityCase& c)
     const bool several = c.json.contains("tokeniser_strides");
     s.strides = several ? c.integers("tokeniser_strides") : std::vector<std::int64_t>{c.integer("patch_size")};
     s.tokeniserWidth = several ? c.integer("tokeniser_width") : s.width;
+    s.mlpRatio = mlpRatioOf(c);
     return s;
 }
 
@@ -74,6 +68,7 @@ TensorMap maskedAutoencoderOutputs(const ParityCase& c, const MaskedAutoencoder&
 TensorMap runMae(const ParityCase& c)
 {
     MaskedAutoencoder network(maskedAutoencoderSizes(c), Rng(0));
+    setEpsilon(c, network);
     c.fill(network, "mae");
     return maskedAutoencoderOutputs(c, network, uniformMask(c.array("noise"), c.number("mask_ratio")));
 }
@@ -83,6 +78,7 @@ TensorMap runHdxrayMae(const ParityCase& c)
     if (const std::string region = c.word("region"); region != "as-released")
         throw std::invalid_argument(std::format("region \"{}\" is not that of the published code, \"as-released\"", region));
     MaskedAutoencoder network(maskedAutoencoderSizes(c), Rng(0));
+    setEpsilon(c, network);
     c.fill(network, "hdxray-mae");
     // each region's noise in ascending order of its tokens
     const at::Tensor inside = publishedRectangle(network.sizes().grid());
@@ -96,7 +92,7 @@ TensorMap runHdxrayMae(const ParityCase& c)
 
 TensorMap runSwinUnetr(const ParityCase& c)
 {
-    SwinUnetr network(swinSizesOf(c.json), c.integer("out_channels"), Rng(0));
+    SwinUnetr network(swinSizesOf(c), c.integer("out_channels"), Rng(0));
     c.fill(network, "swinunetr");
     const bool normalised = !c.json.contains("normalise_hidden") || c.flag("normalise_hidden");
     const auto maps = network.forward(c.array("image"), normalised ? HiddenStates::Normalised : HiddenStates::Raw);
@@ -120,6 +116,29 @@ TensorMap runR2gen(const ParityCase& c)
 }
 
 } // namespace
+
+double mlpRatioOf(const ParityCase& c)
+{
+    c.need("qkv_bias", true);
+    return c.json.contains("mlp_ratio") ? c.number("mlp_ratio") : 4;
+}
+
+void setEpsilon(const ParityCase& c, torch::nn::Module& network)
+{
+    if (!c.json.contains("layer_norm_eps"))
+        return;
+    for (const auto& module : network.modules(/*include_self=*/false))
+        if (auto* norm = dynamic_cast<LayerNorm*>(module.get()))
+            norm->epsilon = c.number("layer_norm_eps");
+}
+
+SwinSizes swinSizesOf(const ParityCase& c)
+{
+    c.need("mlp_ratio", 4);
+    c.need("qkv_bias", true);
+    c.need("layer_norm_eps", 1e-5);
+    return swinSizesOf(c.json);
+}
 
 void registerSharedParity(ParityRegistry& registry)
 {

@@ -1,21 +1,17 @@
 #include "core/learning/parity/parity.h"
 #include "plugins/methods/spcxr/gmml_network.h"
 
-#include <format>
-#include <stdexcept>
-
 namespace hilum::learning {
 
 namespace {
 
 TensorMap run(const ParityCase& c)
 {
-    if (c.json.contains("layer_norm_eps") && c.number("layer_norm_eps") != LayerNorm::Epsilon)
-        throw std::invalid_argument(std::format("layer_norm_eps is {}; the network has {}", c.number("layer_norm_eps"), LayerNorm::Epsilon));
     GmmlNetwork network({{.imageSize = c.integer("image_size"), .patch = c.integer("patch_size"), .channels = c.integer("channels"), .width = c.integer("embed_dim"),
-                             .depth = c.integer("depth"), .heads = c.integer("heads")},
+                             .depth = c.integer("depth"), .heads = c.integer("heads"), .mlpRatio = mlpRatioOf(c)},
                             c.integers("reconstruction_blocks")},
         Rng(0));
+    setEpsilon(c, network);
     c.fill(network, "gmml");
     std::vector<at::Tensor> taps;
     TensorMap out;

@@ -7,6 +7,7 @@
 #include "tests/support/compare.h"
 #include "tests/support/layers.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/make_parity_case.h"
 #include "tests/support/overfit.h"
 #include "tests/support/training_run.h"
 
@@ -16,6 +17,10 @@
 #include <QTest>
 
 #include <cmath>
+
+namespace hilum::learning {
+void registerSpcxrParity(ParityRegistry& registry);
+}
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -306,6 +311,32 @@ private Q_SLOTS:
         const double own = maskedError(target, method.predictMasked(batch, target.mask)), constant = maskedError(target, target.target.mean()), meanPicture = maskedError(target, target.target.mean(0, true));
         qInfo("squared error %.4f; best constant %.4f, mean picture %.4f", own, constant, meanPicture);
         QVERIFY(2 * own < constant && 2 * own < meanPicture);
+    }
+
+    void aParityCaseNamesEpsilonAndMlpRatio()
+    {
+        const torch::NoGradGuard none;
+        torch::manual_seed(8);
+        const auto place = TemporaryFolder::make("hilum-test");
+        HILUM_VERIFY_OK(place);
+        GmmlNetwork network({{.imageSize = 16, .patch = 4, .channels = 1, .width = 16, .depth = 2, .heads = 2, .mlpRatio = 3}, {1, 2}}, Rng(2));
+        for (const auto& module : network.modules(/*include_self=*/false))
+            if (auto* norm = dynamic_cast<LayerNorm*>(module.get()))
+                norm->epsilon = 1e-2;
+        const at::Tensor image = at::randn({2, 1, 16, 16}), corrupted = at::randn({2, 1, 16, 16}), mask = at::ones({2, 1, 16, 16}), features = network.features(corrupted);
+        const TensorMap arrays{{"image", image}, {"corrupted", corrupted}, {"mask", mask}, {"features", features}, {"reconstruction", network.reconstruct(features)}};
+        Json json = {{"kind", "gmml"}, {"image_size", 16}, {"patch_size", 4}, {"channels", 1}, {"embed_dim", 16}, {"depth", 2}, {"heads", 2}, {"reconstruction_blocks", {1, 2}},
+            {"mlp_ratio", 3}, {"layer_norm_eps", 1e-2}, {"tolerance_abs", 1e-5}};
+        ParityRegistry registry;
+        registerSpcxrParity(registry);
+        writeParityCase(place->where(), json, arrays, network);
+        QCOMPARE(missedBy(registry, place->where()), std::string());
+        json["layer_norm_eps"] = 1e-6;
+        writeParityCase(place->where(), json, arrays, network);
+        QCOMPARE(missedBy(registry, place->where()), std::string("features reconstruction"));
+        json["qkv_bias"] = false;
+        writeParityCase(place->where(), json, arrays, network);
+        QVERIFY(missedBy(registry, place->where()).find("\"qkv_bias\" of case.json is false") != std::string::npos);
     }
 
     void sameSeedSameSteps()

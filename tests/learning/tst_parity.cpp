@@ -1,0 +1,151 @@
+#include "core/learning/masking.h"
+#include "core/learning/nn/masked_autoencoder.h"
+#include "tests/support/compare.h"
+#include "tests/support/make_parity_case.h"
+
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include <QTest>
+
+#include <cmath>
+#include <filesystem>
+#include <optional>
+
+using namespace hilum;
+using namespace hilum::learning;
+using namespace hilum::tests;
+
+namespace {
+
+ParityRegistry registry()
+{
+    ParityRegistry out;
+    registerSharedParity(out);
+    return out;
+}
+
+MaskedAutoencoderSizes small()
+{
+    return {.imageSize = 16, .channels = 1, .strides = {4}, .tokeniserWidth = 16, .width = 16, .depth = 2, .heads = 2, .decoderWidth = 12, .decoderDepth = 1, .decoderHeads = 2};
+}
+
+/// What case.json says of small().
+Json sizesOfSmall()
+{
+    return {{"kind", "mae"}, {"image_size", 16}, {"patch_size", 4}, {"channels", 1}, {"embed_dim", 16}, {"depth", 2}, {"heads", 2}, {"decoder_dim", 12}, {"decoder_depth", 1},
+        {"decoder_heads", 2}, {"mask_ratio", 0.5}, {"norm_pix", false}, {"tolerance_abs", 1e-5}};
+}
+
+/// Two images, the noise of their masks, and what the network makes of them.
+TensorMap arraysOf(const MaskedAutoencoder& network)
+{
+    const torch::NoGradGuard none;
+    torch::manual_seed(3);
+    const at::Tensor image = at::randn({2, 1, 16, 16}), noise = at::rand({2, 16});
+    const TokenMask mask = uniformMask(noise, 0.5);
+    const at::Tensor latent = network.encode(image, mask);
+    return {{"image", image}, {"noise", noise}, {"latent", latent}, {"pred", network.decode(latent, mask)}};
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+/// How `hilum-worker parity` finds a case, and what a case may say about its network.
+class TestParity : public QObject {
+    Q_OBJECT
+
+    std::optional<TemporaryFolder> m_folder;
+    path at_(const char* name) const { return m_folder->where() / name; }
+
+private Q_SLOTS:
+    void init() { m_folder.emplace(*TemporaryFolder::make("hilum-test")); }
+    void cleanup() { m_folder.reset(); }
+
+    void namesOfFilesMeanNothing()
+    {
+        const MaskedAutoencoder network(small(), Rng(2));
+        writeParityCase(m_folder->where(), sizesOfSmall(), arraysOf(network), network);
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+        std::filesystem::rename(at_("case.safetensors"), at_("numbers.safetensors"));
+        for (const char* name : {"weights.ckpt", "weights.pt", "weights.pth"}) {
+            std::filesystem::rename(at_("checkpoint.pth"), at_(name));
+            QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+            std::filesystem::rename(at_(name), at_("checkpoint.pth"));
+        }
+        // the usual name comes first, whatever lies beside it
+        std::filesystem::copy_file(at_("checkpoint.pth"), at_("other.pth"));
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+
+        std::filesystem::rename(at_("checkpoint.pth"), at_("weights.pt"));
+        const std::string checkpoints = missedBy(registry(), m_folder->where());
+        QVERIFY2(holds(checkpoints, "holds no checkpoint.pth and 2 files that end with .pth, .pt, .ckpt, where one would be taken: other.pth, weights.pt"), checkpoints.c_str());
+        std::filesystem::remove(at_("weights.pt"));
+        std::filesystem::remove(at_("other.pth"));
+        const std::string noCheckpoint = missedBy(registry(), m_folder->where());
+        QVERIFY2(holds(noCheckpoint, "holds no checkpoint.pth and no other file that ends with .pth, .pt, .ckpt"), noCheckpoint.c_str());
+
+        std::filesystem::copy_file(at_("numbers.safetensors"), at_("more.safetensors"));
+        const auto several = runParity(registry(), m_folder->where());
+        HILUM_VERIFY_ERROR(several, ErrorCode::Mismatch);
+        QVERIFY2(holds(several.error().message, "more.safetensors, numbers.safetensors"), several.error().message.c_str());
+        std::filesystem::remove(at_("more.safetensors"));
+        std::filesystem::remove(at_("numbers.safetensors"));
+        HILUM_VERIFY_ERROR(runParity(registry(), m_folder->where()), ErrorCode::NotFound);
+    }
+
+    void epsilonIsAddedToTheVariance()
+    {
+        LayerNorm norm(4);
+        norm.epsilon = 0.75;
+        const at::Tensor x = at::tensor({1.0, 3.0, 1.0, 3.0}, at::kFloat).reshape({1, 4}), expected = (x - 2) / std::sqrt(1.75); // mean 2, variance 1
+        QVERIFY((norm.forward(x) - expected).abs().max().item<double>() < 1e-6);
+        QVERIFY((norm.fork(x).normalised - expected).abs().max().item<double>() < 1e-6);
+    }
+
+    void aCaseNamesEpsilonAndMlpRatio()
+    {
+        MaskedAutoencoderSizes sizes = small();
+        sizes.mlpRatio = 2;
+        MaskedAutoencoder network(sizes, Rng(2));
+        for (const auto& module : network.modules(/*include_self=*/false))
+            if (auto* norm = dynamic_cast<LayerNorm*>(module.get()))
+                norm->epsilon = 0.1;
+        Json json = sizesOfSmall();
+        json.update({{"mlp_ratio", 2}, {"layer_norm_eps", 0.1}, {"qkv_bias", true}});
+        writeParityCase(at_("named"), json, arraysOf(network), network);
+        QCOMPARE(missedBy(registry(), at_("named")), std::string());
+        json.erase("layer_norm_eps");
+        writeParityCase(at_("plain"), json, arraysOf(network), network);
+        QCOMPARE(missedBy(registry(), at_("plain")), std::string("latent pred"));
+    }
+
+    void whatIsNotBuiltIsRefusedByName_data()
+    {
+        QTest::addColumn<QByteArray>("kind");
+        QTest::addColumn<QByteArray>("option");
+        QTest::addColumn<QByteArray>("says");
+        QTest::newRow("no bias, mae") << QByteArray("mae") << QByteArray(R"({"qkv_bias": false})") << QByteArray(R"("qkv_bias" of case.json is false; the network is built with true alone)");
+        QTest::newRow("no bias, swin") << QByteArray("swinunetr") << QByteArray(R"({"qkv_bias": false})") << QByteArray(R"("qkv_bias" of case.json is false)");
+        QTest::newRow("ratio, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 3.5})") << QByteArray(R"("mlp_ratio" of case.json is 3.5; the network is built with 4 alone)");
+        QTest::newRow("eps, swin") << QByteArray("swinunetr") << QByteArray(R"({"layer_norm_eps": 1e-6})") << QByteArray(R"("layer_norm_eps" of case.json is 1e-06; the network is built with 1e-05 alone)");
+        QTest::newRow("window, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4.0, "window": [7, 7, 3]})") << QByteArray("window = [7,7,3] is no cube: one number or three equal ones are needed");
+    }
+    void whatIsNotBuiltIsRefusedByName()
+    {
+        QFETCH(QByteArray, kind);
+        QFETCH(QByteArray, option);
+        QFETCH(QByteArray, says);
+        const MaskedAutoencoder network(small(), Rng(2)); // refused before weights are looked at
+        Json json = sizesOfSmall();
+        json["kind"] = kind.toStdString();
+        json.update(Json::parse(option.toStdString()));
+        writeParityCase(m_folder->where(), json, arraysOf(network), network);
+        const std::string said = missedBy(registry(), m_folder->where());
+        QVERIFY2(holds(said, says.toStdString()), said.c_str());
+    }
+};
+
+QTEST_APPLESS_MAIN(TestParity)
+#include "tst_parity.moc"
