@@ -89,6 +89,9 @@ Result<Inference> openForInference(const ModelArguments& model, const path& imag
         out.workerArguments = {"--method", method.id, "--preset", method.preset, "--options", jsonLine(method.options), "--initial-seed", std::to_string(model.seed)};
     }
     HILUM_TRY(out.entry, services::methodEntry(out.metadata.value("method", "")));
+    if (!out.metadata.contains("token_grid")) { // untrained, or a file of an earlier version
+        HILUM_TRY(out.metadata["token_grid"], services::methodTokenGrid(out.metadata.value("method", ""), out.metadata.value("options", Json::object())));
+    }
     const std::string title = out.entry.value("title", out.metadata.value("method", ""));
     const auto read = [&](const path& file, imaging::Volume& volume) -> Status {
         HILUM_TRY(volume, imaging::readVolume(file, {.spacing = imaging::SpacingPolicy::Regularise}, work));
@@ -236,8 +239,6 @@ Result<std::vector<std::int64_t>> tokensOver(const Inference& inference)
     const Json options = inference.metadata.value("options", Json::object());
     const auto whole = [&](const char* key) { return options.is_object() && options.contains(key) && options[key].is_number_integer() ? options[key].get<std::int64_t>() : std::int64_t{0}; };
     std::vector<std::int64_t> out{inference.grid[0], inference.grid[1]};
-    if (out[0] < 1 && whole("patch") > 0) // untrained
-        out.assign(2, whole("image_size") / whole("patch"));
     if (inference.input.volume && whole("volume_slab") > 0)
         out.insert(out.begin(), whole("volume_depth") / whole("volume_slab"));
     if (out.size() != (inference.input.volume ? 3u : 2u) || std::ranges::any_of(out, [](std::int64_t n) { return n < 1; }))

@@ -25,7 +25,7 @@ struct ModelArguments {
 /// An image prepared for a model, with the worker's arguments that name both.
 struct Inference {
     ModelArguments model;
-    Json metadata;              ///< of the model; for untrained weights method, preset, options, pipeline
+    Json metadata;              ///< of the model; for untrained weights method, preset, options, pipeline, token_grid
     imaging::Volume image;
     Json entry;                 ///< of the method in `describe`
     Json pipeline;              ///< that the image went through: the model's, or its half for such images

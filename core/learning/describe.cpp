@@ -4,6 +4,7 @@
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
 #include "core/learning/downstream/tuning_options.h"
+#include "core/learning/nn/masked_autoencoder.h"
 
 #include <stdexcept>
 
@@ -55,6 +56,19 @@ Result<Json> completeOptions(const MethodEntry& entry, const std::string& preset
     return options;
 }
 
+std::vector<std::int64_t> tokenGridOf(const MethodEntry& entry, const Json& options)
+{
+    if (entry.tokenGridFor)
+        return entry.tokenGridFor(options);
+    if (!options.contains("tokeniser_strides"))
+        return {};
+    MaskedAutoencoderSizes sizes;
+    sizes.imageSize = options.at("image_size").get<std::int64_t>();
+    sizes.strides = options.at("tokeniser_strides").get<std::vector<std::int64_t>>();
+    const auto [rows, columns] = sizes.grid();
+    return {rows, columns};
+}
+
 Json describeAll(const MethodRegistry& registry)
 {
     Json methods = Json::array();
@@ -69,6 +83,7 @@ Json describeAll(const MethodRegistry& registry)
                 throw std::invalid_argument(entry.info.id + " preset " + preset.id + ": " + complete.error().sentence());
             row["complete_options"] = *complete;
             row["pipeline"] = entry.pipelineFor ? entry.pipelineFor(*complete) : Json();
+            row["token_grid"] = tokenGridOf(entry, *complete);
             one["presets"].push_back(std::move(row));
         }
         methods.push_back(std::move(one));
@@ -86,6 +101,7 @@ Result<Json> describeOne(const MethodRegistry& registry, const std::string& meth
     out["preset"] = chosen ? Json(chosen->id) : Json();
     out["options"] = options;
     out["pipeline"] = entry->pipelineFor ? entry->pipelineFor(options) : Json();
+    out["token_grid"] = tokenGridOf(*entry, options);
     return out;
 }
 

@@ -9,10 +9,14 @@ namespace hilum::learning {
 /// with those that the method finds in their combination.
 Result<Json> completeOptions(const MethodEntry& entry, const std::string& preset, const Json& values);
 
-/// `hilum.methods/1`: every method with schema, presets, and per preset the complete options and the input pipeline they make.
+/// Rows and columns of the encoder's tokens over a radiograph, from complete options: tokenGrid() of the method that they build, and `token_grid` of its models.
+/// Empty for an encoder without such a grid.
+std::vector<std::int64_t> tokenGridOf(const MethodEntry& entry, const Json& options);
+
+/// `hilum.methods/1`: every method with schema, presets, and per preset the complete options, the input pipeline and the token grid that they make.
 Json describeAll(const MethodRegistry& registry);
 
-/// One method with the complete options and the input pipeline of a preset and values.
+/// One method with the complete options of a preset and values, and the input pipeline and the token grid that they make.
 Result<Json> describeOne(const MethodRegistry& registry, const std::string& method, const std::string& preset, const Json& values);
 
 } // namespace hilum::learning

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 #include <torch/nn/module.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -134,6 +135,9 @@ struct MethodEntry {
     /// The input pipeline that these options make (see cache_format.md), without building a network: `hilum prepare` asks for it
     /// through `describe`. Must equal what inputPipeline() of the built method says.
     std::function<Json(const Json& options)> pipelineFor;
+    /// tokenGrid() of the method that these options build, without building it. A method that does not set it has the grid of `image_size` and `tokeniser_strides`
+    /// (masked_image_options.h), or, without these options, none (describe.h).
+    std::function<std::vector<std::int64_t>(const Json& options)> tokenGridFor = {};
 };
 
 /// The methods of this worker, registered explicitly (static registrars in archives are dropped by the linker).

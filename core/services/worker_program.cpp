@@ -280,17 +280,37 @@ Result<Json> tuningOptions(const std::vector<std::string>& settings)
     return methodOptions(*tuning, "", settings);
 }
 
-Result<Json> methodPipeline(const std::string& id, const Json& options)
+namespace {
+
+/// What complete options make of a method: told of a preset that has just these, else asked of the worker.
+Result<Json> madeOf(const std::string& id, const Json& options)
 {
     HILUM_TRY(const Json entry, methodEntry(id));
     for (const Json& preset : entry.value("presets", Json::array()))
         if (preset.contains("pipeline") && preset.contains("complete_options") && preset["complete_options"] == options)
-            return preset["pipeline"];
+            return preset;
     HILUM_TRY(const std::string text, workerOutput({"describe", "--method", id, "--options", jsonLine(options)}));
-    const auto described = parseJson(text);
+    auto described = parseJson(text);
     if (!described || !described->is_object() || !described->contains("pipeline"))
         return fail(ErrorCode::Protocol, "the worker does not say how method {} prepares its images", id);
-    return (*described)["pipeline"];
+    return described;
+}
+
+} // namespace
+
+Result<Json> methodPipeline(const std::string& id, const Json& options)
+{
+    HILUM_TRY(const Json made, madeOf(id, options));
+    return made.at("pipeline");
+}
+
+Result<Json> methodTokenGrid(const std::string& id, const Json& options)
+{
+    HILUM_TRY(const Json made, madeOf(id, options));
+    const auto grid = made.find("token_grid");
+    if (grid == made.end() || !grid->is_array())
+        return fail(ErrorCode::Protocol, "the worker does not say the token grid of method {}", id);
+    return *grid;
 }
 
 Result<Json> runWorker(const std::vector<std::string>& arguments, const std::function<void(const Json&)>& line, const std::function<bool()>& cancelled)

@@ -25,6 +25,8 @@ Result<Json> tuningOptions(const std::vector<std::string>& settings);
 
 /// The input pipeline that complete options of a method make: what `prepare` needs.
 Result<Json> methodPipeline(const std::string& id, const Json& options);
+/// Rows and columns of the tokens over a radiograph that complete options of a method make, as the metadata of its models have them in `token_grid`; empty without such a grid.
+Result<Json> methodTokenGrid(const std::string& id, const Json& options);
 
 /// What a process that ended without a last word leaves behind.
 struct ProcessEnd {

@@ -83,6 +83,16 @@ private Q_SLOTS:
         QCOMPARE((*other)["made_from"]["steps"].get<int>(), 21);
     }
 
+    void tokenGridOfOptions()
+    {
+        const auto preset = methodTokenGrid("good", *methodOptions(entry(), "tiny", {}));
+        HILUM_VERIFY_OK(preset);
+        QCOMPARE(*preset, (Json{4, 4}));
+        const auto other = methodTokenGrid("good", *methodOptions(entry(), "tiny", {"steps=21"}));
+        HILUM_VERIFY_OK(other);
+        QCOMPARE(*other, (Json{2, 8}));
+    }
+
     void namesEveryWrongOptionAtOnce()
     {
         const auto options = methodOptions(entry(), "huge", {"steps=5000", "mask_ratio=often", "msk_ratio=1"});

@@ -159,7 +159,7 @@ Json description()
                            {"schema",
                             {{{"key", "steps"}, {"label", "Steps"}, {"type", "integer"}, {"default", 10}, {"minimum", 1}, {"maximum", 1000}},
                              {{"key", "mask_ratio"}, {"label", "Mask ratio"}, {"type", "number"}, {"default", 0.75}, {"minimum", 0.05}, {"maximum", 0.95}}}},
-                           {"presets", {{{"id", "tiny"}, {"options", {{"steps", 20}}}, {"complete_options", {{"steps", 20}, {"mask_ratio", 0.75}}}, {"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}}}}, {{"id", "small"}, {"options", {{"steps", 30}}}}}}});
+                           {"presets", {{{"id", "tiny"}, {"options", {{"steps", 20}}}, {"complete_options", {{"steps", 20}, {"mask_ratio", 0.75}}}, {"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}}}, {"token_grid", {4, 4}}}, {{"id", "small"}, {"options", {{"steps", 30}}}}}}});
     return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", methods}};
 }
 
@@ -181,7 +181,7 @@ int main(int argc, char** argv)
         if (after("--method").empty())
             std::fputs((description().dump(1) + "\n").c_str(), stdout);
         else
-            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}, {"made_from", Json::parse(after("--options"))}}}, {"options", Json::parse(after("--options"))}}) + "\n").c_str(), stdout);
+            std::fputs((jsonLine({{"pipeline", {{"kind", "radiograph"}, {"size", {16, 16}}, {"made_from", Json::parse(after("--options"))}}}, {"options", Json::parse(after("--options"))}, {"token_grid", {2, 8}}}) + "\n").c_str(), stdout);
         return 0;
     }
     if (command == "selfcheck") { // something is broken; HILUM_FAKE_SELFCHECK=mute: and it cannot say what

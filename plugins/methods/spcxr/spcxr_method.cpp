@@ -28,6 +28,8 @@ at::Tensor normalised(const at::Tensor& grey, const SpcxrImageOptions& o)
 /// Pixels [.., S, S] of a token map [.., g, g].
 at::Tensor spread(const at::Tensor& tokens, std::int64_t patch) { return tokens.repeat_interleave(patch, -2).repeat_interleave(patch, -1); }
 
+std::vector<std::int64_t> gridOf(const SpcxrImageOptions& o) { return {o.imageSize / o.patch, o.imageSize / o.patch}; }
+
 const char* fillWord(GroupFill fill)
 {
     switch (fill) {
@@ -93,6 +95,8 @@ SpcxrMethod::SpcxrMethod(const SpcxrOptions& options, const Rng& initialisation)
 }
 
 std::unique_ptr<ViewMaker> SpcxrMethod::viewMaker() const { return std::make_unique<Views>(m_options.image); }
+
+std::vector<std::int64_t> SpcxrMethod::tokenGrid() const { return gridOf(m_options.image); }
 
 StepOutput SpcxrMethod::step(const TensorMap& batch, Rng rng)
 {
@@ -263,6 +267,7 @@ void registerSpcxr(MethodRegistry& registry)
     };
     entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> { return std::make_unique<SpcxrMethod>(checkedOptions<SpcxrOptions>(json), rng); };
     entry.pipelineFor = [](const Json& json) { return checkedOptions<SpcxrOptions>(json).image.pipeline(); };
+    entry.tokenGridFor = [](const Json& json) { return gridOf(checkedOptions<SpcxrOptions>(json).image); };
     registry.add(std::move(entry));
 }
 

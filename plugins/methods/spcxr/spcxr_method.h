@@ -24,7 +24,7 @@ public:
     Shown reconstruct(const TensorMap& item, const Json& request) override;
     std::vector<at::Tensor> attentionLayers(const TensorMap& item) override;
     std::vector<at::Tensor> attentionGradients(const TensorMap& item, std::int64_t query) override;
-    std::vector<std::int64_t> tokenGrid() const override { return {m_options.image.imageSize / m_options.image.patch, m_options.image.imageSize / m_options.image.patch}; }
+    std::vector<std::int64_t> tokenGrid() const override;
     bool hasClassToken() const override { return true; }
 
     /// Held-out evaluation hides whole patches: groups on the token grid, filled with noise, squared error in the space of training.

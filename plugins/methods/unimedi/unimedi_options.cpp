@@ -60,6 +60,10 @@ void registerUnimedi(MethodRegistry& registry)
     };
     entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> { return std::make_unique<UnimediMethod>(checkedOptions<UnimediOptions>(json), rng); };
     entry.pipelineFor = [](const Json& json) { return checkedOptions<UnimediOptions>(json).pipeline(); };
+    entry.tokenGridFor = [](const Json& json) {
+        const std::int64_t side = checkedOptions<UnimediOptions>(json).sizes.vision.side();
+        return std::vector<std::int64_t>{side, side};
+    };
     registry.add(std::move(entry));
 }
 
