@@ -352,6 +352,7 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
     if (kind == protocol::Attention) {
         const Json used = answer.value("provenance", Json::object()).value("method", Json::object()).value("request", Json::object());
         result.update({{"kind", answer.value("kind_of", fields.value("kind_of", ""))}, {"layers", answer.value("layers", Json())}, {"heads", answer.value("heads", Json())},
+                       {"attention_rows", answer.value("attention_rows", Json())}, {"query_token", answer.value("query_token", Json())},
                        {"attention_image_sha256", sha256Hex(std::as_bytes(std::span(attentionImage.values)))}});
         for (const char* key : {"layer", "head"}) // where the kind looks at one
             if (used.contains(key))

@@ -195,7 +195,7 @@ Result<Json> LoadedModel::reconstruct(const Json& fields)
     return Json{{"out", outFile}, {"numbers", std::move(shown.numbers)}, {"provenance", record}};
 }
 
-Result<Json> LoadedModel::prepareAttention(const Json& fields)
+Result<Json> LoadedModel::prepareAttention(const Json& fields, std::int64_t wholeUpTo)
 {
     HILUM_TRY(const std::string request, fieldOf<std::string>(fields, "request"));
     Prepared prepared;
@@ -211,7 +211,8 @@ Result<Json> LoadedModel::prepareAttention(const Json& fields)
         prepared.means.push_back(layer.mean(0, /*keepdim=*/true));
         bytes += static_cast<std::int64_t>(layer.nbytes());
     }
-    if (bytes > FullPrecisionBytes) {
+    prepared.whole = bytes <= wholeUpTo;
+    if (!prepared.whole && bytes > FullPrecisionBytes) {
         bytes /= 2;
         for (at::Tensor& layer : prepared.layers)
             layer = layer.to(at::kHalf);
@@ -263,11 +264,18 @@ Result<Json> LoadedModel::attention(const Json& fields)
     if (kind == "mean" || kind == "head")
         row = row / row.sum(); // 16-bit storage rounds; exact softmax rows already sum to 1
 
-    std::vector<at::Tensor> rows;
-    for (const at::Tensor& l : p.layers)
-        rows.push_back(l.select(1, query).to(at::kFloat).unsqueeze(1)); // [heads, 1, T]
     const at::Tensor map = row.slice(0, classTokens).reshape(m_method->tokenGrid()).contiguous();
-    TensorMap arrays{{"attention_map", map}, {"attention", at::stack(rows).contiguous()}};
+    TensorFileWriter writer;
+    std::vector<at::Tensor> keep; // what the writer looks at
+    if (p.whole) {
+        addStacked(writer, "attention", p.layers, keep); // [layers, heads, T, T]
+    } else {
+        std::vector<at::Tensor> rows;
+        for (const at::Tensor& l : p.layers)
+            rows.push_back(l.select(1, query).to(at::kFloat).unsqueeze(1)); // [heads, 1, T]
+        addTensor(writer, "attention", at::stack(rows), keep);
+    }
+    addTensor(writer, "attention_map", map, keep);
     const Json numbers = {{"sum", map.sum().item<double>()}, {"minimum", map.min().item<double>()}, {"maximum", map.max().item<double>()},
         {"class_token", classTokens ? Json(row[0].item<double>()) : Json(nullptr)}, {"query", fields.value("query", Json())}};
     Json request = {{"kind_of", kind}, {"query", fields.value("query", Json())}};
@@ -276,8 +284,10 @@ Result<Json> LoadedModel::attention(const Json& fields)
     if (kind == "head")
         request["head"] = head;
     const Json record = provenance("attention", 0, request, p.input);
-    HILUM_TRY_STATUS(writeTensors(outFile, arrays, {{"provenance", jsonLine(record)}}));
-    return Json{{"out", outFile}, {"numbers", numbers}, {"kind_of", kind}, {"layers", layers}, {"heads", heads}, {"provenance", record}};
+    writer.setMetadata("provenance", jsonLine(record));
+    HILUM_TRY_STATUS(writer.write(outFile));
+    return Json{{"out", outFile}, {"numbers", numbers}, {"kind_of", kind}, {"layers", layers}, {"heads", heads}, {"attention_rows", p.whole ? "all" : "query"}, {"query_token", query},
+        {"provenance", record}};
 }
 
 } // namespace hilum::worker

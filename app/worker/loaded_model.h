@@ -24,8 +24,10 @@ public:
     /// \return {"out", "numbers", "provenance"}; Usage for a mask where the method hides nothing; Unsupported when it shows nothing.
     Result<Json> reconstruct(const Json& fields);
     /// `request` file. Keeps every layer's matrices. \return {"layers", "heads", "tokens", "grid", "bytes"}; Unsupported for an encoder without a map of the whole image.
-    Result<Json> prepareAttention(const Json& fields);
-    /// `kind_of`, `layer`, `head`, `query`, `out` file. \return {"out", "numbers", "provenance"}; Usage when nothing was prepared.
+    /// \param wholeUpTo bytes that the matrices may have in float32 for `attention` to write them whole; larger ones are kept in 16 bits where they take much
+    Result<Json> prepareAttention(const Json& fields, std::int64_t wholeUpTo = 0);
+    /// `kind_of`, `layer`, `head`, `query`, `out` file, which gets `attention_map` and `attention` [layers, heads, queries, tokens], class token first in both: all queries or the asked one.
+    /// \return {"out", "numbers", "attention_rows" ("all", "query"), "query_token" (class token counted), "provenance"}; Usage when nothing was prepared.
     Result<Json> attention(const Json& fields);
 
 private:
@@ -34,6 +36,7 @@ private:
         std::vector<at::Tensor> layers; ///< [heads, T, T]
         std::vector<at::Tensor> means;  ///< [1, T, T] float32, the heads' mean: what rollout reads
         Json input;                     ///< digest of the image
+        bool whole = false;             ///< the layers are float32, and `attention` writes all of them
     };
     Json provenance(const std::string& kind, std::uint64_t seed, const Json& request, const Json& input) const;
 

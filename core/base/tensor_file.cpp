@@ -217,7 +217,20 @@ Result<Json> TensorFile::metadataJson(const std::string& key) const
 
 void TensorFileWriter::add(std::string name_, ElementType type, std::vector<std::int64_t> shape, std::span<const std::byte> bytes)
 {
-    m_entries.push_back({std::move(name_), type, std::move(shape), bytes});
+    addParts(std::move(name_), type, std::move(shape), {bytes});
+}
+
+void TensorFileWriter::addParts(std::string name_, ElementType type, std::vector<std::int64_t> shape, std::vector<std::span<const std::byte>> parts)
+{
+    m_entries.push_back({std::move(name_), type, std::move(shape), std::move(parts)});
+}
+
+std::uint64_t TensorFileWriter::Entry::size() const
+{
+    std::uint64_t bytes = 0;
+    for (const auto& part : parts)
+        bytes += part.size();
+    return bytes;
 }
 
 void TensorFileWriter::setMetadata(std::string key, std::string value) { m_metadata[std::move(key)] = std::move(value); }
@@ -231,8 +244,8 @@ Status TensorFileWriter::write(const path& file) const
         if (!names.insert(e.name).second)
             throw std::invalid_argument("TensorFileWriter: the name " + e.name + " is used twice");
         const auto expected = byteCount(e.shape, byteWidth(e.type));
-        if (!expected || *expected != e.bytes.size())
-            throw std::invalid_argument(std::format("TensorFileWriter: {} has {} bytes, its shape needs {}", e.name, e.bytes.size(), expected.value_or(0)));
+        if (!expected || *expected != e.size())
+            throw std::invalid_argument(std::format("TensorFileWriter: {} has {} bytes, its shape needs {}", e.name, e.size(), expected.value_or(0)));
         order.push_back(&e);
     }
     std::stable_sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) { return byteWidth(a->type) > byteWidth(b->type); });
@@ -241,8 +254,8 @@ Status TensorFileWriter::write(const path& file) const
         header["__metadata__"] = m_metadata;
     std::uint64_t offset = 0;
     for (const Entry* e : order) {
-        header[e->name] = {{"dtype", name(e->type)}, {"shape", e->shape}, {"data_offsets", {offset, offset + e->bytes.size()}}};
-        offset += e->bytes.size();
+        header[e->name] = {{"dtype", name(e->type)}, {"shape", e->shape}, {"data_offsets", {offset, offset + e->size()}}};
+        offset += e->size();
     }
     std::string text = jsonLine(header);
     text.resize((text.size() + 7) / 8 * 8, ' ');
@@ -251,7 +264,8 @@ Status TensorFileWriter::write(const path& file) const
         HILUM_TRY_STATUS(writeAll(fd, std::as_bytes(std::span(&length, 1)), file));
         HILUM_TRY_STATUS(writeAll(fd, std::as_bytes(std::span(text)), file));
         for (const Entry* e : order)
-            HILUM_TRY_STATUS(writeAll(fd, e->bytes, file));
+            for (const auto& part : e->parts)
+                HILUM_TRY_STATUS(writeAll(fd, part, file));
         return {};
     });
 }

@@ -59,6 +59,8 @@ private:
 class TensorFileWriter {
 public:
     void add(std::string name, ElementType type, std::vector<std::int64_t> shape, std::span<const std::byte> bytes);
+    /// An array whose bytes lie in several places, in their order.
+    void addParts(std::string name, ElementType type, std::vector<std::int64_t> shape, std::vector<std::span<const std::byte>> parts);
     template <class T> void add(std::string name, std::vector<std::int64_t> shape, std::span<const T> values)
     {
         add(std::move(name), elementTypeOf<T>(), std::move(shape), std::as_bytes(values));
@@ -78,7 +80,8 @@ private:
         std::string name;
         ElementType type;
         std::vector<std::int64_t> shape;
-        std::span<const std::byte> bytes;
+        std::vector<std::span<const std::byte>> parts;
+        std::uint64_t size() const;
     };
     std::vector<Entry> m_entries;
     std::vector<std::vector<std::byte>> m_owned;

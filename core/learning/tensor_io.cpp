@@ -20,6 +20,13 @@ constexpr Row Rows[] = {
     {ElementType::Bool, at::kBool},
 };
 
+/// The elements in the memory of the CPU, row after row; `keep` gets their owner.
+std::span<const std::byte> bytesOf(const at::Tensor& tensor, std::vector<at::Tensor>& keep)
+{
+    const at::Tensor& flat = keep.emplace_back(tensor.detach().to(at::kCPU).contiguous());
+    return {static_cast<const std::byte*>(flat.const_data_ptr()), static_cast<std::size_t>(flat.nbytes())};
+}
+
 } // namespace
 
 ElementType elementTypeOf(at::ScalarType type)
@@ -57,10 +64,22 @@ TensorMap readTensors(const TensorFile& file, const std::string& prefix)
 
 void addTensor(TensorFileWriter& writer, const std::string& name, const at::Tensor& tensor, std::vector<at::Tensor>& keep)
 {
-    const at::Tensor flat = tensor.detach().to(at::kCPU).contiguous();
-    keep.push_back(flat);
-    writer.add(name, elementTypeOf(flat.scalar_type()), flat.sizes().vec(),
-               std::span(static_cast<const std::byte*>(flat.const_data_ptr()), static_cast<std::size_t>(flat.nbytes())));
+    writer.add(name, elementTypeOf(tensor.scalar_type()), tensor.sizes().vec(), bytesOf(tensor, keep));
+}
+
+void addStacked(TensorFileWriter& writer, const std::string& name, const std::vector<at::Tensor>& tensors, std::vector<at::Tensor>& keep)
+{
+    TORCH_CHECK(!tensors.empty(), name, ": there is nothing to join");
+    const at::Tensor& first = tensors.front();
+    std::vector<std::int64_t> shape = first.sizes().vec();
+    shape.insert(shape.begin(), static_cast<std::int64_t>(tensors.size()));
+    std::vector<std::span<const std::byte>> parts;
+    for (const at::Tensor& tensor : tensors) {
+        TORCH_CHECK(tensor.sizes() == first.sizes() && tensor.scalar_type() == first.scalar_type(), name, ": ", tensor.sizes(), " of ", at::toString(tensor.scalar_type()), " cannot be joined to ",
+            first.sizes(), " of ", at::toString(first.scalar_type()));
+        parts.push_back(bytesOf(tensor, keep));
+    }
+    writer.addParts(name, elementTypeOf(first.scalar_type()), std::move(shape), std::move(parts));
 }
 
 Status writeTensors(const path& file, const TensorMap& tensors, const std::map<std::string, std::string>& metadata)

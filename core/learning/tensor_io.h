@@ -20,6 +20,9 @@ TensorMap readTensors(const TensorFile& file, const std::string& prefix = "");
 /// write().
 void addTensor(TensorFileWriter& writer, const std::string& name, const at::Tensor& tensor, std::vector<at::Tensor>& keep);
 
+/// Adds tensors of one shape and type as one array [n, ...], without joining them in memory. `keep` as above.
+void addStacked(TensorFileWriter& writer, const std::string& name, const std::vector<at::Tensor>& tensors, std::vector<at::Tensor>& keep);
+
 /// Writes a map of tensors as one safetensors file, atomically.
 Status writeTensors(const path& file, const TensorMap& tensors, const std::map<std::string, std::string>& metadata = {});
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Patches that a person names, through the real program: `--mask` hides just these and `--query` asks for just that one, with untrained presets as with trained weights.
+"""Patches that a person names, through the real program: `--mask` hides just these and `--query` asks for just that one, with untrained presets as with trained weights. The attention that
+is written has every query: maps are computed again from it, and up to a limit alone.
 
 Usage: named_patches.py HILUM WORKER OUT      (OUT is emptied)
 """
-import json, os, shutil, struct, subprocess, sys, zlib
+import array, hashlib, json, os, shutil, struct, subprocess, sys, zlib
 from pathlib import Path
 
 HILUM, WORKER, OUT = sys.argv[1], sys.argv[2], Path(sys.argv[3]).absolute()
@@ -34,12 +35,42 @@ def png(file, side, value):
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
+def close(what, got, expected, within=1e-5):
+    worst = max(abs(a - b) for a, b in zip(got, expected, strict=True))
+    if not worst <= within:
+        failures.append(f"{what}: differs by {worst}")
+
+
 def tensors(folder):
     """(shape, bytes) by name."""
     raw = (folder / "tensors.safetensors").read_bytes()
     length = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8:8 + length])
     return {name: (entry["shape"], raw[8 + length + entry["data_offsets"][0]:8 + length + entry["data_offsets"][1]]) for name, entry in header.items() if name != "__metadata__"}
+
+
+def floats(raw):
+    out = array.array("f")
+    out.frombytes(raw)
+    return out
+
+
+def mean_of_heads(attention, layer, heads, tokens):
+    """Rows of one layer."""
+    rows = []
+    for query in range(tokens):
+        starts = [((layer * heads + head) * tokens + query) * tokens for head in range(heads)]
+        rows.append([sum(column) / heads for column in zip(*(attention[start:start + tokens] for start in starts))])
+    return rows
+
+
+def rollout(attention, layers, heads, tokens, query):
+    """A query's row of the product of all 0.5 mean(A) + 0.5 I, last layer first."""
+    row = [float(token == query) for token in range(tokens)]
+    for layer in reversed(range(layers)):
+        mean = mean_of_heads(attention, layer, heads, tokens)
+        row = [0.5 * sum(weight * to for weight, to in zip(row, column)) + 0.5 * own for own, column in zip(row, zip(*mean))]
+    return row
 
 
 for n in range(6):
@@ -67,7 +98,37 @@ for name, weights, grid in (("mae", ("--method", "mae", "--preset", "tiny"), 14)
     token = int((Y + 0.5) * grid / SIDE) * grid + int((X + 0.5) * grid / SIDE)
     check(f"{name}: token grid", result["grid"]["tokens"], [grid, grid])
     check(f"{name}: patch that was asked for", (result["query"], result["request_fields"]["query"]), (token, token))
-    check(f"{name}: grid of the map", tensors(out)["attention_map"][0], [grid, grid])
+    written = tensors(out)
+    check(f"{name}: grid of the map", written["attention_map"][0], [grid, grid])
+    # every query, class token first: what was asked for can be computed again
+    layers, heads, count = result["layers"], result["heads"], grid * grid + 1
+    check(f"{name}: rows, and the one that was asked for", (result["attention_rows"], result["query_token"]), ("all", token + 1))
+    check(f"{name}: attention of all queries", written["attention"][0], [layers, heads, count, count])
+    attention = floats(written["attention"][1])
+    close(f"{name}: sums of the rows", [sum(attention[start:start + count]) for start in range(0, len(attention), count)], [1.0] * (len(attention) // count))
+    close(f"{name}: rollout computed from the file", rollout(attention, layers, heads, count, token + 1)[1:], floats(written["attention_map"][1]))
+    program(HILUM, "reproduce", out / "result.json")
+
+    # beyond the limit the asked query's rows alone, and the same map
+    size = len(written["attention"][1])
+    for limit, rows in ((size, "all"), (size - 1, "query")):
+        limited = OUT / f"{name}-{rows}"
+        program(WORKER, "infer", "attention", *weights, "--request", out / "request.safetensors", "--out", limited, "--query", token, "--whole-up-to", limit)
+        answer, arrays = json.loads((limited / "result.json").read_text()), tensors(limited)
+        check(f"{name}: rows up to {limit} bytes", (answer["attention_rows"], answer["query_token"]), (rows, token + 1))
+        check(f"{name}: map up to {limit} bytes", arrays["attention_map"][1] == written["attention_map"][1], True)
+    check(f"{name}: one query", arrays["attention"][0], [layers, heads, 1, count])
+    one = [attention[start:start + count] for start in range((token + 1) * count, len(attention), count * count)]
+    check(f"{name}: the rows of this query", arrays["attention"][1], b"".join(row.tobytes() for row in one))
+    # a record of before: it does not say its rows, and has those of one query
+    older = json.loads((out / "result.json").read_text())
+    digest = hashlib.sha256()
+    for key in sorted(arrays):
+        digest.update(key.encode() + b"F32" + " x ".join(map(str, arrays[key][0])).encode() + arrays[key][1])
+    older["arrays_sha256"] = digest.hexdigest()
+    del older["attention_rows"], older["query_token"]
+    (out / "older.json").write_text(json.dumps(older))
+    program(HILUM, "reproduce", out / "older.json")
 
 if failures:
     sys.exit("\n".join(failures))

@@ -1,8 +1,11 @@
 #include "core/base/tensor_file.h"
 #include "tests/support/compare.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <span>
+#include <stdexcept>
 
 using namespace hilum;
 
@@ -42,6 +45,25 @@ private Q_SLOTS:
         QCOMPARE((*read->find("scalar")->as<std::int64_t>())[0], std::int64_t{42});
         QCOMPARE((*read->metadataJson("hilum"))["step"].get<int>(), 7);
         HILUM_VERIFY_ERROR(read->find("nothing"), ErrorCode::NotFound);
+    }
+
+    void anArrayInSeveralPlaces()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const auto at = folder->where() / "x.safetensors";
+        const std::vector<float> front{1, 2}, back{3, 4, 5, 6};
+        TensorFileWriter writer;
+        writer.addParts("parts", ElementType::F32, {3, 2}, {std::as_bytes(std::span(front)), std::as_bytes(std::span(back))});
+        writer.add<float>("whole", {2}, front);
+        HILUM_VERIFY_OK(writer.write(at));
+        const auto read = TensorFile::open(at);
+        HILUM_VERIFY_OK(read);
+        QCOMPARE(read->find("parts")->shape, (std::vector<std::int64_t>{3, 2}));
+        QVERIFY(std::ranges::equal(*read->find("parts")->as<float>(), std::vector<float>{1, 2, 3, 4, 5, 6}));
+        QVERIFY(std::ranges::equal(*read->find("whole")->as<float>(), front));
+        writer.addParts("short", ElementType::F32, {3, 2}, {std::as_bytes(std::span(front))});
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, (void)writer.write(at));
     }
 
     void lyingFilesAreRefused_data()

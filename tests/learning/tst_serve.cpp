@@ -160,7 +160,9 @@ private Q_SLOTS:
                 const Json& n = answer.at("numbers");
                 QVERIFY(std::abs(sum - n.at("sum").get<double>()) < 1e-4);
                 QVERIFY2(std::abs(sum + n.at("class_token").get<double>() - 1) < 1e-4, kind); // a row of attention sums to 1 with the class token
-                QCOMPARE(file->find("attention")->shape, (std::vector<std::int64_t>{prepared.at("layers"), prepared.at("heads"), 1, 257}));
+                QCOMPARE(file->find("attention")->shape, (std::vector<std::int64_t>{prepared.at("layers"), prepared.at("heads"), 1, 257})); // a click writes one query
+                QCOMPARE(answer.at("attention_rows"), Json("query"));
+                QCOMPARE(answer.at("query_token"), Json(query.is_null() ? 0 : query.get<int>() + 1));
             }
         worker.send({{"id", 90}, {"kind", "attention"}, {"kind_of", "rollout"}, {"query", 256}, {"out", out}});
         QCOMPARE(worker.answer(90).at("name").get<std::string>(), std::string("usage"));

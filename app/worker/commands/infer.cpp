@@ -16,6 +16,7 @@ Command inferCommand()
         std::string what, model, method, preset, options = "{}", set = "{}", request, out, device = "auto", kind = "rollout";
         std::uint64_t seed = 0, maskSeed = 0;
         std::int64_t layer = -1, head = -1, query = -1;
+        std::int64_t wholeUpTo = std::int64_t{1} << 30;
     };
     return {"infer", "Reconstructs one image or shows its attention; writes tensors.safetensors and result.json.", [](CLI::App& app) -> std::function<Status()> {
         auto a = std::make_shared<Arguments>();
@@ -34,6 +35,8 @@ Command inferCommand()
         app.add_option("--layer", a->layer, "Layer from 0; the last when left out");
         app.add_option("--head", a->head, "Head from 0");
         app.add_option("--query", a->query, "Query token on the token grid from 0; the class token when left out");
+        app.add_option("--whole-up-to", a->wholeUpTo, "Bytes up to which the attention of all queries is written; where it has more, that of the asked query alone")
+            ->check(CLI::NonNegativeNumber)->capture_default_str();
         return [a]() -> Status {
             const auto start = std::chrono::steady_clock::now();
             learning::ComputeChoice compute;
@@ -59,7 +62,7 @@ Command inferCommand()
                 for (const auto& [key, value] : {std::pair{"layer", a->layer}, {"head", a->head}, {"query", a->query}})
                     if (value >= 0)
                         fields[key] = value;
-                HILUM_TRY(answer, model.prepareAttention(fields));
+                HILUM_TRY(answer, model.prepareAttention(fields, a->wholeUpTo));
                 HILUM_TRY(const Json shown, model.attention(fields));
                 answer.update(shown);
             }
