@@ -45,7 +45,7 @@ double mlpRatioOf(const ParityCase& c);
 /// `layer_norm_eps`, where the case says it, for every LayerNorm (nn/transformer.h) of a network.
 void setEpsilon(const ParityCase& c, torch::nn::Module& network);
 /// The sizes of a Swin encoder. \throws std::invalid_argument for `mlp_ratio`, `qkv_bias` or `layer_norm_eps` that are not built (nn/swin_encoder.h)
-SwinSizes swinSizesOf(const ParityCase& c);
+SwinSizes swinSizesIn(const ParityCase& c);
 
 /// What runs one kind of case.
 struct ParityKind {

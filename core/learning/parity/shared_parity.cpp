@@ -92,7 +92,7 @@ TensorMap runHdxrayMae(const ParityCase& c)
 
 TensorMap runSwinUnetr(const ParityCase& c)
 {
-    SwinUnetr network(swinSizesOf(c), c.integer("out_channels"), Rng(0));
+    SwinUnetr network(swinSizesIn(c), c.integer("out_channels"), Rng(0));
     c.fill(network, "swinunetr");
     const bool normalised = !c.json.contains("normalise_hidden") || c.flag("normalise_hidden");
     const auto maps = network.forward(c.array("image"), normalised ? HiddenStates::Normalised : HiddenStates::Raw);
@@ -132,7 +132,7 @@ void setEpsilon(const ParityCase& c, torch::nn::Module& network)
             norm->epsilon = c.number("layer_norm_eps");
 }
 
-SwinSizes swinSizesOf(const ParityCase& c)
+SwinSizes swinSizesIn(const ParityCase& c)
 {
     c.need("mlp_ratio", 4);
     c.need("qkv_bias", true);

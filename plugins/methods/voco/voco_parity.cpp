@@ -19,7 +19,7 @@ TensorMap runV1Losses(const ParityCase& c)
 
 TensorMap runV2Step(const ParityCase& c)
 {
-    VoCoV2Network network({swinSizesOf(c), c.integer("projector_width")}, Rng(0));
+    VoCoV2Network network({swinSizesIn(c), c.integer("projector_width")}, Rng(0));
     imports::Layout training; // backbone, student and teacher, as published training saves them
     training.wrappers = {"state_dict"};
     training.prefixes = {"module."};
