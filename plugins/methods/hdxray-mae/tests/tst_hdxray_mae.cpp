@@ -1,5 +1,7 @@
 #include "plugins/methods/hdxray-mae/hdxray_mae_method.h"
 
+#include "core/learning/describe.h"
+#include "core/learning/method_options.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 #include "tests/support/overfit.h"
@@ -202,6 +204,39 @@ private Q_SLOTS:
             const Json pipeline = (*entry)->pipelineFor(options); // checks the options together
             QCOMPARE(pipeline.at("size").at(0), options.at("image_size"));
         }
+    }
+
+    /// The published numbers (methods.md 2.1 to 2.4). The length is our setting, a tenth of it warm-up as published.
+    void publishedPresetHoldsItsNumbers()
+    {
+        const MethodRegistry registry = hdxrayRegistry();
+        const MethodEntry& entry = registry.entries().front();
+        const Json published = *completeOptions(entry, "large-1280", Json::object());
+        const Json expected = {
+            // 2.1 input
+            {"image_size", 1280}, {"channels", 1}, {"resize", "stretch"}, {"crop_scale_min", 0.2}, {"flip_probability", 0.5}, {"interpolation", "bicubic"},
+            // 2.2 network
+            {"tokeniser_strides", {16, 4, 1}}, {"tokeniser_width", 1024}, {"width", 1024}, {"depth", 24}, {"heads", 16}, {"decoder_width", 512}, {"decoder_depth", 8}, {"decoder_heads", 16},
+            // 2.3 masking
+            {"mask_ratio_inside", 0.95}, {"mask_ratio_outside", 0.85},
+            // 2.4 loss and training: 2 images on each of 8 processors
+            {"normalised_target", false}, {"lr", 2.5e-4}, {"beta1", 0.9}, {"beta2", 0.999}, {"amsgrad", false}, {"weight_decay", 0.04}, {"weight_decay_end", 0.4}, {"clip_norm", 3},
+            {"clip_kind", "per-tensor"}, {"batch", 16}, {"ema_decay", 0},
+            // what the published code does by mistake or throws away: our setting is off
+            {"uniform_pass", false}, {"freeze_biases", false}};
+        for (const auto& [key, value] : expected.items())
+            QVERIFY2(published.at(key) == value, (key + " = " + jsonLine(published.at(key)) + " where " + jsonLine(value) + " was published").c_str());
+        QCOMPARE(10 * published.at("warmup_steps").get<std::int64_t>(), published.at("steps").get<std::int64_t>()); // 10 of 100 epochs
+        const Json pipeline = entry.pipelineFor(published);
+        QVERIFY2(pipeline.at("size") == (Json{1280, 1280}) && pipeline.at("mean") == Json(0.5) && pipeline.at("std") == Json(0.5), jsonLine(pipeline).c_str());
+        const MaskedAutoencoderSizes sizes = checkedOptions<HdxrayMaeOptions>(published).image.network;
+        QCOMPARE(sizes.patch(), std::int64_t(64));
+        QCOMPARE(sizes.tokens(), std::int64_t(400));
+        // 130 tokens in the published rectangle and 270 around it; 6 and 40 of them are visible
+        const std::int64_t inside = publishedRectangle(sizes.grid()).sum().item<std::int64_t>();
+        QCOMPARE(inside, std::int64_t(130));
+        QCOMPARE(visibleCount(inside, published.at("mask_ratio_inside").get<double>()), std::int64_t(6));
+        QCOMPARE(visibleCount(sizes.tokens() - inside, published.at("mask_ratio_outside").get<double>()), std::int64_t(40));
     }
 };
 

@@ -624,6 +624,45 @@ private Q_SLOTS:
         QCOMPARE(VoCoMethod(checkedOptions<VoCoOptions>(*completeOptions(entry, "tiny", Json::object())), Rng(0)).inputPipeline(), pipeline("tiny", Json::object()));
     }
 
+    /// The published numbers (methods.md 4.2, 4.3, 4.5). Length of v2 and records are our setting, and the batch is that of one of the published computers.
+    void publishedPresetsHoldTheirNumbers_data()
+    {
+        QTest::addColumn<QString>("preset");
+        QTest::addColumn<int>("features");
+        QTest::newRow("VoCo-B") << "voco-b" << 48;
+        QTest::newRow("VoCo-L") << "voco-l" << 96;
+        QTest::newRow("VoCo-H") << "voco-h" << 192;
+        QTest::newRow("v1") << "v1" << 48;
+    }
+    void publishedPresetsHoldTheirNumbers()
+    {
+        QFETCH(QString, preset);
+        QFETCH(int, features);
+        const bool v1 = preset == "v1";
+        const MethodRegistry registry = vocoRegistry();
+        const MethodEntry& entry = registry.entries().front();
+        const Json published = *completeOptions(entry, preset.toStdString(), Json::object());
+        // 4.2 crops of both codes, 4.3 teacher and merging, 4.5 optimisation: amsgrad, the library's decay, no clipping, 5000 steps of warm-up
+        Json expected = {{"crops", 2}, {"grid_depth", 1}, {"overlap", "area"}, {"flip_probability", 0.2}, {"rotate_probability", 0.2}, {"shift_size", 0.1}, {"feature_size", features},
+            {"merging", "legacy"}, {"teacher_momentum", 0.9}, {"activation_checkpointing", true}, {"lr", 1e-4}, {"min_lr", 0}, {"warmup_steps", 5000}, {"weight_decay", 0.01},
+            {"weight_decay_end", 0.01}, {"beta1", 0.9}, {"beta2", 0.999}, {"amsgrad", true}, {"clip_norm", 0}, {"batch", 2}};
+        expected.update(v1 ? Json{{"version", "v1"}, {"grid", 4}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"shift_probability", 0.1},
+                                 {"projector_width", 2048}, {"feature_dropout", 0}, {"foreground", 0.3}, {"spacing", "as-acquired"}, {"working_volume", "resize"}, {"steps", 250000}}
+                           : Json{{"version", "v2"}, {"grid", 3}, {"crop_size", 64}, {"crop_depth", 64}, {"network_size", 0}, {"network_depth", 0}, {"shift_probability", 0.5},
+                                 {"projector_width", 1024}, {"feature_dropout", 0.2}, {"dropout_kind", "whole"}, {"foreground", 0}, {"spacing", "by-region"}, {"working_volume", "part"}});
+        for (const auto& [key, value] : expected.items())
+            QVERIFY2(published.at(key) == value, (key + " = " + jsonLine(published.at(key)) + " where " + jsonLine(value) + " was published").c_str());
+        // 4.2 base grid and working volume, 4.3 the network
+        const VoCoImageOptions image = checkedOptions<VoCoOptions>(published).image;
+        QCOMPARE(image.grid.count(), std::int64_t(v1 ? 16 : 9));
+        QCOMPARE(image.pipeline().at("size"), v1 ? (Json{96, 384, 384}) : (Json{64, 192, 192}));
+        QCOMPARE(image.inputSide(), std::int64_t(64));
+        QCOMPARE(image.inputDepth(), std::int64_t(64));
+        const Json network = {{"kind", "swin"}, {"in_channels", 1}, {"feature_size", features}, {"window", 7}, {"depths", {2, 2, 2, 2}}, {"heads", {3, 6, 12, 24}}, {"use_v2", true},
+            {"merging", "legacy"}, {"patch_embedding", "convolution"}};
+        QVERIFY2(image.swin().architecture() == network, jsonLine(image.swin().architecture()).c_str());
+    }
+
 private:
     static std::string_view name_(MergeMode merging) { return name(merging); }
 };
