@@ -84,6 +84,21 @@ def save(name, value, protocol=2, compression=zipfile.ZIP_STORED, extra=()):
     return path
 
 
+def safetensors(name, state):
+    """The format of Hugging Face: the length of a JSON header, the header, the numbers."""
+    header, data = {"__metadata__": {"format": "pt"}}, b""
+    for tensor_name, tensor in state.items():
+        values = struct.pack(f"<{len(tensor.storage.values)}f", *tensor.storage.values)
+        header[tensor_name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path = os.path.join(out, name)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
 def mae(decoder=False):
     """A tiny encoder in the published layout: 2 blocks, width 8, 4 x 4 patches of 4 pixels, 1 channel; with a decoder of one block, width 8."""
     state, number = collections.OrderedDict(), 0
@@ -138,6 +153,8 @@ namespace = argparse.Namespace(lr=1e-3, model="mae")
 for protocol in (2, 3, 4, 5):
     path = save(f"good{protocol}.pth", {"model": mae(), "epoch": 3, "args": namespace, "best": 0.5, "names": ["a", ("b", None, True)], "set": {1, 2}}, protocol)
     expect(f"a checkpoint, pickle protocol {protocol}", path, 0, ["100.0 %", "argparse.Namespace (1)", "CC BY-NC"])
+
+expect("safetensors", safetensors("good.safetensors", mae()), 0, ["100.0 %", "CC BY-NC"])
 
 path = save("decoder.pth", {"model": mae(decoder=True)})
 expect("a decoder that does not tell its target", path, 14, ["normalised_target=true"], "--set", "decoder_heads=2")
