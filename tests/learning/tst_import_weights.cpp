@@ -9,7 +9,7 @@
 #include "core/learning/nn/swin_unetr.h"
 #include "core/learning/nn/vision_transformer.h"
 #include "core/learning/tensor_io.h"
-#include "tests/support/make_checkpoint.h"
+#include "tests/support/write_checkpoint.h"
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -22,7 +22,6 @@
 
 #include <filesystem>
 #include <format>
-#include <fstream>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -36,23 +35,6 @@ MethodRegistry registry()
     MethodRegistry out;
     registerBuiltinMethods(out);
     return out;
-}
-
-/// A zip checkpoint {wrapper: state}; `rename` makes published names of ours.
-void writeCheckpoint(const path& file, const TensorMap& state, const std::string& wrapper, const std::function<std::string(std::string)>& rename = {})
-{
-    PickleText p;
-    p.start().op("}").text("epoch").integer(3).op("s");
-    p.text(wrapper).op("}(");
-    std::vector<std::pair<std::string, std::string>> storages;
-    for (const auto& [name, tensor] : state) {
-        const at::Tensor flat = tensor.detach().contiguous();
-        const std::string key = std::to_string(storages.size());
-        p.text(rename ? rename(name) : name).tensor(flat.scalar_type() == at::kLong ? "LongStorage" : "FloatStorage", key, flat.numel(), 0, flat.sizes().vec(), flat.strides().vec());
-        storages.emplace_back(key, std::string(static_cast<const char*>(flat.const_data_ptr()), flat.nbytes()));
-    }
-    const std::string bytes = zipCheckpoint(p.op("us.").bytes, storages);
-    std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 /// Every value different from every initial one, so that a tensor that was not loaded shows.

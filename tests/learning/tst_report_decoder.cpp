@@ -178,6 +178,21 @@ private Q_SLOTS:
         QVERIFY(taps[0].slice(3, 4).abs().max().item<double>() < 1e-12);
         QVERIFY_THROWS_EXCEPTION(c10::Error, network.forward(at::zeros({1, 17}, at::kLong), at::ones({1, 17})));
     }
+
+    void withoutSegmentsNothingIsAdded()
+    {
+        const torch::NoGradGuard none;
+        const BertSizes sizes{.vocabulary = 30, .positions = 16, .width = 12, .depth = 2, .heads = 3, .hidden = 20};
+        BertSizes without = sizes;
+        without.segments = 0;
+        const Bert zeroed(sizes, Rng(6)), bare(without, Rng(6)); // the same weights otherwise
+        const std::string table = "embeddings.token_type_embeddings.weight";
+        QVERIFY(zeroed.named_parameters().contains(table) && !bare.named_parameters().contains(table));
+        zeroed.named_parameters()[table].zero_();
+        const at::Tensor pieces = at::tensor({2, 5, 9, 3}, at::kLong).unsqueeze(0), known = at::ones({1, 4}, at::kLong);
+        QVERIFY(at::equal(bare.forward(pieces, known), zeroed.forward(pieces, known)));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, bare.forward(pieces, known, at::zeros({1, 4}, at::kLong)));
+    }
 };
 
 QTEST_APPLESS_MAIN(TestReportDecoder)

@@ -157,8 +157,9 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
         break;
     case NetworkKind::Bert: {
         const Shape words = shapes.of("embeddings.word_embeddings.weight", 2);
+        const bool segments = shapes.has("embeddings.token_type_embeddings.weight"); // MGCA's has none
         out = {{"vocabulary", words[0]}, {"width", words[1]}, {"positions", shapes.of("embeddings.position_embeddings.weight", 2)[0]},
-            {"segments", shapes.of("embeddings.token_type_embeddings.weight", 2)[0]}, {"depth", shapes.count("encoder.layer.")},
+            {"segments", segments ? shapes.of("embeddings.token_type_embeddings.weight", 2)[0] : 0}, {"depth", shapes.count("encoder.layer.")},
             {"hidden", shapes.of("encoder.layer.0.intermediate.dense.weight", 2)[0]}, {"pooler", shapes.has("pooler.dense.weight")}};
         if (words[1] % 64 == 0)
             out["heads"] = words[1] / 64; // all published sizes

@@ -23,6 +23,12 @@ bool startsWithAny(std::string_view name, const std::vector<std::string_view>& s
     return std::ranges::any_of(starts, [&](std::string_view s) { return name.starts_with(s); });
 }
 
+/// \param patterns as Layout::drop has them
+bool isDropped(std::string_view name, const std::vector<std::string_view>& patterns)
+{
+    return std::ranges::any_of(patterns, [&](std::string_view p) { return p.starts_with('*') ? name.contains(p.substr(1)) : name.starts_with(p); });
+}
+
 std::string renamedName(const Layout& layout, std::string name)
 {
     for (const Rename& rename : layout.renames) {
@@ -45,7 +51,7 @@ RenamedState renamed(const Layout& layout, const StateDict& state)
         for (const std::string_view prefix : layout.prefixes)
             if (name.starts_with(prefix))
                 name.erase(0, prefix.size());
-        if (!startsWithAny(name, layout.drop)) {
+        if (!isDropped(name, layout.drop)) {
             name = renamedName(layout, std::move(name));
             if (out.tensors.emplace(name, tensor).second) {
                 out.published.emplace(name, published);

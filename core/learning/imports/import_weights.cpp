@@ -161,6 +161,8 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
     if (!told)
         return std::unexpected(withContext(std::move(told).error(), std::format("reading {} as {}", request.file.string(), layout->id)));
     Json architecture = *std::move(told);
+    if (layout->id == "hf-bert" && architecture.at("segments") == 0)
+        return fail(ErrorCode::Mismatch, "reading {} as {}: embeddings.token_type_embeddings.weight is missing", request.file.string(), layout->id);
     if (layout->id == "hdxray-mae-conv1") // the published recipe resizes to the grid of 224 pixels
         architecture["image_size"] = 14 * architecture.at("tokeniser_strides").at(0).get<std::int64_t>();
     if (!layout->merging.empty())

@@ -36,16 +36,20 @@ const std::vector<Layout>& layouts()
             .prefixes = {"module.", "backbone."}, .drop = {"student.", "teacher."}, .renames = {{"swin_vit", "swinViT"}}, .optional = {}, .merging = "legacy", .method = {}},
         {.id = "vocomni", .title = "VoComni: whole SwinUNETR-v2", .licence = VoCoLicence, .network = NetworkKind::SwinUnetr, .wrappers = VoCoWrappers,
             .prefixes = {"module.", "backbone."}, .drop = {"student.", "teacher."}, .renames = {{"swin_vit", "swinViT"}}, .optional = {"out."}, .merging = "legacy", .method = {}},
-        // `mask_token` and `norm` belong to a branch that its publication never ran
+        // `mask_token` and `norm` belong to a branch that its publication never ran; `conv3` of blocks that keep their channels was made by MONAI 0.8 and never used
         {.id = "dae", .title = "DAE: SwinUNETR with a convolution block as patch embedding", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr, .wrappers = {"model", "state_dict"},
-            .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
+            .prefixes = {"module."},
+            .drop = {"encoder.mask_token", "encoder.norm.", "encoder2.layer.conv3.", "encoder3.layer.conv3.", "encoder4.layer.conv3.", "encoder10.layer.conv3."},
             .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = "dae",
             .preset = "swinunetr-48"},
+        // its output restores images: a task begins with an output of its own
         {.id = "ssl-pretrained-weights", .title = "MONAI's ssl_pretrained_weights.pth: SwinUNETR", .licence = MonaiLicence, .network = NetworkKind::SwinUnetr,
-            .wrappers = {"model", "state_dict"}, .prefixes = {"module."}, .drop = {"encoder.mask_token", "encoder.norm."},
+            .wrappers = {"model", "state_dict"}, .prefixes = {"module."},
+            .drop = {"encoder.mask_token", "encoder.norm.", "encoder2.layer.conv3.", "encoder3.layer.conv3.", "encoder4.layer.conv3.", "encoder10.layer.conv3.", "out."},
             .renames = {{"^encoder.", "swinViT."}, {".0.0.", ".0."}, {".mlp.fc", ".mlp.linear"}}, .optional = {"out."}, .merging = "legacy", .method = {}},
         {.id = "model-swinvit", .title = "MONAI's model_swinvit.pt: the Swin encoder alone", .licence = MonaiLicence, .network = NetworkKind::SwinEncoder, .wrappers = {"state_dict", "model"},
-            .prefixes = {"module.", "swinViT."}, .drop = {"norm."}, .renames = {{"^", "swinViT."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = {}},
+            .prefixes = {"module.", "swinViT."}, .drop = {"norm.", "rotation_head.", "contrastive_head.", "convTrans3d.", "conv."}, // norm without use, heads of its pre-training
+            .renames = {{"^", "swinViT."}, {".mlp.fc", ".mlp.linear"}}, .optional = {}, .merging = "legacy", .method = {}},
         {.id = "swinunetr", .title = "SwinUNETR of MONAI with any order of patch merging (--set merging=...)", .licence = "as its source says; ask there", .network = NetworkKind::SwinUnetr,
             .wrappers = {"state_dict", "net", "model"}, .prefixes = {"module.", "backbone."}, .drop = {}, .renames = {{"swin_vit", "swinViT"}, {".mlp.fc", ".mlp.linear"}}, .optional = {"out."},
             .merging = {}, .method = {}},
@@ -54,7 +58,7 @@ const std::vector<Layout>& layouts()
             .renames = {{"^img_encoder_q.model.", ""}}, .optional = {}, .merging = {}, .method = {}},
         {.id = "mgca-text", .title = "MGCA: its BERT text encoder", .licence = Unstated, .network = NetworkKind::Bert, .wrappers = {"state_dict"}, .prefixes = {},
             .drop = {"img_encoder", "text_encoder_q.global_embed.", "text_encoder_q.local_embed.", "patch_local_atten_layer.", "word_local_atten_layer.", "prototype_layer.",
-                "text_encoder_q.model.embeddings.position_ids"},
+                "text_encoder_q.model.embeddings.position_ids", "*.crossattention."}, // attention to images that its publication never ran
             .renames = {{"^text_encoder_q.model.", ""}}, .optional = {"pooler."}, .merging = {}, .method = {}},
         {.id = "r2gen", .title = "R2Gen: report decoder with relational memory", .licence = Unstated, .network = NetworkKind::ReportDecoder, .wrappers = {"state_dict"}, .prefixes = {"module."},
             .drop = {"visual_extractor."}, .renames = {{"^encoder_decoder.", ""}}, .optional = {}, .merging = {}, .method = {}},

@@ -27,7 +27,7 @@ struct Layout {
     NetworkKind network = NetworkKind::MaskedAutoencoder;
     std::vector<std::string_view> wrappers; ///< keys under which the tensors may lie, tried in this order; the root comes last
     std::vector<std::string_view> prefixes; ///< stripped from the start of each name, in this order, each once
-    std::vector<std::string_view> drop;     ///< names that start so are left out, before renaming
+    std::vector<std::string_view> drop;     ///< names that start so are left out, before renaming; "*x": names that hold x anywhere
     std::vector<Rename> renames;            ///< applied in this order, each once
     std::vector<std::string_view> optional; ///< parts of the network that a file may lack without loss of coverage
     std::string_view merging;               ///< patch-merging order that these weights were trained with; empty: none, or told by the user

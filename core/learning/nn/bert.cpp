@@ -92,7 +92,8 @@ Bert::Bert(const BertSizes& sizes, const Rng& rng) : m_sizes(sizes)
     };
     m_words = table("word_embeddings", sizes.vocabulary);
     m_positions = table("position_embeddings", sizes.positions);
-    m_segments = table("token_type_embeddings", sizes.segments);
+    if (sizes.segments > 0)
+        m_segments = table("token_type_embeddings", sizes.segments);
     m_norm = embeddings->register_module("LayerNorm", std::make_shared<Norm>(sizes.width));
     const auto encoder = register_module("encoder", std::make_shared<torch::nn::Module>());
     for (std::int64_t i = 0; i < sizes.depth; ++i)
@@ -104,8 +105,11 @@ Bert::Bert(const BertSizes& sizes, const Rng& rng) : m_sizes(sizes)
 at::Tensor Bert::forward(const at::Tensor& pieces, const at::Tensor& known, const at::Tensor& segments, std::vector<at::Tensor>* taps) const
 {
     TORCH_CHECK(pieces.dim() == 2 && pieces.size(1) <= m_sizes.positions, "reports of shape ", pieces.sizes(), "; ", m_sizes.positions, " word pieces are the limit");
-    const at::Tensor kinds = segments.defined() ? segments : at::zeros_like(pieces);
-    at::Tensor x = m_norm->forward(at::embedding(m_words, pieces) + m_positions.slice(0, 0, pieces.size(1)) + at::embedding(m_segments, kinds));
+    TORCH_CHECK(m_segments.defined() || !segments.defined(), "segments ", segments.sizes(), " are given to a network without them");
+    at::Tensor x = at::embedding(m_words, pieces) + m_positions.slice(0, 0, pieces.size(1));
+    if (m_segments.defined())
+        x = x + at::embedding(m_segments, segments.defined() ? segments : at::zeros_like(pieces));
+    x = m_norm->forward(x);
     const at::Tensor attend = known.ne(0).unsqueeze(1).unsqueeze(1);
     for (const auto& block : m_blocks) {
         at::Tensor tap;

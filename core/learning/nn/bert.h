@@ -7,7 +7,7 @@ namespace hilum::learning {
 
 struct BertSizes {
     std::int64_t vocabulary = 28996; ///< word pieces
-    std::int64_t positions = 512, segments = 2;
+    std::int64_t positions = 512, segments = 2; ///< segments = 0: nothing is added for them (MGCA)
     std::int64_t width = 768, depth = 12, heads = 12, hidden = 3072;
     bool pooler = true;
 
@@ -23,7 +23,7 @@ public:
     Bert(const BertSizes& sizes, const Rng& rng);
 
     /// Features of every word piece after the last block. \param pieces [B, T] int64 \param known [B, T], 0 = padding, which nothing attends to
-    /// \param segments [B, T] int64 or undefined (all 0) \param taps receives the attention of each block [B, heads, T, T] \return [B, T, D]
+    /// \param segments [B, T] int64 or undefined (all 0, or none in a network without them) \param taps receives the attention of each block [B, heads, T, T] \return [B, T, D]
     at::Tensor forward(const at::Tensor& pieces, const at::Tensor& known, const at::Tensor& segments = {}, std::vector<at::Tensor>* taps = nullptr) const;
     const BertSizes& sizes() const { return m_sizes; }
 
