@@ -207,6 +207,12 @@ std::string answerText(const VolumeAnswer& answer, const Json& numbers)
         const auto itself = number("l1_disrupted_itself");
         add("loss " + fixed(*loss, 4) + (itself ? " (of the disrupted picture itself " + fixed(*itself, 4) + ")" : ""));
     }
+    std::string alone; // the same draws, one disturbance by itself
+    for (const auto& [key, words] : {std::pair{"loss_noise", "noise"}, {"loss_decimation", "decimation"}, {"loss_channels", "hidden channels"}})
+        if (const auto loss = number(key))
+            alone += std::format("{}{} {}", alone.empty() ? "alone: " : ", ", words, fixed(*loss, 4));
+    if (!alone.empty())
+        add(alone);
     if (!answer.error.isEmpty())
         add("mean error " + fixed(answer.meanError(), 3));
     return out;

@@ -57,6 +57,12 @@ private Q_SLOTS:
         QCOMPARE(answer->largestError(), 2.0);
         QCOMPARE(answer->meanError(), (23 * 0.5 + 2) / 24);
         QCOMPARE(QString::fromStdString(answerText(*answer, {{"loss", 0.25}})), QStringLiteral("3 of 4 channels masked, not pixels · loss 0.2500 · mean error 0.562"));
+        // each disturbance by itself, those that the worker tells
+        Json numbers = {{"loss", 0.25}, {"loss_noise", 0.0512}, {"loss_decimation", 0.15}, {"loss_channels", 0.2}};
+        QCOMPARE(QString::fromStdString(answerText(*answer, numbers)),
+                 QStringLiteral("3 of 4 channels masked, not pixels · loss 0.2500 · alone: noise 0.0512, decimation 0.1500, hidden channels 0.2000 · mean error 0.562"));
+        numbers.erase("loss_noise");
+        QVERIFY(QString::fromStdString(answerText(*answer, numbers)).contains(QStringLiteral("· alone: decimation 0.1500, hidden channels 0.2000 ·")));
         QCOMPARE(answer->digest.size(), std::size_t{64});
     }
     void readsWhatVocoShows()

@@ -1,6 +1,7 @@
 // A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
 // patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
-// VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25.
+// VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
+// noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
@@ -190,7 +191,7 @@ Result<Json> disruption(const Json& request)
     out.add<float>("error", shape, error);
     out.add<std::uint8_t>("channel_mask", {12}, channels);
     out.add<float>("cmcl_similarity", {2, 2}, similar);
-    const Json numbers = {{"crop_box", box}, {"loss", 0.25}};
+    const Json numbers = {{"crop_box", box}, {"loss", 0.25}, {"loss_noise", 0.05}, {"loss_decimation", 0.15}, {"loss_channels", 0.2}};
     out.setMetadata("numbers", jsonLine(numbers));
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
     return Json{{"out", request["out"]}, {"numbers", numbers}, {"seconds", 0.01}, {"device", "cpu"}};

@@ -190,6 +190,7 @@ private Q_SLOTS:
         for (const char* view : {"labView1", "labView2", "labView3", "labView4"})
             QVERIFY(find<QWidget>(view)->isVisible());
         QVERIFY2(label("maskStats").contains(QStringLiteral("loss 0.2500")) && label("maskStats").contains(QStringLiteral("mean error 0.250")), qPrintable(label("maskStats")));
+        QVERIFY2(label("maskStats").contains(QStringLiteral("alone: noise 0.0500, decimation 0.1500, hidden channels 0.2000")), qPrintable(label("maskStats")));
         QCOMPARE(find<QWidget>("cmclSimilarity")->property("values").toString(), QStringLiteral("1.00 0.50;0.50 1.00"));
         // the method's own option, from its declaration
         auto* ratio = find<QLineEdit>("option_channel_ratio");
