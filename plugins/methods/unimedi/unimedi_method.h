@@ -39,8 +39,8 @@ public:
     std::vector<std::int64_t> tokenGrid() const override { return m_grid; }
     bool hasClassToken() const override { return true; }
 
-    /// Retrieval among up to caseNumbersBatch() held-out cases of the same kind: does the case's own report (or image) come first, or among the first five; equal
-    /// reports count as one. Names end in the kind; beside each the chance of a guess.
+    /// Retrieval among up to caseNumbersBatch() held-out cases: does the case's own report (or image) come first, or among the first five; equal reports count as one.
+    /// Names end in the pool: `radiograph` or `volume`, the cases of the same kind, and `both` where the cases are of both kinds. Beside each the chance of a guess.
     std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& batch, std::span<const Rng> streams) override;
     std::int64_t caseNumbersBatch() const override { return 256; }
 

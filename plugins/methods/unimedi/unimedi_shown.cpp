@@ -41,34 +41,42 @@ std::vector<std::map<std::string, double>> UnimediMethod::caseNumbers(const Tens
     const auto kind = [&](std::int64_t i) { return kinds.const_data_ptr<std::int64_t>()[i]; };
     const auto same = [&](std::int64_t a, std::int64_t b) { return report[static_cast<std::size_t>(a)] == report[static_cast<std::size_t>(b)]; };
     std::vector<std::map<std::string, double>> out(static_cast<std::size_t>(count));
-    for (std::int64_t i = 0; i < count; ++i) {
+    // case i among the cases of a pool, which it is one of
+    const auto look = [&](std::int64_t i, const char* pool, const auto& within) {
         std::int64_t reports = 0, betterReports = 0, images = 0, ownImages = 0, betterImages = 0;
         float best = -2;
         for (std::int64_t j = 0; j < count; ++j)
-            if (kind(j) == kind(i) && same(i, j))
+            if (within(j) && same(i, j))
                 best = std::max(best, like(j, i));
         for (std::int64_t j = 0; j < count; ++j) {
-            if (kind(j) != kind(i))
+            if (!within(j))
                 continue;
             ++images;
             ownImages += same(i, j);
             betterImages += !same(i, j) && like(j, i) >= best; // a tie is no hit: equal answers to everything find nothing
-            bool first = true; // of the cases of this kind with this report
+            bool first = true; // of the cases of this pool with this report
             for (std::int64_t earlier = 0; earlier < j; ++earlier)
-                first = first && !(kind(earlier) == kind(i) && same(earlier, j));
+                first = first && !(within(earlier) && same(earlier, j));
             if (!first)
                 continue;
             ++reports;
             betterReports += !same(i, j) && like(i, j) >= like(i, i);
         }
-        const char* suffix = kind(i) != 0 ? "volume" : "radiograph";
         auto& row = out[static_cast<std::size_t>(i)];
         for (const std::int64_t k : {1, 5}) {
-            row[std::format("recall_at_{}_image_to_report_{}", k, suffix)] = betterReports < k;
-            row[std::format("chance_at_{}_image_to_report_{}", k, suffix)] = chanceAmong(reports, 1, k);
-            row[std::format("recall_at_{}_report_to_image_{}", k, suffix)] = betterImages < k;
-            row[std::format("chance_at_{}_report_to_image_{}", k, suffix)] = chanceAmong(images, ownImages, k);
+            row[std::format("recall_at_{}_image_to_report_{}", k, pool)] = betterReports < k;
+            row[std::format("chance_at_{}_image_to_report_{}", k, pool)] = chanceAmong(reports, 1, k);
+            row[std::format("recall_at_{}_report_to_image_{}", k, pool)] = betterImages < k;
+            row[std::format("chance_at_{}_report_to_image_{}", k, pool)] = chanceAmong(images, ownImages, k);
         }
+    };
+    bool mixed = false;
+    for (std::int64_t i = 1; i < count; ++i)
+        mixed = mixed || kind(i) != kind(0);
+    for (std::int64_t i = 0; i < count; ++i) {
+        look(i, kind(i) != 0 ? "volume" : "radiograph", [&](std::int64_t j) { return kind(j) == kind(i); });
+        if (mixed)
+            look(i, "both", [](std::int64_t) { return true; });
     }
     return out;
 }

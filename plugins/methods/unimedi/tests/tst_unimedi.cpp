@@ -373,6 +373,16 @@ private Q_SLOTS:
         QCOMPARE(rows[0].at("chance_at_1_image_to_report_radiograph"), 0.5); // two different reports
         QVERIFY(std::abs(rows[0].at("chance_at_1_report_to_image_radiograph") - 0.5) < 1e-9); // two of four films have it
         QVERIFY(!rows[0].contains("recall_at_1_image_to_report_volume") && rows[2].contains("recall_at_1_image_to_report_volume"));
+        // both kinds in one pool: four different reports, and two of six images have the first one
+        for (const auto& row : rows) {
+            QCOMPARE(row.at("recall_at_1_image_to_report_both"), 0.0);
+            QCOMPARE(row.at("recall_at_1_report_to_image_both"), 0.0);
+            QCOMPARE(row.at("chance_at_1_image_to_report_both"), 0.25);
+        }
+        QVERIFY(std::abs(rows[0].at("chance_at_1_report_to_image_both") - 1.0 / 3) < 1e-9);
+        QVERIFY(std::abs(rows[2].at("chance_at_1_report_to_image_both") - 1.0 / 6) < 1e-9);
+        const auto films = method.caseNumbers(batchOf(method, {0, 1}), std::vector<Rng>(2, Rng(1)));
+        QVERIFY(films[0].contains("recall_at_1_image_to_report_radiograph") && !films[0].contains("recall_at_1_image_to_report_both"));
     }
 
     void optionalTermsAreTrained()
@@ -432,7 +442,7 @@ private Q_SLOTS:
         QCOMPARE(weightsDigest(readTensorsOf(one)), weightsDigest(readTensorsOf(three)));
         const Json evaluation = *parseJson(*readTextFile(one / "evaluation.json"));
         for (const char* name : {"held_out_loss", "untrained_loss", "recall_at_1_image_to_report_radiograph", "chance_at_1_image_to_report_radiograph", "recall_at_5_report_to_image_volume",
-                 "untrained_recall_at_1_report_to_image_volume"})
+                 "untrained_recall_at_1_report_to_image_volume", "recall_at_1_image_to_report_both", "chance_at_5_report_to_image_both"})
             QVERIFY2(evaluation.contains(name), name);
     }
 
