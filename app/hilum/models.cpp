@@ -247,7 +247,7 @@ Result<std::vector<std::int64_t>> tokensOver(const Inference& inference)
 }
 
 Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work,
-                   const std::vector<NamedText>& texts)
+                   const std::vector<services::NamedText>& texts)
 {
     HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
     const path request = scratch.where() / "request.safetensors";
@@ -363,7 +363,7 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const st
         if (cosines.width != static_cast<std::int64_t>(texts.size()))
             return fail(ErrorCode::Mismatch, "the answer has {} cosines for {} texts", cosines.width, texts.size());
         result["similarity_texts"] = Json::array();
-        for (const NamedText& text : texts)
+        for (const services::NamedText& text : texts)
             result["similarity_texts"].push_back(text.name);
         result["nearest"] = Json::array();
         for (const std::int64_t column : view::nearest({1, cosines.width, {cosines.values.begin(), cosines.values.begin() + cosines.width}}, 0, texts.size())) {

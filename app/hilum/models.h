@@ -5,6 +5,7 @@
 #include "core/base/tensor_file.h"
 #include "core/imaging/volume.h"
 #include "core/services/model_request.h"
+#include "core/services/report_gallery.h"
 #include "core/services/result_pictures.h"
 
 #include <array>
@@ -68,16 +69,11 @@ std::string askedIn(const Json& record);
 /// Tokens of the encoder over what it gets of this image: rows and columns, of a volume [slabs, rows, columns]. Unsupported where the model does not tell.
 Result<std::vector<std::int64_t>> tokensOver(const Inference& inference);
 
-/// A text to compare the image with, and the name that it has in result.json.
-struct NamedText {
-    std::string name, text;
-};
-
 /// Sends the request and completes OUT/result.json: schema, numbers, geometry of the model's grid in the image or the patient, provenance, files.
 /// OUT/tensors.safetensors comes from the worker (`arrays_sha256` is of these arrays), with `attention_image` made of its map; pictures and, of volumes, NIfTI files at their
 /// place in the patient are made of it. `pixels_sha256` has the pictures' pixels. \param fields what is asked besides the image.
 /// \param texts what the image is compared with: result.json names them in `similarity_texts`, and all by falling cosine in `nearest`.
 Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work,
-                   const std::vector<NamedText>& texts = {});
+                   const std::vector<services::NamedText>& texts = {});
 
 } // namespace hilum::app

@@ -230,6 +230,8 @@ for method in listed["methods"]:
         refuses(2, "--query 9000,0,0 lies outside of the volume", "attention", *unimedi, volume, "--out", OUT / "asked", "--query", "9000,0,0")
         (OUT / "silent.txt").write_text("")
         refuses(20, "silent.txt holds no text", "reconstruct", *unimedi, volume, "--out", OUT / "asked", "--report", OUT / "silent.txt")
+        (OUT / "many.csv").write_text("report\n" + "".join(f"Report {n} of many.\n" for n in range(4097)))
+        refuses(7, "many.csv makes it 4097 texts to compare an image with, at most 4096", "reconstruct", *unimedi, volume, "--out", OUT / "asked", "--report", OUT / "many.csv")
         works("attention", *unimedi, volume, "--out", OUT / "heat", "--query=-40,-40,40", "--kind", "mean")
         heat = json.loads((OUT / "heat" / "result.json").read_text())
         with open(OUT / "heat" / "tensors.safetensors", "rb") as file:

@@ -3,8 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
 #include "core/base/options_json.h"
-#include "core/services/csv_table.h"
-#include "core/services/study_reports.h"
+#include "core/services/report_gallery.h"
 
 namespace hilum::commands {
 
@@ -22,33 +21,6 @@ Result<Vec3> pointOf(const std::string& text)
             return fail(ErrorCode::Usage, "--at is \"{}\", it must be X,Y,Z in millimetres", text);
         out[axis] = *value;
         from = comma + 1;
-    }
-    return out;
-}
-
-/// The texts of files, with their names; a table has one a row. \param column of a table; empty: the usual ones
-Result<std::vector<app::NamedText>> textsOf(const std::vector<std::string>& files, const std::string& column)
-{
-    std::vector<app::NamedText> out;
-    for (const std::string& name : files) {
-        const path file = name;
-        const std::size_t before = out.size();
-        if (file.extension() == ".csv") {
-            HILUM_TRY(const services::CsvTable table, services::readCsv(file));
-            HILUM_TRY(const std::vector<services::TableReport> reports, services::tableReports(file, table, column));
-            const int named = table.column("filename");
-            for (std::size_t row = 0; row < reports.size(); ++row)
-                if (!reports[row].text.empty()) {
-                    HILUM_TRY(const Json told, parseJson(jsonLine(named >= 0 ? table.at(row, named) : std::format("{}, row {}", file.filename().string(), row + 1)))); // valid UTF-8
-                    out.push_back({.name = told.get<std::string>(), .text = reports[row].text});
-                }
-        } else {
-            HILUM_TRY(const std::string text, readTextFile(file, 1 << 20));
-            if (!text.empty())
-                out.push_back({.name = file.filename().string(), .text = text});
-        }
-        if (out.size() == before)
-            return fail(ErrorCode::Empty, "{} holds no text", name);
     }
     return out;
 }
@@ -93,7 +65,8 @@ Run declareReconstruct(CLI::App& verb)
             if (given && !app::shows(inference, needs))
                 return fail(ErrorCode::Usage, "{} says nothing to {}, which shows no {}", option, title, needs);
         Json fields = {{"seed", a->seed}};
-        HILUM_TRY(const std::vector<app::NamedText> texts, textsOf(a->reports, inference.metadata.value("pipeline", Json::object()).value("report_column", "")));
+        const std::string column = inference.metadata.value("pipeline", Json::object()).value("report_column", "");
+        HILUM_TRY(const std::vector<services::NamedText> texts, services::readTexts({a->reports.begin(), a->reports.end()}, column, work));
         if (!a->points.empty()) {
             std::vector<Vec3> points;
             for (const std::string& text : a->points) {
