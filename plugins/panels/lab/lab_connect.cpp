@@ -84,6 +84,7 @@ void LabPanel::connectControls()
     connect(mask, &MaskControls::cropAsked, this, &LabPanel::centreOnCrosshair);
     connect(mask, &MaskControls::otherAsked, this, &LabPanel::takeOther);
     connect(mask, &MaskControls::textsChanged, this, [this](const QStringList& texts) { m_session->setTexts(m_session->report(), texts); });
+    connect(mask, &MaskControls::reportsAsked, this, &LabPanel::takeReports);
     connect(m_controls, &LabControls::patchChosen, this, [this](qint64 row, qint64 column) { centreOn(row, column); });
     connect(m_controls, &LabControls::trainAsked, this, &LabPanel::proposeTraining);
     connect(m_controls, &LabControls::attentionChanged, this, [this] {

@@ -5,6 +5,7 @@
 #include "core/project/library.h"
 #include "core/services/importer.h"
 #include "core/services/job_runner.h"
+#include "core/services/study_reports.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
 #include "widgets/shell/messages.h"
@@ -222,7 +223,8 @@ void LabPanel::takeModel(const services::ModelChoice& choice)
 void LabPanel::takeImage()
 {
     m_sliceChosen = false;
-    m_session->setImage(m_context.services.selection->volume());
+    const auto& series = m_context.services.selection->series();
+    m_session->setImage(m_context.services.selection->volume(), !series ? path() : series->files.size() == 1 ? series->files.front() : series->where);
     findReport();
 }
 
@@ -271,10 +273,7 @@ void LabPanel::findReport()
                         continue;
                     HILUM_TRY(const auto complete, library->series(row.id));
                     HILUM_TRY(const Json found, imaging::readReport(services::itemOf(complete)));
-                    std::string text;
-                    for (const Json& part : found.value("sections", Json::array()))
-                        text += (text.empty() ? "" : "\n") + part.value("text", "");
-                    return text;
+                    return services::reportText(found); // what a training reads of it
                 }
                 if (static_cast<std::int64_t>(rows.size()) < Page)
                     break;

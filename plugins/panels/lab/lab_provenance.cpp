@@ -18,6 +18,8 @@ Provenance LabSession::provenance(const std::string& sourceDigest) const
             options[key + "_sha256"] = sha256Hex(jsonLine(value));
         else if (key != "seed")
             options[key] = value;
+    if (m_shownReports)
+        options["reports_sha256"] = m_shownReports->digest();
     out.method = {{"id", m_metadata.value("method", m_choice.method)}, {"preset", m_metadata.value("preset", Json(m_choice.preset))}, {"options", options}};
     for (const char* key : {"weights_sha256", "step", "licence", "cache_digest"})
         if (m_metadata.contains(key))
@@ -58,7 +60,12 @@ Result<std::function<Status(const path&)>> LabSession::requestWriter() const
     }
     if (!m_other.isEmpty() && (shows("donor") || isVolume()))
         request.others.push_back(m_other);
-    return [request = std::move(request)](const path& file) { return services::writeRequest(request, file); };
+    return [request = std::move(request), reports = m_shownReports](const path& file) {
+        services::ModelRequest whole = request;
+        if (reports)
+            whole.texts = reports->texts();
+        return services::writeRequest(whole, file);
+    };
 }
 
 } // namespace hilum::lab

@@ -1,4 +1,4 @@
-// Masks, crops and texts of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
+// Masks and crops of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
 #include "plugins/panels/lab/lab_session.h"
 
 #include <algorithm>
@@ -123,16 +123,6 @@ void LabSession::placeCrop(std::size_t crop, double i, double j)
     askSoon();
 }
 
-void LabSession::setTexts(const QString& report, const QStringList& texts)
-{
-    if (report == m_report && texts == m_texts)
-        return;
-    m_report = report;
-    m_texts = texts;
-    if (shows("similarity"))
-        askSoon();
-}
-
 void LabSession::askSoon()
 {
     if (!m_throttle.isActive())
@@ -220,20 +210,23 @@ void LabSession::ask()
         request.others.push_back(m_other);
     const path file = isVolume() ? m_folder->where() / "volume.safetensors" : m_server->newFile(".safetensors");
     const std::uint64_t image = m_imageNumber;
+    const auto reports = reportsToSend();
     m_runner->run<bool>(
         this,
-        [request = std::move(request), file, folder = m_folder](const Work&) -> Result<bool> { // the folder lives as long as somebody writes into it
+        [request = std::move(request), reports, file, folder = m_folder](const Work&) mutable -> Result<bool> { // the folder lives as long as somebody writes into it
+            if (reports)
+                request.texts = reports->texts();
             HILUM_TRY_STATUS(services::writeRequest(request, file));
             return true;
         },
-        [this, painted, file, image](Result<bool> written) {
+        [this, painted, file, image, reports](Result<bool> written) {
             m_writing = false;
             if (!written) {
                 if (written.error().code != ErrorCode::Cancelled)
                     Q_EMIT failed(written.error(), tr("Writing the request"));
                 return;
             }
-            if (image != m_imageNumber) { // another image in the meantime
+            if (image != m_imageNumber || reports != reportsToSend()) { // another image or other reports in the meantime
                 ask();
                 return;
             }
@@ -249,28 +242,24 @@ void LabSession::send(const path& request, bool painted)
 {
     const path out = m_server->newFile(".safetensors");
     Json fields = requestFields();
-    const Json asked = fields;
+    const Asked asked{.image = m_imageNumber, .number = ++m_asked, .painted = painted, .fields = fields, .reports = reportsToSend()};
     fields["request"] = request.string();
     fields["out"] = out.string();
     const bool keep = request == m_volumeRequest;
-    const std::uint64_t image = m_imageNumber;
     ++m_pending;
-    const std::uint64_t number = ++m_asked;
-    m_server->request("reconstruct", fields, this, [this, image, painted, request, keep, number, asked](Result<Json> answer) {
+    m_server->request("reconstruct", fields, this, [this, request, keep, asked](Result<Json> answer) {
         if (!keep)
             removeFile(request);
         m_pending = std::max(0, m_pending - 1);
-        if (number > m_shown) {
-            if (answer) {
-                m_shown = number;
-                m_shownFields = asked;
-            }
-            answered(image, number, std::move(answer), painted);
+        if (asked.number > m_shown) {
+            if (answer)
+                m_shown = asked.number;
+            answered(asked, std::move(answer));
         }
     });
 }
 
-void LabSession::answered(std::uint64_t image, std::uint64_t number, Result<Json> answer, bool painted)
+void LabSession::answered(const Asked& asked, Result<Json> answer)
 {
     if (!answer) {
         // the loss of the worker is told once, by the server
@@ -279,7 +268,7 @@ void LabSession::answered(std::uint64_t image, std::uint64_t number, Result<Json
         return;
     }
     const path out = answer->value("out", "");
-    if (image != m_imageNumber) {
+    if (asked.image != m_imageNumber || asked.reports != reportsToSend()) {
         removeFile(out);
         return;
     }
@@ -301,18 +290,20 @@ void LabSession::answered(std::uint64_t image, std::uint64_t number, Result<Json
                 return std::unexpected(withContext(read.error(), "reading the worker's answer"));
             return shown;
         },
-        [this, image, number, painted, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
+        [this, asked, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
             --m_reading;
-            if (image != m_imageNumber || number < m_drawn)
+            if (asked.image != m_imageNumber || asked.reports != reportsToSend() || asked.number < m_drawn)
                 return;
-            if (!arrays) {
-                if (arrays.error().code != ErrorCode::Cancelled)
-                    Q_EMIT failed(arrays.error(), tr("Asking the model"));
+            if (const Status fits = arrays ? fitsTexts(**arrays, asked) : Status(std::unexpected(arrays.error())); !fits) {
+                if (fits.error().code != ErrorCode::Cancelled)
+                    Q_EMIT failed(fits.error(), tr("Asking the model"));
                 return;
             }
-            m_drawn = number;
+            m_drawn = asked.number;
+            m_shownFields = asked.fields;
+            m_shownReports = asked.reports;
             m_numbers = answer.value("numbers", Json::object());
-            show(std::move(**arrays), painted);
+            show(std::move(**arrays), asked.painted);
             setStatus(answer);
         });
 }

@@ -4,6 +4,7 @@
 #include "core/base/provenance.h"
 #include "core/services/model_request.h"
 #include "core/services/model_server.h"
+#include "core/services/report_gallery.h"
 #include "core/services/task_runner.h"
 #include "core/view/lab_arrays.h"
 #include "core/view/mask_model.h"
@@ -41,10 +42,24 @@ struct AttentionWish {
     bool operator==(const AttentionWish&) const = default;
 };
 
+/// What an answer's likenesses are of, column by column: the study's report, candidate reports, sentences.
+struct ComparedTexts {
+    QString report;                                         ///< of the study; empty: none was compared
+    std::shared_ptr<const services::ReportGallery> reports; ///< candidates from files; null: none
+    QStringList sentences;
+    std::vector<std::int64_t> says; ///< per column, as core/view/report_rank.h reads it
+    std::int64_t own = -1;          ///< column of the study's own report: its report, else the candidate that is named as its file; -1: none is known
+
+    std::int64_t firstSentence() const { return static_cast<std::int64_t>(says.size()) - sentences.size(); }
+    /// The candidate of a column; null for the study's report and for sentences.
+    const services::NamedText* candidate(std::int64_t column) const;
+    QString text(std::int64_t column) const;
+};
+
 /// The Lab without its widgets: which weights, which image, what is disturbed or compared, and what the model made of it. Everything that takes
 /// time goes through the task runner or the model server; the newest wish wins. GUI thread only.
 ///
-/// lab_session.cpp: model and image; lab_request.cpp: mask, crops and what the worker answers; lab_attention.cpp; lab_provenance.cpp.
+/// lab_session.cpp: model and image; lab_request.cpp: mask, crops and what the worker answers; lab_compared.cpp: texts; lab_attention.cpp; lab_provenance.cpp.
 class LabSession : public QObject {
     Q_OBJECT
 public:
@@ -62,7 +77,8 @@ public:
     bool isVolume() const { return m_request.volume != nullptr; } ///< what is shown is a volume
     bool hasMask() const { return !isVolume() && shows("mask"); } ///< a radiograph of which places are hidden: `reconstruction` is there, else `answer`
 
-    void setImage(const imaging::Volume& image);
+    /// \param file where it lies, a file or a folder: a table of reports may name it
+    void setImage(const imaging::Volume& image, const path& file = {});
     const imaging::Volume& image() const { return m_image; }
     const imaging::Volume& imageBefore() const { return m_before; } ///< the one that was open before it
     /// Another image for the model: a radiograph's pixels may fill hidden groups, a volume is compared with. Empty: none.
@@ -96,6 +112,9 @@ public:
     void setTexts(const QString& report, const QStringList& texts);
     const QStringList& texts() const { return m_texts; }
     const QString& report() const { return m_report; }
+    /// Candidate reports to compare an image with; null: none. They travel in the request's file.
+    void setReports(std::shared_ptr<const services::ReportGallery> reports);
+    ComparedTexts compared() const; ///< of the answer on screen
 
     const view::Reconstruction& reconstruction() const { return m_reconstruction; } ///< of a radiograph with a mask
     const view::VolumeAnswer& answer() const { return m_answer; }                  ///< of everything else
@@ -145,14 +164,22 @@ private:
         view::Reconstruction plane;
         view::VolumeAnswer whole;
     };
+    struct Asked { // what a request was made of
+        std::uint64_t image = 0, number = 0;
+        bool painted = false;
+        Json fields;
+        std::shared_ptr<const services::ReportGallery> reports;
+    };
     void loaded(const Json& metadata);
     void makeInput();
     Result<Json> pipeline() const; ///< of the present model for the present image; the error says why there is none
     void askSoon();
     void ask();
     void send(const path& request, bool painted);
-    void answered(std::uint64_t image, std::uint64_t number, Result<Json> answer, bool painted);
+    void answered(const Asked& asked, Result<Json> answer);
+    Status fitsTexts(const Shown& arrays, const Asked& asked) const;
     void show(Shown arrays, bool painted);
+    std::shared_ptr<const services::ReportGallery> reportsToSend() const; ///< null where the model compares with no texts
     void askAttention();
     void sendAttention();
     void setStatus(const Json& answer);
@@ -166,6 +193,7 @@ private:
     services::ModelChoice m_choice;
     Json m_metadata;
     imaging::Volume m_image, m_before, m_otherImage;
+    path m_imageFile;
     QString m_otherName;
     services::RequestInput m_request, m_other;
     Json m_pipeline;                // that m_request went through
@@ -183,6 +211,7 @@ private:
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;
     QStringList m_texts;
+    std::shared_ptr<const services::ReportGallery> m_reports, m_shownReports; // to compare with; that the result on screen was compared with
     view::Reconstruction m_reconstruction;
     view::VolumeAnswer m_answer;
     bool m_shownPainted = false; // the mask of m_reconstruction was painted, not drawn from the seed

@@ -100,6 +100,10 @@ MaskControls::MaskControls(QWidget* parent) : QWidget(parent)
     });
     texts->addWidget(m_text);
     texts->addWidget(m_textList);
+    texts->addLayout(reportRow());
+    m_reportsNote = note("reportsNote");
+    texts->addWidget(m_reportsNote);
+    showReports({});
 
     m_form->addRow(tr("Region"), m_regionCombo);
     m_form->addRow(m_regionNote);
@@ -117,6 +121,29 @@ MaskControls::MaskControls(QWidget* parent) : QWidget(parent)
     m_form->setRowVisible(m_otherCombo, false);
     m_form->setRowVisible(m_otherNote, false);
     m_form->setRowVisible(m_options, false);
+}
+
+QLayout* MaskControls::reportRow()
+{
+    auto* choose = named(new QPushButton(tr("Reports…")), "reportsButton", tr("Compares the image with candidate reports: a table (CSV) with one a row, or text files"));
+    connect(choose, &QPushButton::clicked, this, [this] {
+        const QStringList files = QFileDialog::getOpenFileNames(this, tr("Candidate reports"), {}, tr("Tables and texts (*.csv *.txt);;All files (*)"));
+        if (!files.isEmpty())
+            Q_EMIT reportsAsked(files);
+    });
+    m_forgetReports = named(new QPushButton(tr("Forget")), "forgetReportsButton", tr("Lets the candidate reports go"));
+    connect(m_forgetReports, &QPushButton::clicked, this, [this] { Q_EMIT reportsAsked({}); });
+    auto* row = new QHBoxLayout;
+    row->addWidget(choose, 1);
+    row->addWidget(m_forgetReports);
+    return row;
+}
+
+void MaskControls::showReports(const QString& said)
+{
+    m_reportsNote->setText(said);
+    m_reportsNote->setVisible(!said.isEmpty());
+    m_forgetReports->setVisible(!said.isEmpty());
 }
 
 void MaskControls::showModel(const LabSession& session)

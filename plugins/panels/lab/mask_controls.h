@@ -8,6 +8,7 @@ class QComboBox;
 class QDoubleSpinBox;
 class QFormLayout;
 class QLabel;
+class QLayout;
 class QLineEdit;
 class QListWidget;
 class QPushButton;
@@ -30,6 +31,7 @@ public:
     void showModel(const LabSession& session);
     void showRegion(const LabSession& session);
     void showOther(const LabSession& session);
+    void showReports(const QString& said); ///< what the image is compared with; empty: no candidates
 
     MaskSettings settings() const;
     void setPolygon(std::vector<std::array<double, 2>> polygon); ///< in pixels of the image; chosen as region
@@ -46,12 +48,14 @@ Q_SIGNALS:
     void cropAsked();                 ///< the crop of a volume around the crosshair
     void otherAsked(int which, const QString& file); ///< 0: none, 1: the image opened before, 2: this file
     void textsChanged(const QStringList& texts);
+    void reportsAsked(const QStringList& files); ///< candidates from these; none: they are let go
 
 private:
     void chooseRegion(int index);
     void chooseOther(int index);
     void showOptions(const LabSession& session);
     void addText();
+    QLayout* reportRow();
 
     RegionSource m_region = RegionSource::LungContour;
     bool m_maskAsked = false; // for a mask file, by the change of the combo that is under way
@@ -59,10 +63,10 @@ private:
     std::vector<std::array<double, 2>> m_polygon;
     QFormLayout* m_form;
     QComboBox *m_regionCombo, *m_otherCombo;
-    QLabel *m_regionNote, *m_otherNote;
+    QLabel *m_regionNote, *m_otherNote, *m_reportsNote;
     QDoubleSpinBox *m_inside, *m_outside;
     QSpinBox *m_seed, *m_radius;
-    QPushButton *m_redraw, *m_crop;
+    QPushButton *m_redraw, *m_crop, *m_forgetReports;
     QWidget *m_options, *m_texts;
     QVBoxLayout* m_optionColumn;
     QLineEdit* m_text;

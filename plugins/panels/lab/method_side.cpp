@@ -11,8 +11,6 @@ namespace hilum::lab {
 
 namespace {
 
-constexpr std::size_t NearestTexts = 5; // that are listed
-
 QStringList numbered(std::int64_t count, int first)
 {
     QStringList out;
@@ -61,14 +59,8 @@ MethodSide::MethodSide(QWidget* parent) : QWidget(parent)
     m_modalities = named(new MatrixView, "cmclSimilarity", {});
     m_modalitiesPart = addPart(tr("Similarity of crops and volumes"), m_modalities,
                                tr("Cosine of the embeddings that the cross-modal contrastive loss compares: crops of one modality shall be alike. A: this volume, B: the other one."));
-    m_texts = named(new MatrixView, "textSimilarity", {});
-    m_best = note("textBest");
-    auto* texts = new QWidget;
-    auto* textColumn = new QVBoxLayout(texts);
-    textColumn->setContentsMargins(0, 0, 0, 0);
-    textColumn->addWidget(m_texts);
-    textColumn->addWidget(m_best);
-    m_textsPart = addPart(tr("Similarity with texts"), texts, tr("Cosine of image and text embedding. R is the study's report, the numbers are the sentences on the left."));
+    m_texts = new TextSide;
+    m_textsPart = addPart(tr("Similarity with texts"), m_texts, tr("Cosine of image and text embedding, which is no probability. In the table R is the study's report, the numbers are the sentences on the left."));
     m_column->addStretch(1);
 
     auto* scroll = new QScrollArea;
@@ -143,28 +135,10 @@ void MethodSide::showSession(const LabSession& session, std::size_t crop)
     m_modalitiesPart.box->setVisible(!answer.cmclSimilarity.isEmpty());
     const QStringList names = cropNames(answer.cmclSimilarity.rows, session.numbers());
     m_modalities->setMatrix(answer.cmclSimilarity, -1, 1, names, names);
-    showSimilarity(session);
+    m_textsPart.box->setVisible(!answer.similarity.isEmpty());
+    m_texts->showSession(session);
     const bool any = !answer.overlap.isEmpty() || !answer.baseSimilarity.isEmpty() || !answer.channelMask.empty() || !answer.cmclSimilarity.isEmpty() || !answer.similarity.isEmpty();
     setVisible(any || (!m_reason->text().isEmpty() && session.hasResult()));
-}
-
-void MethodSide::showSimilarity(const LabSession& session)
-{
-    const view::Matrix& values = session.answer().similarity;
-    m_textsPart.box->setVisible(!values.isEmpty());
-    QStringList names;
-    if (!session.report().isEmpty())
-        names << QStringLiteral("R");
-    for (qsizetype n = 0; n < session.texts().size(); ++n)
-        names << QString::number(n + 1);
-    m_texts->setMatrix(values, -1, 1, values.rows > 1 ? numbered(values.rows, 1) : QStringList{QString()}, names);
-    if (values.isEmpty())
-        return;
-    const qsizetype first = session.report().isEmpty() ? 0 : 1; // column of the first sentence
-    QStringList lines{tr("Nearest, with the cosine:")};
-    for (const std::int64_t column : view::nearest(values, 0, NearestTexts))
-        lines << QStringLiteral("%1. %2 (%3)").arg(lines.size()).arg(column < first ? tr("the study's report") : session.texts().value(column - first)).arg(values.at(0, column), 0, 'f', 3);
-    m_best->setText(lines.join(QLatin1Char('\n')));
 }
 
 } // namespace hilum::lab

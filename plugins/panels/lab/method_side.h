@@ -2,6 +2,7 @@
 
 #include "plugins/panels/lab/lab_session.h"
 #include "plugins/panels/lab/method_widgets.h"
+#include "plugins/panels/lab/text_side.h"
 
 #include <QWidget>
 
@@ -31,14 +32,14 @@ private:
         QLabel* heading = nullptr;
     };
     Part addPart(const QString& title, QWidget* content, const QString& explanation);
-    void showSimilarity(const LabSession& session);
 
     QWidget* m_body;
     QVBoxLayout* m_column;
-    QLabel *m_reason, *m_channelText, *m_best;
+    QLabel *m_reason, *m_channelText;
     OverlapBars* m_bars;
-    MatrixView *m_bases, *m_modalities, *m_texts;
+    MatrixView *m_bases, *m_modalities;
     ChannelBar* m_channels;
+    TextSide* m_texts;
     Part m_barsPart, m_basesPart, m_channelsPart, m_modalitiesPart, m_textsPart;
 };
 

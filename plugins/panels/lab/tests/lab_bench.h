@@ -3,6 +3,7 @@
 #include "core/services/model_server.h"
 #include "core/services/task_runner.h"
 #include "tests/support/compare.h"
+#include "tests/support/fake_library.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/panel.h"
@@ -64,6 +65,7 @@ inline constexpr int Wait = 60000; // ms; ten times what a slow machine takes
 /// The Lab as the window loads it, found by object names, against lab_worker.
 struct LabBench {
     QTemporaryDir m_home;
+    FakeLibrary m_library;
     std::unique_ptr<services::TaskRunner> m_runner;
     std::unique_ptr<services::ModelServer> m_models;
     std::unique_ptr<widgets::Selection> m_selection;
@@ -150,6 +152,7 @@ struct LabBench {
         auto* factory = qobject_cast<widgets::PanelFactory*>(loader.instance());
         QVERIFY2(factory, qPrintable(loader.errorString()));
         widgets::PanelContext context;
+        context.services.library = &m_library;
         context.services.runner = m_runner.get();
         context.services.models = m_models.get();
         context.services.selection = m_selection.get();

@@ -2,7 +2,8 @@
 // patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
 // VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
-// UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n has the cosine n / 10, the report -0.5.
+// UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
+// the request's file and then of its fields, has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <format>
 #include <fstream>
 #include <iostream>
 #include <numeric>
@@ -206,7 +208,10 @@ Result<Json> slices(const Json& request)
         scores.push_back(static_cast<float>(k));
     if (request.contains("report"))
         cosines.push_back(-0.5f);
-    for (std::size_t n = 0; n < request.value("texts", Json::array()).size(); ++n)
+    std::size_t texts = request.value("texts", Json::array()).size();
+    for (std::size_t n = 0; file.tensors().contains(std::format("text_{}", n)); ++n)
+        ++texts;
+    for (std::size_t n = 0; n < texts; ++n)
         cosines.push_back(static_cast<float>(n + 1) / 10);
     const std::vector<std::int64_t> chosen{image.depth - 2, image.depth - 1};
     const std::vector<float> shares{0.5f, 0, 0, 0, 0, 0, 0, 0.5f}; // the first patch of the lower half, the last of the upper

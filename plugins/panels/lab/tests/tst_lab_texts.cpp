@@ -1,0 +1,145 @@
+// Reports and sentences in the Lab of a method that compares images with them.
+#include "plugins/panels/lab/tests/lab_bench.h"
+
+#include "core/base/tensor_file.h"
+
+#include <QApplication>
+#include <QDialog>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QPushButton>
+#include <QTimer>
+
+#include <filesystem>
+
+using namespace hilum;
+using namespace hilum::widgets;
+using tests::ct;
+using tests::ramp;
+using tests::Wait;
+
+class TestLabTexts : public QObject, tests::LabBench {
+    Q_OBJECT
+
+    path written(const char* name, const std::string& text) const
+    {
+        const path file = path(m_home.path().toStdString()) / name;
+        std::filesystem::create_directories(file.parent_path());
+        if (!writeFileAtomically(file, text))
+            qFatal("no file");
+        return file;
+    }
+    /// Types a file's name into the dialog that opens next.
+    void answerDialog(const path& file)
+    {
+        QTimer::singleShot(0, this, [file] {
+            auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+            QVERIFY(dialog);
+            auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+            QVERIFY(name);
+            name->setText(QString::fromStdString(file.string()));
+            dialog->accept();
+        });
+    }
+    void chooseReports(const path& file)
+    {
+        answerDialog(file);
+        find<QPushButton>("reportsButton")->click();
+    }
+    void open(const project::SeriesRow& row, const imaging::Volume& image) const
+    {
+        m_selection->setSeries(row);
+        m_selection->setVolume(image);
+    }
+    QStringList nearest() const
+    {
+        QStringList out;
+        const auto* list = find<QListWidget>("textBest");
+        for (int n = 0; n < list->count(); ++n)
+            out << list->item(n)->text();
+        return out;
+    }
+    QString cosines() const { return find<QWidget>("textSimilarity")->property("values").toString(); }
+    bool quiet() const { return !m_panel->property("waiting").toBool(); }
+    static constexpr const char* Table = "filename,impression,findings\na.png,,A nodule.\nb.png,cardiomegaly.,The  heart is large.\nc.png,,A cyst.\nd.png,,a NODULE.\n";
+
+private Q_SLOTS:
+    void initTestCase() { setEnvironment(); }
+    void init()
+    {
+        m_library.rows.clear();
+        start();
+    }
+    void cleanup() { stop(); }
+
+    void theOwnReportHasItsPlaceAmongCandidates()
+    {
+        // of a report in sections the impression and the findings are compared, as a training reads them
+        const path own = written("own.txt", "INDICATION: Cough.\nFINDINGS: The heart is large.\nIMPRESSION: Cardiomegaly.\n");
+        m_library.rows.push_back({.id = 2, .study = 7, .kind = "report", .format = "text", .files = {own}, .where = own});
+        open({.id = 1, .study = 7, .kind = "volume", .format = "nifti", .where = "/data/ct.nii"}, ct());
+        chooseMethod(QStringLiteral("UniMedI"));
+        QTRY_COMPARE_WITH_TIMEOUT(cosines(), QStringLiteral("-0.50"), Wait);
+        QCOMPARE(nearest(), (QStringList{QStringLiteral("1. -0.500  the study's report")}));
+        QVERIFY(!find<QWidget>("ownReport")->isVisibleTo(m_panel));
+        QVERIFY(!find<QWidget>("forgetReportsButton")->isVisibleTo(m_panel));
+
+        chooseReports(written("reports.csv", Table));
+        QTRY_COMPARE_WITH_TIMEOUT(label("ownReport"), QStringLiteral("own report: 3rd of 3, in the first 5: yes"), Wait);
+        QVERIFY(find<QWidget>("ownReport")->isVisibleTo(m_panel));
+        QCOMPARE(label("reportsNote"), QStringLiteral("4 reports of reports.csv"));
+        QCOMPARE(cosines(), QStringLiteral("-0.50")); // candidates are in the list alone, each of equal ones once
+        QCOMPARE(nearest(), (QStringList{QStringLiteral("1. 0.400  d.png: a NODULE."), QStringLiteral("2. 0.300  c.png: A cyst."),
+                                         QStringLiteral("3. 0.200  the study's report, b.png: cardiomegaly. The heart is large.")}));
+        QVERIFY(find<QListWidget>("textBest")->item(2)->toolTip().contains(QStringLiteral("The  heart is large.")));
+
+        auto* sentence = find<QLineEdit>("textQuery");
+        QVERIFY(QTest::qWaitForWindowActive(m_window.get()));
+        sentence->setFocus();
+        sentence->setText(QStringLiteral("a tube"));
+        QTest::keyClick(sentence, Qt::Key_Return);
+        QTRY_COMPARE_WITH_TIMEOUT(cosines(), QStringLiteral("-0.50 0.50"), Wait);
+        QCOMPARE(nearest().value(0), QStringLiteral("1. 0.500  a tube"));
+        QCOMPARE(label("ownReport"), QStringLiteral("own report: 3rd of 3, in the first 5: yes")); // a sentence is no report
+
+        // a figure's request has the candidates: it can be made again
+        const path figure = path(m_home.path().toStdString()) / "figure.png";
+        answerDialog(figure);
+        press("Ctrl+E");
+        QTRY_VERIFY_WITH_TIMEOUT(QFile::exists(m_home.filePath(QStringLiteral("figure.json"))), Wait);
+        const auto request = TensorFile::open(path(figure).replace_extension(".safetensors"));
+        HILUM_VERIFY_OK(request);
+        QVERIFY(request->tensors().contains("text_3") && !request->tensors().contains("text_4"));
+
+        find<QPushButton>("forgetReportsButton")->click();
+        QTRY_COMPARE_WITH_TIMEOUT(cosines(), QStringLiteral("-0.50 0.10"), Wait);
+        QVERIFY(!find<QWidget>("ownReport")->isVisibleTo(m_panel));
+        QVERIFY(label("reportsNote").isEmpty());
+    }
+    void aTableNamesTheReportOfAFilm()
+    {
+        open({.id = 3, .study = 8, .kind = "image", .format = "png", .where = "/films/c.png"}, ramp());
+        chooseMethod(QStringLiteral("UniMedI"));
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(), Wait);
+        chooseReports(written("reports.csv", Table));
+        QTRY_COMPARE_WITH_TIMEOUT(label("ownReport"), QStringLiteral("own report: 2nd of 3, in the first 5: yes"), Wait);
+        QVERIFY(cosines().isEmpty());
+        QCOMPARE(nearest().value(1), QStringLiteral("2. 0.300  the study's report, c.png: A cyst."));
+        open({.id = 4, .study = 9, .kind = "image", .format = "png", .where = "/films/z.png"}, ramp());
+        QTRY_VERIFY2_WITH_TIMEOUT(quiet() && label("ownReport").startsWith(QStringLiteral("own report: not known")), qPrintable(label("ownReport")), Wait);
+        QCOMPARE(nearest().value(1), QStringLiteral("2. 0.300  c.png: A cyst."));
+    }
+    void aTableWithoutReportsIsRefused()
+    {
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("UniMedI"));
+        QTRY_VERIFY_WITH_TIMEOUT(quiet() && find<QPushButton>("reportsButton")->isVisible(), Wait);
+        chooseReports(written("labels/labels.csv", "filename,effusion\na.png,1\n"));
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labStatus").contains(QStringLiteral("labels.csv has no column of reports (impression, findings,")), qPrintable(label("labStatus")), Wait);
+        QVERIFY(label("reportsNote").isEmpty());
+        QVERIFY(nearest().isEmpty());
+    }
+};
+
+QTEST_MAIN(TestLabTexts)
+#include "tst_lab_texts.moc"
