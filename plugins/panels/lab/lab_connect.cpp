@@ -18,6 +18,7 @@ void LabPanel::connectSession()
         if (m_brush && !m_session->shows("mask"))
             setBrush(false);
         updateCheckpoints();
+        updateHitRates();
         updateReason();
         arrange();
     });

@@ -24,7 +24,7 @@ namespace hilum::lab {
 /// the method says in numbers.
 ///
 /// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
-/// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports.
+/// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports, hit rates.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
     // numbers that GUI tests read by name
@@ -84,6 +84,7 @@ private:
     void takeOther(int which, const QString& file);
     void findReport();
     void takeReports(const QStringList& files);
+    void updateHitRates();
     void updateViews();
     void updateNumbers();
     void updateCrosshair();
@@ -163,7 +164,7 @@ private:
     std::vector<view::Box> m_cropBoxes; // on screen; ahead of the answer while one is dragged
     std::size_t m_crop = 0;             // whose bars are shown
     std::int64_t m_reportOf = 0;        // study whose report was looked for
-    int m_reportsAsked = 0;             // counts what is read: the newest wish wins
+    int m_reportsAsked = 0, m_hitRatesAsked = 0; // count what is read: the newest wish wins
 };
 
 } // namespace hilum::lab

@@ -143,6 +143,20 @@ void LabSession::loaded(const Json& metadata)
     makeInput();
 }
 
+/// What was given for one image says nothing of the next one: the source is the model's own again.
+void LabSession::letRegionGo()
+{
+    m_regionLetGo.clear();
+    if (m_settings.source == RegionSource::MaskFile && !m_settings.maskFile.empty())
+        m_regionLetGo = tr("%1 was the mask of the image before.").arg(QString::fromStdString(m_settings.maskFile.filename().string()));
+    else if (m_settings.source == RegionSource::Polygon)
+        m_regionLetGo = tr("The polygon was drawn on the image before.");
+    if (!m_regionLetGo.isEmpty())
+        m_settings.source = regionNamed(m_regionOf).value_or(RegionSource::LungContour);
+    m_settings.maskFile.clear();
+    m_settings.polygon.clear();
+}
+
 void LabSession::setImage(const imaging::Volume& image, const path& file)
 {
     const imaging::Volume& last = m_image.isEmpty() ? m_before : m_image; // there is none while the next one is read

@@ -1,6 +1,7 @@
-// Candidate reports that the Lab compares an image with. The rest of LabPanel is in lab_panel.cpp.
+// Candidate reports that the Lab compares an image with, and how often its model finds reports. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
+#include "core/services/hit_rates.h"
 #include "core/services/report_gallery.h"
 #include "core/services/task_runner.h"
 
@@ -44,6 +45,30 @@ void LabPanel::takeReports(const QStringList& files)
             m_status->setText(tr("Reports read"));
             m_controls->mask()->showReports(count == 1 ? tr("1 report of %1").arg(source) : tr("%1 reports of %2").arg(QString::number(count), source));
             m_session->setReports(*read);
+        });
+}
+
+void LabPanel::updateHitRates()
+{
+    const int asked = ++m_hitRatesAsked;
+    if (!m_session->shows("similarity"))
+        return;
+    const services::ModelChoice& choice = m_session->choice();
+    const path model = choice.checkpoint.empty() ? choice.model : choice.checkpoint;
+    if (model.empty()) {
+        m_side->hitRates()->setReason(tr("These weights are untrained: nothing was measured of them."));
+        return;
+    }
+    m_side->hitRates()->setReason(tr("Reading the evaluation…"));
+    m_context.services.runner->run<Json>(
+        this, [model](const Work&) { return services::evaluationOf(model); },
+        [this, asked](Result<Json> read) {
+            if (asked != m_hitRatesAsked)
+                return;
+            if (read)
+                m_side->hitRates()->setEvaluation(*read, QString::fromStdString(services::otherWeightsText(*read, m_session->metadata())));
+            else
+                m_side->hitRates()->setReason(QString::fromStdString(read.error().sentence()));
         });
 }
 

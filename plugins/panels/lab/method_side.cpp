@@ -61,6 +61,10 @@ MethodSide::MethodSide(QWidget* parent) : QWidget(parent)
                                tr("Cosine of the embeddings that the cross-modal contrastive loss compares: crops of one modality shall be alike. A: this volume, B: the other one."));
     m_texts = new TextSide;
     m_textsPart = addPart(tr("Similarity with texts"), m_texts, tr("Cosine of image and text embedding, which is no probability. In the table R is the study's report, the numbers are the sentences on the left."));
+    m_hitRates = new HitRateView;
+    m_hitRatesPart = addPart(tr("How often reports are found"), m_hitRates,
+                             tr("Of the held-out cases of this model's own evaluation (evaluation.json): how often an image's own report is the nearest or among the nearest five of the pool, and an image for "
+                                "its report. Chance is what a guess reaches."));
     m_column->addStretch(1);
 
     auto* scroll = new QScrollArea;
@@ -137,7 +141,10 @@ void MethodSide::showSession(const LabSession& session, std::size_t crop)
     m_modalities->setMatrix(answer.cmclSimilarity, -1, 1, names, names);
     m_textsPart.box->setVisible(!answer.similarity.isEmpty());
     m_texts->showSession(session);
-    const bool any = !answer.overlap.isEmpty() || !answer.baseSimilarity.isEmpty() || !answer.channelMask.empty() || !answer.cmclSimilarity.isEmpty() || !answer.similarity.isEmpty();
+    const bool compares = session.shows("similarity") && session.hasResult();
+    m_hitRatesPart.box->setVisible(compares);
+    m_hitRates->follow(session.isVolume() ? services::RetrievalPool::Volumes : services::RetrievalPool::Radiographs);
+    const bool any = !answer.overlap.isEmpty() || !answer.baseSimilarity.isEmpty() || !answer.channelMask.empty() || !answer.cmclSimilarity.isEmpty() || !answer.similarity.isEmpty() || compares;
     setVisible(any || (!m_reason->text().isEmpty() && session.hasResult()));
 }
 

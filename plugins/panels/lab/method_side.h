@@ -1,5 +1,6 @@
 #pragma once
 
+#include "plugins/panels/lab/hit_rate_view.h"
 #include "plugins/panels/lab/lab_session.h"
 #include "plugins/panels/lab/method_widgets.h"
 #include "plugins/panels/lab/text_side.h"
@@ -11,8 +12,8 @@ class QVBoxLayout;
 
 namespace hilum::lab {
 
-/// What a method shows beside its pictures: overlaps of crops (VoCo), masked channels and modalities (DAE), similarities with texts (UniMedI); and a sentence for
-/// what it does not show. Hidden where there is nothing of the kind.
+/// What a method shows beside its pictures: overlaps of crops (VoCo), masked channels and modalities (DAE), similarities with texts and hit rates (UniMedI); and a
+/// sentence for what it does not show. Hidden where there is nothing of the kind.
 class MethodSide : public QWidget {
     Q_OBJECT
 public:
@@ -25,6 +26,7 @@ public:
     void renderContent(QPainter& painter, const QPoint& at) const;
     /// Sentences about views that are not there.
     void setReason(const QString& sentence);
+    HitRateView* hitRates() const { return m_hitRates; }
 
 private:
     struct Part {
@@ -40,7 +42,8 @@ private:
     MatrixView *m_bases, *m_modalities;
     ChannelBar* m_channels;
     TextSide* m_texts;
-    Part m_barsPart, m_basesPart, m_channelsPart, m_modalitiesPart, m_textsPart;
+    HitRateView* m_hitRates;
+    Part m_barsPart, m_basesPart, m_channelsPart, m_modalitiesPart, m_textsPart, m_hitRatesPart;
 };
 
 } // namespace hilum::lab

@@ -4,7 +4,7 @@
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
-// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -332,6 +332,7 @@ int main(int argc, char** argv)
             loaded = request->value("method", loaded);
             const std::string folder = std::filesystem::path(request->value("model", "")).filename().string();
             maskFiles = folder == "masked";
+            loaded = folder == "unimedi" ? folder : loaded;
             step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;
             answer = Json{{"model", metadata()}};
         }

@@ -1,4 +1,4 @@
-// Reports and sentences in the Lab of a method that compares images with them.
+// Reports and sentences in the Lab of a method that compares images with them, and how often its model finds reports.
 #include "plugins/panels/lab/tests/lab_bench.h"
 
 #include "core/base/tensor_file.h"
@@ -138,6 +138,37 @@ private Q_SLOTS:
         QTRY_VERIFY2_WITH_TIMEOUT(label("labStatus").contains(QStringLiteral("labels.csv has no column of reports (impression, findings,")), qPrintable(label("labStatus")), Wait);
         QVERIFY(label("reportsNote").isEmpty());
         QVERIFY(nearest().isEmpty());
+    }
+    void hitRatesComeFromTheRunsEvaluation()
+    {
+        Json evaluation = {{"schema", "hilum.evaluation/1"}, {"held_out_patients", 60}, {"step", 400}, {"weights_sha256", std::string(64, 'a')},
+                           {"recall_at_1_image_to_report_radiograph", 0.25}, {"recall_at_1_image_to_report_volume", 0.5}};
+        const path run = written("run/unimedi/evaluation.json", evaluation.dump()).parent_path();
+        evaluation["weights_sha256"] = std::string(64, 'b');
+        const path other = written("other/unimedi/evaluation.json", evaluation.dump()).parent_path();
+        const path silent = written("silent/unimedi/job.json", "{}").parent_path();
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("UniMedI"));
+        auto* pool = find<QComboBox>("poolCombo");
+        QTRY_VERIFY_WITH_TIMEOUT(quiet() && pool->isVisibleTo(m_panel), Wait);
+        QVERIFY2(label("hitRates").startsWith(QStringLiteral("These weights are untrained")), qPrintable(label("hitRates")));
+        QVERIFY(!pool->isEnabled());
+
+        m_selection->setModel({.model = run}); // the pool follows what is open
+        QTRY_COMPARE_WITH_TIMEOUT(label("hitRates"), QStringLiteral("image to report, first: 50 %\n60 held-out patients"), Wait);
+        pool->setCurrentIndex(0);
+        QCOMPARE(label("hitRates"), QStringLiteral("image to report, first: 25 %\n60 held-out patients"));
+        pool->setCurrentIndex(2);
+        QVERIFY2(label("hitRates").startsWith(QStringLiteral("No hit rates of both kinds together")), qPrintable(label("hitRates")));
+        pool->setCurrentIndex(0);
+        m_selection->setModel({.model = other}); // and stays as it was chosen
+        QTRY_COMPARE_WITH_TIMEOUT(label("hitRates"), QStringLiteral("Of the weights at step 400, not of those shown:\nimage to report, first: 25 %\n60 held-out patients"), Wait);
+        m_selection->setModel({.model = silent});
+        QTRY_VERIFY2_WITH_TIMEOUT(label("hitRates").startsWith(QStringLiteral("unimedi holds no evaluation.json")), qPrintable(label("hitRates")), Wait);
+        find<QComboBox>("modelCombo")->setCurrentIndex(0); // untrained weights
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_VERIFY_WITH_TIMEOUT(quiet() && find<QWidget>("overlapBars")->isVisibleTo(m_panel), Wait);
+        QVERIFY(!pool->isVisibleTo(m_panel));
     }
 };
 
