@@ -83,6 +83,11 @@ public:
         return *std::move(row);
     }
 
+    Result<std::vector<SeriesRow>> ofPatient(const std::string& patientId) const override
+    {
+        return m_database->read([&](SQLite::Database& db) { return store::seriesOfPatient(db, patientId); });
+    }
+
     Result<std::string> thumbnail(RowId id) const override
     {
         return m_database->read([&](SQLite::Database& db) {

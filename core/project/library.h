@@ -69,6 +69,8 @@ public:
     virtual Result<std::vector<SeriesRow>> list(const ListRequest& request = {}) const = 0;
     virtual Result<std::int64_t> count(const std::string& search = {}) const = 0;
     virtual Result<SeriesRow> series(RowId id) const = 0;
+    /// All series under a patient identifier, exactly as written, as `list` orders them. Of different people when they share it; none for an empty one.
+    virtual Result<std::vector<SeriesRow>> ofPatient(const std::string& patientId) const = 0;
     virtual Result<std::string> thumbnail(RowId id) const = 0;
     virtual Result<std::vector<ProblemRow>> problems() const = 0;
     virtual Status remove(const std::vector<RowId>& series) = 0;       ///< forgets rows; files are never touched

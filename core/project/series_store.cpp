@@ -300,6 +300,19 @@ std::vector<SeriesRow> listSeries(SQLite::Database& db, const ListRequest& reque
     return out;
 }
 
+std::vector<SeriesRow> seriesOfPatient(SQLite::Database& db, const std::string& patientId)
+{
+    // one look through the studies; CROSS JOIN keeps them outermost
+    SQLite::Statement q(db, std::format("SELECT {} FROM studies t CROSS JOIN series s ON s.study = t.id CROSS JOIN folders f ON f.id = s.folder "
+                                        "WHERE t.patient_id = ? AND t.patient_id <> '' ORDER BY t.study_date DESC, t.id DESC, s.id",
+                                        RowColumns));
+    q.bind(1, patientId);
+    std::vector<SeriesRow> out;
+    while (q.executeStep())
+        out.push_back(rowFrom(q));
+    return out;
+}
+
 std::int64_t countSeries(SQLite::Database& db, const std::string& search)
 {
     const std::string match = matchQuery(search);

@@ -13,6 +13,7 @@ namespace hilum::project::store {
 /// Adds or updates one series and returns its row.
 RowId putSeries(SQLite::Database& db, const NewSeries& series);
 std::vector<SeriesRow> listSeries(SQLite::Database& db, const ListRequest& request);
+std::vector<SeriesRow> seriesOfPatient(SQLite::Database& db, const std::string& patientId);
 std::int64_t countSeries(SQLite::Database& db, const std::string& search);
 std::optional<SeriesRow> findSeries(SQLite::Database& db, RowId id); ///< with its files and explanation
 void removeSeries(SQLite::Database& db, RowId id);

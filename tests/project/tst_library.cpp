@@ -176,6 +176,27 @@ private Q_SLOTS:
         QCOMPARE(page->back().studyDate, std::string("20240111"));
     }
 
+    void aPatientsSeriesAreFoundByTheWholeIdentifier()
+    {
+        auto library = *Library::open(at("library"));
+        const auto of = [&](const char* id, const char* uid, const char* date) {
+            auto s = ct(at("data") / uid, std::string("1.2.") + uid, {"a.dcm"});
+            s.row.studyUid = std::string("9.") + uid;
+            s.row.patientId = id;
+            s.row.studyDate = date;
+            return s;
+        };
+        HILUM_VERIFY_OK(library->addSeries({of("P-0042", "1", "20220101"), of("P-0042", "2", "20240101"), of("P-00421", "3", "20230101"), of("p-0042", "4", "20230101"), of("", "5", "20230101"),
+                                            png(at("x.png"))}));
+        const auto found = library->ofPatient("P-0042");
+        HILUM_VERIFY_OK(found);
+        QCOMPARE(found->size(), std::size_t(2)); // neither a longer one nor other letters
+        QCOMPARE(found->front().studyDate, std::string("20240101"));
+        QCOMPARE(found->back().seriesUid, std::string("1.2.1"));
+        QVERIFY(library->ofPatient("")->empty()); // no identifier is nobody's
+        QVERIFY(library->ofPatient("nobody")->empty());
+    }
+
     void movedFoldersAreShownAndRelinked()
     {
         touch(at("disk/a/1.dcm"));

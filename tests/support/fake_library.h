@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <format>
+#include <iterator>
 #include <mutex>
 
 namespace hilum::tests {
@@ -79,6 +80,13 @@ public:
         if (at == rows.end())
             return fail(ErrorCode::NotFound, "the library has no series {}", id);
         return *at;
+    }
+    Result<std::vector<project::SeriesRow>> ofPatient(const std::string& patientId) const override
+    {
+        const std::lock_guard lock(mutex);
+        std::vector<project::SeriesRow> found;
+        std::ranges::copy_if(rows, std::back_inserter(found), [&](const auto& row) { return !patientId.empty() && row.patientId == patientId; });
+        return found;
     }
     Result<std::string> thumbnail(project::RowId) const override { return std::string(); }
     Result<std::vector<project::ProblemRow>> problems() const override
