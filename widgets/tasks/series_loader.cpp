@@ -36,6 +36,7 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
     m_wanted = id;
+    const int run = ++m_run;
     m_task = m_services.tasks->run<Opened>(
         tr("Opening"), this,
         [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
@@ -47,14 +48,26 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
             HILUM_TRY(auto volume, read(row, work));
             return Opened{std::move(row), std::move(volume)};
         },
-        [this, id](Result<Opened> result) { opened(std::move(result), id); });
+        [this, run](Result<Opened> result) { opened(std::move(result), run); });
     Q_EMIT loadingChanged();
 }
 
-void SeriesLoader::opened(Result<Opened> result, project::RowId id)
+void SeriesLoader::cancel()
 {
-    if (id != m_wanted)
-        return; // a newer request took over
+    if (m_task == 0)
+        return;
+    m_services.tasks->cancel(m_task);
+    ++m_run;
+    m_task = 0;
+    m_wanted = 0;
+    m_services.selection->setOpening(0);
+    Q_EMIT loadingChanged();
+}
+
+void SeriesLoader::opened(Result<Opened> result, int run)
+{
+    if (run != m_run)
+        return; // a newer request took over, or it was given up
     m_task = 0;
     m_wanted = 0;
     m_services.selection->setOpening(0);

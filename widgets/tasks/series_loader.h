@@ -20,6 +20,7 @@ public:
     /// \param read  reads a row with uneven slices made regular; services::itemOf and imaging::readVolume in the program
     SeriesLoader(const Services& services, Read read, QObject* parent = nullptr);
     bool loading() const { return m_task != 0; }
+    void cancel(); ///< what is being read is not opened
 
 Q_SIGNALS:
     void loadingChanged();
@@ -30,12 +31,13 @@ private:
         imaging::Volume volume;
     };
     void open(project::RowId id, const QString& workspace);
-    void opened(Result<Opened> result, project::RowId id);
+    void opened(Result<Opened> result, int run);
 
     Services m_services;
     Read m_read;
     int m_task = 0;             // of the task centre; 0: none
     project::RowId m_wanted = 0; // the newest request
+    int m_run = 0;              // its number: the same row may be asked for twice
 };
 
 } // namespace hilum::widgets
