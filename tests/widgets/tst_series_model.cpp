@@ -39,6 +39,37 @@ private Q_SLOTS:
         QCOMPARE(model.seriesBelow(patient).size(), 4u);
     }
 
+    void casesFollowTheTree()
+    {
+        tests::FakeLibrary library;
+        const auto series = [&](project::RowId id, const char* kind, const char* name, const char* date, const char* study) {
+            library.rows.push_back({.id = id, .kind = kind, .format = "dicom", .patientName = name, .patientId = name, .studyDate = date, .studyUid = study, .where = "/d"});
+        };
+        series(1, "volume", "Zoe", "20240101", "1.1");
+        series(2, "image", "Ann", "20230101", "1.2");
+        series(3, "segmentation", "Ann", "20240101", "1.3");
+        series(4, "volume", "Ann", "20240101", "1.3");
+        series(5, "volume", "Ann", "20240101", "1.3");
+        series(6, "report", "Bob", "20240101", "1.4"); // no picture: no case
+        series(7, "volume", "Bob", "20240101", "1.5");
+        library.rows.back().missing = true;
+        library.rows.push_back({.id = 8, .kind = "image", .format = "png", .where = "/pictures/a.png"});
+        library.rows.push_back({.id = 9, .kind = "image", .format = "png", .where = "/pictures/b.png"});
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        load(model);
+        std::vector<std::vector<project::RowId>> found;
+        for (const services::Case& one : model.cases())
+            found.push_back(one.pictures);
+        // names, of one patient the newest study first; files one by one behind the patients
+        const std::vector<std::vector<project::RowId>> wanted{{4, 5}, {2}, {1}, {8}, {9}};
+        QVERIFY(found == wanted);
+        QSignalSpy loaded(&model, &SeriesModel::loaded);
+        model.setSearch("Zoe");
+        QVERIFY(loaded.wait(60000));
+        QCOMPARE(model.cases().size(), std::size_t(1));
+    }
+
     void mergesWhatChanged()
     {
         tests::FakeLibrary library;

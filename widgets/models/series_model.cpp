@@ -255,6 +255,26 @@ std::vector<project::RowId> SeriesModel::seriesBelow(const QModelIndex& index) c
     return ids;
 }
 
+std::vector<services::Case> SeriesModel::cases() const
+{
+    std::vector<services::Case> out;
+    const auto add = [](services::Case& to, const Node& node) {
+        if (!node.row.missing && series_text::isPicture(node.row))
+            to.pictures.push_back(node.row.id);
+    };
+    for (const auto& group : m_root->children) // patients, then folders
+        for (const auto& node : group->children) {
+            services::Case one;
+            if (node->kind == NodeKind::Series)
+                add(one, *node);
+            for (const auto& series : node->children)
+                add(one, *series);
+            if (!one.pictures.empty())
+                out.push_back(std::move(one));
+        }
+    return out;
+}
+
 QModelIndex SeriesModel::index(int row, int column, const QModelIndex& parent) const
 {
     const Node* node = nodeOf(parent);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/project/library.h"
+#include "core/services/case_list.h"
 
 #include <QAbstractItemModel>
 #include <QCache>
@@ -46,6 +47,8 @@ public:
     QModelIndex indexOf(project::RowId id) const;
     /// All series at or below an index.
     std::vector<project::RowId> seriesBelow(const QModelIndex& index) const;
+    /// Studies, and files without one, that have a picture which can be opened: as they stand in the tree.
+    std::vector<services::Case> cases() const;
 
     QModelIndex index(int row, int column, const QModelIndex& parent = {}) const override;
     QModelIndex parent(const QModelIndex& child) const override;

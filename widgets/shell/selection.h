@@ -3,12 +3,14 @@
 #include "core/base/geometry.h"
 #include "core/imaging/volume.h"
 #include "core/project/library.h"
+#include "core/services/case_list.h"
 #include "core/services/model_server.h"
 
 #include <QObject>
 #include <QString>
 
 #include <optional>
+#include <vector>
 
 namespace hilum::widgets {
 
@@ -45,6 +47,10 @@ public:
     /// The row that is being read and will be `series`: by the loader of the window; 0 when nothing is read.
     void setOpening(project::RowId row) { m_opening = row; }
     project::RowId opening() const { return m_opening; }
+
+    /// What the list of Studies holds, in its order, as far as its search lets it through: by the list whenever it was read.
+    void setCases(std::vector<services::Case> cases) { m_cases = std::move(cases); }
+    const std::vector<services::Case>& cases() const { return m_cases; }
 
     /// Which weights the Lab uses.
     const services::ModelChoice& model() const { return m_model; }
@@ -87,6 +93,7 @@ private:
     imaging::Volume m_volume;
     project::RowId m_opening = 0;
     Crosshair m_crosshair;
+    std::vector<services::Case> m_cases;
     services::ModelChoice m_model;
     QString m_probe, m_device;
 };

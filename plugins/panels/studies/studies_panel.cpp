@@ -225,6 +225,7 @@ void StudiesPanel::workspaceShown()
 
 void StudiesPanel::modelLoaded()
 {
+    m_services.selection->setCases(m_model->cases());
     const int count = m_model->seriesCount();
     const bool searching = !m_search->text().trimmed().isEmpty();
     m_tree->setProperty("seriesCount", count);

@@ -85,8 +85,10 @@ private Q_SLOTS:
         panel.show();
         auto* tree = panel.findChild<QTreeView*>("studyTree");
         QTRY_COMPARE(tree->property("seriesCount").toInt(), 6);
+        QCOMPARE(f.selection.cases().size(), std::size_t(3)); // of one study each
         panel.findChild<QLineEdit*>("searchEdit")->setText("Name00001");
         QTRY_COMPARE(tree->property("seriesCount").toInt(), 2);
+        QCOMPARE(f.selection.cases().size(), std::size_t(1)); // what the search lets through
         QSignalSpy opened(&f.selection, &Selection::openRequested);
         const QModelIndex series = tree->model()->index(0, 0, tree->model()->index(0, 0, tree->model()->index(0, 0)));
         tree->setCurrentIndex(series);
