@@ -87,7 +87,7 @@ void ReadPanel::makeSliceActions()
 {
     const Place place{"", tr("Slices and series")};
     const auto slices = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::int64_t by) {
-        addAction(id, text, tip, keys, place, [this, by] { m_grid->activeSlice()->scrollBy(by); });
+        addAction(id, text, tip, keys, place, [this, by] { keyedView()->scrollBy(by); });
     };
     slices("actionSliceUp", tr("Next slice"), tr("One slice up in the active view"), QKeySequence(Qt::Key_Up), 1);
     slices("actionSliceDown", tr("Previous slice"), tr("One slice down in the active view"), QKeySequence(Qt::Key_Down), -1);
@@ -95,15 +95,21 @@ void ReadPanel::makeSliceActions()
     slices("actionPageDown", tr("Previous slice (page)"), tr("One slice down in the active view"), QKeySequence(Qt::Key_PageDown), -1);
     slices("actionPageUpFive", tr("Five slices up"), tr("Five slices up in the active view"), QKeySequence(Qt::SHIFT | Qt::Key_PageUp), 5);
     slices("actionPageDownFive", tr("Five slices down"), tr("Five slices down in the active view"), QKeySequence(Qt::SHIFT | Qt::Key_PageDown), -5);
-    addAction("actionSliceFirst", tr("First slice"), tr("The first slice of the active view"), QKeySequence(Qt::Key_Home), place, [this] { m_grid->activeSlice()->scrollTo(0); });
+    addAction("actionSliceFirst", tr("First slice"), tr("The first slice of the active view"), QKeySequence(Qt::Key_Home), place, [this] { keyedView()->scrollTo(0); });
     addAction("actionSliceLast", tr("Last slice"), tr("The last slice of the active view"), QKeySequence(Qt::Key_End), place, [this] {
-        widgets::SliceView* view = m_grid->activeSlice();
+        widgets::SliceView* view = keyedView();
         view->scrollTo(view->stack().count - 1);
     });
     addAction("actionSeriesPrevious", tr("Previous series"), tr("Opens the series before this one in its study, or the picture before it in its folder"), QKeySequence(Qt::Key_BracketLeft),
               {"image", place.group}, [this] { stepSeries(-1); });
     addAction("actionSeriesNext", tr("Next series"), tr("Opens the series after this one in its study, or the picture after it in its folder"), QKeySequence(Qt::Key_BracketRight),
               {"image", place.group}, [this] { stepSeries(1); });
+    addAction("actionCasePrevious", tr("Previous case"), tr("Opens the study before this one in the list of Studies, as it is sorted and searched there"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_P),
+              {"image", place.group}, [this] { stepCase(-1); });
+    addAction("actionCaseNext", tr("Next case"), tr("Opens the study after this one in the list of Studies, as it is sorted and searched there"), QKeySequence(Qt::CTRL | Qt::ALT | Qt::Key_N),
+              {"image", place.group}, [this] { stepCase(1); });
+    addToggle("actionPrior", tr("Prior"), tr("Shows the earlier study of the same patient beside this one, and takes it away again"), QKeySequence(Qt::Key_P), {"image", place.group}, false,
+              [this](bool on) { showPrior(on); });
     addAction("actionTimePrevious", tr("Earlier time point"), tr("The time point before this one of a series in time"), QKeySequence(Qt::SHIFT | Qt::Key_Down), {"image", place.group},
               [this] { stepTime(-1); });
     addAction("actionTimeNext", tr("Later time point"), tr("The time point after this one of a series in time"), QKeySequence(Qt::SHIFT | Qt::Key_Up), {"image", place.group},
@@ -213,7 +219,7 @@ void ReadPanel::makeMenu()
     m_menu->setObjectName(QStringLiteral("readMenu"));
     m_menu->setToolTipsVisible(true);
     m_menu->addMenu(m_presetMenu);
-    for (const char* id : {"actionInvert", "actionFit", "actionRotateRight", "actionFlipSideways", "actionFlipVertical"})
+    for (const char* id : {"actionInvert", "actionFit", "actionRotateRight", "actionFlipSideways", "actionFlipVertical", "actionPrior"})
         m_menu->addAction(action(id));
     m_menu->addSeparator();
     for (const char* id : {"actionMeasureText", "actionMeasureDelete", "actionMeasureExport"})
@@ -256,7 +262,7 @@ void ReadPanel::makeToolBar(QToolBar* bar)
     for (const char* id : {"actionInvert", "actionRotateRight", "actionFlipSideways", "actionFit", "actionLinked", "actionCine"})
         bar->addAction(action(id));
     bar->addSeparator();
-    for (const char* id : {"actionOverlayOpen", "actionReadExplain"})
+    for (const char* id : {"actionOverlayOpen", "actionReadExplain", "actionPrior"})
         bar->addAction(action(id));
     // Space and Return belong to the views
     for (auto* button : bar->findChildren<QToolButton*>()) {

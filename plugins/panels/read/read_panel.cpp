@@ -4,6 +4,8 @@
 #include "core/services/task_runner.h"
 #include "plugins/panels/read/measure_table.h"
 #include "plugins/panels/read/overlay_loader.h"
+#include "plugins/panels/read/prior_view.h"
+#include "plugins/panels/read/reading_changes.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/settings.h"
@@ -26,7 +28,7 @@ using widgets::Crosshair;
 
 ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     : Panel(parent), m_context(context), m_state(std::make_shared<view::ViewerState>()), m_grid(new widgets::ViewportGrid(m_state, this)),
-      m_notice(new QLabel(this)), m_window(new QLabel(this)), m_badge(new QLabel(this)), m_overlayText(new QLabel(this)),
+      m_prior(new PriorView(context.services, m_grid, this)), m_notice(new QLabel(this)), m_window(new QLabel(this)), m_badge(new QLabel(this)), m_overlayText(new QLabel(this)),
       m_dropHint(new QLabel(tr("Drop to lay it over this image"), this)), m_menu(new QMenu(this)),
       m_presetMenu(new QMenu(tr("Window"), this)), m_cine(new QTimer(this)), m_overlays(new OverlayLoader(context.services, this))
 {
@@ -69,7 +71,12 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
     rows->setSpacing(0);
     rows->addWidget(bar);
     rows->addWidget(m_notice);
-    rows->addWidget(m_grid, 1);
+    auto* pictures = new QHBoxLayout;
+    pictures->setContentsMargins(0, 0, 0, 0);
+    pictures->setSpacing(2);
+    pictures->addWidget(m_grid, 1);
+    pictures->addWidget(m_prior, 1);
+    rows->addLayout(pictures, 1);
     setFocusProxy(m_grid);
 
     makeActions();
@@ -136,6 +143,7 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
         connect(context.services.tasks, &widgets::TaskCenter::changed, this, [this] { QTimer::singleShot(0, this, [this] { endPreview(); }); });
     for (std::size_t n = 0; n < 3; ++n)
         m_grid->slice(n)->installEventFilter(this);
+    connectPrior();
 
     m_subscriptions.push_back(m_state->crosshair.observe([this] { crosshairToWindow(); }));
     m_subscriptions.push_back(m_state->transfer.observe([this] { updateWords(); }));
@@ -176,7 +184,8 @@ void ReadPanel::showVolume()
         replaceTime(volume);
         return;
     }
-    m_context.actions->find(QStringLiteral("actionCine"))->setChecked(false);
+    for (const char* id : {"actionCine", "actionPrior"}) // they were the other image's
+        m_context.actions->find(QString::fromLatin1(id))->setChecked(false);
     m_time = m_timeWanted = 0;
     if (volume.isEmpty()) {
         if (m_context.services.selection->series())
@@ -219,18 +228,7 @@ void ReadPanel::showNotices()
         notices << QString::fromStdString(notice.text);
     m_notice->setText(notices.join(QStringLiteral("  ·  ")));
     m_notice->setVisible(!notices.isEmpty());
-    QStringList changes;
-    for (const imaging::Notice& notice : volume.header().notices) {
-        if (notice.code == "missing_slice" || notice.code == "uneven_spacing" || notice.code == "gantry_tilt")
-            changes << tr("regularised");
-        else if (notice.code == "lossy")
-            changes << tr("lossy");
-        else if (notice.code == "assumed_spacing")
-            changes << tr("spacing assumed");
-        else if (notice.code == "assumed_orientation")
-            changes << tr("orientation assumed");
-    }
-    changes.removeDuplicates();
+    QStringList changes = changesOnReading(volume.header());
     if (volume.header().timePoints > 1)
         changes << tr("time point %1/%2").arg(m_time + 1).arg(volume.header().timePoints);
     m_grid->setBadge(changes.join(QStringLiteral(" · ")));
@@ -266,6 +264,7 @@ void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
     const bool arrived = selection->series() && selection->series()->id == row && !selection->volume().isEmpty();
     if (m_previewed != row || arrived)
         return;
+    m_context.actions->find(QStringLiteral("actionPrior"))->setChecked(false);
     m_isPreview = true;
     m_overlayText->clear();
     m_volume = slice;
@@ -441,6 +440,9 @@ void ReadPanel::setTool(widgets::Gesture tool)
     m_tool = tool;
     for (std::size_t n = 0; n < 3; ++n)
         m_grid->slice(n)->setGesture(Qt::LeftButton, tool);
+    // measurements belong to the open image
+    const bool measures = tool == widgets::Gesture::Distance || tool == widgets::Gesture::Angle || tool == widgets::Gesture::Note;
+    m_prior->setGesture(Qt::LeftButton, measures ? widgets::Gesture::None : tool);
     for (QAction* action : m_tools)
         action->setChecked(action->data().toInt() == static_cast<int>(tool));
 }
@@ -465,6 +467,7 @@ const view::MouseProfile& ReadPanel::profile() const
 void ReadPanel::applyProfile()
 {
     m_grid->setMouseProfile(profile());
+    m_prior->setMouseProfile(profile());
     setTool(profile().tool);
     updateTips();
 }

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 class QAction;
@@ -19,10 +20,15 @@ class QTimer;
 class QToolBar;
 class QToolButton;
 
+namespace hilum::services {
+struct Prior;
+}
+
 namespace hilum::panels {
 
 class MeasureTable;
 class OverlayLoader;
+class PriorView;
 struct LabelSource;
 
 /// The Read workspace: the open volume in linked views, or the open radiograph in one large view; tools, window presets,
@@ -104,6 +110,11 @@ private:
     void exportMeasurements();
     void goTo(const Vec3& point);
     void stepSeries(int step);
+    void stepCase(int step);
+    void connectPrior();
+    void showPrior(bool on);
+    void beginPrior(const services::Prior& prior);
+    widgets::SliceView* keyedView() const; ///< that the keys for slices move
     void cine(bool on);
     void updateCine();
     void openMenu(const QPoint& globalPosition);
@@ -112,6 +123,7 @@ private:
     widgets::PanelContext m_context;
     std::shared_ptr<view::ViewerState> m_state;
     widgets::ViewportGrid* m_grid;
+    PriorView* m_prior;             ///< beside the grid
     QLabel* m_notice;
     QLabel* m_window;
     QLabel* m_badge;
@@ -136,6 +148,11 @@ private:
     std::int64_t m_time = 0, m_timeWanted = 0; ///< time point shown, and the one asked for last
     bool m_timeReading = false, m_timeArrives = false;
     project::RowId m_previewed = 0;
+    /// Which view was large and which active before the prior came.
+    struct Shown {
+        int maximised, active;
+    };
+    std::optional<Shown> m_beforePrior;
     std::vector<view::Subscription> m_subscriptions;
 };
 

@@ -1,0 +1,17 @@
+# cmake -DHILUM=... -DSTUDIES=prior_studies -DXVFB=... -DHERE=... -DOUT=... -P app_prior.cmake: the prior beside an image, and stepping from case to case, in the real window.
+file(REMOVE_RECURSE "${OUT}")
+file(MAKE_DIRECTORY "${OUT}")
+foreach(variable DISPLAY WAYLAND_DISPLAY)
+    unset(ENV{${variable}})
+endforeach()
+set(ENV{HILUM_HOME} "${OUT}/home")
+execute_process(COMMAND "${STUDIES}" "${OUT}/data" RESULT_VARIABLE code ERROR_VARIABLE err)
+if(NOT code EQUAL 0)
+    message(FATAL_ERROR "the studies were not made (${code}): ${err}")
+endif()
+execute_process(COMMAND "${XVFB}" -a -s "-screen 0 1600x1000x24" "${HILUM}" --test "${HERE}/prior.jsonl" --out "${OUT}" --set "DATA=${OUT}/data"
+    RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
+message("${out}${err}")
+if(NOT code EQUAL 0)
+    message(FATAL_ERROR "the window's script failed with ${code}; its last picture is in ${OUT}")
+endif()
