@@ -155,6 +155,13 @@ private Q_SLOTS:
                 QVERIFY2(std::ranges::any_of(action->associatedObjects(), [](QObject* o) { return qobject_cast<QMenu*>(o); }), qPrintable(info.id));
     }
 
+    void ctrlSSavesWhereSomethingCanBeSaved()
+    {
+        Whole whole;
+        for (const char* id : {"actionMeasureExport", "actionLabExport"})
+            QCOMPARE(whole.window->actions()->alsoKeys(QString::fromLatin1(id)), QKeySequence("Ctrl+S"));
+    }
+
     void theDocumentationNamesTheKeysThatWork()
     {
         Whole whole;

@@ -120,7 +120,8 @@ void LabPanel::registerActions()
     registerCheckpointActions();
     registerButtonActions();
     group = tr("Results");
-    action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); });
+    action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); },
+           QKeySequence(Qt::CTRL | Qt::Key_S));
     action("actionLabProvenance", tr("Provenance…"), tr("Weights, input, options and seed behind this reconstruction"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), [this] { showProvenance(); });
     actions.setGestures(workspace, this, [this] { return gestures(); });
 }

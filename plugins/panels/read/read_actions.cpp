@@ -178,8 +178,11 @@ void ReadPanel::makeMeasureActions()
                            this, [this] { takeBack(&view::MeasurementHistory::redo); });
     addToggle("actionMeasureList", tr("List of measurements"), tr("Shows all measurements of this image below the views"), QKeySequence(Qt::Key_M), place, false,
               [this](bool on) { m_measureTable->setVisible(on); });
-    addAction("actionMeasureExport", tr("Export measurements..."), tr("Writes the measurements of this image as JSON or as a table (CSV), with their points and what the lengths mean"),
-              QKeySequence(Qt::CTRL | Qt::Key_E), place, [this] { exportMeasurements(); });
+    m_context.actions->add({.id = QStringLiteral("actionMeasureExport"), .text = tr("Export measurements..."),
+                            .tip = tr("Writes the measurements of this image as JSON or as a table (CSV), with their points and what the lengths mean"),
+                            .shortcut = QKeySequence(Qt::CTRL | Qt::Key_E), .also = QKeySequence(Qt::CTRL | Qt::Key_S), .context = m_context.workspace, .icon = {}, .group = place.group,
+                            .menu = QString::fromLatin1(place.menu)},
+                           this, [this] { exportMeasurements(); });
 }
 
 void ReadPanel::makeOverlayActions()

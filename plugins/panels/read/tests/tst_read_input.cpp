@@ -319,6 +319,16 @@ private Q_SLOTS:
         QVERIFY(bench.measured().items == drawn);
     }
 
+    void ctrlSSavesTheMeasurements()
+    {
+        ReadBench bench;
+        bench.open(m_ct);
+        QSignalSpy notes(&bench.messages, &Messages::noteReported);
+        QTest::keyClick(bench.axial(), Qt::Key_S, Qt::ControlModifier);
+        QCOMPARE(int(notes.count()), 1); // it would ask for a file now
+        QCOMPARE(notes.first().first().toString(), QStringLiteral("Nothing is measured on this image yet"));
+    }
+
     void aMeasurementBegunOnAnotherSliceIsGivenUp()
     {
         ReadBench bench;
