@@ -62,6 +62,23 @@ private Q_SLOTS:
         QCOMPARE(g.window.selection.opening(), project::RowId(0));
     }
 
+    // on to the next case and back at once: the next one came all the same
+    void whatIsOpenStaysWhenItIsAskedForAgain()
+    {
+        Gated g;
+        g.open = true;
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(g.shown(), project::RowId(1));
+        g.open = false;
+        g.window.selection.openInRead(2);
+        g.window.selection.openInRead(1);
+        QVERIFY(!g.loader.loading());
+        QCOMPARE(g.window.selection.opening(), project::RowId(0));
+        g.open = true;
+        QTRY_VERIFY(g.window.tasks.running().isEmpty());
+        QCOMPARE(g.shown(), project::RowId(1));
+    }
+
     void whatIsGivenUpIsNotOpened()
     {
         Gated g;

@@ -28,14 +28,13 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
     m_services.selection->setOpening(id); // panels that the next line makes ask for it
     m_services.selection->showWorkspace(workspace);
     const auto& current = m_services.selection->series();
-    if (current && current->id == id && (!m_services.selection->volume().isEmpty() || (m_task != 0 && m_wanted == id))) {
-        if (m_task == 0)
-            m_services.selection->setOpening(0);
+    if (current && current->id == id && !m_services.selection->volume().isEmpty()) {
+        cancel(); // another one, which is not wanted any more
+        m_services.selection->setOpening(0);
         return;
     }
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
-    m_wanted = id;
     const int run = ++m_run;
     m_task = m_services.tasks->run<Opened>(
         tr("Opening"), this,
@@ -59,7 +58,6 @@ void SeriesLoader::cancel()
     m_services.tasks->cancel(m_task);
     ++m_run;
     m_task = 0;
-    m_wanted = 0;
     m_services.selection->setOpening(0);
     Q_EMIT loadingChanged();
 }
@@ -69,7 +67,6 @@ void SeriesLoader::opened(Result<Opened> result, int run)
     if (run != m_run)
         return; // a newer request took over, or it was given up
     m_task = 0;
-    m_wanted = 0;
     m_services.selection->setOpening(0);
     Q_EMIT loadingChanged();
     if (!result) {

@@ -35,9 +35,8 @@ private:
 
     Services m_services;
     Read m_read;
-    int m_task = 0;             // of the task centre; 0: none
-    project::RowId m_wanted = 0; // the newest request
-    int m_run = 0;              // its number: the same row may be asked for twice
+    int m_task = 0; // of the task centre; 0: none
+    int m_run = 0;  // number of the newest request: the same row may be asked for twice
 };
 
 } // namespace hilum::widgets
