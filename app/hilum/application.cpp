@@ -189,7 +189,7 @@ int runWindow(int argc, char** argv)
     });
     theme::apply(application);
     services::TaskRunner runner;
-    runner.setLongestEnd(LongestEnd);
+    runner.setLongestEnd(LongestRecord); // it writes to the library too
     services::JobRunner jobs(library->get(), services::Loading::InBackground);
     jobs.setPatience({.end = LongestEnd, .record = LongestRecord});
     jobs.runQueue();

@@ -121,7 +121,7 @@ public:
     /// What else tells whether the method has learnt, as named numbers of held-out cases; beside the loss in evaluation.json, and the same of the network with its
     /// first weights as `untrained_<name>`. Numbers of guesses that ignore the case go under names of their own ("overlap_error_best_constant").
     /// Runs without gradient in evaluation mode. \param batch plain views of up to caseNumbersBatch() cases \param streams one per case, the same at every call
-    /// \return one map per case with the same names in all; empty: there are none
+    /// \return one map per case, a name counts over the cases that have it; empty: there are none
     virtual std::vector<std::map<std::string, double>> caseNumbers(const TensorMap& /*batch*/, std::span<const Rng> /*streams*/) { return {}; }
     /// Cases of one call of caseNumbers: 1 where the numbers shall not depend on the other cases.
     virtual std::int64_t caseNumbersBatch() const { return 1; }

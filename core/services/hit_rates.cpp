@@ -82,7 +82,7 @@ std::string hitRateText(const Json& evaluation, RetrievalPool pool)
         return pool == RetrievalPool::Both ? "No hit rates of both kinds together: the held-out cases are of one kind, or an older version evaluated them."
                                            : std::format("No hit rates: no {} was held out.", pool == RetrievalPool::Volumes ? "CT" : "radiograph");
     if (const auto patients = numberIn(evaluation, "held_out_patients"))
-        out += std::format("\n{} held-out patients", std::llround(*patients));
+        out += std::format("\n{} held-out patient{}", std::llround(*patients), std::llround(*patients) == 1 ? "" : "s");
     return out;
 }
 

@@ -92,7 +92,7 @@ public:
     void runQueue();
     Result<std::string> start(const JobRequest& request); ///< writes job.json, starts or queues; the job's id
     Status resume(const std::string& id);
-    Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word
+    Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word; not while its run folder does not answer: what it said is not known
     /// Takes a run folder made elsewhere into the list, and into the library's where there is one. One that is known stays as it is.
     /// NotFound when the folder holds no job.json.
     Status adopt(const path& run);

@@ -241,6 +241,8 @@ void conclude(Job& job)
 
 void JobRunner::State::finish(Job& job)
 {
+    if (job.process)
+        job.process->reap();
     conclude(job);
     changed(job);
 }

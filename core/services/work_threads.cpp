@@ -62,7 +62,11 @@ void WorkThreads::end(QDeadlineTimer limit)
         for (const std::source_location& from : m_begun->works)
             places += std::format("{}{}:{}", places.empty() ? "" : ", ", std::filesystem::path(from.file_name()).filename().string(), from.line());
     }
-    log::warning("services.tasks", "left behind, because a disk or a share does not answer: what was begun at {}", places);
+    if (places.empty() && m_pool->waitForDone(100)) { // it ended just now
+        m_pool.reset();
+        return;
+    }
+    log::warning("services.tasks", "left behind, because it did not end in time (a disk or a share that does not answer?): what was begun at {}", places);
     const std::lock_guard lock(left().mutex);
     left().pools.push_back(std::move(m_pool));
 }

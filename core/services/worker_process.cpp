@@ -112,14 +112,14 @@ bool WorkerProcess::hasEnded()
     if (m_ended)
         return true;
     if (m_child) {
-        int status = 0;
-        const pid_t seen = ::waitpid(static_cast<pid_t>(m_identity.pid), &status, WNOHANG);
-        if (seen == 0 || (seen < 0 && errno == EINTR))
+        siginfo_t seen{};
+        const int failed = ::waitid(P_PID, static_cast<id_t>(m_identity.pid), &seen, WEXITED | WNOHANG | WNOWAIT);
+        if ((failed == 0 && seen.si_pid == 0) || (failed != 0 && errno == EINTR))
             return false;
-        m_end.known = seen > 0;
-        if (seen > 0) {
-            m_end.signalled = WIFSIGNALED(status);
-            m_end.number = m_end.signalled ? WTERMSIG(status) : WEXITSTATUS(status);
+        m_end.known = failed == 0;
+        if (m_end.known) {
+            m_end.signalled = seen.si_code != CLD_EXITED;
+            m_end.number = seen.si_status;
         }
     } else {
         if (isAtWork(m_identity, m_run))
@@ -131,6 +131,12 @@ bool WorkerProcess::hasEnded()
     m_end.outOfMemory = killed && m_killsBefore >= 0 && outOfMemoryKills() > m_killsBefore;
     m_end.lastWords = lastWords(endOf(m_run / "worker.log", 8192));
     return true;
+}
+
+void WorkerProcess::reap() const
+{
+    if (m_child)
+        ::waitpid(static_cast<pid_t>(m_identity.pid), nullptr, WNOHANG);
 }
 
 ProcessEnd WorkerProcess::end() const

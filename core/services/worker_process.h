@@ -21,6 +21,7 @@ public:
     /// Looks whether it has ended; never waits for it. Asks its run folder what it said, and a worker's end is told once: of the copies of one, only one may look.
     bool hasEnded();
     ProcessEnd end() const; ///< after hasEnded()
+    void reap() const;      ///< after hasEnded(), which may be asked in another thread: until then nobody else gets the number that terminate() and kill() use
     std::int64_t pid() const { return m_identity.pid; }
     const ProcessIdentity& identity() const { return m_identity; }
     // neither asks the run folder: it may be on a share that does not answer

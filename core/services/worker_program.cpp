@@ -173,10 +173,12 @@ Error lostWorker(const ProcessEnd& end)
     return error;
 }
 
-Result<std::string> workerOutput(const std::vector<std::string>& arguments)
+Result<std::string> workerOutput(const std::vector<std::string>& arguments, const std::function<bool()>& cancelled)
 {
     std::string text;
-    HILUM_TRY(const Ended ended, runProcess(arguments, [&](std::string_view bytes) { text += bytes; }, {}));
+    HILUM_TRY(const Ended ended, runProcess(arguments, [&](std::string_view bytes) { text += bytes; }, cancelled));
+    if (ended.cancelled)
+        return fail(ErrorCode::Cancelled, "stopped on request");
     if (ended.end.signalled || ended.end.number != 0) {
         JsonLineReader reader;
         for (const auto& line : reader.feed(text + "\n"))

@@ -44,7 +44,8 @@ std::string lastWords(std::string_view standardError);
 std::int64_t outOfMemoryKills();
 
 /// Standard output of a short command of the worker, whole. Fails as runWorker does; a check that found something (CheckFailed) and printed its JSON document has not failed.
-Result<std::string> workerOutput(const std::vector<std::string>& arguments);
+/// \param cancelled  asked while it runs; the worker is then asked to stop
+Result<std::string> workerOutput(const std::vector<std::string>& arguments, const std::function<bool()>& cancelled = {});
 
 /// Runs the worker to its end with lines of JSON from standard output handed to `line`; returns the last `result` message.
 /// The error is the worker's own, or WorkerLost with what is known (exit code, signal, last lines of standard error).

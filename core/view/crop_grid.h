@@ -14,7 +14,7 @@ namespace hilum::view {
 using Box = std::array<std::int64_t, 6>;
 
 /// Share of `crop` that each base crop covers: area in the i-j plane over the crop's area, and over depths too where the bases lie in several slabs.
-/// Closed form, y of VoCo (Wu et al. 2024, section 3.2; methods.md 4.1). Bases that tile the grid give a sum of 1.
+/// Closed form, y of VoCo (Wu et al. 2024, section 3.2). Bases that tile the grid give a sum of 1.
 /// Throws std::invalid_argument for an empty crop.
 std::vector<double> baseOverlap(const Box& crop, std::span<const Box> bases);
 

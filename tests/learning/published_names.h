@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-/// Names as the published files have them, written down from methods.md (7.4, 8 and the sections of the methods) and the public codes, never made from ours: a name that is
+/// Names as the published files have them, written down from the public codes and files, never made from ours: a name that is
 /// wrong in our network is missed by them. Sizes are the least that show the difference: 3 features, widths of 8 and 16.
 namespace hilum::tests {
 

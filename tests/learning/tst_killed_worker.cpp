@@ -104,6 +104,7 @@ private Q_SLOTS:
         for (bool resume = false; kills < 3; resume = true) {
             // past the next checkpoint by at least one step, and not as far as the one after it
             const std::int64_t step = lastKept(killed) + Every + draw.integer(1, Every);
+            QVERIFY2(step < Steps, "this machine looks too late: too few kills fell between checkpoints");
             const auto worker = start(killed, cache, resume);
             for (int i = 0; i < 120000 && tests::lastStep(killed) < step && worker->state() != QProcess::NotRunning; ++i)
                 QThread::msleep(2), QCoreApplication::processEvents();

@@ -179,6 +179,8 @@ Result<std::optional<FeatureState>> keptFeatures(const Run& run, const path& fil
         return std::optional<FeatureState>();
     Json before;
     HILUM_TRY(FeatureState state, readFeatures(file, before));
+    if (!before.is_object() || before.value("device", "") != asked.at("device").get<std::string>()) // another kind of device rounds otherwise: one table is of one
+        return std::optional<FeatureState>();
     HILUM_TRY_STATUS(sameAsked(before, asked));
     return std::optional(std::move(state));
 }
@@ -190,6 +192,7 @@ Result<FeatureTable> featuresOf(const Run& run, PretrainingMethod& method, Weigh
     const path file = featuresFile(run, weights);
     Json asked = run.asked;
     asked["most_numbers"] = request.mostNumbers; // which views are rounded together
+    asked["device"] = run.placement.device.is_cpu() ? "cpu" : "cuda";
     HILUM_TRY(const std::optional<FeatureState> from, keptFeatures(run, file, asked));
     FeatureWatch watch;
     watch.cancelled = request.cancelled;
@@ -198,12 +201,16 @@ Result<FeatureTable> featuresOf(const Run& run, PretrainingMethod& method, Weigh
             request.progress(phase("features", weights), weights == Weights::Trained ? done : total + done, total * networks(request));
     };
     auto last = std::chrono::steady_clock::now();
+    std::chrono::steady_clock::duration pause = request.keepEvery;
     watch.keep = [&](bool stopped, const FeatureState& state) -> Status {
-        if (!stopped && std::chrono::steady_clock::now() - last < request.keepEvery)
+        const auto begin = std::chrono::steady_clock::now();
+        if (!stopped && begin - last < pause)
             return {};
         HILUM_TRY_STATUS(makeFolder(file.parent_path()));
         HILUM_TRY_STATUS(writeFeatures(file, state, asked));
         last = std::chrono::steady_clock::now();
+        if (request.keepEvery.count() > 0) // the whole table is written each time: at most a twentieth of the time goes there
+            pause = std::max(pause, 20 * (last - begin));
         return {};
     };
     watch.from = from ? &*from : nullptr;

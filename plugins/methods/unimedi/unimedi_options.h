@@ -84,7 +84,7 @@ struct UnimediOptions {
         visit(field("vocabulary_size").text("Vocabulary size", "Word pieces; of a learnt vocabulary at most, of a file exactly.").range(256, 250000).in("Text").from("BioClinicalBERT: 28996; tiny: our setting"), t.vocabulary);
         visit(field("lower_case").text("Small letters", "Reports in small letters without accents.").in("Text").expert().from("MGCA: small letters"), o.lowerCase);
         visit(field("text_length").text("Text length", "Word pieces of a report at most.").range(8, 512).inUnit("pieces").in("Text").from("MGCA: 112"), t.positions);
-        visit(field("text_weights").text("Initial text weights", "Model file of a BERT that import-weights made; empty: drawn from the seed.").in("Text"), o.textWeights);
+        visit(field("text_weights").text("Initial text weights", "Model file of a BERT that import-weights made as hf-bert (MGCA's has no token types); empty: drawn from the seed.").in("Text"), o.textWeights);
         visit(field("text_width").text("Text width", "Length of a word's feature.").range(4, 4096).in("Text").from("BERT base: 768"), t.width);
         visit(field("text_depth").text("Text depth", "Transformer blocks of the text encoder.").range(1, 48).inUnit("blocks").in("Text").from("BERT base: 12"), t.depth);
         visit(field("text_heads").text("Text heads", "Attention heads of each block.").range(1, 64).in("Text").from("BERT base: 12"), t.heads);

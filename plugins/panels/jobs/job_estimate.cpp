@@ -65,8 +65,8 @@ void JobForm::estimateSoon()
     }
     // never the numbers of other settings
     m_estimate->setText(key == m_measuring ? tr("Measuring two training steps on this computer…")
-                        : m_data.empty()   ? tr("Time and memory are measured once images are chosen; Measure does it now")
-                                           : tr("Time and memory are not measured yet for these settings"));
+                        : m_data.empty() && now->options.value("image_size", std::int64_t{0}) <= MeasuredByItselfSide ? tr("Time and memory are measured once images are chosen; Measure does it now")
+                                        : tr("Time and memory are not measured yet for these settings"));
     m_estimateTimer.start();
 }
 
@@ -85,10 +85,11 @@ void JobForm::estimate()
     m_estimate->setText(tr("Measuring two training steps on this computer…"));
     m_context.services.runner->run<Json>(
         this,
-        [asked = *now](const Work&) -> Result<Json> {
+        [asked = *now](const Work& work) -> Result<Json> {
             const std::string threads = std::to_string(services::JobRunner::standardThreads()); // as many as the job gets
             HILUM_TRY(const std::string said, services::workerOutput({"bench", "--method", asked.method, "--preset", asked.preset, "--options", jsonLine(asked.options), "--device", asked.device,
-                                                                      "--steps", "2", "--threads", threads, "--no-products", "--json"}));
+                                                                      "--steps", "2", "--threads", threads, "--no-products", "--json"},
+                                                                     [&work] { return work.cancelled(); }));
             return parseJson(said);
         },
         [this, key](Result<Json> bench) {

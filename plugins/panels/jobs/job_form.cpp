@@ -23,8 +23,6 @@ namespace hilum::jobs {
 
 namespace {
 
-constexpr std::int64_t MeasuredByItselfSide = 512; // pixels; larger networks take minutes and gigabytes to measure: on request only
-
 QString text(const Json& object, const char* key)
 {
     return object.contains(key) && object[key].is_string() ? QString::fromStdString(object[key].get<std::string>()) : QString();

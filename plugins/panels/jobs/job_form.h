@@ -16,6 +16,8 @@ class QPushButton;
 
 namespace hilum::jobs {
 
+inline constexpr std::int64_t MeasuredByItselfSide = 512; ///< pixels; larger networks take minutes and gigabytes to measure: on request only
+
 /// Asks for a pre-training job and starts it: images, method and preset, options, watch case, device. Preparing the images runs
 /// first, with progress and cancel. Takes dropped folders and files. Object names: `jobForm`, `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobMeasure`, `jobReset`, `jobStart`.
 class JobForm : public QWidget {

@@ -17,9 +17,11 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <chrono>
 #include <fstream>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace hilum::jobs {
 
@@ -64,12 +66,13 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     m_kinds->addTab(m_tuning, tr("Fine-tune"));
     m_kinds->setTabToolTip(1, tr("A classifier from a pre-trained model and labelled images, tested on held-out patients"));
     m_curves = new widgets::RunCurves;
-    m_preview = new widgets::PreviewStrip(context.services.runner);
+    m_records.setLongestEnd(std::chrono::seconds(3));
+    m_preview = new widgets::PreviewStrip(&m_records);
     m_preview->setObjectName(QStringLiteral("watchPreview"));
 
     auto* lower = new QSplitter(Qt::Horizontal);
     lower->addWidget(m_curves);
-    m_result = new widgets::ClassificationView(context.services.runner);
+    m_result = new widgets::ClassificationView(&m_records);
     m_beside = new QStackedWidget;
     m_beside->addWidget(m_preview);
     m_beside->addWidget(m_result);
@@ -238,7 +241,7 @@ void JobsPanel::showJob(const std::string& id)
         return;
     // a long run's record has millions of lines; what is told from now on is not read too
     m_loadingEvents = true;
-    m_context.services.runner->run<std::vector<Json>>(
+    m_records.run<std::vector<Json>>(
         this, [file = job->run / "events.jsonl", most = m_context.services.jobs->toldBytes(id)](const Work&) { return readEvents(file, most); },
         [this, reading](Result<std::vector<Json>> events) {
             if (reading != m_reading)
@@ -298,7 +301,10 @@ void JobsPanel::cancel()
 
 void JobsPanel::resume()
 {
+    const bool reading = m_loadingEvents;
     done(m_context.services.jobs->resume(m_current), tr("Resuming the job"));
+    if (reading) // what is told from now on must not be read too
+        showJob(std::exchange(m_current, {}));
 }
 
 void JobsPanel::openInLab()

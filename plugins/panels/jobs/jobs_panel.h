@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/services/task_runner.h"
 #include "plugins/panels/jobs/job_form.h"
 #include "plugins/panels/jobs/tuning_form.h"
 #include "widgets/jobs/classification_view.h"
@@ -62,6 +63,7 @@ private:
     void done(const Status& status, const QString& doing);
 
     widgets::PanelContext m_context;
+    services::TaskRunner m_records{nullptr, 4}; // reads run folders: they may lie on a share that hangs, and the window's tasks go on
     widgets::JobTableModel m_model;
     std::string m_current;
     bool m_loadingEvents = false;

@@ -18,6 +18,7 @@ void LabPanel::takeReports(const QStringList& files)
     if (files.isEmpty()) {
         m_session->setReports(nullptr);
         m_controls->mask()->showReports({});
+        m_status->setText(tr("No candidate reports"));
         return;
     }
     std::vector<path> places;

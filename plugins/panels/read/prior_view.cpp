@@ -37,7 +37,7 @@ PriorView::PriorView(const widgets::Services& services, widgets::ViewportGrid* b
     const auto watch = [this](view::PropertyBase& property, void (PriorView::*work)()) {
         m_subscriptions.push_back(property.observe([this, work] { (this->*work)(); }));
     };
-    for (view::PropertyBase* property : std::initializer_list<view::PropertyBase*>{&open.crosshair, &open.active, &open.maximised, &open.linked, &open.crosshairVisible, &open.annotationsVisible})
+    for (view::PropertyBase* property : std::initializer_list<view::PropertyBase*>{&open.crosshair, &open.active, &open.layout, &open.maximised, &open.linked, &open.crosshairVisible, &open.annotationsVisible})
         watch(*property, &PriorView::follow);
     watch(state()->crosshair, &PriorView::lead);
     for (std::size_t n = 0; n < view::ViewerState::Views; ++n) {

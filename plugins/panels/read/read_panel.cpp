@@ -350,7 +350,7 @@ void ReadPanel::applyPreset(int key)
     }
     case view::PresetKind::User:
         t.window = *m_state->userWindow;
-        t.source = tr("by hand").toStdString();
+        t.source = "by hand"; // as the views say it
         break;
     default:
         t.window = {preset.width, preset.centre, view::WindowLevel::Shape::Linear};

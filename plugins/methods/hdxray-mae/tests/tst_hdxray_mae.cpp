@@ -206,7 +206,7 @@ private Q_SLOTS:
         }
     }
 
-    /// The published numbers (methods.md 2.1 to 2.4). The length is our setting, a tenth of it warm-up as published.
+    /// The numbers of the public code. The length is our setting, a tenth of it warm-up as published.
     void publishedPresetHoldsItsNumbers()
     {
         const MethodRegistry registry = hdxrayRegistry();

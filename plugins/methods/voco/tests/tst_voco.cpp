@@ -624,7 +624,7 @@ private Q_SLOTS:
         QCOMPARE(VoCoMethod(checkedOptions<VoCoOptions>(*completeOptions(entry, "tiny", Json::object())), Rng(0)).inputPipeline(), pipeline("tiny", Json::object()));
     }
 
-    /// The published numbers (methods.md 4.2, 4.3, 4.5). Length of v2 and records are our setting, and the batch is that of one of the published computers.
+    /// The numbers of the two publications' public codes. Length of v2 and records are our setting, and the batch is that of one of the published computers.
     void publishedPresetsHoldTheirNumbers_data()
     {
         QTest::addColumn<QString>("preset");
