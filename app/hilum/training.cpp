@@ -160,7 +160,7 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
     // the worker's own error, with its number, is the last event; a lost worker has none
     if (const auto events = runner.events(id); events && !events->empty() && events->back().value("kind", "") == "error")
         return std::unexpected(protocol::errorFrom(events->back()));
-    return fail(ErrorCode::WorkerLost, "{}", status.message);
+    return fail(status.lostBecause, "{}", status.message);
 }
 
 Result<std::string> evaluationText(const path& file)

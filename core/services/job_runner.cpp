@@ -1,6 +1,7 @@
 #include "core/services/job_runner.h"
 
 #include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
 #include "core/base/provenance.h"
 #include "core/services/cache_places.h"
 #include "core/services/job_runner_state.h"
@@ -97,7 +98,7 @@ Result<std::string> JobRunner::start(const JobRequest& request)
         return fail(ErrorCode::Busy, "{} holds a run already: resume that one or choose another folder", run.string());
     HILUM_TRY(const auto space, freeSpace(run));
     if (space < LeastFreeBytes)
-        return fail(ErrorCode::NoSpace, "{} bytes are free where the run is to be kept; a checkpoint needs more than {}", space, LeastFreeBytes);
+        return fail(ErrorCode::NoSpace, "{} are free where the run is to be kept ({}); a run needs {} at least", byteSize(space), run.string(), byteSize(LeastFreeBytes));
     HILUM_TRY_STATUS(makeFolder(run));
     HILUM_TRY_STATUS(writeJobFile(request, id, run));
     JobStatus status{.id = id, .run = run, .command = request.classifier ? "finetune" : "train", .method = request.method, .preset = request.preset, .title = request.title, .state = JobState::Queued, .createdUtc = utcNow()};

@@ -43,6 +43,7 @@ struct JobStatus {
     std::int64_t phaseDone = 0, phaseTotal = 0; ///< of a phase that counts something else than steps; total 0: it counts nothing
     std::string device, dtype;
     std::string message;    ///< "Stopped at step 20, checkpoint saved"; or the error's sentence
+    ErrorCode lostBecause = ErrorCode::WorkerLost; ///< of a lost job
     std::int64_t lastCheckpoint = -1;
     bool hasModel = false;  ///< a model.safetensors is there besides checkpoints: not of a linear probe
     bool resumable = false;

@@ -227,8 +227,10 @@ void conclude(Job& job)
         s.state = JobState::Cancelled;
         s.message = std::format("Stopped at step {}; {}", s.step, saved);
     } else {
+        const Error why = lostWorker(end);
         s.state = JobState::Lost;
-        s.message = std::format("Interrupted at step {}: {}; {}", s.step, lostWorker(end).sentence(), saved);
+        s.lostBecause = why.code;
+        s.message = std::format("Interrupted at step {}: {}; {}", s.step, why.sentence(), saved);
     }
     s.resumable = canResume(s);
     s.pid = 0;

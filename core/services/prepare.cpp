@@ -2,6 +2,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/job_protocol.h"
+#include "core/base/numbers.h"
 #include "core/base/provenance.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
@@ -269,7 +270,7 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
     }
     HILUM_TRY(const auto space, freeSpace(plan.folder));
     if (space < plan.bytesNeeded() + SpaceReserve)
-        return fail(ErrorCode::NoSpace, "the prepared images need {} bytes and {} are free where {} is", plan.bytesNeeded() + SpaceReserve, space, plan.folder.string());
+        return fail(ErrorCode::NoSpace, "the prepared images need {} and {} are free where {} is", byteSize(plan.bytesNeeded() + SpaceReserve), byteSize(space), plan.folder.string());
     HILUM_TRY_STATUS(makeFolder(plan.folder));
     HILUM_TRY(const FolderLock lock, FolderLock::take(plan.folder));
     const auto make = [&]() -> Result<PreparedCache> {

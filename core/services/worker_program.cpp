@@ -161,6 +161,10 @@ Error lostWorker(const ProcessEnd& end)
         error.message = "the system ran out of memory and killed the worker";
     } else if (!end.known) {
         error.message = "the worker ended without a last word";
+    } else if (!end.signalled && end.number == static_cast<int>(ErrorCode::NoSpace)) {
+        error.code = ErrorCode::NoSpace; // its last word would have been written there too
+        error.reason = "no_space";
+        error.message = "the disk of the run folder is full, and the worker could not write on";
     } else if (end.signalled && end.number == SIGKILL) {
         error.message = "the worker was killed (signal 9): by a person, or by the system when memory ran out";
     } else if (end.signalled) {

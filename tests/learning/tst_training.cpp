@@ -389,6 +389,18 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(refused, ErrorCode::NoSpace);
     }
 
+    void checkpointsThatAreThereMakeRoomForNewOnes() // a run that had begun could not go on where its own checkpoints took the room
+    {
+        const auto free = freeSpace(m_folder->where());
+        HILUM_VERIFY_OK(free);
+        const std::uint64_t needed = *free + (std::uint64_t{32} << 30);
+        HILUM_VERIFY_ERROR(checkDiskSpace(at("run"), needed), ErrorCode::NoSpace);
+        std::filesystem::create_directories(at("run") / "checkpoints" / "step-1");
+        HILUM_VERIFY_OK(writeFileAtomically(at("run") / "checkpoints" / "step-1" / "model.safetensors", ""));
+        std::filesystem::resize_file(at("run") / "checkpoints" / "step-1" / "model.safetensors", std::uintmax_t{64} << 30); // holds no blocks
+        HILUM_VERIFY_OK(checkDiskSpace(at("run"), needed));
+    }
+
     void aMethodsOwnNumbersStandBesideTheLoss()
     {
         struct Own : ToyMethod {

@@ -153,6 +153,13 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(workerOutput({"no such command"}), ErrorCode::WorkerLost);
     }
 
+    void aFullDiskIsNamedByTheExitCodeAlone() // the last word would have been written there too
+    {
+        const Error error = lostWorker({.known = true, .signalled = false, .number = static_cast<int>(ErrorCode::NoSpace), .outOfMemory = false, .lastWords = {}});
+        QVERIFY(error.code == ErrorCode::NoSpace);
+        QVERIFY(QString::fromStdString(error.message).contains("disk of the run folder is full"));
+    }
+
     void hintsAtMemory()
     {
         const Error error = lostWorker({.signalled = true, .number = 9, .outOfMemory = true, .lastWords = {}});

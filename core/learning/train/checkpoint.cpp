@@ -110,9 +110,14 @@ std::uint64_t diskNeed(const TensorMap& weights, std::int64_t averagedCopies, st
 
 Status checkDiskSpace(const path& run, std::uint64_t bytes)
 {
-    HILUM_TRY(const std::uintmax_t available, freeSpace(run));
+    HILUM_TRY(std::uintmax_t available, freeSpace(run));
+    std::error_code ignored;
+    for (fs::recursive_directory_iterator entry(run / "checkpoints", ignored), end; !ignored && entry != end; entry.increment(ignored))
+        if (std::error_code gone; entry->is_regular_file(gone))
+            if (const std::uintmax_t size = entry->file_size(gone); !gone)
+                available += size;
     if (available < bytes)
-        return fail(ErrorCode::NoSpace, "the checkpoints of this run need {} and the disk of the run folder has {} free", byteSize(bytes), byteSize(available));
+        return fail(ErrorCode::NoSpace, "the checkpoints of this run need {} and the disk of the run folder has {} for them", byteSize(bytes), byteSize(available));
     return {};
 }
 

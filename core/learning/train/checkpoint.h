@@ -28,7 +28,7 @@ struct KeepRule {
 /// \param averagedCopies copies of the weights that a checkpoint holds besides them and two moments
 std::uint64_t diskNeed(const TensorMap& weights, std::int64_t averagedCopies, std::int64_t steps, const KeepRule& keep);
 
-/// NoSpace with both numbers when the disk of `run` has less than `bytes` free.
+/// NoSpace with both numbers when the disk of `run` has less than `bytes` free; checkpoints that are there already count as free, since new ones take their place.
 Status checkDiskSpace(const path& run, std::uint64_t bytes);
 
 /// Writes RUN/checkpoints/step-N: into a temporary folder, fsync, rename; then `latest`; then removes what the rule drops.
