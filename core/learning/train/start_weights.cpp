@@ -35,7 +35,7 @@ Status checkArchitectures(const Json& metadata, const Json& theirs, const Json& 
         faults.push_back(std::format("axes is {} there and {} here", axes.is_null() ? "not told" : jsonLine(axes), own.is_null() ? "not told" : jsonLine(own)));
     if (faults.empty())
         return {};
-    Error error{.code = ErrorCode::Mismatch, .message = std::format("start_from: the encoder of {} is another one: {}", file.string(), faults.front())};
+    Error error{.code = ErrorCode::Mismatch, .message = std::format("start_from: the encoder of {} is another one", file.string())};
     error.details = std::move(faults);
     return std::unexpected(std::move(error));
 }
