@@ -284,7 +284,11 @@ private Q_SLOTS:
     {
         const path file = at_("kept.safetensors");
         const Json asked = {{"seed", 4}};
-        FeatureState state{.table = {.columns = 2, .values = {1, 2, 3, 0.1}}, .sum = {5, 6}, .views = 3};
+        FeatureState state;
+        state.table.columns = 2;
+        state.table.values = {1, 2, 3, 0.1};
+        state.sum = {5, 6};
+        state.views = 3;
         HILUM_VERIFY_OK(writeFeatures(file, state, asked));
         Json before;
         const auto back = readFeatures(file, before);
