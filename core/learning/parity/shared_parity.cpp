@@ -92,7 +92,8 @@ TensorMap runHdxrayMae(const ParityCase& c)
 
 TensorMap runSwinUnetr(const ParityCase& c)
 {
-    SwinUnetr network(swinSizesIn(c), c.integer("out_channels"), Rng(0));
+    const SwinSizes sizes = swinSizesIn(c); // first, as it names what is not built
+    SwinUnetr network(sizes, c.integer("out_channels"), Rng(0));
     c.fill(network, "swinunetr");
     const bool normalised = !c.json.contains("normalise_hidden") || c.flag("normalise_hidden");
     const auto maps = network.forward(c.array("image"), normalised ? HiddenStates::Normalised : HiddenStates::Raw);

@@ -25,7 +25,8 @@ TensorMap run(const ParityCase& c)
     if (decimated)
         corrupted = decimate(corrupted, c.integer("decimation"));
     out["decimated"] = corrupted; // what the network gets: where nothing is decimated, as it came
-    SwinUnetr network(swinSizesIn(c), c.integer("out_channels"), Rng(0));
+    const SwinSizes sizes = swinSizesIn(c); // first, as it names what is not built
+    SwinUnetr network(sizes, c.integer("out_channels"), Rng(0));
     c.fill(network, "dae");
     at::Tensor embedded = network.swin().embed(corrupted);
     if (masked) {

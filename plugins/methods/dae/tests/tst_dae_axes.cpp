@@ -192,7 +192,7 @@ private Q_SLOTS:
             const auto result = startFrom(method, "dae", file);
             QCOMPARE(result.has_value(), std::string(network) == "ssl-pretrained-weights" ? axes.is_null() || axes == Json(Published) : axes == Json(Published));
             if (!result)
-                QVERIFY2(result.error().message.find("axes is ") != std::string::npos, result.error().message.c_str());
+                QVERIFY2(result.error().sentence().find("axes is ") != std::string::npos, result.error().sentence().c_str());
         };
         started("ssl-pretrained-weights", Json());
         started("ssl-pretrained-weights", Published);

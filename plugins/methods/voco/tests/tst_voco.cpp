@@ -550,7 +550,7 @@ private Q_SLOTS:
         writeTrainingJob(at_("wrong"), "voco", toyJson({{"steps", 1}, {"start_from", at_("other.safetensors").string()}}));
         const auto wrong = runRecorded(vocoRegistry(), trainingRequest(at_("wrong"), at_("cache")));
         HILUM_VERIFY_ERROR(wrong, ErrorCode::Mismatch);
-        QVERIFY2(wrong.error().message.find("merging is \"monai15\" there and \"legacy\" here") != std::string::npos, wrong.error().message.c_str());
+        QVERIFY2(wrong.error().sentence().find("merging is \"monai15\" there and \"legacy\" here") != std::string::npos, wrong.error().sentence().c_str());
     }
 
     void refusesARadiographCacheAndWrongOptions()

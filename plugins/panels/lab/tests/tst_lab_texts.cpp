@@ -94,6 +94,7 @@ private Q_SLOTS:
         QVERIFY(find<QListWidget>("textBest")->item(2)->toolTip().contains(QStringLiteral("The  heart is large.")));
 
         auto* sentence = find<QLineEdit>("textQuery");
+        m_window->activateWindow(); // a dialog was before it
         QVERIFY(QTest::qWaitForWindowActive(m_window.get()));
         sentence->setFocus();
         sentence->setText(QStringLiteral("a tube"));
