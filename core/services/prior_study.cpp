@@ -1,10 +1,10 @@
 #include "core/services/prior_study.h"
 
+#include <QDate>
 #include <QString>
 #include <QStringList>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <tuple>
@@ -14,37 +14,14 @@ namespace hilum::services {
 namespace {
 
 using project::SeriesRow;
-using Day = std::chrono::sys_days;
-
 /// Of "20240131" or the old "2024.01.31"; nothing for anything else.
-std::optional<Day> dayOf(std::string_view date)
+std::optional<QDate> dayOf(const std::string& date)
 {
-    std::string digits;
-    for (const char c : date) {
-        if (c >= '0' && c <= '9')
-            digits += c;
-        else if (c != '.' && c != '-')
-            return std::nullopt;
-    }
-    if (digits.size() != 8)
-        return std::nullopt;
-    const auto number = [&digits](std::size_t from, std::size_t count) {
-        unsigned n = 0;
-        for (std::size_t at = from; at < from + count; ++at)
-            n = 10 * n + static_cast<unsigned>(digits[at] - '0');
-        return n;
-    };
-    const std::chrono::year_month_day parts{std::chrono::year(static_cast<int>(number(0, 4))), std::chrono::month(number(4, 2)), std::chrono::day(number(6, 2))};
-    if (!parts.ok())
-        return std::nullopt;
-    return Day(parts);
+    const QDate day = QDate::fromString(QString::fromStdString(date).remove(u'.').remove(u'-'), QStringLiteral("yyyyMMdd"));
+    return day.isValid() ? std::optional(day) : std::nullopt;
 }
 
-std::string written(Day day)
-{
-    const std::chrono::year_month_day date{day};
-    return std::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-}
+std::string written(QDate day) { return day.toString(Qt::ISODate).toStdString(); }
 
 /// Letters and digits alone, without difference of case.
 QString plain(const QString& text)
@@ -123,15 +100,15 @@ Result<Prior> priorOf(const SeriesRow& open, const std::vector<SeriesRow>& ofPat
 {
     if (standsForNobody(open.patientId))
         return fail(ErrorCode::Empty, "this image has no patient identifier of its own, so no study is known to be of the same patient");
-    const std::optional<Day> today = dayOf(open.studyDate);
+    const std::optional<QDate> today = dayOf(open.studyDate);
     if (!today)
         return fail(ErrorCode::Empty, "this study has no date, so none is known to be earlier");
     bool anyEarlier = false, anyOfPerson = false;
-    std::optional<Day> missing;
+    std::optional<QDate> missing;
     const SeriesRow* best = nullptr;
-    Day bestDay{};
+    QDate bestDay;
     for (const SeriesRow& row : ofPatient) {
-        const std::optional<Day> day = dayOf(row.studyDate);
+        const std::optional<QDate> day = dayOf(row.studyDate);
         if (row.patientId != open.patientId || !day || *day >= *today)
             continue;
         anyEarlier = true;
@@ -148,7 +125,7 @@ Result<Prior> priorOf(const SeriesRow& open, const std::vector<SeriesRow>& ofPat
         }
     }
     if (best)
-        return Prior{.series = *best, .days = (*today - bestDay).count(), .laterMissing = missing && *missing > bestDay ? written(*missing) : std::string()};
+        return Prior{.series = *best, .days = bestDay.daysTo(*today), .laterMissing = missing && *missing > bestDay ? written(*missing) : std::string()};
     if (missing)
         return fail(ErrorCode::Empty, "the earlier study of {} is not there any more: relink its folder in Studies", written(*missing));
     if (anyOfPerson)
@@ -160,7 +137,7 @@ Result<Prior> priorOf(const SeriesRow& open, const std::vector<SeriesRow>& ofPat
 
 std::string priorWords(const Prior& prior)
 {
-    const std::optional<Day> day = dayOf(prior.series.studyDate);
+    const std::optional<QDate> day = dayOf(prior.series.studyDate);
     return std::format("Prior, {} ({} {} earlier)", day ? written(*day) : prior.series.studyDate, prior.days, prior.days == 1 ? "day" : "days");
 }
 
