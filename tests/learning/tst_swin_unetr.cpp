@@ -147,6 +147,11 @@ private Q_SLOTS:
         // only what is handed out is normalised, not what the next stage gets
         const at::Tensor again = at::layer_norm(raw.hidden[3].permute({0, 2, 3, 4, 1}), {raw.hidden[3].size(1)}).permute({0, 4, 1, 2, 3});
         QVERIFY(worst(normalised.hidden[3], again) < 1e-5);
+        // side by side, the embedding first and the bottleneck last
+        const at::Tensor pooled = pooledStates(raw.hidden);
+        QCOMPARE(pooled.sizes().vec(), (std::vector<std::int64_t>{2, 93}));
+        QVERIFY(at::equal(pooled.slice(1, 0, 3), raw.hidden[0].mean(at::IntArrayRef{2, 3, 4})));
+        QVERIFY(at::equal(pooled.slice(1, 45, 93), raw.hidden[4].mean(at::IntArrayRef{2, 3, 4})));
         QCOMPARE(network.pooled(volume).sizes().vec(), (std::vector<std::int64_t>{2, 72}));
         // cases of a batch do not touch each other
         QVERIFY(worst(network.pooled(volume.slice(0, 1, 2)), network.pooled(volume).slice(0, 1, 2)) < 1e-4); // other sums in the products

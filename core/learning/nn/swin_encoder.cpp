@@ -352,6 +352,14 @@ SwinSizes swinSizesOf(const Json& architecture)
     return s;
 }
 
+at::Tensor pooledStates(const std::array<at::Tensor, 5>& states)
+{
+    std::vector<at::Tensor> means;
+    for (const at::Tensor& state : states)
+        means.push_back(state.to(at::kFloat).mean(at::IntArrayRef{2, 3, 4}));
+    return at::cat(means, 1);
+}
+
 at::Tensor relativePositionIndex(std::int64_t window)
 {
     const at::Tensor tokens = at::arange(window * window * window, at::kLong);

@@ -70,6 +70,10 @@ private:
     std::vector<std::shared_ptr<LayeredBlock3d>> m_before; // empty without convolutionBeforeStage
 };
 
+/// The means over space of the five hidden states, side by side: what a classifier reads where a segmentation's decoder would take the states themselves.
+/// \param states as SwinEncoder::stages gives them \return [B, 31 f] float
+at::Tensor pooledStates(const std::array<at::Tensor, 5>& states);
+
 /// Index of the relative position of each pair of tokens of a w^3 window into a table of (2w - 1)^3 rows: row i, column j holds
 /// ((dz + w-1)(2w-1) + dy + w-1)(2w-1) + dx + w-1 with d = position i - position j. Golden values for w = 7: [0][0] = 1098,
 /// [0][342] = 0, [342][0] = 2196. \return [w^3, w^3] int64

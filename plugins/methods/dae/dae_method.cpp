@@ -180,7 +180,7 @@ SwinUnetrEncoder::Maps DaeMethod::forward(const Disrupted& d) const
 at::Tensor DaeMethod::features(const TensorMap& batch)
 {
     const SwinEncoder& swin = m_network->swin(); // alone: the convolution blocks beside it cost more than it does
-    return pooled(swin.stages(swin.embed(arrayOf(batch, "image")), m_options.hidden == HiddenKind::Normalised ? HiddenStates::Normalised : HiddenStates::Raw)[4].to(at::kFloat));
+    return pooledStates(swin.stages(swin.embed(arrayOf(batch, "image")), m_options.hidden == HiddenKind::Normalised ? HiddenStates::Normalised : HiddenStates::Raw));
 }
 
 std::vector<TensorMap> DaeMethod::featureViews(const ViewMaker& /*views*/, const TensorMap& item) const

@@ -150,8 +150,8 @@ at::Tensor VoCoMethod::features(const TensorMap& batch)
 {
     const at::Tensor& bases = arrayOf(batch, "bases"); // [B, k, 1, W, H, D]
     const SwinEncoder& swin = m_network->backbone().swin();
-    const at::Tensor deepest = swin.stages(swin.embed(bases.flatten(0, 1)), HiddenStates::Normalised)[4].to(at::kFloat).mean(at::IntArrayRef{2, 3, 4});
-    return deepest.unflatten(0, {bases.size(0), bases.size(1)}).mean(1);
+    const at::Tensor states = pooledStates(swin.stages(swin.embed(bases.flatten(0, 1)), HiddenStates::Normalised));
+    return states.unflatten(0, {bases.size(0), bases.size(1)}).mean(1);
 }
 
 std::vector<TensorMap> VoCoMethod::featureViews(const ViewMaker& /*views*/, const TensorMap& item) const { return VoCoViews(m_options.image).coveringViews(item); }

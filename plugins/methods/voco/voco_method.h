@@ -33,7 +33,7 @@ public:
     /// classifications train the whole network with a decoder instead. [B, 16 f]
     at::Tensor features(const TensorMap& batch) override;
     std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override;
-    std::string pooling() const override { return "mean over space and base crops of the backbone's deepest hidden state, before the projector (our setting)"; }
+    std::string pooling() const override { return "means over space and base crops of the backbone's five hidden states, side by side (our setting)"; }
 
     VoCoNetwork& network() { return *m_network; }
 

@@ -251,7 +251,7 @@ private Q_SLOTS:
             return method.features({{"image", at::stack(images)}}).mean(0);
         };
         const at::Tensor before = featuresOf(item);
-        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{16 * 12}));
+        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{31 * 12}));
         QVERIFY(at::equal(before, featuresOf(item)));
         TensorMap corner = item; // the crop in the middle begins at voxel 8, 8, 4
         at::Tensor voxels = item.at("image").to(at::kInt);

@@ -305,7 +305,7 @@ private Q_SLOTS:
         };
         const TensorMap item = storedVolume(0, toy().image.grid); // 128 x 128 x 32 voxels, four bases
         const at::Tensor before = featuresOf(item);
-        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{1, 16 * 3}));
+        QCOMPARE(before.sizes().vec(), (std::vector<std::int64_t>{1, 31 * 3}));
         QVERIFY(at::equal(before, featuresOf(item)));
         TensorMap corner = item;
         at::Tensor voxels = item.at("image").to(at::kInt);
