@@ -1,4 +1,4 @@
-// What can be done in Read, each thing declared once. The rest of ReadPanel is in read_panel.cpp.
+// What can be done in Read, each thing declared once. README.md says where the rest of ReadPanel is.
 #include "plugins/panels/read/read_panel.h"
 
 #include "plugins/panels/read/measure_table.h"

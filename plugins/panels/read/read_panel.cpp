@@ -1,18 +1,14 @@
 #include "plugins/panels/read/read_panel.h"
 
-#include "core/services/importer.h"
-#include "core/services/task_runner.h"
 #include "plugins/panels/read/measure_table.h"
 #include "plugins/panels/read/overlay_loader.h"
 #include "plugins/panels/read/prior_view.h"
 #include "plugins/panels/read/reading_changes.h"
 #include "widgets/shell/actions.h"
-#include "widgets/shell/messages.h"
 #include "widgets/shell/settings.h"
 #include "widgets/style/theme.h"
 #include "widgets/tasks/task_center.h"
 
-#include <QKeyEvent>
 #include <QLabel>
 #include <QMenu>
 #include <QTimer>
@@ -234,67 +230,6 @@ void ReadPanel::showNotices()
     m_grid->setBadge(changes.join(QStringLiteral(" · ")));
 }
 
-void ReadPanel::preview(project::RowId id)
-{
-    if (id == m_previewed || !m_context.services.library || !m_context.services.runner)
-        return;
-    m_previewed = id;
-    m_context.services.runner->run<imaging::Volume>(
-        this,
-        [library = m_context.services.library, id](const Work& work) -> Result<imaging::Volume> {
-            HILUM_TRY(const auto row, library->series(id));
-            imaging::Item item = services::itemOf(row);
-            constexpr std::size_t WorthIt = 8; // fewer slices are there at once
-            if (item.kind != imaging::ItemKind::Volume || item.files.size() < WorthIt)
-                return fail(ErrorCode::Empty, "no first look is needed");
-            item.files = {item.files[item.files.size() / 2]};
-            item.size[2] = 1;
-            return imaging::readVolume(item, {}, work);
-        },
-        // without a first look the views wait for the volume; its own errors are told by the loader
-        [this, id](Result<imaging::Volume> slice) {
-            if (slice)
-                showPreview(std::move(*slice), id);
-        });
-}
-
-void ReadPanel::showPreview(imaging::Volume slice, project::RowId row)
-{
-    const widgets::Selection* selection = m_context.services.selection;
-    const bool arrived = selection->series() && selection->series()->id == row && !selection->volume().isEmpty();
-    if (m_previewed != row || arrived)
-        return;
-    m_context.actions->find(QStringLiteral("actionPrior"))->setChecked(false);
-    m_isPreview = true;
-    m_overlayText->clear();
-    m_volume = slice;
-    m_range = widgets::valueRange(slice);
-    keepMeasurements();
-    m_measuredRow = 0; // nothing is kept of what is drawn on a first look
-    m_grid->setVolume(slice, widgets::firstTransfer(slice, m_range));
-    m_grid->setBadge(tr("first slice, reading the others"));
-    m_notice->hide();
-    updateWords();
-    updatePresets();
-}
-
-void ReadPanel::endPreview()
-{
-    if (!m_isPreview || !m_context.services.tasks->running().isEmpty())
-        return;
-    // nothing is being read any more and the volume has not come: it failed or was stopped, so show what is open
-    m_isPreview = false;
-    m_previewed = 0;
-    if (m_context.services.selection->volume().isEmpty()) {
-        m_volume = {};
-        m_grid->clear();
-        updateWords();
-        updatePresets();
-    } else {
-        showVolume();
-    }
-}
-
 // --- crosshair of the window and of the views
 
 void ReadPanel::crosshairFromWindow(const Crosshair& crosshair)
@@ -386,96 +321,6 @@ void ReadPanel::updateWords()
 void ReadPanel::changePose(const std::function<void(view::Pose&)>& change)
 {
     m_state->poses[m_grid->activeSlice()->slot()].modify(change);
-}
-
-// --- keys, menu, cine
-
-bool ReadPanel::eventFilter(QObject* watched, QEvent* event)
-{
-    // held, not pressed: the views hand it on, and no button gets it
-    if (event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease) {
-        const auto* key = static_cast<QKeyEvent*>(event);
-        const QKeySequence wanted = m_context.actions->keys(QStringLiteral("actionHideOverlays"));
-        const bool press = event->type() == QEvent::KeyPress;
-        // modifiers may be let go first
-        if (!wanted.isEmpty() && wanted[0].key() == key->key() && (!press || wanted == QKeySequence(key->keyCombination()))) {
-            if (!key->isAutoRepeat())
-                m_state->overlaysHidden.set(press);
-            return true;
-        }
-    }
-    if (event->type() == QEvent::FocusOut)
-        m_state->overlaysHidden.set(false); // the release will go elsewhere
-    return Panel::eventFilter(watched, event);
-}
-
-void ReadPanel::keyPressEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyPressEvent(event); }
-void ReadPanel::keyReleaseEvent(QKeyEvent* event) { eventFilter(this, event) ? event->accept() : Panel::keyReleaseEvent(event); }
-
-void ReadPanel::cine(bool on)
-{
-    if (on && m_grid->activeSlice()->stack().count > 1)
-        m_cine->start();
-    else
-        m_cine->stop();
-}
-
-/// Greyed where there is one slice, and never on where it does not run.
-void ReadPanel::updateCine()
-{
-    QAction* action = m_context.actions->find(QStringLiteral("actionCine"));
-    const bool runs = !m_volume.isEmpty() && m_grid->activeSlice()->stack().count > 1;
-    if (!runs)
-        action->setChecked(false);
-    action->setEnabled(runs);
-    m_context.actions->setTip(action, action->statusTip());
-    if (!runs)
-        action->setToolTip(m_volume.isEmpty() ? tr("No image is open.") : tr("There is one slice, so there is nothing to run through."));
-}
-
-void ReadPanel::openMenu(const QPoint& globalPosition) { m_menu->popup(globalPosition); }
-
-void ReadPanel::setTool(widgets::Gesture tool)
-{
-    m_tool = tool;
-    for (std::size_t n = 0; n < 3; ++n)
-        m_grid->slice(n)->setGesture(Qt::LeftButton, tool);
-    // measurements belong to the open image
-    const bool measures = tool == widgets::Gesture::Distance || tool == widgets::Gesture::Angle || tool == widgets::Gesture::Note;
-    m_prior->setGesture(Qt::LeftButton, measures ? widgets::Gesture::None : tool);
-    for (QAction* action : m_tools)
-        action->setChecked(action->data().toInt() == static_cast<int>(tool));
-}
-
-void ReadPanel::putToolDown()
-{
-    for (std::size_t n = 0; n < 3; ++n)
-        if (m_grid->slice(n)->isMeasuring()) {
-            for (std::size_t k = 0; k < 3; ++k)
-                m_grid->slice(k)->stopMeasuring();
-            return; // the tool stays for the next one
-        }
-    setTool(profile().tool);
-}
-
-const view::MouseProfile& ReadPanel::profile() const
-{
-    const widgets::Settings* settings = m_context.services.settings;
-    return view::mouseProfile(settings ? settings->value(QStringLiteral("input/profile")).toString().toStdString() : std::string());
-}
-
-void ReadPanel::applyProfile()
-{
-    m_grid->setMouseProfile(profile());
-    m_prior->setMouseProfile(profile());
-    setTool(profile().tool);
-    updateTips();
-}
-
-void ReadPanel::updateTips()
-{
-    for (QAction* action : m_tools)
-        m_context.actions->setTip(action, QString::fromStdString(view::mouseSentence(profile(), static_cast<widgets::Gesture>(action->data().toInt()))));
 }
 
 } // namespace hilum::panels
