@@ -1,71 +1,29 @@
-#include "widgets/plot/plot_view.h"
+#include "widgets/plot/plot_view_state.h"
 
-#include <qwt_legend.h>
+#include <qwt_interval.h>
 #include <qwt_legend_label.h>
 #include <qwt_picker_machine.h>
-#include <qwt_plot.h>
 #include <qwt_plot_canvas.h>
-#include <qwt_plot_curve.h>
-#include <qwt_plot_grid.h>
 #include <qwt_plot_panner.h>
 #include <qwt_plot_picker.h>
-#include <qwt_plot_renderer.h>
-#include <qwt_scale_draw.h>
 #include <qwt_scale_engine.h>
-#include <qwt_scale_map.h>
 #include <qwt_scale_widget.h>
-#include <qwt_series_data.h>
 #include <qwt_symbol.h>
-#include <qwt_text.h>
 
-#include <QContextMenuEvent>
 #include <QEvent>
-#include <QFileDialog>
-#include <QFontMetrics>
-#include <QMenu>
-#include <QMessageBox>
-#include <QMouseEvent>
-#include <QTimer>
+#include <QPen>
 #include <QVBoxLayout>
-#include <QWheelEvent>
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 
 namespace hilum::widgets {
 
 namespace {
 
 constexpr int RedrawMs = 50;
-constexpr int MostTicks = 6; ///< of an axis, between which there are finer ones
-constexpr QwtAxisId X{QwtAxis::XBottom};
-constexpr QwtAxisId Y{QwtAxis::YLeft};
-
-// the points of a CurveData that are worth drawing in the present view
-class Series : public QwtSeriesData<QPointF> {
-public:
-    view::CurveData data;
-    std::vector<view::CurvePoint> drawn;
-    bool logarithmic = false;
-
-    void refresh(double low, double high, int columns)
-    {
-        drawn = data.decimated(low, high, columns);
-        if (logarithmic)
-            std::erase_if(drawn, [](const view::CurvePoint& p) { return p.y <= 0; });
-    }
-    std::size_t size() const override { return drawn.size(); }
-    QPointF sample(std::size_t i) const override { return {drawn[i].x, drawn[i].y}; }
-    QRectF boundingRect() const override
-    {
-        if (data.isEmpty() || (logarithmic && data.smallestPositive() == 0))
-            return {1, 1, -2, -2}; // Qwt's sign for "nothing"
-        const auto x = data.xRange();
-        const auto y = data.yRange();
-        const double low = logarithmic ? data.smallestPositive() : y.low;
-        return {x.low, low, x.high - x.low, std::max(0.0, y.high - low)};
-    }
-};
 
 // the values of all curves at the pointer's x, as the tracker's text
 class Pointer : public QwtPlotPicker {
@@ -94,55 +52,6 @@ QString number(double value)
 }
 
 } // namespace
-
-struct PlotView::State {
-    QwtPlot* plot = nullptr;
-    QwtPlotGrid* grid = nullptr;
-    QwtLegend* legend = nullptr;
-    Pointer* pointer = nullptr;
-    QTimer timer;
-    QString xTitle, yTitle;
-    bool zoomed = false, paper = false;
-    Scale scale = Scale::Linear;
-    struct Curve {
-        QwtPlotCurve* item; // owned by the plot
-        Series* series;     // owned by the item
-        QColor colour;
-        Style style;
-    };
-    std::vector<Curve> curves;
-
-    void zoom(const QwtAxisId& axis, double at, double factor)
-    {
-        const QwtScaleMap map = plot->canvasMap(axis);
-        const double centre = map.transform(map.invTransform(at));
-        const double low = map.invTransform(centre + (map.p1() - centre) * factor);
-        const double high = map.invTransform(centre + (map.p2() - centre) * factor);
-        plot->setAxisScale(axis, low, high);
-        zoomed = true;
-    }
-
-    std::vector<double> ticks() const
-    {
-        const QList<double> all = plot->axisScaleDiv(X).ticks(QwtScaleDiv::MajorTick);
-        return {all.begin(), all.end()};
-    }
-
-    /// As many numbers below a narrow plot as stand apart.
-    void fitTicks()
-    {
-        const QFontMetrics metrics(plot->axisFont(X));
-        for (int most = MostTicks; most >= 1; --most) {
-            plot->setAxisMaxMajor(X, most);
-            plot->updateAxes();
-            int needed = 0;
-            for (const double tick : ticks())
-                needed += metrics.horizontalAdvance(plot->axisScaleDraw(X)->label(tick).text() + u"  ");
-            if (needed <= plot->canvas()->width())
-                return;
-        }
-    }
-};
 
 PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<State>())
 {
@@ -175,10 +84,10 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
         }
     });
 
-    s.pointer = new Pointer(X, Y, QwtPlotPicker::RectRubberBand, QwtPicker::ActiveOnly, canvas);
-    s.pointer->setStateMachine(new QwtPickerDragRectMachine);
-    s.pointer->setTrackerMode(QwtPicker::AlwaysOn);
-    s.pointer->textAt = [this](double x) {
+    auto* pointer = new Pointer(X, Y, QwtPlotPicker::RectRubberBand, QwtPicker::ActiveOnly, canvas);
+    pointer->setStateMachine(new QwtPickerDragRectMachine);
+    pointer->setTrackerMode(QwtPicker::AlwaysOn);
+    pointer->textAt = [this](double x) {
         QStringList lines;
         for (const State::Curve& curve : m_state->curves) {
             const auto& points = curve.series->data.points();
@@ -193,7 +102,7 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
         }
         return lines.join(u'\n');
     };
-    connect(s.pointer, qOverload<const QRectF&>(&QwtPlotPicker::selected), this, [this](const QRectF& box) {
+    connect(pointer, qOverload<const QRectF&>(&QwtPlotPicker::selected), this, [this](const QRectF& box) {
         const QRectF r = box.normalized();
         if (r.width() > 0 && r.height() > 0)
             zoomTo(r.left(), r.right(), r.top(), r.bottom());
@@ -227,7 +136,7 @@ void PlotView::setTitles(const QString& x, const QString& y)
 int PlotView::addCurve(const QString& title, const QColor& colour, Style style)
 {
     auto* item = new QwtPlotCurve(title);
-    auto* series = new Series;
+    auto* series = new CurveSeries;
     series->logarithmic = m_state->scale == Scale::Logarithmic;
     item->setSamples(series);
     item->setRenderHint(QwtPlotItem::RenderAntialiased);
@@ -412,53 +321,6 @@ void PlotView::applyColours()
     }
 }
 
-Status PlotView::exportTo(const path& file)
-{
-    const QString name = QString::fromStdString(file.string());
-    const QString kind = QString::fromStdString(file.extension().string()).toLower();
-    if (kind != QStringLiteral(".svg") && kind != QStringLiteral(".pdf") && kind != QStringLiteral(".png"))
-        return fail(ErrorCode::Unsupported, "{}: a plot is written as .svg, .pdf or .png", file.string());
-    m_state->paper = true;
-    applyColours();
-    redraw();
-    const QSizeF millimetres(160, 160.0 * height() / std::max(1, width()));
-    QwtPlotRenderer renderer;
-    bool written = false;
-    const path temporary = file.parent_path() / (".hilum-" + file.stem().string() + file.extension().string());
-    const QString temporaryName = QString::fromStdString(temporary.string());
-    if (kind == QStringLiteral(".png")) {
-        QImage image(size() * 2, QImage::Format_ARGB32);
-        image.fill(Qt::white);
-        image.setDotsPerMeterX(7559); // 192 dpi: twice the screen's usual
-        image.setDotsPerMeterY(7559);
-        renderer.renderTo(m_state->plot, image);
-        written = image.save(temporaryName);
-    } else {
-        renderer.renderDocument(m_state->plot, temporaryName, kind.mid(1), millimetres, 85);
-        written = QFileInfo(temporaryName).size() > 0;
-    }
-    m_state->paper = false;
-    applyColours();
-    redraw();
-    std::error_code ec;
-    if (written)
-        std::filesystem::rename(temporary, file, ec);
-    if (!written || ec) {
-        std::filesystem::remove(temporary, ec);
-        return fail(ErrorCode::Io, "{}: the plot could not be written", file.string());
-    }
-    return {};
-}
-
-void PlotView::askAndExport()
-{
-    const QString name = QFileDialog::getSaveFileName(this, tr("Export plot"), QStringLiteral("curves.svg"), tr("SVG (*.svg);;PDF (*.pdf);;PNG (*.png)"));
-    if (name.isEmpty())
-        return;
-    if (const Status status = exportTo(name.toStdString()); !status)
-        QMessageBox::warning(this, tr("Export plot"), QString::fromStdString(status.error().sentence()));
-}
-
 void PlotView::changeEvent(QEvent* event)
 {
     QWidget::changeEvent(event);
@@ -466,42 +328,6 @@ void PlotView::changeEvent(QEvent* event)
         applyColours();
         later();
     }
-}
-
-bool PlotView::eventFilter(QObject* watched, QEvent* event)
-{
-    State& s = *m_state;
-    if (event->type() == QEvent::MouseButtonDblClick && static_cast<QMouseEvent*>(event)->button() == Qt::LeftButton) {
-        showAll();
-        return true;
-    }
-    if (event->type() == QEvent::Resize && watched == s.plot->canvas())
-        later();
-    if (event->type() == QEvent::Wheel) {
-        const auto* wheel = static_cast<QWheelEvent*>(event);
-        const double factor = std::pow(0.9, wheel->angleDelta().y() / 120.0);
-        const QPointF at = wheel->position();
-        if (watched != s.plot->axisWidget(Y))
-            s.zoom(X, watched == s.plot->canvas() ? at.x() : s.plot->canvas()->mapFromGlobal(wheel->globalPosition().toPoint()).x(), factor);
-        if (watched != s.plot->axisWidget(X))
-            s.zoom(Y, watched == s.plot->canvas() ? at.y() : s.plot->canvas()->mapFromGlobal(wheel->globalPosition().toPoint()).y(), factor);
-        redraw();
-        return true;
-    }
-    return QWidget::eventFilter(watched, event);
-}
-
-void PlotView::contextMenuEvent(QContextMenuEvent* event)
-{
-    QMenu menu(this);
-    connect(menu.addAction(tr("Show all")), &QAction::triggered, this, &PlotView::showAll);
-    QAction* log = menu.addAction(tr("Logarithmic axis"));
-    log->setCheckable(true);
-    log->setChecked(scale() == Scale::Logarithmic);
-    connect(log, &QAction::triggered, this, [this](bool on) { setScale(on ? Scale::Logarithmic : Scale::Linear); });
-    menu.addSeparator();
-    connect(menu.addAction(tr("Export plot...")), &QAction::triggered, this, &PlotView::askAndExport);
-    menu.exec(event->globalPos());
 }
 
 } // namespace hilum::widgets
