@@ -93,6 +93,17 @@ Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
     return job;
 }
 
+Result<TrainOptions> trainOptions(const Json& options)
+{
+    TrainOptions out;
+    Json own = Json::object();
+    for (const std::string& key : optionKeys<TrainOptions>())
+        if (const auto it = options.find(key); it != options.end())
+            own[key] = *it;
+    HILUM_TRY_STATUS(fromJson(own, out));
+    return out;
+}
+
 Result<at::Device> askedDevice(const std::string& word)
 {
     if (!isDeviceName(word))

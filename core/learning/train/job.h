@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/learning/train/events.h"
+#include "core/learning/train/options.h"
 #include "core/learning/train/placement.h"
 
 #include <functional>
@@ -23,6 +24,8 @@ Result<Json> readJobFile(const path& run);
 /// Reads and checks the job file of a pre-training. NotFound, WrongVersion; Options with every fault at once: unknown method, unknown, wrong or outside
 /// options, device, dtype and threads that make no sense.
 Result<TrainJob> readJob(const MethodRegistry& registry, const path& run);
+/// The training options among a method's options.
+Result<TrainOptions> trainOptions(const Json& options);
 
 /// The device that a job's word asks for. Device when there is none here, Usage for a word that names none.
 Result<at::Device> askedDevice(const std::string& word);

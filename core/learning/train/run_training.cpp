@@ -2,11 +2,9 @@
 
 #include "core/base/digest.h"
 #include "core/base/job_protocol.h"
-#include "core/base/options_json.h"
 #include "core/base/provenance.h"
 #include "core/learning/data/training_record.h"
 #include "core/learning/model_file.h"
-#include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/first_state.h"
 #include "core/learning/train/memory_need.h"
@@ -18,7 +16,6 @@
 #include <torch/version.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 #include <unistd.h>
 
@@ -27,18 +24,6 @@ namespace hilum::learning {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// The training options among a method's options.
-Result<TrainOptions> trainOptions(const Json& options)
-{
-    TrainOptions out;
-    Json own = Json::object();
-    for (const std::string& key : optionKeys<TrainOptions>())
-        if (const auto it = options.find(key); it != options.end())
-            own[key] = *it;
-    HILUM_TRY_STATUS(fromJson(own, out));
-    return out;
-}
 
 /// Whom the weights that a run begins with have seen: those of `start_from`, or of a checkpoint whose split.json is gone.
 Result<TrainingRecord> earlierRecord(const TrainOptions& o, const std::optional<path>& checkpoint, const ShardReader& cache)
@@ -331,84 +316,6 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     }
     monitor.finish(result);
     return result;
-}
-
-Result<Json> runRecorded(const MethodRegistry& registry, const RunRequest& request)
-{
-    return recorded(request, "train", [&] { return runTraining(registry, request); });
-}
-
-Result<Json> recorded(const RunRequest& request, std::string_view doing, const std::function<Result<Json>()>& work)
-{
-    Json result;
-    const Status status = torchGuard(doing, [&]() -> Status {
-        HILUM_TRY(result, work());
-        return {};
-    });
-    if (status)
-        return result;
-    const Error& error = status.error();
-    const Json line = protocol::errorMessage(error);
-    const auto place = rankPlace();
-    const bool follows = place && *place && (*place)->rank != 0; // the record is the first process's
-    if (follows)
-        std::fputs(("hilum-worker, " + error.sentence() + "\n").c_str(), stderr);
-    const bool othersRecord = error.code == ErrorCode::Busy || error.code == ErrorCode::Usage || follows;
-    std::error_code ignored;
-    if (!othersRecord && fs::is_directory(request.run, ignored)) {
-        if (const auto events = EventStream::open(request.run, request.echo)) {
-            (*events)->emit(protocol::Failed, line);
-            return std::unexpected(error);
-        }
-    }
-    if (request.echo == EventStream::Echo::StandardOutput) {
-        std::fputs((jsonLine(line) + "\n").c_str(), stdout);
-        std::fflush(stdout);
-    }
-    return std::unexpected(error);
-}
-
-Result<Json> runEvaluation(const MethodRegistry& registry, const path& model, const path& cachePath, const path& out, const std::string& device, const std::string& dtype)
-{
-    HILUM_TRY(const ModelFile file, openModel(model));
-    HILUM_TRY(const Placement placement, choosePlacement(device, dtype));
-    HILUM_TRY(const ShardReader cache, ShardReader::open(cachePath));
-    HILUM_TRY(const MethodEntry* const entry, registry.find(file.metadata["method"].get<std::string>()));
-    if (cache.input() != entry->info.input)
-        return fail(ErrorCode::Mismatch, "method {} works on {} input, the cache holds {}", entry->info.id, entry->info.input, cache.input());
-    if (const Json wanted = file.metadata.value("pipeline", Json()); wanted != cache.pipeline())
-        return fail(ErrorCode::Mismatch, "the cache was prepared as {}, the model needs {}", jsonLine(cache.pipeline()), jsonLine(wanted));
-    HILUM_TRY(const auto method, loadMethod(registry, file));
-    method->trainable().to(placement.device);
-    const Json& options = file.metadata["options"];
-    HILUM_TRY(const TrainOptions o, trainOptions(options));
-    // the first weights of a run that began with others are not in its model
-    std::unique_ptr<PretrainingMethod> untrained;
-    if (!file.metadata.contains("started_from")) {
-        untrained = entry->make(options, Rng(static_cast<std::uint64_t>(o.seed)).fork("weights"));
-        if (beginFirstStateLike(*untrained, *method))
-            untrained->trainable().to(placement.device);
-        else
-            untrained.reset(); // nor are text weights that it read
-    }
-
-    EvaluationSetup setup;
-    setup.cache = &cache;
-    setup.seed = static_cast<std::uint64_t>(o.seed);
-    setup.batch = o.batch;
-    setup.placement = placement;
-    HILUM_TRY(const TrainingRecord record, trainingRecord(file, cache));
-    std::string heldOut;
-    setup.split = unseenSplit(cache.cases(), record, heldOut);
-    if (setup.split.heldOut.empty())
-        return fail(ErrorCode::Empty, "the model's training saw every patient of these {} images: nobody is left to evaluate on", cache.cases().size());
-    HILUM_TRY(Json document, evaluateHeldOut(*method, untrained.get(), setup));
-    document["held_out"] = heldOut;
-    document["step"] = file.metadata.value("step", Json());
-    document["weights_sha256"] = file.metadata.value("weights_sha256", Json());
-    HILUM_TRY_STATUS(makeFolder(out));
-    HILUM_TRY_STATUS(writeFileAtomically(out / "evaluation.json", document.dump(1) + "\n"));
-    return document;
 }
 
 } // namespace hilum::learning
