@@ -1,20 +1,8 @@
 # cmake -DHILUM=... -DWORKER=... -DOUT=... -P app_dry_run.cmake: what a job would need is said before anything is prepared or written, and refused with the numbers
 # where it cannot run.
-file(REMOVE_RECURSE "${OUT}")
-file(MAKE_DIRECTORY "${OUT}")
-set(ENV{HILUM_HOME} "${OUT}/home")
+include("${CMAKE_CURRENT_LIST_DIR}/programs.cmake")
+begin()
 unset(ENV{HILUM_MEMORY_LIMIT})
-function(program which)
-    cmake_parse_arguments(PARSE_ARGV 1 A "" "CODE;SAYS" "")
-    execute_process(COMMAND "${${which}}" ${A_UNPARSED_ARGUMENTS} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
-    if(NOT A_CODE)
-        set(A_CODE 0)
-    endif()
-    if(NOT code STREQUAL A_CODE OR (A_SAYS AND NOT "${out}${err}" MATCHES "${A_SAYS}"))
-        message(FATAL_ERROR "${which} ${A_UNPARSED_ARGUMENTS}\nended with ${code}, ${A_CODE} was expected, with \"${A_SAYS}\":\n${out}${err}")
-    endif()
-    set(stdout "${out}" PARENT_SCOPE)
-endfunction()
 
 set(job --method hdxray-mae --preset tiny --device cpu --threads 1)
 program(HILUM train ${job} --set batch=3 --out "${OUT}/run" --dry-run --json)

@@ -1,11 +1,7 @@
 # cmake -DHILUM=... -DWORKER=... -DXVFB=... -DDATA=... -DHERE=... -DOUT=... -P app_journey_b.cmake: acceptance journey B in the real window, mouse and keys only,
 # in two sittings on one library (the second start is a step of the journey). DATA: fixtures of `hilum demo-data --seed 1`.
-file(REMOVE_RECURSE "${OUT}")
-file(MAKE_DIRECTORY "${OUT}")
-foreach(variable DISPLAY WAYLAND_DISPLAY)
-    unset(ENV{${variable}})
-endforeach()
-set(ENV{HILUM_HOME} "${OUT}/home")
+include("${CMAKE_CURRENT_LIST_DIR}/programs.cmake")
+begin()
 
 # A step of 4 images is over in a blink: as many of them are accumulated as make it last about a second on this computer
 execute_process(COMMAND "${WORKER}" bench --method hdxray-mae --preset tiny --batch 4 --steps 3 --no-products --json RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
@@ -34,10 +30,6 @@ foreach(sitting 1 2 7)
             continue()
         endif()
     endif()
-    execute_process(COMMAND "${XVFB}" -a -s "-screen 0 1600x1000x24" "${HILUM}" --test "${HERE}/journey_b${sitting}.jsonl" --out "${OUT}/sitting-${sitting}"
-        --set "DATA=${DATA}" --set "MASK_HASH=${mask_hash}" --set "ACCUMULATION=${accumulation}" --set "GMML_FILL=filled with noise" RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE err)
-    message("${out}${err}")
-    if(NOT code EQUAL 0)
-        message(FATAL_ERROR "journey B failed in sitting ${sitting} with ${code}; its last picture is in ${OUT}/sitting-${sitting}")
-    endif()
+    play(journey_b${sitting} "${OUT}/sitting-${sitting}" "journey B failed in sitting ${sitting}" "DATA=${DATA}" "MASK_HASH=${mask_hash}" "ACCUMULATION=${accumulation}"
+        "GMML_FILL=filled with noise")
 endforeach()
