@@ -1,15 +1,12 @@
-#include "tests/learning/toy_features.h"
+#include "tests/learning/probe_bench.h"
 
 #include "core/base/paths.h"
-#include "core/learning/downstream/classify.h"
 #include "core/learning/downstream/fine_tuning.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/downstream/tuning_job.h"
 #include "core/learning/downstream/tuning_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
-
-#include "tests/support/compare.h"
 
 #include <algorithm>
 #include <cmath>
@@ -40,24 +37,23 @@ MethodRegistry registry() { return featureRegistry(); }
 
 } // namespace
 
-class TestDownstream : public QObject {
+class TestDownstream : public QObject, private ProbeBench {
     Q_OBJECT
-    std::unique_ptr<TemporaryFolder> m_folder;
-    path at_(const std::string& name) const { return m_folder->where() / name; }
 
-    ProbeRequest request(const char* out) const
+    /// Tunes the whole encoder and stops on the way. \param r set to what was asked for, without the wish to stop
+    void stopTuning(ProbeRequest& r) const
     {
-        return {.model = at_("model.safetensors"), .cache = at_("cache"), .labels = at_("labels.json"), .out = at_(out), .heldOutFraction = 0.4, .device = "cpu"};
+        r = request("out");
+        r.mode = ClassifyMode::Full;
+        r.tuning = {.epochs = 5, .batch = 8};
+        int asked = 0;
+        r.cancelled = [&] { return ++asked > 12; };
+        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        r.cancelled = {};
     }
 
 private Q_SLOTS:
-    void init()
-    {
-        auto folder = TemporaryFolder::make();
-        HILUM_VERIFY_OK(folder);
-        m_folder = std::make_unique<TemporaryFolder>(*std::move(folder));
-        makeLabelledToys(m_folder->where());
-    }
+    void init() { begin(); }
 
     void whatTheFeaturesTellIsLearnt()
     {
@@ -196,22 +192,13 @@ private Q_SLOTS:
         const auto resumed = runProbe(registry(), r);
         HILUM_VERIFY_OK(resumed);
         QVERIFY2(patience > 2 ? again < questions : again == questions, std::to_string(again).c_str());
-        for (const char* part : {"trained", "untrained", "difference"})
-            QCOMPARE(resumed->at(part).dump(), whole->at(part).dump());
-        for (const char* file : {"predictions.csv", "head.safetensors"})
-            QVERIFY2(*readTextFile(at_("stopped") / file) == *readTextFile(at_("out") / file), file);
+        compareWithWhole(*resumed, *whole);
         QCOMPARE(openModel(at_("stopped") / "model.safetensors")->metadata.at("weights_sha256"), openModel(at_("out") / "model.safetensors")->metadata.at("weights_sha256"));
-        QVERIFY(!std::filesystem::exists(at_("stopped") / "results"));
     }
     void whatIsResumedMustBeTheSame()
     {
-        ProbeRequest r = request("out");
-        r.mode = ClassifyMode::Full;
-        r.tuning = {.epochs = 5, .batch = 8};
-        int asked = 0;
-        r.cancelled = [&] { return ++asked > 12; };
-        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
-        r.cancelled = {};
+        ProbeRequest r;
+        stopTuning(r);
         HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Usage); // there is a checkpoint: resume, or another folder
         r.resume = true;
         r.seed = 5;
@@ -430,12 +417,8 @@ private Q_SLOTS:
     }
     void aCheckpointOfATuningSaysSo()
     {
-        ProbeRequest r = request("out");
-        r.mode = ClassifyMode::Full;
-        r.tuning = {.epochs = 5, .batch = 8};
-        int asked = 0;
-        r.cancelled = [&] { return ++asked > 12; };
-        HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        ProbeRequest r;
+        stopTuning(r);
         const auto checkpoint = latestCheckpoint(at_("out"));
         HILUM_VERIFY_OK(checkpoint);
         const auto before = openModel(at_("model.safetensors")), model = openModel(*checkpoint);

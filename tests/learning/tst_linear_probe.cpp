@@ -1,11 +1,8 @@
-#include "tests/learning/toy_features.h"
+#include "tests/learning/probe_bench.h"
 
-#include "core/learning/downstream/classify.h"
 #include "core/learning/downstream/kept_features.h"
 #include "core/learning/downstream/linear_probe.h"
 #include "core/learning/train/job.h"
-
-#include "tests/support/compare.h"
 
 #include <QList>
 
@@ -68,39 +65,21 @@ constexpr int Passes = 40;               // of one network then: 60 cases of two
 
 } // namespace
 
-class TestLinearProbe : public QObject {
+class TestLinearProbe : public QObject, private ProbeBench {
     Q_OBJECT
-    std::unique_ptr<TemporaryFolder> m_folder;
-    path at_(const std::string& name) const { return m_folder->where() / name; }
     MethodRegistry registry() const { return featureRegistry<FlippedToo>(); }
 
     ProbeRequest request(const char* out) const
     {
-        ProbeRequest r{.model = at_("model.safetensors"), .cache = at_("cache"), .labels = at_("labels.json"), .out = at_(out), .heldOutFraction = 0.4, .device = "cpu"};
+        ProbeRequest r = ProbeBench::request(out);
         r.compareUntrained = true;
         r.mostNumbers = ThreeViews;
         return r;
     }
-    bool exists(const path& file) const { return std::filesystem::exists(m_folder->where() / file); }
-
-    /// What went on in `stopped` ended as the whole run in `out`.
-    void compareWithWhole(const Json& resumed, const Json& whole) const
-    {
-        for (const char* part : {"trained", "untrained", "difference"})
-            QCOMPARE(resumed.at(part).dump(), whole.at(part).dump());
-        for (const char* file : {"predictions.csv", "head.safetensors"})
-            QVERIFY2(*readTextFile(at_("stopped") / file) == *readTextFile(at_("out") / file), file);
-        QVERIFY(!exists("stopped/results"));
-    }
+    bool exists(const char* file) const { return std::filesystem::exists(at_(file)); }
 
 private Q_SLOTS:
-    void init()
-    {
-        auto folder = TemporaryFolder::make();
-        HILUM_VERIFY_OK(folder);
-        m_folder = std::make_unique<TemporaryFolder>(*std::move(folder));
-        makeLabelledToys(m_folder->where());
-    }
+    void init() { begin(); }
 
     void aPassHoldsWhatFits_data()
     {

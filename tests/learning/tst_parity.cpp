@@ -18,12 +18,7 @@ using namespace hilum::tests;
 
 namespace {
 
-ParityRegistry registry()
-{
-    ParityRegistry out;
-    registerSharedParity(out);
-    return out;
-}
+ParityRegistry registry() { return parityOf(registerSharedParity); }
 
 MaskedAutoencoderSizes small()
 {

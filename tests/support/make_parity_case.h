@@ -10,6 +10,14 @@
 /// Folders as `hilum-worker parity` reads them, made of networks of our own.
 namespace hilum::tests {
 
+/// The cases that one function registers.
+inline learning::ParityRegistry parityOf(void (*fill)(learning::ParityRegistry&))
+{
+    learning::ParityRegistry out;
+    fill(out);
+    return out;
+}
+
 /// case.json, the arrays and the weights (as safetensors, which a checkpoint may be) under the usual names.
 inline void writeParityCase(const path& folder, const Json& json, const learning::TensorMap& arrays, const torch::nn::Module& network)
 {

@@ -21,12 +21,7 @@ using namespace hilum::tests;
 
 namespace {
 
-ParityRegistry registry()
-{
-    ParityRegistry out;
-    registerDaeParity(out);
-    return out;
-}
+ParityRegistry registry() { return parityOf(registerDaeParity); }
 
 SwinSizes sizes()
 {
