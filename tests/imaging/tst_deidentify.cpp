@@ -3,6 +3,7 @@
 #include "core/imaging/phantom.h"
 #include "tests/support/compare.h"
 #include "tests/support/dicom_tools.h"
+#include "tests/support/dicom_values.h"
 #include "tests/support/small_dicom.h"
 
 #include <dcmtk/dcmdata/dctk.h>
@@ -15,16 +16,12 @@
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::bytesOf;
+using hilum::tests::valueOf;
 
 namespace {
 
 const std::string Key = "a key for tests, not a secret";
-
-std::string bytesOf(const path& file)
-{
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// The pixels as they lie in the file: the value, or all fragments with the offset table.
 std::string pixelsOf(const path& file)
@@ -54,15 +51,6 @@ std::string pixelsOf(const path& file)
             out += std::format("[{}]", item->getLength()) + std::string(reinterpret_cast<char*>(octets), item->getLength());
     }
     return out;
-}
-
-std::string value(const path& file, const DcmTagKey& tag)
-{
-    DcmFileFormat format;
-    OFString out;
-    if (format.loadFile(file.c_str()).good() && format.getDataset()->findAndGetOFStringArray(tag, out).good())
-        return out.c_str();
-    return {};
 }
 
 /// Fills data sets with values that occur nowhere else, and remembers them.
@@ -231,7 +219,7 @@ void TestDeidentify::leavesNoValueBehind()
     // the file header with all that can stand in it, and the 128 bytes before
     QVERIFY(format.validateMetaInfo(static_cast<E_TransferSyntax>(syntax), EWM_createNewMeta).good());
     DcmMetaInfo& meta = *format.getMetaInfo();
-    planter.planted.insert(value(in, DCM_SOPInstanceUID));
+    planter.planted.insert(valueOf(in, DCM_SOPInstanceUID));
     for (const auto& [tag, text] : {std::pair{DCM_SourceApplicationEntityTitle, "ZQSOURCEAE"}, {DCM_SendingApplicationEntityTitle, "ZQSENDINGAE"}, {DCM_ReceivingApplicationEntityTitle, "ZQRECEIVEAE"},
              {DCM_PrivateInformationCreatorUID, "1.2.826.0.1.3680043.79.4711"}})
         planter.text(meta, tag, text);
@@ -273,18 +261,18 @@ void TestDeidentify::leavesNoValueBehind()
     for (const ProfileRow& r : basicProfile())
         if ((r.tag >> 16) >= 8 && r.action != ProfileAction::RemoveEmptyOrUids && (strictDates || DcmTag(static_cast<Uint16>(r.tag >> 16), static_cast<Uint16>(r.tag & 0xFFFF)).getEVR() != EVR_TM))
             QVERIFY2(touched.contains(r.tag), std::format("{:08X} {} was not touched", r.tag, r.name).c_str());
-    QCOMPARE(value(report->written.front(), DCM_PatientIdentityRemoved), std::string("YES"));
-    QCOMPARE(value(report->written.front(), DCM_LongitudinalTemporalInformationModified), std::string(strictDates ? "REMOVED" : "MODIFIED"));
+    QCOMPARE(valueOf(report->written.front(), DCM_PatientIdentityRemoved), std::string("YES"));
+    QCOMPARE(valueOf(report->written.front(), DCM_LongitudinalTemporalInformationModified), std::string(strictDates ? "REMOVED" : "MODIFIED"));
     DcmItem* code = nullptr;
     QVERIFY(back.getDataset()->findAndGetSequenceItem(DCM_DeidentificationMethodCodeSequence, code).good());
     OFString text;
     QVERIFY(code->findAndGetOFString(DCM_CodeValue, text).good() && text == "113100");
     // attributes of the picture stay
-    QCOMPARE(value(report->written.front(), DCM_WindowCenter), std::string("500"));
-    QCOMPARE(value(report->written.front(), DCM_SOPClassUID), std::string(UID_CTImageStorage));
+    QCOMPARE(valueOf(report->written.front(), DCM_WindowCenter), std::string("500"));
+    QCOMPARE(valueOf(report->written.front(), DCM_SOPClassUID), std::string(UID_CTImageStorage));
     OFString media;
     QVERIFY(back.getMetaInfo()->findAndGetOFString(DCM_MediaStorageSOPInstanceUID, media).good());
-    QCOMPARE(std::string(media.c_str()), value(report->written.front(), DCM_SOPInstanceUID));
+    QCOMPARE(std::string(media.c_str()), valueOf(report->written.front(), DCM_SOPInstanceUID));
     QVERIFY(!back.getMetaInfo()->tagExists(DCM_SourceApplicationEntityTitle));
 }
 
@@ -304,18 +292,18 @@ void TestDeidentify::uidsFollowFromTheKey()
     QCOMPARE(first->written.size(), std::size_t{3});
     std::set<std::string> series, instances, frames, otherSeries;
     for (const path& f : first->written)
-        series.insert(value(f, DCM_SeriesInstanceUID)), instances.insert(value(f, DCM_SOPInstanceUID)), frames.insert(value(f, DCM_FrameOfReferenceUID));
+        series.insert(valueOf(f, DCM_SeriesInstanceUID)), instances.insert(valueOf(f, DCM_SOPInstanceUID)), frames.insert(valueOf(f, DCM_FrameOfReferenceUID));
     QCOMPARE(series.size(), std::size_t{1});
     QCOMPARE(frames.size(), std::size_t{1});
     QCOMPARE(instances.size(), std::size_t{3});
     QVERIFY(series.begin()->starts_with("2.25.") && series.begin()->size() <= 64);
     // a later run with the key agrees, file name included; another key does not
-    QVERIFY(instances.contains(value(second->written.front(), DCM_SOPInstanceUID)));
-    QVERIFY(series.contains(value(second->written.front(), DCM_SeriesInstanceUID)));
+    QVERIFY(instances.contains(valueOf(second->written.front(), DCM_SOPInstanceUID)));
+    QVERIFY(series.contains(valueOf(second->written.front(), DCM_SeriesInstanceUID)));
     QVERIFY(std::filesystem::exists(folder->where() / "a" / second->written.front().lexically_relative(std::filesystem::canonical(folder->where() / "b"))));
-    QVERIFY(!series.contains(value(other->written.front(), DCM_SeriesInstanceUID)));
-    QVERIFY(value(other->written.front(), DCM_PatientID) != value(first->written.front(), DCM_PatientID));
-    QCOMPARE(value(kept->written.front(), DCM_SeriesInstanceUID), std::string("1.2.826.0.1.3680043.10.1.1"));
+    QVERIFY(!series.contains(valueOf(other->written.front(), DCM_SeriesInstanceUID)));
+    QVERIFY(valueOf(other->written.front(), DCM_PatientID) != valueOf(first->written.front(), DCM_PatientID));
+    QCOMPARE(valueOf(kept->written.front(), DCM_SeriesInstanceUID), std::string("1.2.826.0.1.3680043.10.1.1"));
 }
 
 void TestDeidentify::shiftsKeepIntervals()
@@ -344,9 +332,9 @@ void TestDeidentify::shiftsKeepIntervals()
     QCOMPARE(report->files, std::int64_t{4});
     std::map<std::string, std::vector<std::pair<std::string, std::string>>> byPatient;
     for (const path& f : report->written) {
-        byPatient[value(f, DCM_PatientID)].push_back({value(f, DCM_StudyDate), value(f, DCM_AcquisitionDateTime)});
-        QVERIFY(value(f, DCM_PatientBirthDate).empty());
-        QCOMPARE(value(f, DCM_StudyTime), std::string("101112"));
+        byPatient[valueOf(f, DCM_PatientID)].push_back({valueOf(f, DCM_StudyDate), valueOf(f, DCM_AcquisitionDateTime)});
+        QVERIFY(valueOf(f, DCM_PatientBirthDate).empty());
+        QCOMPARE(valueOf(f, DCM_StudyTime), std::string("101112"));
     }
     QCOMPARE(byPatient.size(), std::size_t{2});
     const auto day = [](const std::string& s) { return QDate::fromString(QString::fromStdString(s.substr(0, 8)), "yyyyMMdd"); };
@@ -450,10 +438,10 @@ void TestDeidentify::namesInLeftText()
     const auto report = deidentify(in, folder->where() / "out", {.key = Key});
     HILUM_VERIFY_OK(report);
     const path out = report->written.front();
-    QCOMPARE(value(out, DCM_SoftwareVersions), std::string("REMOVED"));
-    QCOMPARE(value(out, DCM_SegmentDescription), std::string("REMOVED"));
-    QCOMPARE(value(out, DCM_SegmentLabel), std::string("nevillesque"));
-    QCOMPARE(value(out, DCM_ConvolutionKernel), std::string("B31f"));
+    QCOMPARE(valueOf(out, DCM_SoftwareVersions), std::string("REMOVED"));
+    QCOMPARE(valueOf(out, DCM_SegmentDescription), std::string("REMOVED"));
+    QCOMPARE(valueOf(out, DCM_SegmentLabel), std::string("nevillesque"));
+    QCOMPARE(valueOf(out, DCM_ConvolutionKernel), std::string("B31f"));
     const auto cleaned = std::ranges::find(report->touched, std::uint32_t{0x00181020}, &TouchedTag::tag);
     QVERIFY(cleaned != report->touched.end() && cleaned->action == 'C' && cleaned->table.empty());
 }

@@ -4,9 +4,8 @@
 #include "core/imaging/phantom.h"
 #include "core/imaging/read.h"
 #include "tests/support/compare.h"
-
-#include <QProcess>
-#include <QStandardPaths>
+#include "tests/support/dicom_tools.h"
+#include "tests/support/made_study.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,14 +14,9 @@
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::madeStudy;
 
 namespace {
-
-DicomStudy study()
-{
-    return {.patientId = "TEST-1", .patientName = "Müller^Test", .patientSex = "F", .ageYears = 54, .studyUid = uidFromText("test study"), .studyId = "1",
-            .accession = "", .description = "Chest", .date = "20260102", .time = "101500", .referringPhysician = ""};
-}
 
 DicomSeriesInfo series(const std::string& name, int number) { return {.seriesUid = uidFromText("series " + name), .number = number, .description = name, .frameOfReferenceUid = uidFromText("frame")}; }
 
@@ -34,33 +28,6 @@ Mat3 columns(Vec3 a, Vec3 b, Vec3 c)
     m.setColumn(0, a), m.setColumn(1, b), m.setColumn(2, c);
     return m;
 }
-
-// Complaints of the validator, or nothing. `ran` is false when it is not installed.
-QStringList complaints(const path& file, bool& ran)
-{
-    const QString program = QStandardPaths::findExecutable("dciodvfy");
-    ran = !program.isEmpty();
-    if (!ran)
-        return {};
-    QProcess process;
-    process.setProcessChannelMode(QProcess::MergedChannels);
-    process.start(program, {QString::fromStdString(file.string())});
-    process.waitForFinished(60000);
-    QStringList bad;
-    for (const QString& line : QString::fromUtf8(process.readAll()).split('\n'))
-        if (line.startsWith("Error"))
-            bad << line;
-    return bad;
-}
-
-#define VERIFY_VALID(file)                                                                                                        \
-    do {                                                                                                                         \
-        bool ran_ = false;                                                                                                       \
-        const QStringList bad_ = complaints(file, ran_);                                                                         \
-        if (!ran_)                                                                                                               \
-            QSKIP("dciodvfy is not installed");                                                                                  \
-        QVERIFY2(bad_.isEmpty(), qPrintable(bad_.join("\n")));                                                                   \
-    } while (false)
 
 } // namespace
 
@@ -114,7 +81,7 @@ void TestDicomWrite::seriesComesBack()
     header.modality = modality.toStdString();
     header.windows = {{.centre = 40, .width = 400, .name = "Soft", .shape = Window::Shape::Linear}};
     image = image.withHeader(header);
-    const auto written = writeSliceSeries(image, study(), series("slices", 1), folder->where() / "s");
+    const auto written = writeSliceSeries(image, madeStudy(), series("slices", 1), folder->where() / "s");
     HILUM_VERIFY_OK(written);
     QCOMPARE(written->size(), std::size_t{12});
     const auto back = readVolume(folder->where() / "s");
@@ -126,7 +93,7 @@ void TestDicomWrite::seriesComesBack()
                 if (back->at(i, j, k) != image.at(i, j, k))
                     QFAIL(qPrintable(QString("voxel %1 %2 %3").arg(i).arg(j).arg(k)));
     QCOMPARE(back->header().modality, modality.toStdString());
-    VERIFY_VALID(written->front().file);
+    HILUM_VERIFY_VALID(written->front().file);
 }
 
 void TestDicomWrite::radiographComesBack_data()
@@ -165,7 +132,7 @@ void TestDicomWrite::radiographComesBack()
         options.voiLut = table;
     }
     const path file = folder->where() / "film.dcm";
-    HILUM_VERIFY_OK(writeRadiograph(film, study(), series("film", 2), file, options));
+    HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series("film", 2), file, options));
     const auto back = readVolume(file);
     HILUM_VERIFY_OK(back);
     QCOMPARE(back->header().photometric, std::string(inverted ? "MONOCHROME1" : "MONOCHROME2"));
@@ -177,7 +144,7 @@ void TestDicomWrite::radiographComesBack()
             const double v = static_cast<double>(x) * 65 / 4095.0, expected = lut ? std::sqrt(v) : v;
             QVERIFY2(std::abs(grey->values[x] - expected) < 6e-4, qPrintable(QString("%1: %2, expected %3").arg(x).arg(grey->values[x]).arg(expected)));
         }
-    VERIFY_VALID(file);
+    HILUM_VERIFY_VALID(file);
 }
 
 void TestDicomWrite::segmentationComesBack_data()
@@ -205,7 +172,7 @@ void TestDicomWrite::segmentationComesBack()
     auto folder = TemporaryFolder::make();
     HILUM_VERIFY_OK(folder);
     const path file = folder->where() / "seg.dcm";
-    HILUM_VERIFY_OK(writeSegmentation(map, study(), series("labels", 3), {}, file));
+    HILUM_VERIFY_OK(writeSegmentation(map, madeStudy(), series("labels", 3), {}, file));
     const auto found = scan({file});
     HILUM_VERIFY_OK(found);
     QCOMPARE(found->items.size(), std::size_t{1});
@@ -240,7 +207,7 @@ void TestDicomWrite::segmentationComesBack()
     const auto text = readTextFile(file);
     HILUM_VERIFY_OK(text);
     QVERIFY(text->find(ResearchNotice) != std::string::npos);
-    VERIFY_VALID(file);
+    HILUM_VERIFY_VALID(file);
 }
 
 void TestDicomWrite::reportComesBack()
@@ -248,8 +215,8 @@ void TestDicomWrite::reportComesBack()
     auto folder = TemporaryFolder::make();
     HILUM_VERIFY_OK(folder);
     const path file = folder->where() / "report.dcm";
-    const DicomReference image{.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("series"), .studyUid = study().studyUid, .file = {}};
-    HILUM_VERIFY_OK(writeStructuredReport({{"Findings", {"There is a 12 mm nodule.", "There is no pleural effusion."}}, {"Impression", {"Nodule."}}}, study(), series("report", 4), {image}, file));
+    const DicomReference image{.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("series"), .studyUid = madeStudy().studyUid, .file = {}};
+    HILUM_VERIFY_OK(writeStructuredReport({{"Findings", {"There is a 12 mm nodule.", "There is no pleural effusion."}}, {"Impression", {"Nodule."}}}, madeStudy(), series("report", 4), {image}, file));
     const auto found = scan({file});
     HILUM_VERIFY_OK(found);
     QCOMPARE(found->items.size(), std::size_t{1});
@@ -259,7 +226,7 @@ void TestDicomWrite::reportComesBack()
     const std::string all = report->dump();
     for (const char* sentence : {"There is a 12 mm nodule.", "There is no pleural effusion.", "Nodule.", ResearchNotice})
         QVERIFY2(all.find(sentence) != std::string::npos, all.c_str());
-    VERIFY_VALID(file);
+    HILUM_VERIFY_VALID(file);
 }
 
 void TestDicomWrite::refusesWhatWouldLose()
@@ -270,11 +237,11 @@ void TestDicomWrite::refusesWhatWouldLose()
     Volume ramp = rampVolume(grid({}), {1, 0, 0}, 0);
     ImageHeader header = ramp.header();
     header.modality = "CT";
-    HILUM_VERIFY_ERROR(writeSliceSeries(ramp.withHeader(header), study(), series("f", 1), where), ErrorCode::Unsupported);
+    HILUM_VERIFY_ERROR(writeSliceSeries(ramp.withHeader(header), madeStudy(), series("f", 1), where), ErrorCode::Unsupported);
     header.modality = "US";
-    HILUM_VERIFY_ERROR(writeSliceSeries(ellipsoidVolume(grid({}), {}, 0).withHeader(header), study(), series("u", 1), where), ErrorCode::Unsupported);
+    HILUM_VERIFY_ERROR(writeSliceSeries(ellipsoidVolume(grid({}), {}, 0).withHeader(header), madeStudy(), series("u", 1), where), ErrorCode::Unsupported);
     LabelMap empty = ellipsoidLabels(grid({}), {{.name = "far away", .centreLps = {900, 0, 0}, .radiiMm = {5, 5, 5}, .value = 0}});
-    HILUM_VERIFY_ERROR(writeSegmentation(empty, study(), series("s", 1), {}, where), ErrorCode::Empty);
+    HILUM_VERIFY_ERROR(writeSegmentation(empty, madeStudy(), series("s", 1), {}, where), ErrorCode::Empty);
     QVERIFY(!std::filesystem::exists(where));
 }
 
@@ -304,8 +271,8 @@ void TestDicomWrite::picturesComeBack()
     shot.bits = bits;
     shot.pixels = pixels;
     shot.derivation = "screenshot of Read, axial, W 400 L 40";
-    shot.sources = {{.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}}};
-    HILUM_VERIFY_OK(writeSecondaryCapture(shot, study(), series("shot", 5), file));
+    shot.sources = {{.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}}};
+    HILUM_VERIFY_OK(writeSecondaryCapture(shot, madeStudy(), series("shot", 5), file));
     const auto back = readVolume(file);
     HILUM_VERIFY_OK(back);
     QCOMPARE(back->components(), components);
@@ -318,9 +285,9 @@ void TestDicomWrite::picturesComeBack()
     const auto found = scan({file});
     HILUM_VERIFY_OK(found);
     QVERIFY(std::ranges::any_of(found->items.at(0).notices, [](const Notice& n) { return n.code == "burned_in_text_possible"; }));
-    VERIFY_VALID(file);
+    HILUM_VERIFY_VALID(file);
     shot.width = 20;
-    HILUM_VERIFY_ERROR(writeSecondaryCapture(shot, study(), series("shot", 5), file), ErrorCode::BadData);
+    HILUM_VERIFY_ERROR(writeSecondaryCapture(shot, madeStudy(), series("shot", 5), file), ErrorCode::BadData);
 }
 
 void TestDicomWrite::valuesStayExactOrSayHowFarOff_data()
@@ -368,7 +335,7 @@ void TestDicomWrite::valuesStayExactOrSayHowFarOff()
     QCOMPARE(scale->largestError == 0, exact);
     SliceSeriesOptions options;
     options.floats = FloatPolicy::Quantise;
-    HILUM_VERIFY_OK(writeSliceSeries(volume, study(), series("values", 1), folder->where() / "s", {}, options));
+    HILUM_VERIFY_OK(writeSliceSeries(volume, madeStudy(), series("values", 1), folder->where() / "s", {}, options));
     const auto back = readVolume(folder->where() / "s");
     HILUM_VERIFY_OK(back);
     double worst = 0;
@@ -390,17 +357,17 @@ void TestDicomWrite::derivedSeriesSaySo()
     options.derived = true;
     options.derivation = "converted from nifti";
     for (int k = 0; k < 12; ++k)
-        options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("source {}", k)), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}});
+        options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("source {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
     for (const char* modality : {"CT", "MR"}) {
         header.modality = modality;
-        const auto written = writeSliceSeries(image.withHeader(header), study(), series(modality, 1), folder->where() / modality, {}, options);
+        const auto written = writeSliceSeries(image.withHeader(header), madeStudy(), series(modality, 1), folder->where() / modality, {}, options);
         HILUM_VERIFY_OK(written);
         const auto text = readTextFile(written->at(7).file);
         HILUM_VERIFY_OK(text);
         for (const std::string& words : {std::string("DERIVED\\SECONDARY"), options.derivation, uidFromText("source 7")})
             QVERIFY2(text->find(words) != std::string::npos, words.c_str());
         QVERIFY(text->find(uidFromText("source 6")) == std::string::npos);
-        VERIFY_VALID(written->at(7).file);
+        HILUM_VERIFY_VALID(written->at(7).file);
     }
 }
 

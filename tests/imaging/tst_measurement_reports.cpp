@@ -3,23 +3,19 @@
 #include "core/imaging/read.h"
 #include "tests/support/compare.h"
 #include "tests/support/dicom_tools.h"
+#include "tests/support/made_study.h"
 
 #include <cmath>
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::madeStudy;
 
 namespace {
 
-DicomStudy study()
-{
-    return {.patientId = "TEST-1", .patientName = "Müller^Test", .patientSex = "F", .ageYears = 54, .studyUid = uidFromText("test study"), .studyId = "1",
-            .accession = "", .description = "Chest", .date = "20260102", .time = "101500", .referringPhysician = ""};
-}
-
 DicomSeriesInfo series(const std::string& name) { return {.seriesUid = uidFromText("series " + name), .number = 4, .description = name, .frameOfReferenceUid = uidFromText("frame")}; }
 
-DicomReference image() { return {.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}}; }
+DicomReference image() { return {.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText("image"), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}}; }
 
 /// dsrdump reads the file without a word of warning.
 void verifyDump(const path& file, const QStringList& words)
@@ -81,7 +77,7 @@ private Q_SLOTS:
         add("ROI 3", {{0, 0, 7}, {20, 0, 7}, {20, 10, 7}, {0, 10, 7}}, true,
             {areaQuantity(200), intensityQuantity(-37.5, "[hnsf'U]", "Mean"), intensityQuantity(12.25, "[hnsf'U]", "Standard Deviation"), intensityQuantity(-80, "[hnsf'U]", "Minimum"),
              intensityQuantity(3, "[hnsf'U]", "Maximum")});
-        const auto written = writeMeasurementReport(groups, study(), series("measurements"), {image()}, file);
+        const auto written = writeMeasurementReport(groups, madeStudy(), series("measurements"), {image()}, file);
         HILUM_VERIFY_OK(written);
         QCOMPARE(written->sopClassUid, std::string(space ? "1.2.840.10008.5.1.4.1.1.88.34" : "1.2.840.10008.5.1.4.1.1.88.33"));
         const auto item = itemOf(file);
@@ -139,17 +135,17 @@ private Q_SLOTS:
         const auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
         const path file = folder->where() / "m.dcm";
-        HILUM_VERIFY_ERROR(writeMeasurementReport({}, study(), series("m"), {}, file), ErrorCode::Empty);
+        HILUM_VERIFY_ERROR(writeMeasurementReport({}, madeStudy(), series("m"), {}, file), ErrorCode::Empty);
         MeasurementGroup g;
         g.name = "Distance 1";
         g.points = {{0, 0, 0}, {1, 0, 0}};
-        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), study(), series("m"), {}, file), ErrorCode::Usage); // no value
+        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), madeStudy(), series("m"), {}, file), ErrorCode::Usage); // no value
         g.values = {lengthQuantity(1)};
         DicomSeriesInfo nowhere = series("m");
         nowhere.frameOfReferenceUid.clear();
-        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), study(), nowhere, {}, file), ErrorCode::Usage);
+        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), madeStudy(), nowhere, {}, file), ErrorCode::Usage);
         g.patientSpace = false;
-        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), study(), series("m"), {}, file), ErrorCode::Usage); // no image
+        HILUM_VERIFY_ERROR(writeMeasurementReport(std::span(&g, 1), madeStudy(), series("m"), {}, file), ErrorCode::Usage); // no image
         QVERIFY(!std::filesystem::exists(file));
     }
 
@@ -179,7 +175,7 @@ private Q_SLOTS:
         const path file = folder->where() / "r.dcm";
         const std::vector<DicomReportSection> sections{{"Findings", {"There is a 12 mm nodule.", "Kein Pleuraerguss; größer als 3 cm\\ nein."}}, {"Impression", {"Nodule."}}, {"Technique", {"PA and lateral."}},
                                                        {"Devices and lines", {"None."}}};
-        const auto written = writeStructuredReport(sections, study(), series("report"), {image()}, file, ReportKind(kind));
+        const auto written = writeStructuredReport(sections, madeStudy(), series("report"), {image()}, file, ReportKind(kind));
         HILUM_VERIFY_OK(written);
         const auto item = itemOf(file);
         HILUM_VERIFY_OK(item);

@@ -7,6 +7,7 @@
 #include "core/imaging/volume_write.h"
 #include "tests/support/compare.h"
 #include "tests/support/dicom_tools.h"
+#include "tests/support/made_study.h"
 #include "tests/support/orientations.h"
 
 #include <QFileInfo>
@@ -21,16 +22,11 @@
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::madeStudy;
 using hilum::tests::obliqueDirection;
 using hilum::tests::orientation;
 
 namespace {
-
-DicomStudy study()
-{
-    return {.patientId = "TEST-1", .patientName = "Müller^Test", .patientSex = "F", .ageYears = 54, .studyUid = uidFromText("test study"), .studyId = "1",
-            .accession = "", .description = "Chest", .date = "20260102", .time = "101500", .referringPhysician = ""};
-}
 
 DicomSeriesInfo series(const std::string& name) { return {.seriesUid = uidFromText("series " + name), .number = 3, .description = name, .frameOfReferenceUid = uidFromText("frame")}; }
 
@@ -130,7 +126,7 @@ private Q_SLOTS:
             if (encoding == 2)
                 HILUM_VERIFY_OK(writeSegNrrd(std::span(&map, 1), file));
             else
-                HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("labels"), file, options));
+                HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
             const auto back = readOne(file);
             HILUM_VERIFY_OK(back);
             verifySame(map, back->map, tolerance);
@@ -161,7 +157,7 @@ private Q_SLOTS:
         const LabelMap map = labels(grid({}), {1, 2, 3});
         SegmentationWriteOptions options;
         options.encoding = binary ? SegmentationEncoding::Binary : SegmentationEncoding::LabelMap;
-        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("labels"), file, options));
+        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
         DcmSegmentation* raw = nullptr;
         const OFCondition ok = DcmSegmentation::loadFile(file.c_str(), raw);
         const std::unique_ptr<DcmSegmentation> seg(raw);
@@ -192,7 +188,7 @@ private Q_SLOTS:
         const LabelMap map = labels(grid({}), {1, 2, 3});
         SegmentationWriteOptions options;
         options.encoding = binary ? SegmentationEncoding::Binary : SegmentationEncoding::LabelMap;
-        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("labels"), file, options));
+        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
         int code = 0;
         const bool systems = QFileInfo::exists("/usr/bin/python3"); // a python of the user's own may come first in the path, without pydicom
         const QString text = tests::said(systems ? "/usr/bin/python3" : "python3", {"-c",
@@ -220,8 +216,8 @@ private Q_SLOTS:
         const LabelMap map = labels(grid({}), {1, 2, 3});
         SegmentationWriteOptions options;
         for (int k = 0; k < 11; ++k)
-            options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("image {}", k)), .seriesUid = uidFromText("ct"), .studyUid = study().studyUid, .file = {}});
-        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("labels"), file, options));
+            options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("image {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
+        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
         HILUM_VERIFY_VALID(file);
         DcmFileFormat format;
         QVERIFY(format.loadFile(file.c_str()).good());
@@ -240,7 +236,7 @@ private Q_SLOTS:
             QCOMPARE(std::string(uid.c_str()), uidFromText(std::format("image {}", k)));
         }
         options.sources.resize(5); // not one a slice: all frames refer to all
-        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("labels"), file, options));
+        HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
         HILUM_VERIFY_VALID(file);
     }
 
@@ -269,7 +265,7 @@ private Q_SLOTS:
         if (name.endsWith("nrrd"))
             HILUM_VERIFY_OK(writeSegNrrd(layers, file));
         else
-            HILUM_VERIFY_OK(writeSegmentation(layers, study(), series("overlap"), file));
+            HILUM_VERIFY_OK(writeSegmentation(layers, madeStudy(), series("overlap"), file));
         const auto plain = readOne(file);
         HILUM_VERIFY_OK(plain);
         QVERIFY(std::ranges::any_of(plain->map.volume.header().notices, [](const Notice& n) { return n.code == "overlapping_labels"; }));
@@ -285,7 +281,7 @@ private Q_SLOTS:
             HILUM_VERIFY_VALID(file);
         SegmentationWriteOptions options;
         options.encoding = SegmentationEncoding::LabelMap;
-        HILUM_VERIFY_ERROR(writeSegmentation(layers, study(), series("overlap"), folder->where() / "refused.dcm", options), ErrorCode::Unsupported);
+        HILUM_VERIFY_ERROR(writeSegmentation(layers, madeStudy(), series("overlap"), folder->where() / "refused.dcm", options), ErrorCode::Unsupported);
         QVERIFY(!std::filesystem::exists(folder->where() / "refused.dcm"));
     }
 
@@ -302,7 +298,7 @@ private Q_SLOTS:
         const LabelMap map{Volume(h, voxels), {{1, "rare", {9, 9, 9}, Json::object()}}};
         const auto folder = TemporaryFolder::make();
         HILUM_VERIFY_OK(folder);
-        HILUM_VERIFY_OK(writeSegmentation(map, study(), series("rare"), {}, folder->where() / "a.dcm"));
+        HILUM_VERIFY_OK(writeSegmentation(map, madeStudy(), series("rare"), {}, folder->where() / "a.dcm"));
         const auto back = readOne(folder->where() / "a.dcm");
         HILUM_VERIFY_OK(back);
         QCOMPARE(back->map.volume.geometry().size, g.size);
@@ -319,7 +315,7 @@ private Q_SLOTS:
         for (const auto encoding : {SegmentationEncoding::Binary, SegmentationEncoding::LabelMap}) {
             SegmentationWriteOptions options;
             options.encoding = encoding;
-            HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), study(), series("tilt"), folder->where() / "a.dcm", options));
+            HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("tilt"), folder->where() / "a.dcm", options));
             const auto back = readOne(folder->where() / "a.dcm");
             HILUM_VERIFY_OK(back);
             verifySame(map, back->map, 1e-6);
@@ -333,18 +329,18 @@ private Q_SLOTS:
         const path file = folder->where() / "a.dcm";
         LabelMap map = labels(grid({}), {1, 2, 3});
         map.labels.pop_back(); // voxels of a value without a label
-        HILUM_VERIFY_ERROR(writeSegmentation(map, study(), series("s"), {}, file), ErrorCode::Mismatch);
+        HILUM_VERIFY_ERROR(writeSegmentation(map, madeStudy(), series("s"), {}, file), ErrorCode::Mismatch);
         HILUM_VERIFY_ERROR(writeSegNrrd(std::span(&map, 1), folder->where() / "a.seg.nrrd"), ErrorCode::Mismatch);
         map = labels(grid({}), {1, 2, 3});
         map.labels[2].value = 70000;
-        HILUM_VERIFY_ERROR(writeSegmentation(map, study(), series("s"), {}, file), ErrorCode::Unsupported);
+        HILUM_VERIFY_ERROR(writeSegmentation(map, madeStudy(), series("s"), {}, file), ErrorCode::Unsupported);
         map = labels(grid({}), {1, 2, 3});
         ImageHeader flat = map.volume.header();
         flat.hasPatientSpace = false;
         map.volume = map.volume.withHeader(flat);
-        HILUM_VERIFY_ERROR(writeSegmentation(map, study(), series("s"), {}, file), ErrorCode::Unsupported);
+        HILUM_VERIFY_ERROR(writeSegmentation(map, madeStudy(), series("s"), {}, file), ErrorCode::Unsupported);
         map = labels(grid({}), {1, 2, 3});
-        HILUM_VERIFY_ERROR(writeSegmentation(map, study(), series("s"), std::vector<DicomReference>(4), file), ErrorCode::Mismatch);
+        HILUM_VERIFY_ERROR(writeSegmentation(map, madeStudy(), series("s"), std::vector<DicomReference>(4), file), ErrorCode::Mismatch);
         QVERIFY(std::filesystem::is_empty(folder->where()));
     }
 
@@ -358,7 +354,7 @@ private Q_SLOTS:
         std::signal(SIGXFSZ, SIG_IGN);
         const rlimit small{2000, before.rlim_max}; // the file would be larger: the system stops the writing midway
         QCOMPARE(setrlimit(RLIMIT_FSIZE, &small), 0);
-        const auto dicom = writeSegmentation(map, study(), series("s"), {}, folder->where() / "a.dcm");
+        const auto dicom = writeSegmentation(map, madeStudy(), series("s"), {}, folder->where() / "a.dcm");
         const auto nifti = writeVolume(map.volume, folder->where() / "a.nii", "nifti");
         setrlimit(RLIMIT_FSIZE, &before);
         QVERIFY(!dicom && !nifti);

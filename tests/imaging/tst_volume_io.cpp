@@ -4,6 +4,7 @@
 #include "core/imaging/read.h"
 #include "core/imaging/volume_write.h"
 #include "tests/support/compare.h"
+#include "tests/support/orientations.h"
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +14,7 @@
 
 using namespace hilum;
 using namespace hilum::imaging;
+using hilum::tests::orientation;
 
 namespace {
 
@@ -34,21 +36,6 @@ Geometry grid(const Mat3& direction)
     g.originLps = {-12.25, 33.5, -101.125};
     g.direction = direction;
     return g;
-}
-
-/// Signed permutation number n of 48.
-Mat3 orientation(int n)
-{
-    std::array<int, 3> axes{0, 1, 2};
-    for (int k = 0; k < n / 8; ++k)
-        std::ranges::next_permutation(axes);
-    Mat3 m;
-    for (std::size_t c = 0; c < 3; ++c) {
-        Vec3 column{0, 0, 0};
-        column[static_cast<std::size_t>(axes[c])] = (n >> c & 1) ? -1 : 1;
-        m.setColumn(c, column);
-    }
-    return m;
 }
 
 double farthestCorner(const Geometry& a, const Geometry& b)
