@@ -5,7 +5,8 @@
 #include "core/services/csv_table.h"
 #include "core/services/study_reports.h"
 
-#include <cctype>
+#include <QString>
+
 #include <format>
 
 namespace hilum::services {
@@ -17,20 +18,7 @@ constexpr std::uintmax_t LargestText = 1 << 20; // bytes of a file that is one t
 /// What a report says, to be compared: blanks in a row are one, letters are small.
 std::string said(std::string_view text)
 {
-    std::string out;
-    bool blank = false;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isspace(byte)) {
-            blank = true;
-            continue;
-        }
-        if (blank && !out.empty())
-            out += ' ';
-        blank = false;
-        out += static_cast<char>(std::tolower(byte));
-    }
-    return out;
+    return QString::fromUtf8(text.data(), static_cast<qsizetype>(text.size())).simplified().toLower().toStdString();
 }
 
 bool endsWith(const path& whole, const path& end)

@@ -25,7 +25,8 @@ inline constexpr std::size_t MostTexts = 4096;
 /// \return Empty for a file that holds no text, TooLarge for more than MostTexts; the errors of reading. Cancelled between files.
 Result<std::vector<NamedText>> readTexts(const std::vector<path>& files, const std::string& column, const Work& work = {});
 
-/// Candidate reports that images are compared with. Reports that differ in blanks and capital letters alone say the same.
+/// Candidate reports that images are compared with. Reports that differ in blanks and capital letters alone say the same, in any script. A run's evaluation is
+/// less strict: it goes by what the network reads of a report, where full stops and accents may be gone and a long one is cut.
 class ReportGallery {
 public:
     explicit ReportGallery(std::vector<NamedText> reports);

@@ -2,6 +2,7 @@
 
 #include "core/base/digest.h"
 #include "tests/support/compare.h"
+#include "tests/support/odd_reports.h"
 
 #include <QTest>
 
@@ -75,6 +76,13 @@ private Q_SLOTS:
         QCOMPARE(gallery.rowSaying("Another nodule."), std::int64_t{-1});
         QCOMPARE(gallery.texts()[2], std::string(" the  LUNGS\nare clear. "));
         QCOMPARE(gallery.digest(), sha256Hex("20:The lungs are clear.9:A nodule.23: the  LUNGS\nare clear. 19:The lungs are clear"));
+    }
+    void oddCharactersAreComparedAsInAnEvaluation() // of UniMedI: tst_unimedi compares the same pairs
+    {
+        for (const tests::ReportPair& pair : tests::OddReports) {
+            const ReportGallery gallery({{"a", pair.one}, {"b", pair.other}});
+            QVERIFY2((gallery.firstRows()[1] == 0) == pair.same, pair.name);
+        }
     }
     void aRowIsNamedAsItsImage()
     {

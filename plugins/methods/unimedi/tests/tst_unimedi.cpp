@@ -1,4 +1,5 @@
 #include "plugins/methods/unimedi/tests/unimedi_bench.h"
+#include "plugins/methods/unimedi/unimedi_parts.h"
 
 #include "core/base/job_protocol.h"
 #include "core/learning/describe.h"
@@ -8,6 +9,7 @@
 #include "core/learning/train/placement.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
+#include "tests/support/odd_reports.h"
 #include "tests/support/overfit.h"
 #include "tests/support/training_run.h"
 
@@ -157,6 +159,13 @@ private Q_SLOTS:
         QVERIFY(std::abs(rows[2].at("chance_at_1_report_to_image_both") - 1.0 / 6) < 1e-9);
         const auto films = method.caseNumbers(batchOf(method, {0, 1}), std::vector<Rng>(2, Rng(1)));
         QVERIFY(films[0].contains("recall_at_1_image_to_report_radiograph") && !films[0].contains("recall_at_1_image_to_report_both"));
+    }
+
+    void oddCharactersAreReadAsTheyAreListed() // tst_report_gallery compares the same pairs
+    {
+        const WordPiece words = characterPieces(LetterCase::Folded);
+        for (const ReportPair& pair : OddReports)
+            QVERIFY2(encodedReport(words, pair.one, 64).pieces.equal(encodedReport(words, pair.other, 64).pieces) == pair.same, pair.name);
     }
 
     void optionalTermsAreTrained()
