@@ -53,14 +53,6 @@ Result<MethodChoice> chooseMethod(const std::string& id, const std::string& pres
     return choice;
 }
 
-Status checkDevice(const std::string& word)
-{
-    if (word.empty() || word == "auto" || word == "cpu")
-        return {};
-    HILUM_TRY_STATUS(services::workerOutput({"describe", "--device=" + word}));
-    return {};
-}
-
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work)
 {
     if (data.size() == 1 && std::filesystem::exists(data.front() / "index.json")) {
@@ -102,7 +94,7 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
         // of a running one or a finished one nothing is changed: resuming refuses it
         if (before.state != services::JobState::Running && before.state != services::JobState::Done) {
             HILUM_TRY(const std::string device, deviceOf(before.run, changes));
-            HILUM_TRY_STATUS(checkDevice(device));
+            HILUM_TRY_STATUS(services::checkDevice(device));
             if (!changes.empty())
                 HILUM_TRY_STATUS(changeJobFile(before.run, changes));
         }

@@ -18,9 +18,6 @@ struct MethodChoice {
 /// \param settings "key=value" texts; all faults at once. An empty preset is the method's first.
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings);
 
-/// Refuses what `--device` or a job file asks for when this computer has not got it, in the worker's words: asked before anything is prepared or written.
-Status checkDevice(const std::string& word);
-
 /// `data` when it is a prepared cache that fits, else images prepared into the user's cache. Warnings go to standard error.
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work);
 

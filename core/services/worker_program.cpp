@@ -277,6 +277,14 @@ Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, c
     return options;
 }
 
+Status checkDevice(const std::string& word, const std::function<bool()>& cancelled)
+{
+    if (word.empty() || word == "auto" || word == "cpu")
+        return {};
+    HILUM_TRY_STATUS(workerOutput({"describe", "--device=" + word}, cancelled));
+    return {};
+}
+
 Result<Json> tuningOptions(const std::vector<std::string>& settings)
 {
     HILUM_TRY(const Json described, describeMethods());

@@ -20,6 +20,11 @@ Result<Json> methodEntry(const std::string& id);
 /// Complete options of a method: defaults, then preset, then settings (key=value). All faults at once.
 Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, const std::vector<std::string>& settings);
 
+/// Refuses a device ("auto", "cpu", "cuda:0"; empty: as it comes) that this computer has not got, in the worker's words. To be asked before anything is prepared or written; waits for
+/// the worker: not for the GUI thread.
+/// \param cancelled  asked while it runs; the worker is then asked to stop
+Status checkDevice(const std::string& word, const std::function<bool()>& cancelled = {});
+
 /// Complete settings of a fine-tuning: defaults, then settings (key=value). All faults at once.
 Result<Json> tuningOptions(const std::vector<std::string>& settings);
 

@@ -54,6 +54,18 @@ private Q_SLOTS:
             QVERIFY(searched.error().message.find("hilum-worker") != std::string::npos);
     }
 
+    void aDeviceIsAskedForWhereItMayNotBeThere()
+    {
+        const path count = path(m_home.where()) / "devices";
+        qputenv("HILUM_FAKE_COUNT", QByteArray::fromStdString(count.string()));
+        for (const char* always : {"", "auto", "cpu"})
+            HILUM_VERIFY_OK(checkDevice(always));
+        QVERIFY(!std::filesystem::exists(count));
+        const Status refused = checkDevice("cuda:7");
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Device);
+        QCOMPARE(refused.error().sentence(), std::string("this computer has no cuda:7"));
+    }
+
     void listsTheKnownMethods()
     {
         const auto missing = methodEntry("voco-x");

@@ -7,7 +7,7 @@
 //   stubborn  ignores SIGTERM
 //   refuse    ends with an error of its own
 //   mute      exits 0 without a result
-// Its selfcheck finds one thing broken.
+// Its selfcheck finds one thing broken, and its computer has no GPU.
 #include "core/base/job_protocol.h"
 #include "core/base/paths.h"
 
@@ -178,6 +178,11 @@ int main(int argc, char** argv)
     if (command == "describe") {
         if (const char* count = std::getenv("HILUM_FAKE_COUNT"))
             std::ofstream(count, std::ios::app) << "x";
+        for (const std::string& argument : arguments)
+            if (argument.starts_with("--device=cuda")) {
+                std::fputs((jsonLine(protocol::errorMessage({.code = ErrorCode::Device, .message = "this computer has no " + argument.substr(9)})) + "\n").c_str(), stdout);
+                return static_cast<int>(ErrorCode::Device);
+            }
         if (after("--method").empty())
             std::fputs((description().dump(1) + "\n").c_str(), stdout);
         else

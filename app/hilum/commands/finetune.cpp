@@ -48,7 +48,7 @@ Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
         HILUM_TRY(options, services::tuningOptions(a.settings));
     }
     HILUM_TRY(const Json metadata, services::modelMetadata(a.model));
-    HILUM_TRY_STATUS(app::checkDevice(a.device));
+    HILUM_TRY_STATUS(services::checkDevice(a.device));
     HILUM_TRY(const services::Labels labels, services::readLabels(data, a.label, a.positive, work));
     const app::MethodChoice method{.id = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = "", .options = metadata.value("options", Json::object()),
                                    .pipeline = metadata.value("pipeline", Json::object())};
