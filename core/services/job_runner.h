@@ -48,6 +48,7 @@ struct JobStatus {
     bool hasModel = false;  ///< a model.safetensors is there besides checkpoints: not of a linear probe
     bool resumable = false;
     bool silent = false;    ///< no sign of life for 60 s
+    bool starting = false;  ///< its run folder has not answered yet: an ended job shall go on, or the worker of a running or cancelling one begins. Only a running one can be cancelled then
     std::string createdUtc;
 };
 
@@ -81,30 +82,40 @@ enum class Loading {
 
 /// Starts, watches, cancels and resumes workers; at most one trains at a time, the others wait. Workers are separate sessions that
 /// outlive this process: they are found again through run/worker.json and their events.jsonl is tailed.
+/// To be used on its own thread. A run folder may lie on a share that hangs: what waits for one says so, and is not for the window's thread.
 class JobRunner : public QObject {
     Q_OBJECT
 public:
-    /// Loads the library's list and finds running workers again; launches nothing. Library may be null (command line).
+    /// Loads the library's list and finds running workers again; launches nothing. Library may be null (command line). With Loading::Now it waits for run folders.
     explicit JobRunner(project::Library* library, Loading loading = Loading::Now, QObject* parent = nullptr);
-    ~JobRunner() override;
+    ~JobRunner() override; ///< waits for run folders and the library as long as the patience says
 
     bool isComplete() const;                               ///< all jobs that the library knows are in the list
     /// From now on waiting jobs begin when their turn comes; so do they after start() and resume(). None does while one is still read that may be at work, or come first.
+    /// A worker begins on another thread: its job is Running at once, and `starting` until its run folder has answered. One that cannot begin has Failed, and the next one's turn comes.
     void runQueue();
-    Result<std::string> start(const JobRequest& request); ///< writes job.json, starts or queues; the job's id
+    /// Makes the run folder, writes job.json and starts or queues the job; its id. Waits for the run folder, also for that of a worker that begins now.
+    Result<std::string> start(const JobRequest& request);
+    /// The same without waiting, new jobs in the order in which they are asked for; `done` receives the job's id on the thread of `receiver`, while that lives. The job is in the list then.
+    void start(const JobRequest& request, QObject* receiver, std::function<void(Result<std::string>)> done);
+    /// An ended job goes on from its last checkpoint, or begins anew without one, when its turn comes. Waits as start() does. What is refused leaves the job as it was.
     Status resume(const std::string& id);
-    Status cancel(const std::string& id);                  ///< polite, then SIGKILL after 30 s without a last word; not while its run folder does not answer: what it said is not known
+    /// The same without waiting; the job is `starting` until its run folder has answered. `done` is called through the event loop while `receiver` lives.
+    void resume(const std::string& id, QObject* receiver, std::function<void(Status)> done);
+    /// Polite, then SIGKILL after 30 s without a last word; not while its run folder does not answer: what it said is not known. A running job that is `starting` ends as
+    /// soon as its run folder answers: without a worker, or with one that is asked to stop. Waits for nothing.
+    Status cancel(const std::string& id);
     /// Takes a run folder made elsewhere into the list, and into the library's where there is one. One that is known stays as it is.
-    /// NotFound when the folder holds no job.json.
+    /// NotFound when the folder holds no job.json. Waits for the folder.
     Status adopt(const path& run);
     /// The same off the GUI thread, one after another; `done` receives the job's id on the thread of `receiver`, while that lives.
     void adopt(const path& run, QObject* receiver, std::function<void(Result<std::string>)> done);
     std::vector<JobStatus> jobs() const;
     std::optional<JobStatus> job(const std::string& id) const;
-    /// Forgets an ended job; its run folder stays. It leaves the list at once, and comes back if the database refuses. Busy when the job is queued or at work.
+    /// Forgets an ended job; its run folder stays. It leaves the list at once, and comes back if the database refuses. Busy when the job is queued, at work or `starting`.
     /// Does not wait for the database: `done` is called through the event loop while `receiver` lives.
     void forget(const std::string& id, QObject* receiver, std::function<void(Status)> done);
-    /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines.
+    /// All events so far of a job (read from its events.jsonl), tolerant of garbage lines. Waits for its run folder.
     Result<std::vector<Json>> events(const std::string& id) const;
     /// Where in its events.jsonl a job begins that is told from now on (eventArrived), in bytes: with the whole lines before it, all its events, each once.
     /// None of a job that does not wait and is not at work: nothing of it is told.

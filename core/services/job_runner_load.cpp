@@ -32,11 +32,16 @@ void readRunning(Job& job)
 {
     JobStatus& s = job.status;
     job.unrecorded = true;
-    if (const auto identity = WorkerProcess::identityIn(s.run))
+    const auto identity = WorkerProcess::identityIn(s.run);
+    if (identity)
         job.process.emplace(WorkerProcess::adopt(*identity, s.run));
     // first the process, then its words: so none of its last ones is missed
     const bool ended = !job.process || job.process->hasEnded();
     readRecord(job);
+    if (!identity && identity.error().code == ErrorCode::NotFound && s.state == JobState::Cancelling) {
+        takeOut(s); // before there was a worker
+        return;
+    }
     if (ended) {
         conclude(job);
         return;
@@ -58,12 +63,14 @@ void readFolder(Job& job)
         return;
     }
     s.command = commandOf(s.run);
-    if (isActive(s.state)) {
+    const bool queued = s.state == JobState::Queued;
+    // a worker's that began when nobody waited for it any more
+    const bool begun = queued && std::filesystem::exists(s.run / "worker.json", unreachable);
+    if (isActive(s.state) || begun) {
         readRunning(job);
         return;
     }
     readRecord(job);
-    const bool queued = s.state == JobState::Queued;
     s.resumable = !queued && canResume(s);
     job.resume = queued && (s.lastCheckpoint >= 0 || s.command == "finetune");
 }
@@ -207,7 +214,7 @@ void JobRunner::State::take(FoundRun found)
     JobStatus& s = found.job.status;
     bool waits = false; // for its turn: not in the run folder, and neither is the title
     if (const Job* known = find(s.id)) {
-        if (found.known || known->process || known->status.run == s.run)
+        if (found.known || isActive(known->status.state) || known->status.run == s.run)
             return;
         s.title = known->status.title;
         waits = known->status.state == JobState::Queued;

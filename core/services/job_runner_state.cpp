@@ -2,7 +2,6 @@
 
 #include "core/base/job_protocol.h"
 #include "core/base/log.h"
-#include "core/services/cache_places.h"
 
 #include <algorithm>
 #include <csignal>
@@ -39,7 +38,9 @@ void JobRunner::State::record(Job& job)
     if (!library || library->readOnly())
         return;
     const JobStatus& s = job.status;
-    project::Library::JobRow row{.id = s.id, .run = s.run, .method = s.method, .preset = s.preset, .title = s.title, .state = std::string(name(s.state)),
+    // a program that ends before the run folder answers leaves a job that waits; where the worker began after all, its worker.json says so
+    const JobState told = s.starting && s.state == JobState::Running ? JobState::Queued : s.state;
+    project::Library::JobRow row{.id = s.id, .run = s.run, .method = s.method, .preset = s.preset, .title = s.title, .state = std::string(name(told)),
                                  .createdUtc = s.createdUtc, .message = s.message, .step = s.step, .steps = s.steps};
     writer.start([db = library, row = std::move(row)] {
         if (const auto put = db->putJob(row); !put)
@@ -69,38 +70,6 @@ void JobRunner::State::forgotten(const std::string& id, const Status& removed, c
         Q_EMIT runner->jobChanged(QString::fromStdString(id));
     }
     answer(removed);
-}
-
-/// Starts the worker of a job whose turn it is.
-Status JobRunner::State::launch(Job& job)
-{
-    HILUM_TRY(const std::string text, readTextFile(job.status.run / "job.json"));
-    HILUM_TRY(const Json file, parseJson(text));
-    HILUM_TRY(const path cache, findCache(file.value("cache", Json::object())));
-    std::vector<std::string> arguments{job.status.command, "--run", job.status.run.string(), "--cache", cache.string()};
-    if (job.resume)
-        arguments.push_back("--resume");
-    std::error_code ignored; // an earlier attempt's, if any
-    std::filesystem::remove(job.status.run / "worker.json", ignored);
-    job.tail.read(); // what is there belongs to earlier attempts
-    HILUM_TRY(auto process, WorkerProcess::start(arguments, job.status.run));
-    // the worker writes it too, but only when it has read its job: who starts anew before that finds it by this one
-    if (const auto written = writeFileAtomically(job.status.run / "worker.json", jsonLine(toJson(process.identity())) + "\n"); !written)
-        log::warning("services.jobs", "job {}: {}", job.status.id, written.error().sentence());
-    job.process.emplace(std::move(process));
-    job.lastWord.reset();
-    job.killed = false;
-    job.lastEvent = Clock::now();
-    JobStatus& s = job.status;
-    s.pid = job.process->pid();
-    s.state = JobState::Running;
-    s.phase = "starting";
-    s.message.clear();
-    s.silent = s.resumable = false;
-    s.secondsLeft = -1;
-    watch();
-    log::info("services.jobs", "job {} started as process {}", s.id, s.pid);
-    return {};
 }
 
 void JobRunner::State::watch()
@@ -241,29 +210,19 @@ void conclude(Job& job)
     log::info("services.jobs", "job {} is {} at step {}", s.id, name(s.state), s.step);
 }
 
+void takeOut(JobStatus& s)
+{
+    s.state = JobState::Cancelled;
+    s.message = s.lastCheckpoint >= 0 ? std::format("Taken out of the queue; the last checkpoint is of step {}", s.lastCheckpoint) : "Taken out of the queue before it began";
+    s.resumable = canResume(s);
+}
+
 void JobRunner::State::finish(Job& job)
 {
     if (job.process)
         job.process->reap();
     conclude(job);
     changed(job);
-}
-
-void JobRunner::State::pump()
-{
-    const bool known = listKnown && std::ranges::none_of(coming, [](const auto& one) { return holdsQueue(one.second); });
-    while (launches && known && std::ranges::none_of(jobs, [](const Job& job) { return isActive(job.status.state); })) {
-        const auto next = std::ranges::find(jobs, JobState::Queued, [](const Job& job) { return job.status.state; });
-        if (next == jobs.end())
-            return;
-        if (const auto launched = launch(*next); !launched) {
-            next->status.state = JobState::Failed;
-            next->status.message = launched.error().sentence();
-            next->status.lastCheckpoint = latestCheckpoint(next->status.run);
-            next->status.resumable = canResume(next->status);
-        }
-        changed(*next);
-    }
 }
 
 } // namespace hilum::services

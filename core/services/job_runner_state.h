@@ -11,6 +11,7 @@
 #include <limits>
 #include <list>
 #include <map>
+#include <stop_token>
 
 namespace hilum::services {
 
@@ -33,6 +34,7 @@ struct Job {
     std::optional<WorkerProcess> process;
     std::optional<LastWord> lastWord;
     Clock::time_point lastEvent, stopSince, wordSince, recorded;
+    std::stop_source cancelled; // of the launch under way
     bool resume = false;     // when its turn comes
     bool killed = false;     // by us
     bool looking = false;    // a look is under way
@@ -57,16 +59,46 @@ struct FoundRun {
     bool known = false; // its folder is that of the known job with its id, by whatever path
 };
 
-// These read run folders, on any thread.
+/// A worker that shall begin.
+struct LaunchOrder {
+    std::string id, command;
+    path run;
+    bool resume;
+    EventTail tail;
+    std::stop_token cancelled;
+};
+
+/// What came of it: a worker, or why there is none.
+struct Launch {
+    Result<WorkerProcess> worker;
+    EventTail tail;                   // behind what earlier attempts said
+    bool askedToStop = false;         // the worker was, because its job was cancelled meanwhile
+    std::int64_t lastCheckpoint = -1; // when there is no worker
+};
+
+// These read and write run folders, on any thread.
 /// A job of the library's list. One whose run folder cannot be read is lost, with a sentence.
 Job readJob(const project::Library::JobRow& row, std::size_t order);
 /// \param known  ids and run folders of the list
 Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& known);
 /// \param last  what the look before this one left
 Look lookAt(Look last, const path& run);
+/// The folder of a new run, with its job file.
+Result<JobStatus> makeRun(const JobRequest& request);
+/// Number of the checkpoint that the run goes on from, or -1. From now on a worker.json in its folder is that of a worker to come.
+Result<std::int64_t> reopenRun(const std::string& id, const path& run);
+Launch launchWorker(const LaunchOrder& order, const Work& work);
 
 /// Says what became of a job whose process has ended and whose last checkpoint is known.
 void conclude(Job& job);
+/// Cancels a job that has no process; its last checkpoint is known.
+void takeOut(JobStatus& status);
+
+/// Where the worker of a job begins whose turn it is.
+enum class Launching {
+    Here,     ///< its run folder is waited for
+    InThread,
+};
 
 /// What the runner knows and does between the calls of its users. GUI thread only.
 struct JobRunner::State {
@@ -87,6 +119,9 @@ struct JobRunner::State {
     TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
     TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for, behind the library's list
     TaskRunner looks{nullptr, 16};    // one at a time for each worker: a share that does not answer holds up the jobs on it
+    TaskRunner newRuns{nullptr, 1};   // in the order in which they are asked for
+    TaskRunner resumes{nullptr, 4};   // one at a time for each job
+    TaskRunner launcher{nullptr, 1};  // one at a time anyhow
 
     Job* find(const std::string& id)
     {
@@ -100,7 +135,11 @@ struct JobRunner::State {
     }
     bool isComplete() const { return listKnown && coming.empty(); }
     void record(Job& job);
-    Status launch(Job& job);
+    std::string add(JobStatus made, Launching how);
+    Result<path> askToResume(const std::string& id);
+    Status resumed(const std::string& id, const path& run, const Result<std::int64_t>& checkpoint, Launching how);
+    void pump(Launching how = Launching::InThread);
+    void launched(const std::string& id, Launch launch);
     void loadNow();
     void loadInBackground();
     void readComing(const std::vector<Row>& rows);
@@ -119,7 +158,6 @@ struct JobRunner::State {
     void tell(Job& job, const std::vector<Json>& events);
     void noteSilence(Job& job);
     void finish(Job& job);
-    void pump();
 };
 
 } // namespace hilum::services

@@ -44,17 +44,6 @@ Names ids(const JobRunner& runner)
 
 class TestJobRunnerList : public QObject, private hilum::tests::JobBench {
     Q_OBJECT
-
-    static Status forget(JobRunner& runner, const std::string& id)
-    {
-        QObject here;
-        std::optional<Status> answer;
-        runner.forget(id, &here, [&](const Status& status) { answer = status; });
-        if (!QTest::qWaitFor([&] { return answer.has_value(); }, Wait))
-            return fail(ErrorCode::CheckFailed, "there was no answer");
-        return *answer;
-    }
-
 private Q_SLOTS:
     void jobsComeAsTheyAreReadInTheLibrarysOrder() // the constructor read them all: no window until the last share had answered
     {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <fstream>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -22,6 +24,8 @@ public:
     }
     ~HeldFile()
     {
+        if (m_answered)
+            return;
         letGo();
         std::error_code ignored;
         std::filesystem::remove(m_file, ignored); // who has not opened it yet never waits
@@ -31,16 +35,41 @@ public:
     HeldFile& operator=(const HeldFile&) = delete;
 
     bool made() const { return m_made; }
+    /// Whether somebody waits for it to open. He waits for its content then.
+    bool awaited()
+    {
+        if (m_writer < 0)
+            m_writer = ::open(m_file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC); // refused while nobody reads
+        return m_writer >= 0;
+    }
     /// From now on the file opens, and cannot be read.
     void letGo()
     {
         if (m_writer < 0)
             m_writer = ::open(m_file.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);
     }
+    /// Who waits gets this content; for others nothing changes.
+    void answer(std::string_view content)
+    {
+        letGo();
+        [[maybe_unused]] const auto written = ::write(m_writer, content.data(), content.size());
+        ::close(m_writer);
+        m_answered = true;
+    }
+    /// The share answers again: a file with this content is there, for who waits and for all who come.
+    void comeBack(std::string_view content)
+    {
+        letGo();
+        const std::filesystem::path fresh = m_file.string() + ".back";
+        std::ofstream(fresh, std::ios::binary) << content;
+        std::filesystem::rename(fresh, m_file);
+        answer(content);
+    }
 
 private:
     std::filesystem::path m_file;
     bool m_made = false;
+    bool m_answered = false;
     int m_writer = -1;
 };
 

@@ -7,16 +7,31 @@
 #include "tests/support/fake_worker.h"
 #include "tests/support/held_file.h"
 
+#include <QTest>
+
 #include <chrono>
 #include <filesystem>
 #include <format>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace hilum::tests {
+
+/// What a runner answers through the event loop.
+template <class T>
+struct Answer {
+    std::optional<Result<T>> got;
+    QObject receiver;
+
+    auto slot()
+    {
+        return [this](Result<T> answer) { got = std::move(answer); };
+    }
+};
 
 /// What a test of jobs stands on: a home with a prepared cache, the fake worker, and folders of runs. To be derived from.
 class JobBench {
@@ -46,6 +61,15 @@ protected:
         const auto job = runner.job(id);
         return job && job->state == state;
     }
+    /// Forgets a job, and waits for the answer.
+    static Status forget(services::JobRunner& runner, const std::string& id)
+    {
+        Answer<void> answer;
+        runner.forget(id, &answer.receiver, answer.slot());
+        if (!QTest::qWaitFor([&] { return answer.got.has_value(); }, 60000))
+            return fail(ErrorCode::CheckFailed, "there was no answer");
+        return *answer.got;
+    }
 
     static void writeEvents(const path& run)
     {
@@ -64,12 +88,12 @@ protected:
         return {.id = id, .run = run, .method = "m", .preset = "tiny", .title = "title of " + id, .state = state, .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
     }
     /// The folder of a job that the fake worker can do and has not begun, and its row of the library.
-    Result<Row> makeQueued(const std::string& id)
+    Result<Row> makeQueued(const std::string& id, const char* behaviour = "good")
     {
-        const services::JobRequest wanted = request("good");
+        const services::JobRequest wanted = request(behaviour);
         HILUM_TRY_STATUS(makeFolder(wanted.run));
         HILUM_TRY_STATUS(services::JobRunner::writeJobFile(wanted, id, wanted.run));
-        return Row{.id = id, .run = wanted.run, .method = "good", .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
+        return Row{.id = id, .run = wanted.run, .method = behaviour, .preset = "tiny", .title = {}, .state = "queued", .createdUtc = "2026-01-01T00:00:00Z", .message = {}};
     }
 
     TestHome m_home;

@@ -159,6 +159,18 @@ private Q_SLOTS:
         const bool alive = job.state == JobState::Running || job.state == JobState::Cancelling;
         QCOMPARE(model.index(0, JobTableModel::Pid).data().toString(), alive ? QStringLiteral("4711") : QString());
     }
+    void aJobWhoseFolderHasNotAnsweredStarts()
+    {
+        JobStatus job;
+        job.id = "a";
+        job.starting = true;
+        for (const JobState state : {JobState::Running, JobState::Cancelled, JobState::Lost}) { // begins; goes on
+            job.state = state;
+            QCOMPARE(stateText(job), QStringLiteral("Starting…"));
+        }
+        job.state = JobState::Cancelling;
+        QCOMPARE(stateText(job), QStringLiteral("Stopping…"));
+    }
     void whatIsDoneInsteadOfStepsIsSaid()
     {
         JobStatus job;

@@ -14,6 +14,8 @@ using services::JobStatus;
 QString stateText(const JobStatus& job)
 {
     const QString message = QString::fromStdString(job.message);
+    if (job.starting && job.state != JobState::Cancelling)
+        return JobTableModel::tr("Starting…");
     switch (job.state) {
     case JobState::Queued: return JobTableModel::tr("Waiting for the job before it");
     case JobState::Running: {

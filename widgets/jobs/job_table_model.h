@@ -8,7 +8,7 @@
 
 namespace hilum::widgets {
 
-/// What a person reads of a job's state: "Running", "Stopping…", "Stopped at step 20, checkpoint saved", "Interrupted", ...
+/// What a person reads of a job's state: "Starting…", "Running", "Stopping…", "Stopped at step 20, checkpoint saved", "Interrupted", ...
 QString stateText(const services::JobStatus& job);
 
 /// The jobs as a table, newest first.
