@@ -73,6 +73,12 @@ void JobFoot::begin(const QString& what)
     Q_EMIT busyChanged();
 }
 
+void JobFoot::handOver()
+{
+    m_stop->hide();
+    m_progress->setRange(0, 0);
+}
+
 void JobFoot::end()
 {
     m_busy = false;

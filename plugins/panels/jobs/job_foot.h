@@ -24,6 +24,7 @@ public:
     void say(const QString& sentence, const char* role); ///< empty hides it
     void begin(const QString& what);                     ///< Start is off, Cancel is there
     void follow(int task) { m_task = task; }             ///< whose progress is shown and whom Cancel stops
+    void handOver();                                     ///< the images are prepared, the job is being started: there is nothing to cancel any more
     void end();
     bool busy() const { return m_busy; }
     QVBoxLayout* above() const { return m_above; }       ///< for lines of the form's own

@@ -307,6 +307,7 @@ void JobForm::start()
     m_foot->begin(m_dataIsCache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
     const auto work = [given = m_data, isCache = m_dataIsCache, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;
+        HILUM_TRY_STATUS(services::checkDevice(request.device, [&w] { return w.cancelled(); }));
         if (isCache) {
             HILUM_TRY(out.cache, services::openCache(given.front()));
         } else {
@@ -323,8 +324,8 @@ void JobForm::start()
         return out;
     };
     m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for %1").arg(QString::fromStdString(request.title)), this, work, [this, request](Result<Prepared> result) {
-        m_foot->end();
         if (!result) {
+            m_foot->end();
             say(result.error().code == ErrorCode::Cancelled ? tr("Stopped; what was prepared is kept and the next start goes on from there")
                                                             : QString::fromStdString(result.error().sentence()),
                 result.error().code == ErrorCode::Cancelled ? "secondary" : "bad");
@@ -346,13 +347,16 @@ void JobForm::prepared(const path& cache, const std::string& watchKey, services:
 {
     request.cache = cache;
     request.watchCase = watchKey;
-    const auto id = m_context.services.jobs->start(request);
-    if (!id) {
-        m_form->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
-        say(QString::fromStdString(id.error().sentence()), "bad");
-        return;
-    }
-    Q_EMIT started(QString::fromStdString(*id));
+    m_foot->handOver();
+    m_context.services.jobs->start(request, this, [this](const Result<std::string>& id) {
+        m_foot->end();
+        if (!id) {
+            m_form->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
+            say(QString::fromStdString(id.error().sentence()), "bad");
+            return;
+        }
+        Q_EMIT started(QString::fromStdString(*id));
+    });
 }
 
 } // namespace hilum::jobs

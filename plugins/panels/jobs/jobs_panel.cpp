@@ -196,6 +196,8 @@ void JobsPanel::updateTable()
     if (!m_context.services.jobs)
         return;
     m_model.setJobs(m_context.services.jobs->jobs());
+    if (m_loadingEvents && m_readingAll && m_context.services.jobs->toldBytes(m_current)) // it goes on: what is told from now on must not be read too
+        showJob(std::exchange(m_current, {}));
     if (const int row = m_model.rowOf(m_current); row >= 0 && m_table->currentIndex().row() != row)
         m_table->selectRow(row);
     else if (m_current.empty() && m_model.rowCount() > 0 && m_context.services.jobs->isComplete()) // else a newer one may come
@@ -209,15 +211,15 @@ void JobsPanel::updateButtons()
     const JobStatus job = row >= 0 ? m_model.job(row) : JobStatus{};
     const bool there = row >= 0;
     m_actions.cancel->setEnabled(there && (job.state == JobState::Running || job.state == JobState::Queued));
-    m_actions.resume->setEnabled(there && job.resumable && hasEnded(job));
-    m_actions.remove->setEnabled(there && hasEnded(job));
+    m_actions.resume->setEnabled(there && job.resumable && hasEnded(job) && !job.starting);
+    m_actions.remove->setEnabled(there && hasEnded(job) && !job.starting);
     const bool model = there && (job.lastCheckpoint >= 0 || job.hasModel || (job.state == JobState::Done && job.command == "train")); // a linear probe has none of its own
     m_actions.lab->setEnabled(model);
     m_actions.tune->setEnabled(model && job.command == "train");
     if (there)
         showResult();
     // the row is short; why a worker was lost stands here
-    m_state->setText(!there ? QString() : job.state == JobState::Lost && !job.message.empty() ? QString::fromStdString(job.message) : widgets::stateText(job));
+    m_state->setText(!there ? QString() : job.state == JobState::Lost && !job.message.empty() && !job.starting ? QString::fromStdString(job.message) : widgets::stateText(job));
     m_title->setToolTip(there ? QString::fromStdString(job.run.string()) : QString());
     m_title->setText(there ? tr("%1 · %2").arg(m_model.index(row, widgets::JobTableModel::Title).data().toString(), QString::fromStdString(job.createdUtc)) : tr("No job is chosen"));
 }
@@ -240,9 +242,11 @@ void JobsPanel::showJob(const std::string& id)
     if (!job)
         return;
     // a long run's record has millions of lines; what is told from now on is not read too
+    const auto most = m_context.services.jobs->toldBytes(id);
     m_loadingEvents = true;
+    m_readingAll = !most;
     m_records.run<std::vector<Json>>(
-        this, [file = job->run / "events.jsonl", most = m_context.services.jobs->toldBytes(id)](const Work&) { return readEvents(file, most); },
+        this, [file = job->run / "events.jsonl", most](const Work&) { return readEvents(file, most); },
         [this, reading](Result<std::vector<Json>> events) {
             if (reading != m_reading)
                 return;
@@ -301,10 +305,7 @@ void JobsPanel::cancel()
 
 void JobsPanel::resume()
 {
-    const bool reading = m_loadingEvents;
-    done(m_context.services.jobs->resume(m_current), tr("Resuming the job"));
-    if (reading) // what is told from now on must not be read too
-        showJob(std::exchange(m_current, {}));
+    m_context.services.jobs->resume(m_current, this, [this](const Status& resumed) { done(resumed, tr("Resuming the job")); });
 }
 
 void JobsPanel::openInLab()

@@ -67,6 +67,7 @@ private:
     widgets::JobTableModel m_model;
     std::string m_current;
     bool m_loadingEvents = false;
+    bool m_readingAll = false; // of the record: when it began, nothing of the job was told
     int m_reading = 0; // of records; the answer to an earlier one is dropped
     std::vector<Json> m_later; // events that came while the record was read
     QTabWidget* m_kinds;

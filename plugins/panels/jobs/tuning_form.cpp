@@ -4,6 +4,7 @@
 #include "core/services/prepare.h"
 #include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
+#include "core/services/worker_program.h"
 #include "plugins/panels/jobs/form_parts.h"
 #include "widgets/shell/settings.h"
 #include "widgets/tasks/task_center.h"
@@ -34,6 +35,7 @@ struct Prepared {
 
 Result<Prepared> prepareClassifier(services::JobRequest request, const path& data, const std::string& column, const std::vector<std::string>& positive, const Work& work)
 {
+    HILUM_TRY_STATUS(services::checkDevice(request.device, [&work] { return work.cancelled(); }));
     HILUM_TRY(const Json metadata, services::modelMetadata(request.classifier->model));
     HILUM_TRY(const services::Labels labels, services::readLabels({data}, column, positive, work));
     Prepared out;
@@ -302,8 +304,8 @@ void TuningForm::start()
     m_foot->begin(tr("Preparing the labelled images…"));
     const auto work = [request, images = m_data, column, values](const Work& w) { return prepareClassifier(request, images, column, values, w); };
     m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for a classifier"), this, work, [this](Result<Prepared> result) {
-        m_foot->end();
         if (!result) {
+            m_foot->end();
             const bool stopped = result.error().code == ErrorCode::Cancelled;
             m_foot->say(stopped ? tr("Stopped; what was prepared is kept and the next start goes on from there") : QString::fromStdString(result.error().sentence()), stopped ? "secondary" : "bad");
             return;
@@ -314,13 +316,16 @@ void TuningForm::start()
         if (!result->cache.refused.empty())
             notes << tr("%1 files left out").arg(result->cache.refused.size());
         m_foot->say(notes.join(QStringLiteral("; ")), "secondary");
-        const auto id = m_context.services.jobs->start(result->request);
-        if (!id) {
-            m_settings->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
-            m_foot->say(QString::fromStdString(id.error().sentence()), "bad");
-            return;
-        }
-        Q_EMIT started(QString::fromStdString(*id));
+        m_foot->handOver();
+        m_context.services.jobs->start(result->request, this, [this](const Result<std::string>& id) {
+            m_foot->end();
+            if (!id) {
+                m_settings->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
+                m_foot->say(QString::fromStdString(id.error().sentence()), "bad");
+                return;
+            }
+            Q_EMIT started(QString::fromStdString(*id));
+        });
     }));
 }
 

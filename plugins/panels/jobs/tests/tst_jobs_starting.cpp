@@ -1,0 +1,111 @@
+// Jobs that are begun and resumed in the panel while the disk does not answer, and devices that are not here.
+#include "core/base/digest.h"
+#include "plugins/panels/jobs/tests/jobs_desk.h"
+
+using namespace hilum;
+using hilum::tests::Desk;
+using hilum::tests::HeldFile;
+using hilum::tests::Wait;
+
+class TestJobsStarting : public QObject, private hilum::tests::JobsHome {
+    Q_OBJECT
+private Q_SLOTS:
+    void aDeviceThatIsNotHereIsRefusedBeforeImagesArePrepared() // they were prepared, for hours, and then the worker refused
+    {
+        Desk d;
+        d.panel->workspaceShown();
+        QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
+        QVERIFY(d.drop(d.find<QWidget>("jobForm"), at("images")));
+        auto* device = d.find<QComboBox>("jobDevice");
+        device->setCurrentIndex(device->findData(QStringLiteral("cuda:0")));
+        auto* start = d.find<QPushButton>("jobStart");
+        start->click();
+        QVERIFY(!start->isEnabled());
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QLabel>("jobSaid")->text(), QStringLiteral("this computer has no cuda:0"), Wait);
+        QVERIFY(start->isEnabled());
+
+        std::filesystem::create_directories(at("labelled"));
+        std::ofstream(at("labelled") / "table.csv") << "filename,finding\na.png,mass\nb.png,none\n";
+        auto* tuning = d.find<hilum::jobs::TuningForm>("tuningForm");
+        tuning->setData(at("labelled"));
+        tuning->setModel(at("no model"));
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QComboBox>("tuningLabel")->count(), 1, Wait);
+        device = d.find<QComboBox>("tuningDevice");
+        device->setCurrentIndex(device->findData(QStringLiteral("cuda:0")));
+        tuning->start();
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QLabel>("tuningSaid")->text(), QStringLiteral("this computer has no cuda:0"), Wait);
+        QCOMPARE(d.rows(), 0);
+    }
+
+    void startingDoesNotWaitForTheDisk() // the window stood still until it had answered
+    {
+        const path cache = at("cache");
+        std::filesystem::create_directories(cache);
+        Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
+        index["shards"] = index["cases"] = Json::array();
+        index["pipeline"] = Json::object();
+        const std::string digest = sha256Hex(jsonLine(index));
+        index["digest"] = digest;
+        const std::string text = jsonLine(index);
+        std::ofstream(cache / "index.json") << text;
+        Desk d;
+        d.panel->workspaceShown();
+        QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
+        QVERIFY(d.drop(d.find<QWidget>("jobForm"), cache));
+        auto* watch = d.find<QComboBox>("jobWatch");
+        watch->setCurrentIndex(watch->findText(QStringLiteral("None")));
+        auto* start = d.find<QPushButton>("jobStart");
+        auto* cancel = d.find<QPushButton>("jobPrepareCancel");
+        HeldFile opened(cache / "index.json");
+        QVERIFY(opened.made());
+        start->click();
+        QTRY_VERIFY_WITH_TIMEOUT(opened.awaited(), Wait);
+        QVERIFY(!cancel->isHidden());
+        HeldFile named(cache / "index.json"); // read again for the job file
+        QVERIFY(named.made());
+        opened.answer(text);
+        QTRY_VERIFY_WITH_TIMEOUT(named.awaited(), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(cancel->isHidden(), Wait); // the images are there
+        QVERIFY(!start->isEnabled() && !d.action("actionJobStart")->isEnabled());
+        QCOMPARE(d.rows(), 0);
+        named.comeBack(text);
+        QTRY_COMPARE_WITH_TIMEOUT(d.rows(), 1, Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(start->isEnabled() && d.action("actionJobStart")->isEnabled(), Wait);
+        QVERIFY(!d.panel->currentJob().empty());
+        QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Interrupted at step 0")), Wait); // this worker does nothing
+        QVERIFY(d.errors.empty());
+    }
+
+    void resumingDoesNotWaitForTheRunFolder()
+    {
+        const path run = makeRun("run10", true), latest = run / "checkpoints" / "latest"; // its job file names no cache
+        std::filesystem::create_directories(latest.parent_path());
+        std::ofstream(latest) << "step-3";
+        std::vector<project::Library::JobRow> known;
+        known.push_back({.id = "run10", .run = run, .method = "m", .preset = "tiny", .title = "Ten", .state = "cancelled", .createdUtc = "2026-01-31T10:00:00Z", .message = "Stopped at step 3, checkpoint saved"});
+        Desk d(known);
+        QCOMPARE(d.panel->currentJob(), std::string("run10"));
+        QCOMPARE(d.state(), QStringLiteral("Stopped at step 3, checkpoint saved"));
+        auto* resume = d.find<QPushButton>("jobResume");
+        QVERIFY(resume->isEnabled());
+        HeldFile held(latest);
+        QVERIFY(held.made());
+        resume->click();
+        QCOMPARE(d.state(), QStringLiteral("Starting…"));
+        for (const char* off : {"actionJobResume", "actionJobCancel", "actionJobRemove"})
+            QVERIFY2(!d.action(off)->isEnabled(), off);
+        QTRY_VERIFY_WITH_TIMEOUT(held.awaited(), Wait);
+        held.comeBack("step-3");
+        QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Failed: the job names its cache by")), Wait);
+        QVERIFY(resume->isEnabled() && d.errors.empty());
+        const QString failed = d.state();
+        std::filesystem::remove(run / "job.json");
+        resume->click();
+        QTRY_COMPARE_WITH_TIMEOUT(d.errors, std::vector<std::string>{"the run folder of job run10 is gone"}, Wait);
+        QCOMPARE(d.state(), failed);
+        QVERIFY(resume->isEnabled());
+    }
+};
+
+QTEST_MAIN(TestJobsStarting)
+#include "tst_jobs_starting.moc"
