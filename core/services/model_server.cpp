@@ -21,6 +21,7 @@ namespace {
 constexpr std::chrono::minutes IdleTime{5};
 constexpr std::int64_t KeptFiles = 256;     // newest files of requests and answers; older ones are removed
 constexpr std::size_t KeptErrorBytes = 16384;
+constexpr int LastWaitMs = 300; // for a process whose owner goes
 
 struct Waiting {
     std::string kind;
@@ -38,6 +39,16 @@ struct Waiting {
 };
 
 std::unexpected<Error> replaced() { return fail(ErrorCode::Cancelled, "a newer request took its place"); }
+
+/// The object of a process that was asked to end and is not waited for. It must not go before its process, for which ~QProcess waits half a minute: one that hangs in the kernel keeps it for ever.
+QProcess* letGo(std::unique_ptr<QProcess> process)
+{
+    QProcess* leaving = process.release();
+    QObject::connect(leaving, &QProcess::finished, leaving, &QObject::deleteLater);
+    if (leaving->state() == QProcess::NotRunning)
+        leaving->deleteLater();
+    return leaving;
+}
 
 } // namespace
 
@@ -228,13 +239,8 @@ void ModelServer::State::drop()
     process->disconnect(server);
     process->closeWriteChannel();
     process->terminate();
-    // a process object must not go before its process; it is waited for in the background
-    QProcess* leaving = process.release();
-    leaving->setParent(nullptr);
-    QObject::connect(leaving, &QProcess::finished, leaving, &QObject::deleteLater);
+    QProcess* leaving = letGo(std::move(process));
     QTimer::singleShot(5000, leaving, [leaving] { leaving->kill(); });
-    if (leaving->state() == QProcess::NotRunning)
-        leaving->deleteLater();
 }
 
 ModelServer::ModelServer(QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
@@ -255,10 +261,12 @@ ModelServer::~ModelServer()
     s.process->disconnect(this);
     s.process->closeWriteChannel();
     s.process->terminate();
-    if (!s.process->waitForFinished(1000)) {
-        s.process->kill();
-        s.process->waitForFinished(1000);
-    }
+    s.process->waitForFinished(LastWaitMs);
+    if (s.process->state() == QProcess::NotRunning)
+        return;
+    s.process->kill(); // nobody needs its answer any more
+    log::warning("services.model", "left behind, because it did not end in time: the serving worker, process {}", s.process->processId());
+    letGo(std::move(s.process));
 }
 
 void ModelServer::setModel(const ModelChoice& choice)

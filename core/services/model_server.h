@@ -29,7 +29,7 @@ class ModelServer : public QObject {
     Q_OBJECT
 public:
     explicit ModelServer(QObject* parent = nullptr);
-    ~ModelServer() override;
+    ~ModelServer() override; ///< ends the process; waits 300 ms for it, then it is killed and left behind
 
     void setModel(const ModelChoice& choice); ///< asks for `load`; modelReady or failed follows
     const Json& model() const;                ///< metadata of the loaded model; null before

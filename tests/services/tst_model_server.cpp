@@ -1,9 +1,15 @@
+#include "core/base/log.h"
 #include "core/base/process_identity.h"
 #include "core/services/model_server.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_worker.h"
 
+#include <QScopeGuard>
+
+#include <csignal>
 #include <fstream>
+#include <string>
+#include <vector>
 
 using namespace hilum;
 using namespace hilum::services;
@@ -164,7 +170,28 @@ private Q_SLOTS:
             QTRY_VERIFY(!server.model().is_null());
             pid = server.pid();
         }
-        QVERIFY(!startedTicks(pid));
+        QTRY_VERIFY(!startedTicks(pid)); // a busy machine takes its time for a process that was killed
+    }
+
+    void aProcessThatDoesNotEndIsNotWaitedFor() // closing the window waited for it, for half a minute where it hung in the kernel
+    {
+        std::vector<std::string> lines;
+        const int sink = log::addSink([&](const log::Record& record) {
+            if (record.category == "services.model")
+                lines.push_back(record.text);
+        });
+        const auto atLast = qScopeGuard([&] { log::removeSink(sink); });
+        std::int64_t pid = 0;
+        {
+            ModelServer server;
+            server.setModel(untrained());
+            QTRY_VERIFY(!server.model().is_null());
+            pid = server.pid();
+            QCOMPARE(::kill(static_cast<pid_t>(pid), SIGSTOP), 0); // it hears no polite word now
+        }
+        QCOMPARE(lines.size(), std::size_t(1));
+        QVERIFY2(lines.front().find("left behind") != std::string::npos, lines.front().c_str());
+        QTRY_VERIFY(!startedTicks(pid)); // and is gone all the same
     }
 
     void missingWorkerIsSaid()
