@@ -7,6 +7,7 @@
 #include "core/services/prepared_case.h"
 
 #include <algorithm>
+#include <format>
 #include <optional>
 
 namespace hilum::services {
@@ -15,13 +16,16 @@ namespace {
 
 constexpr std::int64_t MostCases = 256; // in a shard
 
+/// What a shard's file is for: the same work, cut into shards in the same way.
+std::string shardRequest(const CachePlan& plan) { return std::format("{} in {}", plan.request, plan.casesPerShard()); }
+
 /// The records of a shard that an earlier attempt wrote whole; nothing when it is not there or belongs to other work.
 std::optional<std::vector<CaseRecord>> earlierShard(const CachePlan& plan, std::int64_t shard)
 {
     if (!std::filesystem::exists(plan.shardFile(shard)))
         return std::nullopt;
     const auto file = TensorFile::open(plan.shardFile(shard));
-    if (!file || !file->metadata().contains("request") || file->metadata().at("request") != plan.request)
+    if (!file || !file->metadata().contains("request") || file->metadata().at("request") != shardRequest(plan))
         return std::nullopt;
     const auto records = file->metadataJson("records");
     if (!records || !records->is_array())
@@ -56,7 +60,7 @@ std::int64_t CachePlan::shardCount() const
 std::uintmax_t CachePlan::bytesNeeded() const
 {
     constexpr std::uintmax_t Entry = 2048; // of a case in headers and index
-    return images.size() * (caseBytes + Entry);
+    return allBytes + images.size() * Entry;
 }
 
 path CachePlan::shardFile(std::int64_t shard) const
@@ -133,7 +137,7 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
         records.push_back({{"entry", p.record.entry}, {"refusal", refusal}});
         out.push_back(p.record);
     }
-    writer.setMetadata("request", plan.request);
+    writer.setMetadata("request", shardRequest(plan));
     writer.setMetadata("records", jsonLine(records));
     HILUM_TRY_STATUS(writer.write(plan.shardFile(shard)));
     return out;

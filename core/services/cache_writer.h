@@ -22,7 +22,8 @@ struct CachePlan {
     Json pipeline;
     std::string method;
     std::vector<ListedImage> images;
-    std::uint64_t caseBytes = 0; ///< of the arrays of one case; of volumes the largest
+    std::uint64_t caseBytes = 0;  ///< of the arrays of one case; of volumes the largest
+    std::uintmax_t allBytes = 0;  ///< of the arrays of all cases; images that the kind rules out have none
     enum class Kind { Radiograph, Volume, Mixed } kind = Kind::Radiograph; ///< Mixed: both, each with its report
     bool hasRegion = false;
     std::int64_t shardBytes = 64 << 20;

@@ -137,7 +137,7 @@ Status clearFolder(const path& folder)
     return {};
 }
 
-/// What a plan knows before the images are: the pipeline, checked, and how large a radiograph's case is.
+/// What a plan knows before the images are: the pipeline, checked.
 Result<CachePlan> emptyPlan(const PrepareRequest& request)
 {
     CachePlan plan{.folder = {}, .request = {}, .key = {}, .pipeline = request.pipeline, .method = request.method, .images = {}, .shardBytes = request.shardBytes};
@@ -158,7 +158,6 @@ Result<CachePlan> emptyPlan(const PrepareRequest& request)
     if (plan.kind == CachePlan::Kind::Mixed && pipeline.region != Region::None)
         return fail(ErrorCode::Options, "a mixed cache has no regions: its radiographs' region must be none");
     plan.hasRegion = pipeline.region == Region::LungContour || pipeline.region == Region::MaskFile;
-    plan.caseBytes = static_cast<std::uint64_t>(pipeline.width * pipeline.height * (plan.hasRegion ? 3 : 2));
     return plan;
 }
 
@@ -246,13 +245,11 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
         return fail(ErrorCode::Options, "the chest region shall come from mask files, and none of the {} images has one that is there: name them in a CSV with the columns filename and {}",
                     list.images.size(), maskColumn);
     plan.images = std::move(list.images);
-    if (plan.kind != CachePlan::Kind::Radiograph)
-        for (const ListedImage& image : plan.images) {
-            if (plan.kind == CachePlan::Kind::Mixed && image.item.kind != imaging::ItemKind::Volume)
-                continue;
-            HILUM_TRY(const std::uint64_t bytes, volumeBytes(image.item, plan.volumePipeline()));
-            plan.caseBytes = std::max(plan.caseBytes, bytes + image.report.size());
-        }
+    for (const ListedImage& image : plan.images) {
+        HILUM_TRY(const std::uint64_t bytes, arrayBytes(plan, image));
+        plan.caseBytes = std::max(plan.caseBytes, bytes);
+        plan.allBytes += bytes;
+    }
     HILUM_TRY(plan.key, userKey());
     plan.request = requestDigest(plan);
     if (request.out.empty()) {

@@ -134,9 +134,17 @@ Result<PreparedCase> prepareMixed(const CachePlan& plan, std::size_t number, con
     return out;
 }
 
-Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipeline)
+Result<std::uint64_t> arrayBytes(const CachePlan& plan, const ListedImage& image)
 {
-    HILUM_TRY(const imaging::VolumePipeline wanted, imaging::volumePipeline(pipeline));
+    const imaging::Item& item = image.item;
+    const bool volume = item.kind == imaging::ItemKind::Volume;
+    if (plan.kind == CachePlan::Kind::Volume ? !volume : plan.kind == CachePlan::Kind::Mixed ? !volume && !isRadiograph(item) : !isRadiograph(item))
+        return 0;
+    if (!volume) {
+        HILUM_TRY(const imaging::RadiographPipeline radiograph, imaging::radiographPipeline(plan.radiographPipeline()));
+        return static_cast<std::uint64_t>(radiograph.width * radiograph.height * (plan.hasRegion ? 3 : 2)) + image.report.size();
+    }
+    HILUM_TRY(const imaging::VolumePipeline wanted, imaging::volumePipeline(plan.volumePipeline()));
     using Pipeline = imaging::VolumePipeline;
     const std::uint64_t each = wanted.grey == Pipeline::Grey::Window ? sizeof(std::uint16_t) : sizeof(float);
     const auto product = [&](const std::array<std::int64_t, 3>& n) {
@@ -144,8 +152,8 @@ Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipelin
                                            static_cast<std::uint64_t>(std::max<std::int64_t>(n[2], 1)), each});
     };
     if (wanted.fit == Pipeline::Fit::Resize || wanted.fit == Pipeline::Fit::CropOrPad)
-        return product(wanted.size);
-    return std::max(product(item.size), wanted.fit == Pipeline::Fit::Pad ? product(wanted.size) : 0);
+        return product(wanted.size) + image.report.size();
+    return std::max(product(item.size), wanted.fit == Pipeline::Fit::Pad ? product(wanted.size) : 0) + image.report.size();
 }
 
 std::string modalityClass(const imaging::Item& item, bool isCt)

@@ -22,8 +22,8 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
 /// One or the other, and its report as `report`.
 Result<PreparedCase> prepareMixed(const CachePlan& plan, std::size_t number, const Work& work);
 
-/// Bytes of the arrays of a volume under this pipeline: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen).
-Result<std::uint64_t> volumeBytes(const imaging::Item& item, const Json& pipeline);
+/// Bytes of the arrays of an image: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen). 0 of one that the plan's kind rules out.
+Result<std::uint64_t> arrayBytes(const CachePlan& plan, const ListedImage& image);
 
 /// What kind of picture a volume is: "ct", "t1", "t1ce", "t2", "flair", "mr" or the modality in small letters. By DICOM modality and whole words of the series
 /// description or, for other formats, of the file's name; contrast is looked for before plain "t1". MR of no known kind, and a file of another format that is no CT

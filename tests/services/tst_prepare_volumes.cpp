@@ -104,6 +104,34 @@ private Q_SLOTS:
         }
     }
 
+    /// Pictures, segmentations and reports beside the volumes need no room of their own, and what they measure says nothing about the volumes.
+    void whatIsNoVolumeTakesNoRoom()
+    {
+        const path data = fresh();
+        writeCt(data / "a.nii.gz", 8); // 1,920 bytes
+        writeCt(data / "b.nii.gz", 5);
+        const std::vector<std::uint8_t> pixels(64 * 64, 7);
+        std::ofstream(data / "picture.png", std::ios::binary) << *imaging::encodePng(64, 64, 1, 8, std::as_bytes(std::span(pixels)));
+        const Json pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}};
+        const auto made = prepare({.data = {data}, .method = "test", .pipeline = pipeline, .shardBytes = 4000}, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(2));
+        QCOMPARE(indexOf(made->folder)["shards"].size(), std::size_t(1));
+
+        CachePlan plan{.folder = {}, .request = {}, .key = {}, .pipeline = pipeline, .method = "test", .images = {}, .kind = CachePlan::Kind::Volume};
+        ListedImage image;
+        image.item.size = {12, 10, 8};
+        for (const auto& [kind, bytes] : {std::pair{imaging::ItemKind::Volume, std::uint64_t(1920)}, {imaging::ItemKind::Image, 0}, {imaging::ItemKind::Segmentation, 0}, {imaging::ItemKind::Report, 0}}) {
+            image.item.kind = kind;
+            const auto needed = arrayBytes(plan, image);
+            HILUM_VERIFY_OK(needed);
+            QCOMPARE(*needed, bytes);
+        }
+        plan.images.resize(2);
+        plan.allBytes = 1920;
+        QVERIFY(plan.bytesNeeded() > 1920 && plan.bytesNeeded() < 1920 + 2 * 8192);
+    }
+
     void mrIsRefusedByAWindowAndScoredOtherwise()
     {
         const path data = fresh();
