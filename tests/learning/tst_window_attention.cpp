@@ -115,6 +115,29 @@ private Q_SLOTS:
         }
     }
 
+    /// Tokens of the padding attend to nothing: all others get the same bits as if they did.
+    void whoIsNotReadIsLeftOut()
+    {
+        for (const bool shifted : {false, true}) {
+            Case c = made(98, 3, 4, shifted);
+            at::Tensor rows = at::full({2, 98}, -1, at::kInt), read = at::zeros({6, 98, 1});
+            rows[0].slice(0, 0, 49).copy_(2 * at::arange(49, at::kInt) + 1); // 12 fours and one more
+            rows[1].slice(0, 0, 2).copy_(at::tensor({7, 96}, at::kInt));
+            for (std::int64_t w = 0; w < 6; ++w)
+                for (std::int64_t i = 0; i < 98 && rows[w % 2][i].item<int>() >= 0; ++i)
+                    read[w][rows[w % 2][i].item<std::int64_t>()].fill_(1);
+            c.weights = c.weights * read; // nobody reads the others
+            for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+                const Passes all = fused(c, type);
+                const Passes some = passes(c, type, [&](const at::Tensor& qkv, const at::Tensor& bias) { return fusedWindowAttention(qkv, c.heads, bias, c.regions, Penalty, rows); });
+                QVERIFY(some.out.equal(all.out * read.to(type)));
+                QVERIFY(some.dQkv.equal(all.dQkv) && some.dBias.equal(all.dBias));
+            }
+        }
+        const Case c = made(16, 1, 4, true);
+        QVERIFY_THROWS_EXCEPTION(c10::Error, fusedWindowAttention(c.qkv, 1, c.bias, c.regions, Penalty, at::zeros({3, 16}, at::kInt)));
+    }
+
     void threadsChangeNothing()
     {
         const Case c = made(98, 3, 16, true);

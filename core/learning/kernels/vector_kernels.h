@@ -20,10 +20,11 @@ struct Numbers {
 struct WindowAttention {
     std::int64_t tokens = 0;              ///< n of a window
     std::int64_t heads = 0, headWidth = 0;
-    std::int64_t windows = 1;             ///< of an image: regions repeat after them
+    std::int64_t windows = 1;             ///< of an image: regions and rows repeat after them
     float scale = 1, penalty = 0;         ///< penalty: added to the score of tokens of different regions
     const float* bias = nullptr;          ///< [heads, n, paddedTokens()], -1e30 behind the last token
     const std::int32_t* regions = nullptr; ///< [windows, paddedTokens()], or null: one region
+    const std::int32_t* rows = nullptr;    ///< [windows, n]: the tokens that attend, in order, and -1 behind the last; all are attended to. Nobody reads what others would get: it is 0
 
     static constexpr std::int64_t Multiple = 16, RowsAtOnce = 4;
     std::int64_t paddedTokens() const { return (tokens + Multiple - 1) / Multiple * Multiple; }
@@ -46,7 +47,7 @@ struct VectorKernels {
     /// dx = dy gelu'(x).
     void (*geluBackward)(ConstNumbers dy, ConstNumbers x, Numbers dx, std::int64_t count);
     /// One window and head. qkv [count, n, 3, heads, headWidth]; written: out [count, n, heads, headWidth], and the logarithms of the softmax' sums
-    /// into logSums [count, heads, n]. scratch: scratchFloats() numbers.
+    /// of the tokens that attend into logSums [count, heads, n]. scratch: scratchFloats() numbers.
     void (*windowAttention)(const WindowAttention& a, ConstNumbers qkv, Numbers out, float* logSums, std::int64_t window, std::int64_t head, float* scratch);
     /// Its gradient: dQkv is written for this window and head, that of the bias is added to dBias [n, paddedTokens()].
     void (*windowAttentionBackward)(const WindowAttention& a, ConstNumbers qkv, ConstNumbers out, ConstNumbers dOut, const float* logSums, Numbers dQkv, float* dBias,

@@ -60,43 +60,80 @@ void unpackWindow(const WindowAttention& a, const X* x, std::int64_t head, const
             parts.key[c * padded + t] = parts.value[c * padded + t] = 0;
 }
 
-/// What is added to the scores of `Rows` rows: the bias, and the penalty between regions.
-template <int Rows>
-struct Added {
-    const float* bias;           // [Rows, padded]
-    const std::int32_t* regions; // [padded] of the window, or null
-    std::int64_t padded, row;
+/// One window and head, and what is added to its scores: the bias, and the penalty between regions.
+struct WindowPlace {
+    const float* bias;           // [n, padded]
+    const std::int32_t* regions; // [padded], or null
+    const std::int32_t* rows;    // [attending]
+    std::int64_t attending;      // tokens
     float penalty;
 
-    HILUM_INLINE void at(std::int64_t j, Floats* scores) const
+    WindowPlace(const WindowAttention& a, std::int64_t window, std::int64_t head)
+        : bias(a.bias + head * a.tokens * a.paddedTokens()), regions(a.regions ? a.regions + window % a.windows * a.paddedTokens() : nullptr), rows(a.rows + window % a.windows * a.tokens),
+          attending(0), penalty(a.penalty)
+    {
+        while (attending < a.tokens && rows[attending] >= 0)
+            ++attending;
+    }
+
+    /// For each `Rows` of the attending tokens, and those left over one by one. \param each  f(constant number of rows, const std::int32_t* rows)
+    template <int Rows>
+    struct Count {
+        static constexpr int Number = Rows;
+    };
+    template <class Each>
+    HILUM_INLINE void forRows(const Each& each) const
+    {
+        std::int64_t row = 0;
+        for (; row + RowsTogether <= attending; row += RowsTogether)
+            each(Count<RowsTogether>(), rows + row);
+        for (; row < attending; ++row)
+            each(Count<1>(), rows + row);
+    }
+
+    template <int Rows>
+    HILUM_INLINE void add(const std::int32_t* of, std::int64_t padded, std::int64_t j, Floats* scores) const
     {
         for (int r = 0; r < Rows; ++r)
-            scores[r] = load(bias + r * padded + j);
+            scores[r] = load(bias + of[r] * padded + j);
         if (regions) {
             const Ints here = load(regions + j);
             for (int r = 0; r < Rows; ++r)
-                scores[r] += here == regions[row + r] ? Floats{} : all(penalty);
+                scores[r] += here == regions[of[r]] ? Floats{} : all(penalty);
         }
     }
 };
 
+/// Of tokens that do not attend. \param rows [n] with that stride
+template <class Y>
+void clearRows(const WindowAttention& a, const WindowPlace& place, Y* rows, std::int64_t stride)
+{
+    if (place.attending == a.tokens)
+        return;
+    for (std::int64_t t = 0; t < a.tokens; ++t)
+        for (std::int64_t c = 0; c < a.headWidth; ++c)
+            rows[t * stride + c] = Y{};
+}
+
+/// \param out, logSums  of the window; those of `rows` are written
 template <int Rows, class Y>
-void windowRows(const WindowAttention& a, const WindowParts& parts, const Added<Rows>& added, std::int64_t row, Y* out, float* logSums)
+void windowRows(const WindowAttention& a, const WindowParts& parts, const WindowPlace& place, const std::int32_t* rows, Y* out, float* logSums)
 {
     const std::int64_t padded = a.paddedTokens(), d = a.headWidth, stride = a.heads * d;
     Floats most[Rows], sums[Rows];
+    const float* query[Rows];
     for (int r = 0; r < Rows; ++r) {
         most[r] = all(-3e38f);
         sums[r] = Floats{};
+        query[r] = parts.query + rows[r] * d;
     }
-    const float* query = parts.query + row * d;
     for (std::int64_t j = 0; j < padded; j += Width) {
         Floats score[Rows];
-        added.at(j, score);
+        place.add<Rows>(rows, padded, j, score);
         for (std::int64_t c = 0; c < d; ++c) {
             const Floats key = load(parts.key + c * padded + j);
             for (int r = 0; r < Rows; ++r)
-                score[r] += query[r * d + c] * key;
+                score[r] += query[r][c] * key;
         }
         for (int r = 0; r < Rows; ++r) {
             store(parts.scores + r * padded + j, score[r]);
@@ -114,7 +151,7 @@ void windowRows(const WindowAttention& a, const WindowParts& parts, const Added<
         }
         const float total = sum(sums[r]);
         inverse[r] = 1.0f / total;
-        logSums[row + r] = top + __builtin_logf(total);
+        logSums[rows[r]] = top + __builtin_logf(total);
     }
     for (std::int64_t c = 0; c < d; ++c) {
         Floats mixed[Rows] = {};
@@ -124,55 +161,56 @@ void windowRows(const WindowAttention& a, const WindowParts& parts, const Added<
                 mixed[r] += value * load(parts.scores + r * padded + j);
         }
         for (int r = 0; r < Rows; ++r)
-            put(out + (row + r) * stride + c, sum(mixed[r]) * inverse[r]);
+            put(out + rows[r] * stride + c, sum(mixed[r]) * inverse[r]);
     }
 }
 
 template <class X, class Y>
 void windowForward(const WindowAttention& a, const X* qkv, Y* out, float* logSums, std::int64_t window, std::int64_t head, float* scratch)
 {
-    const std::int64_t n = a.tokens, padded = a.paddedTokens(), width = a.heads * a.headWidth;
+    const std::int64_t n = a.tokens, width = a.heads * a.headWidth;
     const WindowParts parts(a, scratch);
     unpackWindow(a, qkv + window * n * 3 * width, head, parts);
-    const float* bias = a.bias + head * n * padded;
-    const std::int32_t* regions = a.regions ? a.regions + window % a.windows * padded : nullptr;
+    const WindowPlace place(a, window, head);
     Y* to = out + window * n * width + head * a.headWidth;
     float* sums = logSums + (window * a.heads + head) * n;
-    std::int64_t row = 0;
-    for (; row + RowsTogether <= n; row += RowsTogether)
-        windowRows<RowsTogether>(a, parts, {bias + row * padded, regions, padded, row, a.penalty}, row, to, sums);
-    for (; row < n; ++row)
-        windowRows<1>(a, parts, {bias + row * padded, regions, padded, row, a.penalty}, row, to, sums);
+    clearRows(a, place, to, width);
+    place.forRows([&](auto count, const std::int32_t* rows) { windowRows<count.Number>(a, parts, place, rows, to, sums); });
 }
 
-/// \param dOut, out [Rows of a window] with a stride of heads * headWidth \param dBias [Rows, padded], added to
-/// \param dQuery [Rows] with a stride of 3 * heads * headWidth
+/// \param dOut, out, logSums  of the window, with a stride of heads * headWidth \param dBias [n, padded], added to
+/// \param dQuery  of the window, with a stride of 3 * heads * headWidth
 template <int Rows, class Y, class G, class D>
-void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, const Added<Rows>& added, const Y* out, const G* dOut, const float* logSums, float* dBias, D* dQuery)
+void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, const WindowPlace& place, const std::int32_t* rows, const Y* out, const G* dOut, const float* logSums, float* dBias,
+    D* dQuery)
 {
     const std::int64_t padded = a.paddedTokens(), d = a.headWidth, stride = a.heads * d;
-    const float* query = parts.query + added.row * d;
-    float inner[Rows] = {}, *gradient = parts.gradient;
-    for (int r = 0; r < Rows; ++r)
+    const float* query[Rows];
+    float inner[Rows] = {}, logSum[Rows], *gradient = parts.gradient, *biasRow[Rows];
+    for (int r = 0; r < Rows; ++r) {
+        query[r] = parts.query + rows[r] * d;
+        logSum[r] = logSums[rows[r]];
+        biasRow[r] = dBias + rows[r] * padded;
         for (std::int64_t c = 0; c < d; ++c) {
-            gradient[r * d + c] = get(dOut + r * stride + c);
-            inner[r] += gradient[r * d + c] * get(out + r * stride + c);
+            gradient[r * d + c] = get(dOut + rows[r] * stride + c);
+            inner[r] += gradient[r * d + c] * get(out + rows[r] * stride + c);
         }
+    }
     for (std::int64_t j = 0; j < padded; j += Width) {
         Floats score[Rows], pull[Rows] = {};
-        added.at(j, score);
+        place.add<Rows>(rows, padded, j, score);
         for (std::int64_t c = 0; c < d; ++c) {
             const Floats key = load(parts.key + c * padded + j), value = load(parts.value + c * padded + j);
             for (int r = 0; r < Rows; ++r) {
-                score[r] += query[r * d + c] * key;
+                score[r] += query[r][c] * key;
                 pull[r] += gradient[r * d + c] * value;
             }
         }
         for (int r = 0; r < Rows; ++r) {
-            const Floats weight = exponential(score[r] - logSums[r]), change = weight * (pull[r] - inner[r]);
+            const Floats weight = exponential(score[r] - logSum[r]), change = weight * (pull[r] - inner[r]);
             store(parts.weights + r * padded + j, weight);
             store(parts.scores + r * padded + j, change);
-            store(dBias + r * padded + j, load(dBias + r * padded + j) + change);
+            store(biasRow[r] + j, load(biasRow[r] + j) + change);
         }
     }
     for (std::int64_t c = 0; c < d; ++c) {
@@ -184,14 +222,14 @@ void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, cons
             for (int r = 0; r < Rows; ++r) {
                 const Floats change = load(parts.scores + r * padded + j);
                 back[r] += change * key;
-                toKey += query[r * d + c] * change;
+                toKey += query[r][c] * change;
                 toValue += gradient[r * d + c] * load(parts.weights + r * padded + j);
             }
             store(dKey + j, toKey);
             store(dValue + j, toValue);
         }
         for (int r = 0; r < Rows; ++r)
-            put(dQuery + r * 3 * stride + c, a.scale * sum(back[r]));
+            put(dQuery + rows[r] * 3 * stride + c, a.scale * sum(back[r]));
     }
 }
 
@@ -204,18 +242,12 @@ void windowBackward(const WindowAttention& a, const X* qkv, const Y* out, const 
     unpackWindow(a, qkv + window * n * 3 * width, head, parts);
     for (std::int64_t i = 0; i < d * padded; ++i)
         parts.dKey[i] = parts.dValue[i] = 0;
-    const float* bias = a.bias + head * n * padded;
-    const std::int32_t* regions = a.regions ? a.regions + window % a.windows * padded : nullptr;
+    const WindowPlace place(a, window, head);
     const float* sums = logSums + (window * a.heads + head) * n;
-    const std::int64_t place = window * n * width + head * d;
+    const std::int64_t first = window * n * width + head * d;
     D* to = dQkv + window * n * 3 * width + head * d;
-    std::int64_t row = 0;
-    for (; row + RowsTogether <= n; row += RowsTogether)
-        windowRowsBackward<RowsTogether>(a, parts, {bias + row * padded, regions, padded, row, a.penalty}, out + place + row * width, dOut + place + row * width, sums + row,
-            dBias + row * padded, to + row * 3 * width);
-    for (; row < n; ++row)
-        windowRowsBackward<1>(a, parts, {bias + row * padded, regions, padded, row, a.penalty}, out + place + row * width, dOut + place + row * width, sums + row,
-            dBias + row * padded, to + row * 3 * width);
+    clearRows(a, place, to, 3 * width);
+    place.forRows([&](auto count, const std::int32_t* rows) { windowRowsBackward<count.Number>(a, parts, place, rows, out + first, dOut + first, sums, dBias, to); });
     for (std::int64_t t = 0; t < n; ++t)
         for (std::int64_t c = 0; c < d; ++c) {
             put(to + t * 3 * width + width + c, parts.dKey[c * padded + t]);

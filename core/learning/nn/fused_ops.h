@@ -44,8 +44,9 @@ at::Tensor fusedAttention(const at::Tensor& qkv, std::int64_t heads, const at::T
 /// Attention within windows of a volume (Swin): softmax(q k^T / sqrt(d) + bias + penalty between regions) v. No scores are kept: the backward pass makes
 /// them again, which costs less than their way through memory.
 /// \param qkv [B * windows, n, 3 h d] float32 or bfloat16 \param bias [h, n, n] \param regions [windows, n] int32, or undefined: one region
+/// \param rows [windows, n] int32: the tokens that attend, in order, and -1 behind the last; undefined: all. All are attended to. What the others would get is 0, and no gradient comes from there
 /// \return [B * windows, n, h d] in the type of qkv
 bool canFuseWindowAttention(const at::Tensor& qkv);
-at::Tensor fusedWindowAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& bias, const at::Tensor& regions, double penalty);
+at::Tensor fusedWindowAttention(const at::Tensor& qkv, std::int64_t heads, const at::Tensor& bias, const at::Tensor& regions, double penalty, const at::Tensor& rows = {});
 
 } // namespace hilum::learning

@@ -5,10 +5,12 @@
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
+#include <ATen/ops/argsort.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/full_like.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/instance_norm.h>
 #include <ATen/ops/layer_norm.h>
@@ -18,6 +20,7 @@
 #include <ATen/ops/ones.h>
 #include <ATen/ops/roll.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -86,7 +89,16 @@ at::Tensor fromWindows(const at::Tensor& windows, const Side3& w, const Side3& g
 struct Windows {
     Side3 window{}, shift{}, padded{};
     at::Tensor regions; ///< [windows, tokens] int32: regions that touch only through the shift have different numbers; undefined: no shift
+    at::Tensor attending, attendingShifted; ///< [windows, tokens] int32: tokens of the grid, not of the padding, and -1 behind the last; undefined: no padding
 };
+
+/// \param inside [1, D, H, W, 1] int64: 1 for tokens of the grid
+at::Tensor attendingTokens(const at::Tensor& inside, const Side3& window)
+{
+    const at::Tensor here = toWindows(inside, window).squeeze(-1); // [windows, tokens]
+    const at::Tensor order = at::argsort(here, /*stable=*/true, -1, /*descending=*/true);
+    return at::where(here.gather(1, order).eq(1), order, at::full_like(order, -1)).to(at::kInt);
+}
 
 Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
 {
@@ -98,6 +110,11 @@ Windows windowsOf(const Side3& grid, std::int64_t window, at::Device device)
         out.shift[i] = whole ? 0 : window / 2;
         out.padded[i] = (grid[i] + out.window[i] - 1) / out.window[i] * out.window[i];
         shifted = shifted || out.shift[i] > 0;
+    }
+    if (out.padded != grid) {
+        const at::Tensor inside = at::constant_pad_nd(at::ones({1, grid[0], grid[1], grid[2], 1}, at::kLong), {0, 0, 0, out.padded[2] - grid[2], 0, out.padded[1] - grid[1], 0, out.padded[0] - grid[0]});
+        out.attending = attendingTokens(inside, out.window).to(device);
+        out.attendingShifted = attendingTokens(at::roll(inside, {-out.shift[0], -out.shift[1], -out.shift[2]}, {1, 2, 3}), out.window).to(device);
     }
     if (!shifted)
         return out;
@@ -132,14 +149,14 @@ struct WindowAttention : torch::nn::Module {
         proj = register_module("proj", std::make_shared<Dense>(width, width, true, rng.fork("proj")));
     }
 
-    /// \param x [B * windows, n, C] \param regions [windows, n] or undefined
-    at::Tensor forward(const at::Tensor& x, const at::Tensor& regions) const
+    /// \param x [B * windows, n, C] \param regions [windows, n] or undefined \param attending [windows, n]: whose output is read, see Windows; undefined: all
+    at::Tensor forward(const at::Tensor& x, const at::Tensor& regions, const at::Tensor& attending) const
     {
         const std::int64_t n = x.size(1);
         const at::Tensor together = qkv->forward(x); // [B * windows, n, 3 C]
         const at::Tensor rows = index.slice(0, 0, n).slice(1, 0, n).reshape({-1});
         const at::Tensor bias = table.index_select(0, rows).reshape({n, n, heads}).permute({2, 0, 1}); // [h, n, n]
-        return proj->forward(canFuseWindowAttention(together) ? fusedWindowAttention(together, heads, bias, regions, ShiftPenalty) : plain(together, bias.unsqueeze(0), regions));
+        return proj->forward(canFuseWindowAttention(together) ? fusedWindowAttention(together, heads, bias, regions, ShiftPenalty, attending) : plain(together, bias.unsqueeze(0), regions));
     }
 
     /// The same from LibTorch's operations. \param together [B * windows, n, 3 C] \param bias [1, h, n, n]
@@ -205,7 +222,7 @@ struct SwinBlock : torch::nn::Module {
         const Side3& s = windows.shift;
         if (rolled)
             y = at::roll(y, {-s[0], -s[1], -s[2]}, {1, 2, 3});
-        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.regions : at::Tensor()), windows.window, p, x.size(0));
+        y = fromWindows(attn->forward(toWindows(y, windows.window), rolled ? windows.regions : at::Tensor(), rolled ? windows.attendingShifted : windows.attending), windows.window, p, x.size(0));
         if (rolled)
             y = at::roll(y, {s[0], s[1], s[2]}, {1, 2, 3});
         if (padded)
