@@ -51,15 +51,17 @@ std::int64_t JobRunner::standardThreads()
 
 Result<std::string> JobRunner::start(const JobRequest& request)
 {
-    HILUM_TRY(JobStatus made, makeRun(request));
+    HILUM_TRY(JobStatus made, makeRun(request, [] { return false; }));
     return m_state->add(std::move(made), Launching::Here);
 }
 
-void JobRunner::start(const JobRequest& request, QObject* receiver, std::function<void(Result<std::string>)> done)
+void JobRunner::start(const JobRequest& request, QObject* receiver, std::function<void(Result<std::string>)> done, std::stop_token stop)
 {
     m_state->newRuns.run<JobStatus>(
-        *m_state->home, [request](const Work&) { return makeRun(request); },
-        [this, answers = Relay(receiver), done = std::move(done)](Result<JobStatus> made) {
+        *m_state->home, [request, stop](const Work& work) { return makeRun(request, [&] { return stop.stop_requested() || work.cancelled(); }); },
+        [this, stop, answers = Relay(receiver), done = std::move(done)](Result<JobStatus> made) {
+            if (made && stop.stop_requested())
+                takeOut(*made); // its folder is there, and the list says where
             Result<std::string> id = made ? Result<std::string>(m_state->add(*std::move(made), Launching::InThread)) : Result<std::string>(std::unexpected(made.error()));
             answers.post([done, id = std::move(id)] { done(id); });
         });
@@ -67,21 +69,21 @@ void JobRunner::start(const JobRequest& request, QObject* receiver, std::functio
 
 Status JobRunner::resume(const std::string& id)
 {
-    HILUM_TRY(const path run, m_state->askToResume(id));
-    return m_state->resumed(id, run, reopenRun(id, run), Launching::Here);
+    HILUM_TRY(const ReopenOrder order, m_state->askToResume(id));
+    return m_state->resumed(id, order.run, reopenRun(order), Launching::Here);
 }
 
 void JobRunner::resume(const std::string& id, QObject* receiver, std::function<void(Status)> done)
 {
     const auto answer = [answers = Relay(receiver), done = std::move(done)](const Status& status) { answers.post([done, status] { done(status); }); };
-    const Result<path> run = m_state->askToResume(id);
-    if (!run) {
-        answer(std::unexpected(run.error()));
+    const Result<ReopenOrder> order = m_state->askToResume(id);
+    if (!order) {
+        answer(std::unexpected(order.error()));
         return;
     }
-    m_state->resumes.run<std::int64_t>(
-        *m_state->home, [id, run = *run](const Work&) { return reopenRun(id, run); },
-        [this, id, run = *run, answer](const Result<std::int64_t>& checkpoint) { answer(m_state->resumed(id, run, checkpoint, Launching::InThread)); });
+    m_state->resumes.run<Reopened>(
+        *m_state->home, [order = *order](const Work&) { return reopenRun(order); },
+        [this, id, run = order->run, answer](Result<Reopened> reopened) { answer(m_state->resumed(id, run, std::move(reopened), Launching::InThread)); });
 }
 
 Status JobRunner::cancel(const std::string& id)

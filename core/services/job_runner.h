@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -96,8 +97,9 @@ public:
     void runQueue();
     /// Makes the run folder, writes job.json and starts or queues the job; its id. Waits for the run folder, also for that of a worker that begins now.
     Result<std::string> start(const JobRequest& request);
-    /// The same without waiting, new jobs in the order in which they are asked for; `done` receives the job's id on the thread of `receiver`, while that lives. The job is in the list then.
-    void start(const JobRequest& request, QObject* receiver, std::function<void(Result<std::string>)> done);
+    /// The same without waiting, new jobs in the order in which their folders are made; `done` receives the job's id on the thread of `receiver`, while that lives. The job is in the list then.
+    /// \param stop  a run that is not made yet is not made (Cancelled); one that was just made comes into the list and does not begin
+    void start(const JobRequest& request, QObject* receiver, std::function<void(Result<std::string>)> done, std::stop_token stop = {});
     /// An ended job goes on from its last checkpoint, or begins anew without one, when its turn comes. Waits as start() does. What is refused leaves the job as it was.
     Status resume(const std::string& id);
     /// The same without waiting; the job is `starting` until its run folder has answered. `done` is called through the event loop while `receiver` lives.

@@ -26,9 +26,7 @@ Result<WorkerProcess> startWorker(const LaunchOrder& order, const Work& work, La
     std::error_code ignored; // an earlier attempt's, if any
     std::filesystem::remove(order.run / "worker.json", ignored);
     out.tail.read(); // what is there belongs to earlier attempts
-    if (order.cancelled.stop_requested() || work.cancelled())
-        return fail(ErrorCode::Cancelled, "stopped before it began");
-    HILUM_TRY(const WorkerProcess worker, WorkerProcess::start(arguments, order.run));
+    HILUM_TRY(const WorkerProcess worker, WorkerProcess::start(arguments, order.run, [&] { return order.cancelled.stop_requested() || work.cancelled(); }));
     // also while the folder does not answer any more
     const std::stop_callback stop(order.cancelled, [&] {
         out.askedToStop = true;
@@ -40,9 +38,8 @@ Result<WorkerProcess> startWorker(const LaunchOrder& order, const Work& work, La
     return worker;
 }
 
-} // namespace
-
-Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id, const path& run)
+/// What job.json holds; asks the cache for its name.
+Result<Json> jobFileOf(const JobRequest& request, const std::string& id)
 {
     HILUM_TRY(const Json cache, cacheRecord(request.cache));
     Json options = request.options.is_null() ? Json::object() : request.options;
@@ -58,18 +55,31 @@ Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id,
                 {"options", options},
                 {"cache", cache},
                 {"device", request.device},
-                {"threads", request.threads > 0 ? request.threads : standardThreads()}};
-    if (const auto& c = request.classifier) {
+                {"threads", request.threads > 0 ? request.threads : JobRunner::standardThreads()}};
+    if (const auto& c = request.classifier)
         job.update({{"model", std::filesystem::absolute(c->model).lexically_normal().string()}, {"mode", c->mode}, {"label_column", c->labels.value("column", "")}, {"fraction", c->fraction},
                     {"seed", c->seed}, {"compare_untrained", c->compareUntrained}});
-        HILUM_TRY_STATUS(writeFileAtomically(run / "labels.json", jsonLine(c->labels) + "\n"));
-    } else {
+    else
         job.update({{"dtype", request.dtype}, {"watch_case", request.watchCase.empty() ? Json() : Json(request.watchCase)}});
-    }
-    return writeFileAtomically(run / "job.json", job.dump(2) + "\n");
+    return job;
 }
 
-Result<JobStatus> makeRun(const JobRequest& request)
+Status writeFiles(const JobRequest& request, const Json& jobFile, const path& run)
+{
+    if (request.classifier)
+        HILUM_TRY_STATUS(writeFileAtomically(run / "labels.json", jsonLine(request.classifier->labels) + "\n"));
+    return writeFileAtomically(run / "job.json", jobFile.dump(2) + "\n");
+}
+
+} // namespace
+
+Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id, const path& run)
+{
+    HILUM_TRY(const Json jobFile, jobFileOf(request, id));
+    return writeFiles(request, jobFile, run);
+}
+
+Result<JobStatus> makeRun(const JobRequest& request, const std::function<bool()>& stopped)
 {
     const std::string id = randomId();
     path run = request.run;
@@ -82,21 +92,29 @@ Result<JobStatus> makeRun(const JobRequest& request)
     HILUM_TRY(const auto space, freeSpace(run));
     if (space < LeastFreeBytes)
         return fail(ErrorCode::NoSpace, "{} are free where the run is to be kept ({}); a run needs {} at least", byteSize(space), run.string(), byteSize(LeastFreeBytes));
+    HILUM_TRY(const Json jobFile, jobFileOf(request, id));
+    // a share may have kept any of these waiting, and a run of which nobody hears must not be left there
+    if (stopped())
+        return fail(ErrorCode::Cancelled, "stopped before {} was made", run.string());
     HILUM_TRY_STATUS(makeFolder(run));
-    HILUM_TRY_STATUS(JobRunner::writeJobFile(request, id, run));
+    if (stopped())
+        return fail(ErrorCode::Cancelled, "stopped before there was a job in {}", run.string());
+    HILUM_TRY_STATUS(writeFiles(request, jobFile, run));
     JobStatus status{.id = id, .run = run, .command = request.classifier ? "finetune" : "train", .method = request.method, .preset = request.preset, .title = request.title, .state = JobState::Queued, .createdUtc = utcNow()};
     if (const auto it = request.options.find("steps"); it != request.options.end() && it->is_number_integer())
         status.steps = *it;
     return status;
 }
 
-Result<std::int64_t> reopenRun(const std::string& id, const path& run)
+Result<Reopened> reopenRun(const ReopenOrder& order)
 {
     std::error_code unreachable; // counts as gone
-    if (!std::filesystem::exists(run / "job.json", unreachable))
-        return fail(ErrorCode::NotFound, "the run folder of job {} is gone", id);
-    std::filesystem::remove(run / "worker.json", unreachable);
-    return latestCheckpoint(run);
+    if (!std::filesystem::exists(order.run / "job.json", unreachable))
+        return fail(ErrorCode::NotFound, "the run folder of job {} is gone", order.id);
+    std::filesystem::remove(order.run / "worker.json", unreachable);
+    Reopened out{.checkpoint = latestCheckpoint(order.run), .tail = order.tail};
+    out.tail.read();
+    return out;
 }
 
 Launch launchWorker(const LaunchOrder& order, const Work& work)
@@ -112,6 +130,11 @@ Launch launchWorker(const LaunchOrder& order, const Work& work)
 std::string JobRunner::State::add(JobStatus made, Launching how)
 {
     const std::string id = made.id;
+    if (const Job* opened = find(id)) { // by its folder, as soon as that held a job
+        if (isActive(opened->status.state) || opened->status.state == JobState::Queued)
+            return id; // and resumed
+        jobs.remove_if([&](const Job& job) { return &job == opened; });
+    }
     changed(jobs.emplace_back(std::move(made)));
     launches = true;
     pump(how);
@@ -119,7 +142,7 @@ std::string JobRunner::State::add(JobStatus made, Launching how)
 }
 
 /// The folder of an ended job that is to go on; it is asked next.
-Result<path> JobRunner::State::askToResume(const std::string& id)
+Result<ReopenOrder> JobRunner::State::askToResume(const std::string& id)
 {
     Job* job = find(id);
     if (!job)
@@ -131,27 +154,28 @@ Result<path> JobRunner::State::askToResume(const std::string& id)
         return fail(ErrorCode::Usage, "job {} is finished: there is nothing to resume", id);
     if (s.starting)
         return fail(ErrorCode::Busy, "job {} is being resumed already: its run folder has not answered yet", id);
-    const path run = s.run;
+    ReopenOrder order{.id = id, .run = s.run, .tail = job->tail};
     s.starting = true;
     Q_EMIT runner->jobChanged(QString::fromStdString(id));
-    return run;
+    return order;
 }
 
-/// \param run         the folder that was asked
-/// \param checkpoint  its answer
-Status JobRunner::State::resumed(const std::string& id, const path& run, const Result<std::int64_t>& checkpoint, Launching how)
+/// \param run       the folder that was asked
+/// \param reopened  its answer
+Status JobRunner::State::resumed(const std::string& id, const path& run, Result<Reopened> reopened, Launching how)
 {
     Job* job = find(id);
     if (!job || !job->status.starting || job->status.run != run)
         return fail(ErrorCode::Busy, "job {} was opened in another folder meanwhile: resume it there", id);
     JobStatus& s = job->status;
     s.starting = false;
-    if (!checkpoint) {
+    if (!reopened) {
         Q_EMIT runner->jobChanged(QString::fromStdString(id));
-        return std::unexpected(checkpoint.error());
+        return std::unexpected(reopened.error());
     }
-    job->resume = *checkpoint >= 0 || s.command == "finetune"; // else it starts anew
-    s.lastCheckpoint = std::max(s.lastCheckpoint, *checkpoint);
+    job->tail = std::move(reopened->tail);
+    job->resume = reopened->checkpoint >= 0 || s.command == "finetune"; // else it starts anew
+    s.lastCheckpoint = std::max(s.lastCheckpoint, reopened->checkpoint);
     s.state = JobState::Queued;
     s.message.clear();
     s.resumable = false;
@@ -187,9 +211,11 @@ void JobRunner::State::pump(Launching how)
     }
     launcher.run<Launch>(
         *home, [order](const Work& work) -> Result<Launch> { return launchWorker(order, work); },
-        [this, id](Result<Launch> launch) {
-            if (launch) // else the runner is going
+        [this, id, events = order.run / "events.jsonl"](Result<Launch> launch) {
+            if (launch)
                 launched(id, *std::move(launch));
+            else if (launch.error().code != ErrorCode::Cancelled) // else the runner is going
+                launched(id, Launch{.worker = std::unexpected(launch.error()), .tail = EventTail(events)});
         });
 }
 
@@ -213,7 +239,7 @@ void JobRunner::State::launched(const std::string& id, Launch launch)
         log::info("services.jobs", "job {} started as process {}", s.id, s.pid);
     } else {
         s.phase.clear();
-        s.lastCheckpoint = launch.lastCheckpoint;
+        s.lastCheckpoint = std::max(s.lastCheckpoint, launch.lastCheckpoint); // a share that does not let itself be read tells of none
         if (cancelled) {
             takeOut(s);
         } else {

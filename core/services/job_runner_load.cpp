@@ -91,7 +91,7 @@ Job readJob(const project::Library::JobRow& row, std::size_t order)
     return job;
 }
 
-Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& known)
+Result<FoundRun> readRun(const path& given, const std::map<std::string, Place>& known)
 {
     path run = std::filesystem::absolute(given).lexically_normal();
     if (!run.has_filename())
@@ -110,8 +110,12 @@ Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& k
     FoundRun found{.job = Job(JobStatus{.id = id, .run = run, .command = word("command") == "finetune" ? "finetune" : "train", .method = word("method"),
                                         .preset = word("preset"), .title = word("title"), .state = JobState::Running, .createdUtc = word("created_utc")})};
     readRunning(found.job);
-    if (const auto at = known.find(id); at != known.end())
-        found.known = at->second == run || std::filesystem::equivalent(at->second, run, unreachable);
+    if (const auto at = known.find(id); at != known.end()) {
+        const path& before = at->second.run;
+        found.known = before == run || std::filesystem::equivalent(before, run, unreachable);
+        if (!found.known && at->second.waits && !found.job.process)
+            std::filesystem::remove(run / "worker.json", unreachable);
+    }
     return found;
 }
 
@@ -175,8 +179,11 @@ void JobRunner::State::arrived(const std::string& id, Job job)
 void JobRunner::State::admit(Job job)
 {
     Job& kept = place(std::move(job));
-    if (kept.process)
+    if (kept.process) {
+        if (kept.status.state == JobState::Cancelling)
+            kept.process->terminate(); // the program that was to ask it may have ended before it knew its number
         watch();
+    }
     if (std::exchange(kept.unrecorded, false))
         changed(kept);
     else
@@ -199,13 +206,13 @@ void JobRunner::State::settle()
         Q_EMIT runner->listComplete();
 }
 
-std::map<std::string, path> JobRunner::State::places() const
+std::map<std::string, Place> JobRunner::State::places() const
 {
-    std::map<std::string, path> out;
+    std::map<std::string, Place> out;
     for (const Job& job : jobs)
-        out.emplace(job.status.id, job.status.run);
+        out.emplace(job.status.id, Place{.run = job.status.run, .waits = job.status.state == JobState::Queued});
     for (const auto& [id, row] : coming)
-        out.emplace(id, row.run);
+        out.emplace(id, Place{.run = row.run, .waits = jobStateFrom(row.state) == JobState::Queued});
     return out;
 }
 

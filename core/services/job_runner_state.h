@@ -8,6 +8,7 @@
 #include <QTimer>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <list>
 #include <map>
@@ -59,6 +60,24 @@ struct FoundRun {
     bool known = false; // its folder is that of the known job with its id, by whatever path
 };
 
+/// Where a job of the list lies, and whether it waits for its turn.
+struct Place {
+    path run;
+    bool waits = false;
+};
+
+/// A run that shall go on.
+struct ReopenOrder {
+    std::string id;
+    path run;
+    EventTail tail;
+};
+
+struct Reopened {
+    std::int64_t checkpoint = -1; // that it goes on from
+    EventTail tail;               // behind all that its record holds
+};
+
 /// A worker that shall begin.
 struct LaunchOrder {
     std::string id, command;
@@ -79,14 +98,15 @@ struct Launch {
 // These read and write run folders, on any thread.
 /// A job of the library's list. One whose run folder cannot be read is lost, with a sentence.
 Job readJob(const project::Library::JobRow& row, std::size_t order);
-/// \param known  ids and run folders of the list
-Result<FoundRun> readRun(const path& given, const std::map<std::string, path>& known);
+/// The worker.json of a job that waits on is removed: it would tell the next program that its worker has begun.
+/// \param known  the list, by id
+Result<FoundRun> readRun(const path& given, const std::map<std::string, Place>& known);
 /// \param last  what the look before this one left
 Look lookAt(Look last, const path& run);
-/// The folder of a new run, with its job file.
-Result<JobStatus> makeRun(const JobRequest& request);
-/// Number of the checkpoint that the run goes on from, or -1. From now on a worker.json in its folder is that of a worker to come.
-Result<std::int64_t> reopenRun(const std::string& id, const path& run);
+/// The folder of a new run, with its job file. Cancelled, and without that file, when it was stopped before it was written.
+Result<JobStatus> makeRun(const JobRequest& request, const std::function<bool()>& stopped);
+/// From now on a worker.json in its folder is that of a worker to come.
+Result<Reopened> reopenRun(const ReopenOrder& order);
 Launch launchWorker(const LaunchOrder& order, const Work& work);
 
 /// Says what became of a job whose process has ended and whose last checkpoint is known.
@@ -119,7 +139,7 @@ struct JobRunner::State {
     TaskRunner readers{nullptr, 4};   // several: a share that does not answer holds up the jobs on it
     TaskRunner adoptions{nullptr, 1}; // in the order in which they are asked for, behind the library's list
     TaskRunner looks{nullptr, 16};    // one at a time for each worker: a share that does not answer holds up the jobs on it
-    TaskRunner newRuns{nullptr, 1};   // in the order in which they are asked for
+    TaskRunner newRuns{nullptr, 4};   // several: a share that does not answer holds up the runs on it
     TaskRunner resumes{nullptr, 4};   // one at a time for each job
     TaskRunner launcher{nullptr, 1};  // one at a time anyhow
 
@@ -136,8 +156,8 @@ struct JobRunner::State {
     bool isComplete() const { return listKnown && coming.empty(); }
     void record(Job& job);
     std::string add(JobStatus made, Launching how);
-    Result<path> askToResume(const std::string& id);
-    Status resumed(const std::string& id, const path& run, const Result<std::int64_t>& checkpoint, Launching how);
+    Result<ReopenOrder> askToResume(const std::string& id);
+    Status resumed(const std::string& id, const path& run, Result<Reopened> reopened, Launching how);
     void pump(Launching how = Launching::InThread);
     void launched(const std::string& id, Launch launch);
     void loadNow();
@@ -147,7 +167,7 @@ struct JobRunner::State {
     void admit(Job job);
     Job& place(Job job);
     void settle();
-    std::map<std::string, path> places() const;
+    std::map<std::string, Place> places() const;
     void take(FoundRun found);
     void forget(Job& job, const Answer& answer);
     void forgotten(const std::string& id, const Status& removed, const Answer& answer);

@@ -24,6 +24,15 @@ std::string endOf(const path& file, std::streamoff bytes)
     return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
+struct Descriptor {
+    int fd;
+    ~Descriptor()
+    {
+        if (fd >= 0)
+            ::close(fd);
+    }
+};
+
 /// posix_spawn's two objects, released together.
 struct SpawnSettings {
     posix_spawn_file_actions_t actions;
@@ -44,14 +53,20 @@ struct SpawnSettings {
 
 } // namespace
 
-Result<WorkerProcess> WorkerProcess::start(const std::vector<std::string>& arguments, const path& run)
+Result<WorkerProcess> WorkerProcess::start(const std::vector<std::string>& arguments, const path& run, const std::function<bool()>& stopped)
 {
     HILUM_TRY(const path program, workerProgram());
     const std::string logFile = (run / "worker.log").string();
+    // not in the child: one that waits there has no number yet by which it could be stopped, and holds this program's locks and sockets until it runs the worker
+    const Descriptor opened{::open(logFile.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+    if (opened.fd < 0)
+        return std::unexpected(systemError("open", logFile, errno));
+    if (stopped())
+        return fail(ErrorCode::Cancelled, "stopped before it began");
     SpawnSettings settings;
+    ::posix_spawn_file_actions_adddup2(&settings.actions, opened.fd, STDERR_FILENO); // first: it may have the number of one of the others
     ::posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_addopen(&settings.actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    ::posix_spawn_file_actions_addopen(&settings.actions, STDERR_FILENO, logFile.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     ::posix_spawn_file_actions_addclosefrom_np(&settings.actions, 3);
     sigset_t none, all;
     ::sigemptyset(&none);

@@ -3,6 +3,8 @@
 #include "core/base/process_identity.h"
 #include "core/services/worker_program.h"
 
+#include <functional>
+
 namespace hilum::services {
 
 /// A training worker: a session of its own that outlives this program, so that it must be watched rather than owned.
@@ -10,7 +12,8 @@ class WorkerProcess {
 public:
     /// Starts the worker (which lowers its own priority); no file or signal setting of this program is handed to it. Standard error is appended to RUN/worker.log;
     /// standard output goes nowhere, because RUN/events.jsonl is the record.
-    static Result<WorkerProcess> start(const std::vector<std::string>& arguments, const path& run);
+    /// \param stopped  asked when the log has opened, which takes as long as a share does not answer: then nothing is started (Cancelled)
+    static Result<WorkerProcess> start(const std::vector<std::string>& arguments, const path& run, const std::function<bool()>& stopped);
     /// One that an earlier program started.
     static WorkerProcess adopt(ProcessIdentity identity, const path& run);
     /// Who works in a run folder according to its worker.json.

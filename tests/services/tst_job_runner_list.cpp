@@ -1,4 +1,5 @@
 // The list of jobs: read in the background, with run folders that do not answer; runs are opened and jobs forgotten without waiting for disk or database.
+#include "core/base/process_identity.h"
 #include "core/services/job_runner.h"
 #include "core/services/work_threads.h"
 #include "tests/support/compare.h"
@@ -167,6 +168,29 @@ private Q_SLOTS:
         runner.runQueue();
         QTRY_VERIFY_WITH_TIMEOUT(is(runner, "waiting", JobState::Done), Wait);
         QCOMPARE(runner.job("waiting")->run, elsewhere);
+    }
+
+    void aWaitingRunThatIsOpenedElsewhereWaitsInTheNextProgramToo() // the worker.json of its earlier attempt was taken for that of a new worker
+    {
+        const auto row = makeQueued("waiting");
+        HILUM_VERIFY_OK(row);
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(library);
+        HILUM_VERIFY_OK((*library)->putJob(*row));
+        const path elsewhere = fresh();
+        std::filesystem::create_directories(elsewhere);
+        std::filesystem::copy_file(row->run / "job.json", elsewhere / "job.json");
+        ProcessIdentity ended = thisProcess();
+        ended.startedTicks += 1;
+        HILUM_VERIFY_OK(writeFileAtomically(elsewhere / "worker.json", jsonLine(toJson(ended))));
+        {
+            JobRunner runner(library->get());
+            HILUM_VERIFY_OK(runner.adopt(elsewhere));
+            QVERIFY(is(runner, "waiting", JobState::Queued));
+        }
+        const JobRunner again(library->get());
+        QCOMPARE(again.job("waiting")->run, elsewhere);
+        QVERIFY2(is(again, "waiting", JobState::Queued), again.job("waiting")->message.c_str());
     }
 
     void runsAreOpenedWithoutWaitingForTheirFolder()

@@ -98,6 +98,7 @@ private Q_SLOTS:
         HeldFile held(row->run / "checkpoints" / "latest");
         QVERIFY(held.made());
         runner.resume("moved", &answer.receiver, answer.slot());
+        QTRY_VERIFY_WITH_TIMEOUT(held.awaited(), Wait);
         HILUM_VERIFY_OK(runner.adopt(elsewhere));
         QCOMPARE(runner.job("moved")->run, elsewhere);
         held.comeBack("step-3");
@@ -129,6 +130,27 @@ private Q_SLOTS:
         QVERIFY(is(again, waiting, JobState::Queued));
         HILUM_VERIFY_OK(again.cancel(first));
         QTRY_VERIFY_WITH_TIMEOUT(is(again, first, JobState::Cancelled), Wait);
+    }
+
+    void whatIsToldOfAJobThatWaitsBeginsBehindItsRecord() // of one whose folder was not there, all was skipped
+    {
+        auto row = makeRun("away", "cancelled");
+        const path aside = fresh();
+        std::filesystem::rename(row.run, aside);
+        hilum::tests::FakeLibrary library;
+        library.jobRows = {row};
+        JobRunner runner(&library);
+        runner.setPatience(quick());
+        QVERIFY(is(runner, "away", JobState::Lost));
+        std::filesystem::rename(aside, row.run);
+        QObject here;
+        std::optional<std::uintmax_t> bytes;
+        connect(&runner, &JobRunner::jobChanged, &here, [&] {
+            if (!bytes)
+                bytes = runner.toldBytes("away"); // as soon as it is told at all: it waits
+        });
+        HILUM_VERIFY_OK(runner.resume("away"));
+        QVERIFY(bytes == std::filesystem::file_size(row.run / "events.jsonl"));
     }
 
     void whatIsToldOfAResumedJobBeginsWhereItsRecordEnded()

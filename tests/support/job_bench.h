@@ -7,15 +7,22 @@
 #include "tests/support/fake_worker.h"
 #include "tests/support/held_file.h"
 
+#include <QDeadlineTimer>
 #include <QTest>
+#include <QThread>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <format>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -60,6 +67,29 @@ protected:
     {
         const auto job = runner.job(id);
         return job && job->state == state;
+    }
+    /// Whether its run folder has not answered yet, as far as the runner has heard.
+    static bool starts(const services::JobRunner& runner, const std::string& id) { return is(runner, id, services::JobState::Running) && runner.job(id)->starting; }
+    /// Whether that comes true while the event loop stands still: what other threads answer meanwhile is not heard.
+    static bool unheard(const std::function<bool()>& holds)
+    {
+        for (const QDeadlineTimer limit(60000); !limit.hasExpired(); QThread::msleep(5))
+            if (holds())
+                return true;
+        return false;
+    }
+    static bool says(const path& file, std::string_view word) { return readTextFile(file).value_or(std::string()).find(word) != std::string::npos; }
+    /// Whether this program has a child that lives.
+    static bool hasChild()
+    {
+        std::error_code gone; // a process may end while it is looked at
+        for (const auto& process : std::filesystem::directory_iterator("/proc", gone)) {
+            const std::string stat = readTextFile(process.path() / "stat", 4096).value_or(std::string());
+            const auto end = stat.rfind(')'); // then its state and its parent: proc_pid_stat(5)
+            if (end != std::string::npos && stat.size() > end + 4 && stat[end + 2] != 'Z' && std::atoi(stat.c_str() + end + 4) == ::getpid())
+                return true;
+        }
+        return false;
     }
     /// Forgets a job, and waits for the answer.
     static Status forget(services::JobRunner& runner, const std::string& id)
