@@ -8,6 +8,8 @@
 #include <QStyle>
 #include <QVBoxLayout>
 
+#include <utility>
+
 namespace hilum::jobs {
 
 JobFoot::JobFoot(const QString& prefix, const QString& startTip, widgets::TaskCenter* tasks, QWidget* parent) : QWidget(parent), m_tasks(tasks)
@@ -62,6 +64,11 @@ void JobFoot::say(const QString& sentence, const char* role)
     m_said->style()->polish(m_said);
 }
 
+void JobFoot::sayStopped()
+{
+    say(tr("Stopped; what was prepared is kept and the next start goes on from there"), "secondary");
+}
+
 void JobFoot::begin(const QString& what)
 {
     m_busy = true;
@@ -73,15 +80,27 @@ void JobFoot::begin(const QString& what)
     Q_EMIT busyChanged();
 }
 
-void JobFoot::handOver()
+void JobFoot::handOver(services::JobRunner* jobs, const services::JobRequest& request, std::function<void(const Result<std::string>& id)> done)
 {
-    m_stop->hide();
     m_progress->setRange(0, 0);
+    const std::stop_token stop = m_handedOver.emplace().get_token();
+    jobs->start(
+        request, this,
+        [this, jobs, stop, done = std::move(done)](const Result<std::string>& id) {
+            if (!stop.stop_requested()) {
+                end();
+                done(id);
+            } else if (id) {
+                (void)jobs->cancel(*id); // it came into the list just before; refused where it has not begun
+            }
+        },
+        stop);
 }
 
 void JobFoot::end()
 {
     m_busy = false;
+    m_handedOver.reset();
     m_start->setEnabled(true);
     m_stop->hide();
     m_progress->hide();
@@ -90,6 +109,12 @@ void JobFoot::end()
 
 void JobFoot::cancel()
 {
+    if (m_handedOver) {
+        m_handedOver->request_stop();
+        end();
+        sayStopped();
+        return;
+    }
     if (m_tasks)
         m_tasks->cancel(m_task);
     say(tr("Stopping…"), "secondary");

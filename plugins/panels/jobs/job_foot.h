@@ -1,6 +1,13 @@
 #pragma once
 
+#include "core/services/job_runner.h"
+
 #include <QWidget>
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
 
 class QLabel;
 class QProgressBar;
@@ -22,11 +29,14 @@ public:
     JobFoot(const QString& prefix, const QString& startTip, widgets::TaskCenter* tasks, QWidget* parent = nullptr);
 
     void say(const QString& sentence, const char* role); ///< empty hides it
+    void sayStopped();                                   ///< what became of a start that was cancelled
     void begin(const QString& what);                     ///< Start is off, Cancel is there
     void follow(int task) { m_task = task; }             ///< whose progress is shown and whom Cancel stops
-    void handOver();                                     ///< the images are prepared, the job is being started: there is nothing to cancel any more
+    /// The images are prepared: starts the job; ends when there is an answer, and then calls `done`. The disk may not answer: Cancel ends at once, and `done` is not called.
+    void handOver(services::JobRunner* jobs, const services::JobRequest& request, std::function<void(const Result<std::string>& id)> done);
     void end();
     bool busy() const { return m_busy; }
+    bool handsOver() const { return m_handedOver.has_value(); }
     QVBoxLayout* above() const { return m_above; }       ///< for lines of the form's own
     QHBoxLayout* left() const { return m_left; }         ///< for buttons of the form's own
 
@@ -40,6 +50,7 @@ private:
     widgets::TaskCenter* m_tasks;
     int m_task = 0;
     bool m_busy = false;
+    std::optional<std::stop_source> m_handedOver; // the job that is being started
     QVBoxLayout* m_above;
     QHBoxLayout* m_left;
     QLabel* m_said;

@@ -326,9 +326,10 @@ void JobForm::start()
     m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for %1").arg(QString::fromStdString(request.title)), this, work, [this, request](Result<Prepared> result) {
         if (!result) {
             m_foot->end();
-            say(result.error().code == ErrorCode::Cancelled ? tr("Stopped; what was prepared is kept and the next start goes on from there")
-                                                            : QString::fromStdString(result.error().sentence()),
-                result.error().code == ErrorCode::Cancelled ? "secondary" : "bad");
+            if (result.error().code == ErrorCode::Cancelled)
+                m_foot->sayStopped();
+            else
+                say(QString::fromStdString(result.error().sentence()), "bad");
             return;
         }
         QStringList notes{tr("%1 images of %2 patients").arg(result->cache.cases).arg(result->cache.patients)};
@@ -347,9 +348,7 @@ void JobForm::prepared(const path& cache, const std::string& watchKey, services:
 {
     request.cache = cache;
     request.watchCase = watchKey;
-    m_foot->handOver();
-    m_context.services.jobs->start(request, this, [this](const Result<std::string>& id) {
-        m_foot->end();
+    m_foot->handOver(m_context.services.jobs, request, [this](const Result<std::string>& id) {
         if (!id) {
             m_form->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
             say(QString::fromStdString(id.error().sentence()), "bad");

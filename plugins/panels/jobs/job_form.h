@@ -31,6 +31,7 @@ public:
     void propose(const Json& proposal);
     void setData(std::vector<path> data); ///< folders, files or one prepared cache
     bool busy() const { return m_foot->busy(); }
+    bool handsOver() const { return m_foot->handsOver(); } ///< busy, but not with images any more: the job is being started
     bool measuring() const { return !m_measuring.empty(); }
     bool changed() const { return m_form->differs(); } ///< from the preset
     void start();

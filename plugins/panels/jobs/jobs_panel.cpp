@@ -11,6 +11,7 @@
 #include <QPushButton>
 #include <QSplitter>
 #include <QStackedWidget>
+#include <QStringList>
 #include <QTabBar>
 #include <QTabWidget>
 #include <QTableView>
@@ -188,7 +189,14 @@ void JobsPanel::workspaceShown()
 
 QString JobsPanel::aboutToClose()
 {
-    return m_form->busy() || m_tuning->busy() ? tr("Images are being prepared for a job. What is finished is kept, and the next start goes on from there.") : QString();
+    const bool starts = m_form->handsOver() || m_tuning->handsOver();
+    const bool prepares = (m_form->busy() && !m_form->handsOver()) || (m_tuning->busy() && !m_tuning->handsOver());
+    QStringList reasons;
+    if (prepares)
+        reasons << tr("Images are being prepared for a job. What is finished is kept, and the next start goes on from there.");
+    if (starts)
+        reasons << tr("A job is being started, and the disk with its run folder has not answered yet: it will not begin. Its images are prepared and kept.");
+    return reasons.join(QStringLiteral("\n\n"));
 }
 
 void JobsPanel::updateTable()

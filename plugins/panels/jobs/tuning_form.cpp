@@ -306,8 +306,10 @@ void TuningForm::start()
     m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for a classifier"), this, work, [this](Result<Prepared> result) {
         if (!result) {
             m_foot->end();
-            const bool stopped = result.error().code == ErrorCode::Cancelled;
-            m_foot->say(stopped ? tr("Stopped; what was prepared is kept and the next start goes on from there") : QString::fromStdString(result.error().sentence()), stopped ? "secondary" : "bad");
+            if (result.error().code == ErrorCode::Cancelled)
+                m_foot->sayStopped();
+            else
+                m_foot->say(QString::fromStdString(result.error().sentence()), "bad");
             return;
         }
         QStringList notes{tr("%1 labelled images").arg(result->labelled)};
@@ -316,9 +318,7 @@ void TuningForm::start()
         if (!result->cache.refused.empty())
             notes << tr("%1 files left out").arg(result->cache.refused.size());
         m_foot->say(notes.join(QStringLiteral("; ")), "secondary");
-        m_foot->handOver();
-        m_context.services.jobs->start(result->request, this, [this](const Result<std::string>& id) {
-            m_foot->end();
+        m_foot->handOver(m_context.services.jobs, result->request, [this](const Result<std::string>& id) {
             if (!id) {
                 m_settings->showFaults(id.error().code == ErrorCode::Options ? id.error().details : std::vector<std::string>{});
                 m_foot->say(QString::fromStdString(id.error().sentence()), "bad");

@@ -31,6 +31,7 @@ public:
     void setModel(const path& model);     ///< run folder or model file
     void setData(const path& images);      ///< folder or CSV; its columns are read off the GUI thread
     bool busy() const { return m_foot->busy(); }
+    bool handsOver() const { return m_foot->handsOver(); } ///< busy, but not with images any more: the job is being started
     bool changed() const;                  ///< from the standard settings, where they count
     void start();
     void reset();                          ///< every setting to its standard value

@@ -9,6 +9,20 @@ using hilum::tests::Wait;
 
 class TestJobsStarting : public QObject, private hilum::tests::JobsHome {
     Q_OBJECT
+
+    /// A prepared cache without images; the text of its index.
+    static std::string makeCache(const path& cache)
+    {
+        std::filesystem::create_directories(cache);
+        Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
+        index["shards"] = index["cases"] = Json::array();
+        index["pipeline"] = Json::object();
+        const std::string digest = sha256Hex(jsonLine(index));
+        index["digest"] = digest;
+        std::ofstream(cache / "index.json") << jsonLine(index);
+        return jsonLine(index);
+    }
+
 private Q_SLOTS:
     void aDeviceThatIsNotHereIsRefusedBeforeImagesArePrepared() // they were prepared, for hours, and then the worker refused
     {
@@ -40,14 +54,7 @@ private Q_SLOTS:
     void startingDoesNotWaitForTheDisk() // the window stood still until it had answered
     {
         const path cache = at("cache");
-        std::filesystem::create_directories(cache);
-        Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
-        index["shards"] = index["cases"] = Json::array();
-        index["pipeline"] = Json::object();
-        const std::string digest = sha256Hex(jsonLine(index));
-        index["digest"] = digest;
-        const std::string text = jsonLine(index);
-        std::ofstream(cache / "index.json") << text;
+        const std::string text = makeCache(cache);
         Desk d;
         d.panel->workspaceShown();
         QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
@@ -65,8 +72,9 @@ private Q_SLOTS:
         QVERIFY(named.made());
         opened.answer(text);
         QTRY_VERIFY_WITH_TIMEOUT(named.awaited(), Wait);
-        QTRY_VERIFY_WITH_TIMEOUT(cancel->isHidden(), Wait); // the images are there
+        QTRY_VERIFY_WITH_TIMEOUT(d.panel->aboutToClose().startsWith(QStringLiteral("A job is being started")), Wait); // the images are there
         QVERIFY(!start->isEnabled() && !d.action("actionJobStart")->isEnabled());
+        QVERIFY(!cancel->isHidden());
         QCOMPARE(d.rows(), 0);
         named.comeBack(text);
         QTRY_COMPARE_WITH_TIMEOUT(d.rows(), 1, Wait);
@@ -74,6 +82,38 @@ private Q_SLOTS:
         QVERIFY(!d.panel->currentJob().empty());
         QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Interrupted at step 0")), Wait); // this worker does nothing
         QVERIFY(d.errors.empty());
+    }
+
+    void aStartThatTheDiskHoldsUpCanBeGivenUp() // the form was busy until the disk had answered
+    {
+        const path cache = at("given up");
+        const std::string text = makeCache(cache);
+        Desk d;
+        d.panel->workspaceShown();
+        QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
+        QVERIFY(d.drop(d.find<QWidget>("jobForm"), cache));
+        auto* watch = d.find<QComboBox>("jobWatch");
+        watch->setCurrentIndex(watch->findText(QStringLiteral("None")));
+        auto* start = d.find<QPushButton>("jobStart");
+        auto* cancel = d.find<QPushButton>("jobPrepareCancel");
+        HeldFile opened(cache / "index.json");
+        QVERIFY(opened.made());
+        start->click();
+        QTRY_VERIFY_WITH_TIMEOUT(opened.awaited(), Wait);
+        HeldFile named(cache / "index.json"); // read again for the job file
+        QVERIFY(named.made());
+        opened.answer(text);
+        QTRY_VERIFY_WITH_TIMEOUT(named.awaited(), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(d.panel->aboutToClose().startsWith(QStringLiteral("A job is being started")), Wait);
+        cancel->click();
+        QVERIFY(cancel->isHidden() && start->isEnabled() && d.panel->aboutToClose().isEmpty());
+        QVERIFY(d.find<QLabel>("jobSaid")->text().startsWith(QStringLiteral("Stopped")));
+        named.comeBack(text);
+        start->click();
+        QTRY_COMPARE_WITH_TIMEOUT(d.rows(), 1, Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Interrupted at step 0")), Wait); // this worker does nothing
+        QCOMPARE(d.rows(), 1);
+        QVERIFY(start->isEnabled() && d.errors.empty());
     }
 
     void resumingDoesNotWaitForTheRunFolder()
