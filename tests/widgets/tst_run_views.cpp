@@ -170,6 +170,20 @@ private Q_SLOTS:
         }
         job.state = JobState::Cancelling;
         QCOMPARE(stateText(job), QStringLiteral("Stopping…"));
+        JobTableModel model;
+        job.message = "the worker was killed";
+        for (const JobState state : {JobState::Failed, JobState::Lost}) { // what became of it is no news while it goes on
+            job.state = state;
+            job.starting = false;
+            model.setJobs({job});
+            const QModelIndex cell = model.index(0, JobTableModel::State);
+            QVERIFY(cell.data(Qt::ForegroundRole).isValid());
+            QCOMPARE(cell.data(Qt::ToolTipRole).toString(), QStringLiteral("the worker was killed"));
+            job.starting = true;
+            model.setJobs({job});
+            QVERIFY(!cell.data(Qt::ForegroundRole).isValid());
+            QCOMPARE(cell.data(Qt::ToolTipRole).toString(), QStringLiteral("Starting…"));
+        }
     }
     void whatIsDoneInsteadOfStepsIsSaid()
     {

@@ -75,10 +75,10 @@ QVariant JobTableModel::data(const QModelIndex& index, int role) const
     if (role == IdRole)
         return QString::fromStdString(j.id);
     if (role == Qt::ToolTipRole)
-        return j.message.empty() ? stateText(j) : QString::fromStdString(j.message);
+        return j.message.empty() || j.starting ? stateText(j) : QString::fromStdString(j.message);
     if (role == Qt::TextAlignmentRole)
         return index.column() >= Step && index.column() <= Pid ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant(Qt::AlignLeft | Qt::AlignVCenter);
-    if (role == Qt::ForegroundRole && index.column() == State) {
+    if (role == Qt::ForegroundRole && index.column() == State && !j.starting) { // what became of it before it goes on is no news
         if (j.state == JobState::Failed)
             return theme::colour(theme::Role::Bad);
         if (j.state == JobState::Lost || j.silent)
