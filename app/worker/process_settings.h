@@ -8,4 +8,8 @@ namespace hilum::worker {
 /// as long. Values set by the user are kept. Returns when there is nothing to do, or the start fails.
 void sleepWhileWaiting(char** argv);
 
+/// A training is never worth a stuttering window: this process, and threads that it starts from now on, come after everything else. Linux shares the processor among sessions first
+/// (sched(7), "The autogroup feature"), and within one only then by niceness: a process that leads its session lowers that too. One of a terminal's session leaves the others there alone.
+void giveWay();
+
 } // namespace hilum::worker

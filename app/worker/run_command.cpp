@@ -1,12 +1,12 @@
 #include "app/worker/run_command.h"
 
 #include "app/worker/keep_awake.h"
+#include "app/worker/process_settings.h"
 #include "core/learning/device.h"
 
 #include <CLI/CLI.hpp>
 
 #include <memory>
-#include <unistd.h>
 
 namespace hilum::worker {
 
@@ -22,8 +22,7 @@ std::function<Status()> declareRun(CLI::App& app, const RunWords& words, RunWork
     app.add_flag("--resume", a->resume, words.resume);
     return [a, why = words.awake, work = std::move(work)]() -> Status {
         learning::keepFreedMemory();
-        // never worth a stuttering window
-        [[maybe_unused]] const int niceness = ::nice(10);
+        giveWay();
         const KeepAwake awake(why);
         learning::MethodRegistry registry;
         learning::registerBuiltinMethods(registry);

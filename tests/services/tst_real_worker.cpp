@@ -14,6 +14,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <sys/resource.h>
 
 using namespace hilum;
 using namespace hilum::services;
@@ -80,6 +81,10 @@ private Q_SLOTS:
         const auto identity = Json::parse(*readTextFile(status().run / "worker.json"));
         QCOMPARE(identity["pid"].get<std::int64_t>(), pid);
         QCOMPARE(identity["started_ticks"].get<std::int64_t>(), *startedTicks(pid));
+        // it comes after everything else: by itself, and its session beside other sessions (where the kernel groups by them)
+        QCOMPARE(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 10);
+        if (const auto group = readTextFile(std::format("/proc/{}/autogroup", pid), 256))
+            QVERIFY2(group->ends_with(" nice 10\n"), group->c_str());
 
         QElapsedTimer timer;
         timer.start();
