@@ -261,7 +261,7 @@ void TestDicomNet::getPeerKilled()
         stop = true;
         HILUM_VERIFY_OK(transfer);
         QVERIFY(!transfer->complete);
-        QVERIFY(transfer->error && transfer->error->code == ErrorCode::Io);
+        QVERIFY2(transfer->error && transfer->error->code == ErrorCode::Io, transfer->error ? transfer->error->sentence().c_str() : "no error");
         QVERIFY(transfer->done >= 40 && transfer->done < 300);
         QCOMPARE(recordOf(out)["complete"], Json(false));
         // what is there is whole

@@ -122,6 +122,7 @@ private Q_SLOTS:
             const auto slow = runner.start(request("slow"));
             HILUM_VERIFY_OK(slow);
             first = *slow;
+            QTRY_VERIFY_WITH_TIMEOUT(runner.job(first)->step > 0, Wait); // it listens: one that is stopped before it does is lost to who is not its parent
             HILUM_VERIFY_OK(runner.resume(waiting));
             QVERIFY(is(runner, waiting, JobState::Queued));
         }
