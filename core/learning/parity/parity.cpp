@@ -11,12 +11,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <format>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <type_traits>
 
 namespace hilum::learning {
 
@@ -33,10 +35,15 @@ const Json& valueOf(const ParityCase& c, const std::string& key)
 template <class T>
 T typed(const ParityCase& c, const std::string& key, const char* what)
 {
+    const auto other = [&] { return std::invalid_argument(std::format("\"{}\" of case.json is {}, where {} is expected", key, jsonLine(valueOf(c, key)), what)); };
+    const auto broken = [](const Json& x) { return x.is_number_float() && x.get<double>() != std::floor(x.get<double>()); };
+    if constexpr (!std::is_same_v<T, double>) // JSON's own conversion cuts 2.5 to 2
+        if (const Json& x = valueOf(c, key); broken(x) || (x.is_array() && std::ranges::any_of(x, broken)))
+            throw other();
     try {
         return valueOf(c, key).get<T>();
     } catch (const Json::exception&) {
-        throw std::invalid_argument(std::format("\"{}\" of case.json is {}, where {} is expected", key, jsonLine(valueOf(c, key)), what));
+        throw other();
     }
 }
 

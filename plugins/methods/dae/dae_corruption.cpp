@@ -3,6 +3,7 @@
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/empty.h>
+#include <ATen/ops/upsample_nearest3d.h>
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
@@ -19,15 +20,15 @@ at::Tensor addNoise(const at::Tensor& volume, double variance, const Rng& rng)
     return volume + noise;
 }
 
-at::Tensor decimate(const at::Tensor& volume, std::int64_t factor)
+at::Tensor decimate(const at::Tensor& volume, double factor)
 {
     TORCH_CHECK(factor >= 1, "decimation by ", factor);
-    at::Tensor out = volume;
+    std::vector<std::int64_t> small;
     for (std::int64_t axis = 2; axis < 5; ++axis) {
-        TORCH_CHECK(volume.size(axis) % factor == 0, "a side of ", volume.size(axis), " voxels is no multiple of ", factor);
-        out = out.slice(axis, 0, {}, factor).repeat_interleave(factor, axis);
+        small.push_back(static_cast<std::int64_t>(static_cast<double>(volume.size(axis)) / factor));
+        TORCH_CHECK(small.back() > 0, "a side of ", volume.size(axis), " voxels is shorter than the decimation of ", factor);
     }
-    return out;
+    return at::upsample_nearest3d(at::upsample_nearest3d(volume, small), volume.sizes().slice(2));
 }
 
 at::Tensor drawChannelMask(std::int64_t channels, double ratio, const Rng& rng)

@@ -23,7 +23,7 @@ TensorMap run(const ParityCase& c)
     TensorMap out;
     at::Tensor corrupted = noisy ? c.array("noisy") : image; // the noise is given with the image
     if (decimated)
-        corrupted = decimate(corrupted, c.integer("decimation"));
+        corrupted = decimate(corrupted, c.number("decimation"));
     out["decimated"] = corrupted; // what the network gets: where nothing is decimated, as it came
     const SwinSizes sizes = swinSizesIn(c); // first, as it names what is not built
     SwinUnetr network(sizes, c.integer("out_channels"), Rng(0));

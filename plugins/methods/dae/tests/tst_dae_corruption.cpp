@@ -33,7 +33,14 @@ private Q_SLOTS:
         for (std::int64_t d = 0; d < 4; ++d)
             QVERIFY(at::equal(out.slice(2, d, {}, 4).slice(3, 3 - d, {}, 4).slice(4, d, {}, 4), x.slice(2, 0, {}, 4).slice(3, 0, {}, 4).slice(4, 0, {}, 4)));
         QVERIFY(at::equal(decimate(x, 1), x));
-        QVERIFY_THROWS_EXCEPTION(c10::Error, decimate(x, 5));
+        // sides that are no multiples: 8, 16 and 12 become 2, 5 and 4
+        const at::Tensor odd = decimate(x, 3);
+        for (std::int64_t a = 0; a < 8; ++a)
+            QVERIFY(at::equal(odd[0][0][a][15], x[0][0][a / 4 * 4][12].index_select(0, at::tensor({0, 0, 0, 3, 3, 3, 6, 6, 6, 9, 9, 9}, at::kLong))));
+        QCOMPARE(decimate(x, 2.5).sizes(), x.sizes());
+        QVERIFY(!at::equal(decimate(x, 2.5), decimate(x, 2)));
+        QVERIFY_THROWS_EXCEPTION(c10::Error, decimate(x, 9)); // longer than a side
+        QVERIFY_THROWS_EXCEPTION(c10::Error, decimate(x, 0.5));
     }
 
     void twentyEightOf48ChannelsAreHiddenEverywhere()

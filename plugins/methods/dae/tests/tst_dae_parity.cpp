@@ -115,6 +115,12 @@ private Q_SLOTS:
         contrastive["loss_cmcl_as_coded"] = at::zeros({1});
         const std::string loss = said("sld", contrastive);
         QVERIFY2(loss.find("modalities") != std::string::npos, loss.c_str());
+        // half a channel is no channel less
+        Json broken = sizesInWords("sld");
+        broken["out_channels"] = 1.5;
+        writeParityCase(m_folder->where(), broken, arrays, network);
+        const std::string number = missedBy(registry(), m_folder->where());
+        QVERIFY2(number.find("\"out_channels\" of case.json is 1.5, where a whole number is expected") != std::string::npos, number.c_str());
     }
 };
 
