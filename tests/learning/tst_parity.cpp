@@ -1,3 +1,4 @@
+#include "core/learning/kernels/instruction_set.h"
 #include "core/learning/masking.h"
 #include "core/learning/nn/masked_autoencoder.h"
 #include "tests/support/compare.h"
@@ -88,6 +89,20 @@ private Q_SLOTS:
         std::filesystem::remove(at_("more.safetensors"));
         std::filesystem::remove(at_("numbers.safetensors"));
         HILUM_VERIFY_ERROR(runParity(registry(), m_folder->where()), ErrorCode::NotFound);
+    }
+
+    /// Rounding of the program's own kernels alone is no miss, whatever the tolerance.
+    void libTorchsOwnOperationsAreTriedToo()
+    {
+        const MaskedAutoencoder network(small(), Rng(2));
+        Json json = sizesOfSmall();
+        json["tolerance_abs"] = 0;
+        kernels::limitInstructionSet(kernels::InstructionSet::Off);
+        const TensorMap arrays = arraysOf(network);
+        kernels::limitInstructionSet(kernels::bestInstructionSet());
+        writeParityCase(m_folder->where(), json, arrays, network);
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+        QVERIFY(kernels::instructionSet() == kernels::bestInstructionSet());
     }
 
     void epsilonIsAddedToTheVariance()

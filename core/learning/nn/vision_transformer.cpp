@@ -23,7 +23,14 @@ VisionTransformer::VisionTransformer(const VisionTransformerSizes& sizes, const 
     at::Tensor token = at::empty({1, 1, sizes.width}, at::kFloat);
     fillNormal_(token, 0.02, rng.fork("cls_token"));
     m_classToken = register_parameter("cls_token", token);
-    m_positions = register_parameter("pos_embed", sineCosinePositions({sizes.side(), sizes.side()}, sizes.width));
+    at::Tensor positions; // learned: the table is where they begin, if the width has one
+    if (sizes.width % 4 == 0) {
+        positions = sineCosinePositions({sizes.side(), sizes.side()}, sizes.width);
+    } else {
+        positions = at::empty({1, 1 + sizes.side() * sizes.side(), sizes.width}, at::kFloat);
+        fillNormal_(positions, 0.02, rng.fork("pos_embed"));
+    }
+    m_positions = register_parameter("pos_embed", positions);
     m_patchEmbed = register_module("patch_embed",
         std::make_shared<PatchEmbed>(sizes.channels, std::vector<std::int64_t>{sizes.patch}, sizes.width, sizes.width, rng.fork("patch_embed")));
     for (std::int64_t i = 0; i < sizes.depth; ++i)

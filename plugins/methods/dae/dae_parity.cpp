@@ -30,7 +30,7 @@ TensorMap run(const ParityCase& c)
     c.fill(network, "dae");
     at::Tensor embedded = network.swin().embed(corrupted);
     if (masked) {
-        const at::Tensor& chosen = c.array("channel_mask");
+        const at::Tensor chosen = c.array("channel_mask").to(embedded.scalar_type()); // it may hold truth values
         const at::Tensor kept = hideChannels(embedded, chosen);
         embedded = multiplied ? kept + hideChannels(embedded, 1 - chosen) * c.array("channel_noise") : kept;
     }

@@ -339,6 +339,24 @@ private Q_SLOTS:
         QVERIFY(missedBy(registry, place->where()).find("\"qkv_bias\" of case.json is false") != std::string::npos);
     }
 
+    /// Blocks in any order, twice or beyond the last, and widths that no sine-cosine table has: as the public code takes them.
+    void aParityCaseNamesItsBlocksAsItLikes()
+    {
+        const torch::NoGradGuard none;
+        torch::manual_seed(9);
+        const auto place = TemporaryFolder::make("hilum-test");
+        HILUM_VERIFY_OK(place);
+        const GmmlNetwork network({{.imageSize = 16, .patch = 4, .channels = 1, .width = 18, .depth = 3, .heads = 3}, {2, 3}}, Rng(2));
+        const at::Tensor image = at::randn({2, 1, 16, 16}), corrupted = at::randn({2, 1, 16, 16}), mask = at::ones({2, 1, 16, 16}), features = network.features(corrupted);
+        const TensorMap arrays{{"image", image}, {"corrupted", corrupted}, {"mask", mask}, {"features", features}, {"reconstruction", network.reconstruct(features)}};
+        const Json json = {{"kind", "gmml"}, {"image_size", 16}, {"patch_size", 4}, {"channels", 1}, {"embed_dim", 18}, {"depth", 3}, {"heads", 3}, {"reconstruction_blocks", {3, 2, 2, 9}},
+            {"tolerance_abs", 1e-5}};
+        ParityRegistry registry;
+        registerSpcxrParity(registry);
+        writeParityCase(place->where(), json, arrays, network);
+        QCOMPARE(missedBy(registry, place->where()), std::string());
+    }
+
     void sameSeedSameSteps()
     {
         SpcxrMethod a(toy(), Rng(3)), b(toy(), Rng(3));
