@@ -1,4 +1,5 @@
 #include "core/base/log.h"
+#include "core/base/paths.h"
 #include "core/base/process_identity.h"
 #include "core/services/model_server.h"
 #include "tests/support/compare.h"
@@ -7,6 +8,7 @@
 #include <QScopeGuard>
 
 #include <csignal>
+#include <format>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -188,6 +190,7 @@ private Q_SLOTS:
             QTRY_VERIFY(!server.model().is_null());
             pid = server.pid();
             QCOMPARE(::kill(static_cast<pid_t>(pid), SIGSTOP), 0); // it hears no polite word now
+            QTRY_VERIFY(readTextFile(std::format("/proc/{}/stat", pid), 65536).value_or(std::string()).find(") T ") != std::string::npos); // it could hear one until it stands
         }
         QCOMPARE(lines.size(), std::size_t(1));
         QVERIFY2(lines.front().find("left behind") != std::string::npos, lines.front().c_str());
