@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -59,7 +60,16 @@ CheckpointBar::CheckpointBar(QWidget* parent) : QWidget(parent)
     m_mode = new QComboBox;
     m_mode->setObjectName(QStringLiteral("compareMode"));
     m_mode->setToolTip(tr("How the two pinned reconstructions are compared; with one pin, it and the present one"));
-    m_mode->addItems({tr("No comparison"), tr("Side by side"), tr("Wipe"), tr("Flicker")});
+    const std::pair<QString, QString> modes[] = {{tr("No comparison"), tr("The views show the present reconstruction")},
+                                                 {tr("Side by side"), tr("Each in views of its own, with its error")},
+                                                 {tr("Wipe"), tr("The second right of a line: drag the line")},
+                                                 {tr("Fade"), tr("The second over the first: drag the knob below the pictures")},
+                                                 {tr("Lens"), tr("The second in a circle around the pointer")},
+                                                 {tr("Flicker"), tr("The two in turn")}};
+    for (const auto& [name, tip] : modes) {
+        m_mode->addItem(name);
+        m_mode->setItemData(m_mode->count() - 1, tip, Qt::ToolTipRole);
+    }
     row->addWidget(m_mode);
 
     m_settle.setSingleShot(true);

@@ -24,7 +24,8 @@ struct CheckpointEntry {
 /// The checkpoints of a run folder, by step.
 std::vector<CheckpointEntry> checkpointsOf(const path& run);
 
-enum class CompareMode { Off, SideBySide, Wipe, Flicker };
+/// In the order of the list.
+enum class CompareMode { Off, SideBySide, Wipe, Fade, Lens, Flicker };
 
 /// Slider over the checkpoints of a run, pins for two of them, and how the two are compared.
 class CheckpointBar : public QWidget {

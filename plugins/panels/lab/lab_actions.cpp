@@ -12,6 +12,7 @@
 #include <QLabel>
 
 #include <algorithm>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -58,7 +59,10 @@ QList<widgets::GestureInfo> LabPanel::gestures() const
     }
     return out << widgets::GestureInfo{tr("Brush: left, right drag"), tr("hide, reveal patches")} << widgets::GestureInfo{tr("Brush: Shift+wheel"), tr("radius")}
                << widgets::GestureInfo{tr("Brush: Alt+left"), tr("crosshair")}
-               << widgets::GestureInfo{tr("Random crop: left drag"), tr("moves it; it snaps to base crops, with Alt it does not")};
+               << widgets::GestureInfo{tr("Random crop: left drag"), tr("moves it; it snaps to base crops, with Alt it does not")}
+               << widgets::GestureInfo{tr("Wipe: left drag of the line"), tr("where the second picture begins")}
+               << widgets::GestureInfo{tr("Fade: left drag of the knob"), tr("share of the second picture, which lies over the first")}
+               << widgets::GestureInfo{tr("Lens: move"), tr("the second picture around the pointer, at one place in all views")};
 }
 
 void LabPanel::registerActions()
@@ -174,6 +178,14 @@ void LabPanel::registerCheckpointActions()
                                                  .tip = tr("Goes through the checkpoints to the last one; from there it begins with the first"),
                                                  .shortcut = QKeySequence(Qt::Key_P), .context = m_context.workspace, .group = tr("Checkpoints")},
                                                 this, [this](bool on) { play(on); });
+    m_context.actions->add({.id = QStringLiteral("actionLabCompareOther"), .text = tr("Other picture while held"),
+                            .tip = tr("Of two reconstructions that are compared, each view shows the other one while the key is held"), .shortcut = QKeySequence(Qt::Key_F),
+                            .context = m_context.workspace, .group = tr("Checkpoints"), .held = true},
+                           this, [] {}); // watched by eventFilter
+    QList<QWidget*> watched = m_bar->findChildren<QWidget*>();
+    watched << findChild<QWidget*>(QStringLiteral("patchErrorTable"));
+    for (QWidget* one : std::as_const(watched)) // a list would look for an entry with this letter
+        one->installEventFilter(this);
 }
 
 /// Keys of the buttons: key and button do the same and share a tip, which names the key.
@@ -207,22 +219,35 @@ bool LabPanel::eventFilter(QObject* watched, QEvent* event)
     if (m_context.actions && (event->type() == QEvent::KeyPress || event->type() == QEvent::KeyRelease)) {
         const auto* key = static_cast<QKeyEvent*>(event);
         const bool press = event->type() == QEvent::KeyPress;
-        const QKeySequence hide = m_context.actions->keys(QStringLiteral("actionLabHideOverlays"));
-        // modifiers may be let go first
-        if (!hide.isEmpty() && hide[0].key() == key->key() && (!press || hide == QKeySequence(key->keyCombination()))) {
+        if (holds(*key, QStringLiteral("actionLabCompareOther"))) {
+            if (!key->isAutoRepeat())
+                showOther(press);
+            return true;
+        }
+        const bool ofPictures = watched == this || qobject_cast<const PatchView*>(watched); // space presses a button, Enter takes a row
+        if (ofPictures && holds(*key, QStringLiteral("actionLabHideOverlays"))) {
             if (!key->isAutoRepeat())
                 hideOverlays(press);
             return true;
         }
         // the keypad's Enter is the other one's twin
-        if (press && m_drawingPolygon && key->key() == Qt::Key_Enter && m_context.actions->keys(QStringLiteral("actionLabPolygonClose")) == QKeySequence(Qt::Key_Return)) {
+        if (press && ofPictures && m_drawingPolygon && key->key() == Qt::Key_Enter && m_context.actions->keys(QStringLiteral("actionLabPolygonClose")) == QKeySequence(Qt::Key_Return)) {
             endPolygon(true);
             return true;
         }
     }
-    if (event->type() == QEvent::FocusOut)
-        hideOverlays(false); // the release will go elsewhere
+    if (event->type() == QEvent::FocusOut) { // the release will go elsewhere
+        hideOverlays(false);
+        showOther(false);
+    }
     return Panel::eventFilter(watched, event);
+}
+
+bool LabPanel::holds(const QKeyEvent& key, const QString& action) const
+{
+    const QKeySequence keys = m_context.actions->keys(action);
+    // modifiers may be let go first
+    return !keys.isEmpty() && keys[0].key() == key.key() && (key.type() == QEvent::KeyRelease || keys == QKeySequence(key.keyCombination()));
 }
 
 void LabPanel::hideOverlays(bool hidden)

@@ -1,4 +1,4 @@
-// Checkpoints one after another; pinned reconstructions beside each other, with a wipe line or in turn. The rest of LabPanel is in lab_panel.cpp.
+// Checkpoints one after another; pinned reconstructions beside each other, over each other or in turn. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
 #include <QAction>
@@ -49,9 +49,30 @@ void LabPanel::play(bool on)
     m_play.start();
 }
 
+bool LabPanel::comparesTwo() const
+{
+    return !m_pins[0].isEmpty() && m_bar->mode() != CompareMode::Off && !m_session->isVolume() && (!m_pins[1].isEmpty() || !m_session->reconstruction().isEmpty());
+}
+
+void LabPanel::showOther(bool held)
+{
+    if (held == m_otherHeld)
+        return;
+    if (held && !comparesTwo()) {
+        m_status->setText(tr("Nothing is compared: pin a reconstruction and choose how"));
+        return;
+    }
+    m_otherHeld = held;
+    m_flickerSecond = false;
+    if (m_flicker.isActive()) // the first one is seen for its whole time afterwards
+        m_flicker.start();
+    applyComparison();
+}
+
 void LabPanel::applyComparison()
 {
-    if (m_pins[0].isEmpty() || m_bar->mode() == CompareMode::Off || m_session->isVolume())
+    const CompareMode mode = m_bar->mode();
+    if (m_pins[0].isEmpty() || mode == CompareMode::Off || m_session->isVolume())
         return;
     Pinned other = m_pins[1];
     const view::Reconstruction& r = m_session->reconstruction();
@@ -62,6 +83,7 @@ void LabPanel::applyComparison()
         PatchView::Content content = contentOf(shown, *m_session, m_slice, m_range);
         content.image = picture(p, shown);
         content.second = second;
+        content.over = mode == CompareMode::Fade ? PatchView::Over::Fade : mode == CompareMode::Lens ? PatchView::Over::Lens : PatchView::Over::Wipe;
         content.hatch = {};
         content.note = note;
         if (shown == Shown::Error) {
@@ -71,20 +93,26 @@ void LabPanel::applyComparison()
         view(slot)->setShownMask({});
         view(slot)->setContent(std::move(content));
     };
-    if (m_bar->mode() == CompareMode::SideBySide) {
+    const bool swapped = m_otherHeld && comparesTwo();
+    const auto alone = [&](int slot, Shown shown, bool second) {
+        const Pinned& p = second ? other : m_pins[0];
+        put(slot, shown, p, {}, p.label);
+    };
+    if (mode == CompareMode::SideBySide) {
         const Shown order[] = {Shown::Reconstruction, Shown::Reconstruction, Shown::Error, Shown::Error};
         for (int i = 0; i < 4; ++i)
-            put(i, order[i], i % 2 == 0 ? m_pins[0] : other, {}, i % 2 == 0 ? m_pins[0].label : other.label);
+            alone(i, order[i], (i % 2 == 1) != swapped);
         return;
     }
+    const QString both = (mode == CompareMode::Fade ? tr("%1, over it %2") : mode == CompareMode::Lens ? tr("%1, in the lens %2") : QStringLiteral("%1 | %2")).arg(m_pins[0].label, other.label);
     for (int i = 0; i < 4; ++i) {
         const Shown shown = shownIn(i);
         if (shown != Shown::Reconstruction && shown != Shown::Error && shown != Shown::PastedBack)
             continue;
-        if (m_bar->mode() == CompareMode::Wipe)
-            put(i, shown, m_pins[0], picture(other, shown), QStringLiteral("%1 | %2").arg(m_pins[0].label, other.label));
+        if (swapped || mode == CompareMode::Flicker)
+            alone(i, shown, swapped || m_flickerSecond);
         else
-            put(i, shown, m_flickerSecond ? other : m_pins[0], {}, m_flickerSecond ? other.label : m_pins[0].label);
+            put(i, shown, m_pins[0], picture(other, shown), both);
     }
 }
 

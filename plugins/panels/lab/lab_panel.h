@@ -73,6 +73,7 @@ private:
     void applyProfile();
     const view::MouseProfile& profile() const;
     QList<widgets::GestureInfo> gestures() const; ///< what the mouse does now
+    bool holds(const QKeyEvent& key, const QString& action) const; ///< pressed or let go, whatever else is held then
     void hideOverlays(bool hidden);
 
     void takeModel(const services::ModelChoice& choice);
@@ -102,6 +103,8 @@ private:
     void stepCheckpoint(int by);
     void play(bool on);
     void applyComparison();
+    bool comparesTwo() const;
+    void showOther(bool held); ///< of two pictures that are compared
     void beginPolygon();
     void polygonPoint(const QPointF& pixel);
     void endPolygon(bool keep);
@@ -147,7 +150,7 @@ private:
     std::optional<QPointF> m_probed; // what the probe line is about
     std::array<Pinned, 2> m_pins;
     QTimer m_flicker;
-    bool m_flickerSecond = false;
+    bool m_flickerSecond = false, m_otherHeld = false;
     QTimer m_play; // through the checkpoints
     path m_checkpointsOf, m_checkpointsAsked; // run whose checkpoints the bar has; whose folder is looked at
     bool m_checkpointsAgain = false;          // look once more afterwards

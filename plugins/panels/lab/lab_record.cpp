@@ -24,6 +24,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -150,7 +151,14 @@ QImage LabPanel::figurePicture() const
     for (int n = 0; n < static_cast<int>(shown.size()); ++n) {
         const int i = shown[static_cast<std::size_t>(n)];
         PatchView copy;
-        copy.setContent(view(i)->content());
+        PatchView::Content content = view(i)->content();
+        if (!content.second.isNull() && content.over == PatchView::Over::Lens) { // a figure has no pointer, so no lens
+            content.second = {};
+            content.note = m_pins[0].label;
+        }
+        copy.setContent(std::move(content));
+        copy.setWipe(view(i)->wipe());
+        copy.setFade(view(i)->fade());
         copy.setGrid(pictureGrid());
         copy.setAspect(view(i)->aspect());
         copy.setMask(m_session->isVolume() ? nullptr : &m_session->mask());

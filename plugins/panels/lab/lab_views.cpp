@@ -77,6 +77,10 @@ void LabPanel::connectView(int slot)
         for (PatchView* other : m_views)
             other->setWipe(share);
     });
+    connect(v, &PatchView::fadeChanged, this, [this](double share) {
+        for (PatchView* other : m_views)
+            other->setFade(share);
+    });
     connect(v, &PatchView::maximiseAsked, this, [this, slot] {
         if (m_drawingPolygon) {
             endPolygon(true);

@@ -162,6 +162,12 @@ void PatchView::setWipe(double share)
     update();
 }
 
+void PatchView::setFade(double share)
+{
+    m_fade = std::clamp(share, 0.0, 1.0);
+    update();
+}
+
 void PatchView::setOverlaysHidden(bool hidden)
 {
     m_overlaysHidden = hidden;
@@ -290,15 +296,7 @@ void PatchView::paintEvent(QPaintEvent*)
     const QRectF where = imageRect();
     painter.setRenderHint(QPainter::SmoothPixmapTransform, scale() < 3); // pixels stay visible when looked at closely
     painter.drawImage(where, m_content.image);
-    if (!m_content.second.isNull()) {
-        const double line = m_wipe * width();
-        painter.save();
-        painter.setClipRect(QRectF(line, canvas().top(), width() - line, canvas().height()));
-        painter.drawImage(where, m_content.second);
-        painter.restore();
-        painter.setPen(QPen(QColor(255, 255, 255, 200), 1));
-        painter.drawLine(QPointF(line, canvas().top()), QPointF(line, canvas().bottom()));
-    }
+    drawSecond(painter, where);
     if (!m_overlaysHidden) {
         if (!m_overlayImage.isNull()) {
             painter.setOpacity(m_opacity);
@@ -329,7 +327,7 @@ void PatchView::paintEvent(QPaintEvent*)
         }
         if (m_crosshair)
             drawCross(painter, where, *m_crosshair, QPen(CrossColour, 1));
-        if (m_pointed && !m_brush)
+        if (m_pointed && !m_brush && !hasLens()) // the lens says where the pointer is
             drawCross(painter, where, *m_pointed, QPen(PointedColour, 1, Qt::DotLine));
         if (m_brush && m_pointer) {
             const double r = std::max(0.5, m_radius - 0.5) * m_grid.patchWidth() * scale();
@@ -344,6 +342,7 @@ void PatchView::paintEvent(QPaintEvent*)
         drawThumbnail(painter);
     drawLetters(painter);
     drawBar(painter);
+    drawFadeBar(painter);
 }
 
 void PatchView::changePose(const ViewPose& pose)

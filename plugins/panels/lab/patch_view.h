@@ -25,7 +25,7 @@ struct ViewPose {
 ///
 /// The mouse follows a profile, with the crosshair as the left button's tool; where it has the window and level, the wheel on a single picture or slices of it, this
 /// view zooms. Right click opens the menu. With the brush and no keys held: left hides patches, right reveals. Shift+wheel changes its radius, Alt+left moves the crosshair, and
-/// what else the profile binds to keys stays.
+/// what else the profile binds to keys stays. The line of a wipe and the bar of a fade come first: left drag moves them.
 class PatchView : public QWidget {
     Q_OBJECT
     // GUI tests read these
@@ -35,6 +35,7 @@ class PatchView : public QWidget {
     Q_PROPERTY(int frames READ frameCount)
     Q_PROPERTY(bool overlaysHidden READ overlaysHidden)
     Q_PROPERTY(double overlayOpacity READ overlayOpacity)
+    Q_PROPERTY(double fade READ fade)
     Q_PROPERTY(double zoom READ scale)
     Q_PROPERTY(QString markedPatch READ markedPatch) ///< whose attention is shown
 public:
@@ -51,11 +52,15 @@ public:
         Qt::BrushStyle style = Qt::NoBrush;
         QString name;        ///< "noise"
     };
+    /// Where a second picture is seen: right of a line, through the first one, around the pointer.
+    enum class Over { Wipe, Fade, Lens };
+    static constexpr double LensRadius = 60; ///< view pixels
     struct Content {
         QString title;                 ///< "Reconstruction"
         QString note;                  ///< second line: what exactly this is
         QImage image;                  ///< on the model's grid
-        QImage second;                 ///< drawn right of the wipe line; null: none
+        QImage second;                 ///< on the same grid, drawn over the image as `over` says; null: none
+        Over over = Over::Wipe;
         std::vector<float> overlay;    ///< token grid values over the image, nothing where they are not finite; empty: none
         view::ColourMap map = view::ColourMap::Grey; ///< of the bar and the overlay
         double low = 0, high = 0;      ///< ends of the bar; equal: no bar
@@ -80,7 +85,7 @@ public:
     void setPose(const ViewPose& pose);
     const ViewPose& pose() const { return m_pose; }
     void setCrosshair(std::optional<QPointF> pixel);
-    void setPointed(std::optional<QPointF> pixel); ///< where the pointer is in any of the views: a fainter crosshair
+    void setPointed(std::optional<QPointF> pixel); ///< where the pointer is in any of the views: a fainter crosshair, or the lens
     QString markedPatch() const { return patchText(m_marked); } ///< as "r12 c7"; empty: none
     /// The patch of the fainter crosshair, else of the crosshair, as "r12 c7"; empty when neither is on the image.
     QString crosshairPatch() const;
@@ -93,6 +98,9 @@ public:
     void setOverlayOpacity(double opacity);
     double overlayOpacity() const { return m_opacity; }
     void setWipe(double share); ///< 0..1 of the view's width; where `second` begins
+    double wipe() const { return m_wipe; }
+    void setFade(double share); ///< 0..1; how much of `second` is seen, the rest is the image
+    double fade() const { return m_fade; }
     void setOverlaysHidden(bool hidden); ///< the bare picture
     bool overlaysHidden() const { return m_overlaysHidden; }
     QString hatchName() const { return m_content.hatch.name; }
@@ -121,6 +129,7 @@ Q_SIGNALS:
     void placeChanged();           ///< the image lies elsewhere in the widget: zoom, pan, size
     void poseChanged(const hilum::lab::ViewPose& pose);
     void wipeChanged(double share);
+    void fadeChanged(double share);
     void maximiseAsked();
     void menuAsked(const QPoint& global);
 
@@ -136,9 +145,16 @@ protected:
     bool event(QEvent* event) override; ///< pinch zooms
 
 private:
-    enum class Drag { None, Cross, Pan, Zoom, Scroll, Opacity, Paint, Wipe, Nothing };
+    enum class Drag { None, Cross, Pan, Zoom, Scroll, Opacity, Paint, Wipe, Fade, Nothing };
     static QString patchText(const std::optional<std::array<std::int64_t, 2>>& patch);
     Drag dragOf(Qt::MouseButton button, Qt::KeyboardModifiers modifiers) const;
+    Drag handleAt(const QPointF& position) const; ///< Wipe on the line, Fade on the bar, else None
+    void showCursor(const QPointF& position);
+    QRectF fadeBar() const; ///< along the lower edge
+    double fadeAt(double x) const;
+    bool hasLens() const { return m_pointed && !m_content.second.isNull() && m_content.over == Over::Lens; }
+    void drawSecond(QPainter& painter, const QRectF& where) const;
+    void drawFadeBar(QPainter& painter) const;
     void drawHatch(QPainter& painter, const QRectF& where) const;
     void drawFrames(QPainter& painter) const;
     void drawThumbnail(QPainter& painter) const;
@@ -164,7 +180,7 @@ private:
     std::optional<QPointF> m_pointer;              // of the widget
     std::optional<std::array<std::int64_t, 2>> m_marked;
     bool m_brush = false, m_overlaysHidden = false;
-    double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5, m_aspect = 1;
+    double m_radius = 1, m_opacity = 0.6, m_wipe = 0.5, m_fade = 0.5, m_aspect = 1;
     bool m_slices = false;
     const view::MouseProfile* m_profile;
     int m_wheelRest = 0, m_radiusRest = 0;

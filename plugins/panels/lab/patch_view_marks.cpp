@@ -1,14 +1,17 @@
-// What lies over the pictures of a PatchView beside masks: groups, frames, another image, letters. The rest is in patch_view.cpp.
+// What lies over the pictures of a PatchView beside masks: a second picture, groups, frames, another image, letters. The rest is in patch_view.cpp.
 #include "plugins/panels/lab/patch_view.h"
 
 #include <QPainter>
 
 #include <algorithm>
+#include <cmath>
 
 namespace hilum::lab {
 
 namespace {
 
+constexpr double KnobRadius = 6;
+const QColor LineColour(255, 255, 255, 200), ShadowColour(0, 0, 0, 160);
 const QColor FrameColour(0xED, 0xD5, 0x4C), GroupColour(0xFF, 0xB4, 0x54);
 
 /// Words on a dark ground, so that they can be read over any picture. `at` is the upper left corner.
@@ -27,6 +30,78 @@ void PatchView::toPixels(QPainter& painter, const QRectF& where) const
 {
     painter.translate(where.topLeft());
     painter.scale(scale(), scale() * m_aspect);
+}
+
+void PatchView::drawSecond(QPainter& painter, const QRectF& where) const
+{
+    if (m_content.second.isNull())
+        return;
+    const QRectF canvas = this->canvas();
+    painter.save();
+    switch (m_content.over) {
+    case Over::Wipe: {
+        const double line = m_wipe * width();
+        painter.setClipRect(QRectF(line, canvas.top(), width() - line, canvas.height()));
+        painter.drawImage(where, m_content.second);
+        painter.setClipRect(canvas);
+        painter.setPen(QPen(LineColour, 1));
+        painter.drawLine(QPointF(line, canvas.top()), QPointF(line, canvas.bottom()));
+        break;
+    }
+    case Over::Fade:
+        painter.setOpacity(m_fade);
+        painter.drawImage(where, m_content.second);
+        break;
+    case Over::Lens: {
+        if (!m_pointed)
+            break;
+        QPainterPath circle;
+        circle.addEllipse(toWidget(*m_pointed), LensRadius, LensRadius);
+        painter.setClipPath(circle, Qt::IntersectClip);
+        painter.drawImage(where, m_content.second);
+        painter.setClipRect(canvas);
+        painter.setRenderHint(QPainter::Antialiasing);
+        painter.setBrush(Qt::NoBrush);
+        painter.setPen(QPen(ShadowColour, 3));
+        painter.drawPath(circle);
+        painter.setPen(QPen(LineColour, 1));
+        painter.drawPath(circle);
+        break;
+    }
+    }
+    painter.restore();
+}
+
+QRectF PatchView::fadeBar() const
+{
+    const QRectF canvas = this->canvas();
+    return {canvas.left() + 12, canvas.bottom() - 18, std::max(1.0, canvas.width() - 24), 16};
+}
+
+double PatchView::fadeAt(double x) const
+{
+    const QRectF bar = fadeBar();
+    return std::clamp((x - bar.left()) / bar.width(), 0.0, 1.0);
+}
+
+void PatchView::drawFadeBar(QPainter& painter) const
+{
+    if (m_content.second.isNull() || m_content.over != Over::Fade)
+        return;
+    const QRectF bar = fadeBar();
+    const QPointF knob(bar.left() + m_fade * bar.width(), bar.center().y());
+    painter.setRenderHint(QPainter::Antialiasing);
+    for (const QPen& pen : {QPen(ShadowColour, 4), QPen(LineColour, 2)}) {
+        painter.setPen(pen);
+        painter.drawLine(QPointF(bar.left(), knob.y()), QPointF(bar.right(), knob.y()));
+    }
+    painter.setPen(QPen(ShadowColour, 1));
+    painter.setBrush(QColor(Qt::white));
+    painter.drawEllipse(knob, KnobRadius, KnobRadius);
+    const QString words = tr("%1 %").arg(std::lround(100 * m_fade));
+    const double half = painter.fontMetrics().horizontalAdvance(words) / 2.0 + 4;
+    const double middle = std::max(bar.left() + half, std::min(knob.x(), bar.right() - half));
+    drawWords(painter, QPointF(middle - half, bar.top() - painter.fontMetrics().height() - 4), words, QColor(230, 230, 230));
 }
 
 void PatchView::drawHatch(QPainter& painter, const QRectF& where) const

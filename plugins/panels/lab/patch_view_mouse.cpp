@@ -47,14 +47,32 @@ PatchView::Drag PatchView::dragOf(Qt::MouseButton button, Qt::KeyboardModifiers 
     }
 }
 
+PatchView::Drag PatchView::handleAt(const QPointF& position) const
+{
+    if (m_content.second.isNull())
+        return Drag::None;
+    if (m_content.over == Over::Wipe && std::abs(position.x() - m_wipe * width()) < 6)
+        return Drag::Wipe;
+    return m_content.over == Over::Fade && fadeBar().contains(position) ? Drag::Fade : Drag::None;
+}
+
+void PatchView::showCursor(const QPointF& position)
+{
+    const Qt::CursorShape shape = handleAt(position) != Drag::None ? Qt::SizeHorCursor : m_brush ? Qt::BlankCursor : Qt::CrossCursor;
+    if (cursor().shape() != shape)
+        setCursor(shape);
+}
+
 void PatchView::mousePressEvent(QMouseEvent* event)
 {
     m_pressed = m_last = event->position();
     m_moved = false;
     const unsigned keys = held(event->modifiers());
-    const double line = m_wipe * width();
-    if (event->button() == Qt::LeftButton && !m_content.second.isNull() && std::abs(event->position().x() - line) < 6) {
-        m_drag = Drag::Wipe;
+    const Drag handle = event->button() == Qt::LeftButton ? handleAt(event->position()) : Drag::None;
+    if (handle != Drag::None) {
+        m_drag = handle;
+        if (handle == Drag::Fade)
+            Q_EMIT fadeChanged(fadeAt(event->position().x())); // a click on the bar is enough
     } else if (m_brush && keys == view::NoModifier && (event->button() == Qt::LeftButton || event->button() == Qt::RightButton)) {
         m_drag = Drag::Paint;
         Q_EMIT strokeBegan(event->button() == Qt::LeftButton ? view::MaskModel::Stroke::Hide : view::MaskModel::Stroke::Reveal, toPixel(event->position()));
@@ -75,6 +93,7 @@ void PatchView::mouseMoveEvent(QMouseEvent* event)
     m_pointer = at;
     switch (m_drag) {
     case Drag::None:
+        showCursor(at);
         if (m_profile->gesture(view::MouseInput::Move, held(event->modifiers())) == view::Gesture::Crosshair)
             Q_EMIT pointed(toPixel(at));
         break;
@@ -91,6 +110,7 @@ void PatchView::mouseMoveEvent(QMouseEvent* event)
     case Drag::Cross: Q_EMIT pointed(toPixel(at)); break;
     case Drag::Paint: Q_EMIT strokeMoved(toPixel(at)); break;
     case Drag::Wipe: Q_EMIT wipeChanged(std::clamp(at.x() / std::max(1, width()), 0.0, 1.0)); break;
+    case Drag::Fade: Q_EMIT fadeChanged(fadeAt(at.x())); break;
     case Drag::Pan: {
         ViewPose pose = m_pose;
         if (pose.zoom <= 0) {
@@ -128,7 +148,8 @@ void PatchView::mouseReleaseEvent(QMouseEvent* event)
 
 void PatchView::mouseDoubleClickEvent(QMouseEvent* event)
 {
-    if (event->button() == Qt::LeftButton && !m_brush && m_profile->gesture(view::MouseInput::DoubleClick, held(event->modifiers())) == view::Gesture::Maximise)
+    const bool onBar = handleAt(event->position()) == Drag::Fade; // two clicks there are two shares
+    if (event->button() == Qt::LeftButton && !m_brush && !onBar && m_profile->gesture(view::MouseInput::DoubleClick, held(event->modifiers())) == view::Gesture::Maximise)
         Q_EMIT maximiseAsked();
     else
         mousePressEvent(event);
