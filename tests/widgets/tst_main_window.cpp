@@ -164,8 +164,8 @@ private Q_SLOTS:
         QVERIFY(enter.isAccepted());
         QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QApplication::sendEvent(&window, &drop);
-        QCOMPARE(window.currentWorkspace(), QString("studies"));
         QVERIFY(finished.wait(60000));
+        QCOMPARE(window.currentWorkspace(), QString("studies"));
         QCOMPARE(f.library.rows.size(), 1u);
         QCOMPARE(f.library.problemRows.size(), 1u);
         QVERIFY(notes.last().first().toString().contains("1 could not be read"));

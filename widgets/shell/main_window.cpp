@@ -3,7 +3,6 @@
 #include "core/base/log.h"
 #include "core/project/library.h"
 #include "core/services/job_runner.h"
-#include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
 #include "widgets/shell/about_dialog.h"
 #include "widgets/shell/actions.h"
@@ -22,6 +21,7 @@
 #include "widgets/shell/workspace_bar.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
+#include "widgets/tasks/dropped_paths.h"
 #include "widgets/tasks/error_banner.h"
 #include "widgets/tasks/study_import.h"
 #include "widgets/tasks/task_center.h"
@@ -60,15 +60,6 @@ constexpr Known KnownWorkspaces[] = {
     {"jobs", QT_TRANSLATE_NOOP("hilum", "Jobs"), QT_TRANSLATE_NOOP("hilum", "Train models in the background and watch them"), Qt::Key_F8, true},
     {"review", QT_TRANSLATE_NOOP("hilum", "Review"), QT_TRANSLATE_NOOP("hilum", "Accept, correct or reject what a model produced"), Qt::Key_F9, false},
 };
-
-std::vector<path> pathsOf(const QMimeData* data)
-{
-    std::vector<path> paths;
-    for (const QUrl& url : data->urls())
-        if (url.isLocalFile())
-            paths.emplace_back(url.toLocalFile().toStdString());
-    return paths;
-}
 
 } // namespace
 
@@ -390,7 +381,7 @@ void MainWindow::toggleFullScreen(bool on)
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event)
 {
-    if (pathsOf(event->mimeData()).empty())
+    if (droppedPaths(event->mimeData()).empty())
         return;
     event->acceptProposedAction();
     if (!m_dropHint) {
@@ -419,31 +410,11 @@ void MainWindow::dragLeaveEvent(QDragLeaveEvent*)
 void MainWindow::dropEvent(QDropEvent* event)
 {
     delete m_dropHint;
-    const std::vector<path> paths = pathsOf(event->mimeData());
+    std::vector<path> paths = droppedPaths(event->mimeData());
     if (paths.empty())
         return;
     event->acceptProposedAction();
-    std::vector<path> images;
-    for (const path& one : paths)
-        if (m_services.jobs && services::isRunFolder(one))
-            openRun(one); // it holds no image, and is no mistake
-        else
-            images.push_back(one);
-    if (images.empty())
-        return;
-    if (m_current != QLatin1String("studies"))
-        showWorkspace(QStringLiteral("studies"));
-    m_services.imports->start(images);
-}
-
-void MainWindow::openRun(const path& folder)
-{
-    m_services.jobs->adopt(folder, this, [this](const Result<std::string>& id) {
-        if (id)
-            m_services.selection->showJob(QString::fromStdString(*id));
-        else
-            m_services.messages->error(id.error(), tr("Opening a run folder"));
-    });
+    takeDropped(m_services, this, std::move(paths), [this](const path& run) { openRunFolder(m_services, this, run); });
 }
 
 void MainWindow::resizeEvent(QResizeEvent* event)

@@ -69,7 +69,6 @@ private:
     void toggleFullScreen(bool on);
     void reportPanelProblems(std::size_t from);
     void explain(std::int64_t row);
-    void openRun(const std::filesystem::path& folder);
 
     Services m_services;
     PanelHost* m_host;

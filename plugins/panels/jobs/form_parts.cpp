@@ -2,11 +2,8 @@
 
 #include <QComboBox>
 #include <QCoreApplication>
-#include <QDropEvent>
 #include <QFormLayout>
-#include <QMimeData>
 #include <QScrollArea>
-#include <QUrl>
 
 namespace hilum::jobs {
 
@@ -47,15 +44,6 @@ QScrollArea* scrolled(QWidget* body)
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     return scroll;
-}
-
-std::vector<path> droppedPaths(const QDropEvent* event)
-{
-    std::vector<path> out;
-    for (const QUrl& url : event->mimeData()->urls())
-        if (url.isLocalFile())
-            out.emplace_back(url.toLocalFile().toStdString());
-    return out;
 }
 
 } // namespace hilum::jobs

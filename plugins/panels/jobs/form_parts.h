@@ -1,13 +1,8 @@
 #pragma once
 
-#include "core/base/paths.h"
-
 #include <QString>
 
-#include <vector>
-
 class QComboBox;
-class QDropEvent;
 class QFormLayout;
 class QScrollArea;
 class QWidget;
@@ -21,7 +16,5 @@ QComboBox* addChoice(QFormLayout* form, const char* objectName, const QString& l
 QComboBox* addDevices(QFormLayout* form, const char* objectName);
 QFormLayout* newForm();
 QScrollArea* scrolled(QWidget* body);
-/// Folders and files of this computer that a drag brings.
-std::vector<path> droppedPaths(const QDropEvent* event);
 
 } // namespace hilum::jobs

@@ -1,9 +1,9 @@
 // Which images a job learns from: a folder, a table, a cache, the library. The rest of JobForm is in job_form.cpp.
-#include "core/services/run_folder.h"
+#include "core/services/path_kind.h"
 #include "core/services/task_runner.h"
-#include "plugins/panels/jobs/form_parts.h"
 #include "plugins/panels/jobs/job_form.h"
 #include "widgets/shell/settings.h"
+#include "widgets/tasks/dropped_paths.h"
 
 #include <QComboBox>
 #include <QDropEvent>
@@ -84,26 +84,39 @@ void JobForm::takeLibrary()
 void JobForm::setData(std::vector<path> images)
 {
     m_data = std::move(images);
-    std::error_code ec;
-    m_dataIsCache = m_data.size() == 1 && std::filesystem::is_regular_file(m_data.front() / "index.json", ec);
+    m_dataKind.reset();
     say({}, "secondary");
     showData();
     estimateSoon();
+    if (m_data.size() != 1)
+        return;
+    m_context.services.runner->run<services::PathKind>(
+        this, [where = m_data.front()](const Work&) -> Result<services::PathKind> { return services::pathKind(where); },
+        [this, where = m_data](const Result<services::PathKind>& kind) {
+            if (!kind || m_data != where)
+                return;
+            m_dataKind = *kind;
+            showData();
+        });
 }
 
 void JobForm::dragEnterEvent(QDragEnterEvent* event)
 {
-    if (!droppedPaths(event).empty())
+    if (!widgets::droppedPaths(event->mimeData()).empty())
         event->acceptProposedAction();
 }
 
 void JobForm::dropEvent(QDropEvent* event)
 {
-    const std::vector<path> dropped = droppedPaths(event);
-    if (dropped.size() == 1 && services::isRunFolder(dropped.front()))
-        Q_EMIT runDropped(QString::fromStdString(dropped.front().string()));
-    else
-        setData(dropped);
+    std::vector<path> dropped = widgets::droppedPaths(event->mimeData());
+    widgets::lookAtDropped(m_context.services, this, dropped, [this, dropped, drop = ++m_drops](const std::vector<services::KnownPath>& known) {
+        if (drop != m_drops)
+            return; // something else was dropped meanwhile
+        if (known.size() == 1 && known.front().kind == services::PathKind::RunFolder)
+            Q_EMIT runDropped(QString::fromStdString(known.front().where.string()));
+        else
+            setData(dropped);
+    });
     event->acceptProposedAction();
 }
 
@@ -112,7 +125,7 @@ void JobForm::showData()
     QString note;
     if (m_data.empty())
         note = tr("Choose the images to learn from, or drop them here: a folder, a table, the library, or a cache that was prepared before");
-    else if (m_dataIsCache)
+    else if (m_dataKind == services::PathKind::Cache)
         note = tr("Prepared cache %1").arg(QString::fromStdString(m_data.front().filename().string()));
     else if (m_data.size() == 1)
         note = QString::fromStdString(m_data.front().string());

@@ -2,6 +2,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/numbers.h"
+#include "core/services/path_kind.h"
 #include "core/services/prepare.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
@@ -304,11 +305,11 @@ void JobForm::start()
         if (watch.files.empty())
             watch.files = {selection->series()->where};
     }
-    m_foot->begin(m_dataIsCache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
-    const auto work = [given = m_data, isCache = m_dataIsCache, request, watch](const Work& w) -> Result<Prepared> {
+    m_foot->begin(m_dataKind == services::PathKind::Cache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
+    const auto work = [given = m_data, known = m_dataKind, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;
         HILUM_TRY_STATUS(services::checkDevice(request.device, [&w] { return w.cancelled(); }));
-        if (isCache) {
+        if (given.size() == 1 && (known ? *known : services::pathKind(given.front())) == services::PathKind::Cache) {
             HILUM_TRY(out.cache, services::openCache(given.front()));
         } else {
             HILUM_TRY(const Json pipeline, pipelineOf(request.method, request.preset, request.options));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/services/job_runner.h"
+#include "core/services/path_kind.h"
 #include "plugins/panels/jobs/job_foot.h"
 #include "widgets/forms/schema_form.h"
 #include "widgets/shell/panel.h"
@@ -80,7 +81,8 @@ private:
     std::optional<Json> m_proposal; // waits for the methods
     bool m_asked = false;
     std::vector<path> m_data;
-    bool m_dataIsCache = false;
+    std::optional<services::PathKind> m_dataKind; // of a single path, once another thread has asked the disk
+    int m_drops = 0;
     Json m_measured = Json::object(); // key of a configuration -> answer of the worker's bench
     std::string m_measuring;          // key of the one that is being measured, empty: none
     QTimer m_estimateTimer;

@@ -1,9 +1,8 @@
 // What can be done in the Jobs workspace, with its keys; run folders that come from elsewhere. The rest of JobsPanel is in jobs_panel.cpp.
-#include "core/services/run_folder.h"
-#include "plugins/panels/jobs/form_parts.h"
 #include "plugins/panels/jobs/jobs_panel.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/settings.h"
+#include "widgets/tasks/dropped_paths.h"
 
 #include <QDropEvent>
 #include <QFileDialog>
@@ -11,8 +10,6 @@
 #include <QPushButton>
 #include <QTabWidget>
 #include <QTableView>
-
-#include <algorithm>
 
 namespace hilum::jobs {
 
@@ -141,16 +138,13 @@ void JobsPanel::removeFromList()
 
 void JobsPanel::dragEnterEvent(QDragEnterEvent* event)
 {
-    // anything else is for the window, which imports it
-    if (std::ranges::any_of(droppedPaths(event), services::isRunFolder))
+    if (!widgets::droppedPaths(event->mimeData()).empty())
         event->acceptProposedAction();
 }
 
 void JobsPanel::dropEvent(QDropEvent* event)
 {
-    for (const path& one : droppedPaths(event))
-        if (services::isRunFolder(one))
-            openRun(one);
+    widgets::takeDropped(m_context.services, this, widgets::droppedPaths(event->mimeData()), [this](const path& run) { openRun(run); });
     event->acceptProposedAction();
 }
 

@@ -40,7 +40,7 @@ public:
 
 protected:
     void dragEnterEvent(QDragEnterEvent* event) override;
-    void dropEvent(QDropEvent* event) override; ///< run folders
+    void dropEvent(QDropEvent* event) override; ///< run folders; what else is dropped goes to the library, as anywhere in the window
 
 private:
     QWidget* queuePart();

@@ -1,12 +1,14 @@
 #include "plugins/panels/jobs/tuning_form.h"
 
 #include "core/services/job_runner.h"
+#include "core/services/path_kind.h"
 #include "core/services/prepare.h"
 #include "core/services/run_folder.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
 #include "plugins/panels/jobs/form_parts.h"
 #include "widgets/shell/settings.h"
+#include "widgets/tasks/dropped_paths.h"
 #include "widgets/tasks/task_center.h"
 
 #include <QCheckBox>
@@ -215,17 +217,19 @@ void TuningForm::setData(const path& images)
 
 void TuningForm::dragEnterEvent(QDragEnterEvent* event)
 {
-    if (!droppedPaths(event).empty())
+    if (!widgets::droppedPaths(event->mimeData()).empty())
         event->acceptProposedAction();
 }
 
 void TuningForm::dropEvent(QDropEvent* event)
 {
-    for (const path& one : droppedPaths(event)) {
-        std::error_code ignored;
-        const bool model = one.extension() == ".safetensors" || std::filesystem::exists(one / "model.safetensors", ignored) || std::filesystem::exists(one / "job.json", ignored);
-        model ? setModel(one) : setData(one);
-    }
+    using services::PathKind;
+    widgets::lookAtDropped(m_context.services, this, widgets::droppedPaths(event->mimeData()), [this, drop = ++m_drops](const std::vector<services::KnownPath>& known) {
+        if (drop != m_drops)
+            return; // something else was dropped meanwhile
+        for (const services::KnownPath& one : known)
+            one.kind == PathKind::RunFolder || one.kind == PathKind::Model ? setModel(one.where) : setData(one.where);
+    });
     event->acceptProposedAction();
 }
 

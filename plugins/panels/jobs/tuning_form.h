@@ -55,6 +55,7 @@ private:
 
     widgets::PanelContext m_context;
     path m_model, m_data;
+    int m_drops = 0;
     std::vector<services::LabelColumn> m_columns;
     QComboBox *m_modelCombo, *m_dataCombo, *m_labelCombo, *m_modeCombo, *m_deviceCombo;
     QLabel* m_note;

@@ -1,12 +1,10 @@
 #include "plugins/panels/read/label_drop.h"
 #include "plugins/panels/read/answer_buttons.h"
+#include "widgets/tasks/dropped_paths.h"
 
 #include <QDialogButtonBox>
-#include <QFileInfo>
 #include <QLabel>
-#include <QMimeData>
 #include <QPushButton>
-#include <QUrl>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -16,16 +14,13 @@ namespace hilum::panels {
 
 std::optional<path> labelCandidate(const QMimeData* data)
 {
-    const QList<QUrl> urls = data->urls();
-    if (urls.size() != 1 || !urls.front().isLocalFile())
+    const std::vector<path> dropped = widgets::droppedPaths(data);
+    if (dropped.size() != 1)
         return std::nullopt;
-    const QFileInfo info(urls.front().toLocalFile());
-    const QString name = info.fileName().toLower();
+    const QString name = QString::fromStdString(dropped.front().filename().string()).toLower();
     constexpr std::array Ends{".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".dcm"};
     const bool named = std::ranges::any_of(Ends, [&](const char* end) { return name.endsWith(QLatin1String(end)); });
-    if (!info.isFile() || !(named || info.suffix().isEmpty()))
-        return std::nullopt;
-    return path(info.absoluteFilePath().toStdString());
+    return named || !name.contains(u'.') ? std::optional(dropped.front()) : std::nullopt;
 }
 
 bool mayBeLabels(const imaging::LabelMap& labels)

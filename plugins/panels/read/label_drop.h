@@ -11,7 +11,7 @@ class QMimeData;
 
 namespace hilum::panels {
 
-/// The one file of a drop that may hold labels by its name (NIfTI, NRRD, MetaImage, DICOM); nothing for several files and folders.
+/// The one path of a drop that may be a file of labels by its name (NIfTI, NRRD, MetaImage, DICOM, or none of an ending); nothing for several. The disk is not asked: it may be a folder.
 std::optional<path> labelCandidate(const QMimeData* data);
 
 /// Whether the values may be labels: whole numbers from 0 on, at most 255 different ones besides background, as in any label map and

@@ -8,6 +8,7 @@
 #include "plugins/panels/read/space_dialog.h"
 #include "widgets/shell/messages.h"
 #include "widgets/style/theme.h"
+#include "widgets/tasks/dropped_paths.h"
 #include "widgets/tasks/study_import.h"
 
 #include <QDragEnterEvent>
@@ -147,7 +148,13 @@ void ReadPanel::dropEvent(QDropEvent* event)
     if (!file)
         return;
     event->acceptProposedAction();
-    m_overlays->loadDropped(*file);
+    widgets::lookAtDropped(m_context.services, this, {*file}, [this](const std::vector<services::KnownPath>& known) {
+        const services::KnownPath& one = known.front();
+        if (one.kind == services::PathKind::File)
+            m_overlays->loadDropped(one.where);
+        else
+            widgets::takeDropped(m_context.services, this, {one.where}, [this](const path& run) { widgets::openRunFolder(m_context.services, this, run); });
+    });
 }
 
 } // namespace hilum::panels

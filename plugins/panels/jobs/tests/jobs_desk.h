@@ -110,6 +110,17 @@ struct Desk : WindowFixture {
         QApplication::sendEvent(on, &event);
         return true;
     }
+    /// Images or a cache for the form for a new job; what they are is found out on another thread.
+    void choose(const path& images) const
+    {
+        QVERIFY(drop(find<QWidget>("jobForm"), images));
+        QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>("jobDataNote")->text().endsWith(QString::fromStdString(images.filename().string())), Wait);
+    }
+    void chooseCache(const path& cache) const
+    {
+        choose(cache);
+        QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>("jobDataNote")->text().startsWith(QStringLiteral("Prepared cache")), Wait);
+    }
     /// Answers the question of "Remove from list" with Remove, and remembers its sentence.
     void confirmSoon(QString* said)
     {

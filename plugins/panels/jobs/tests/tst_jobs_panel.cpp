@@ -1,6 +1,7 @@
 // Forms, list, curves and buttons of the panel.
 #include "plugins/panels/jobs/tests/jobs_desk.h"
 
+#include <QSignalSpy>
 #include <QTabWidget>
 
 using namespace hilum;
@@ -125,7 +126,10 @@ private Q_SLOTS:
 
         const path none = at("no run");
         std::filesystem::create_directories(none);
-        QVERIFY(!d.drop(d.panel.get(), none)); // the window imports it
+        QSignalSpy imported(&d.imports, &widgets::StudyImport::finished);
+        QVERIFY(d.drop(d.panel.get(), none)); // no run: it goes to the library
+        QVERIFY(imported.wait(Wait));
+        QCOMPARE(d.library.rows.size(), 1u);
         d.panel->openRun(none);
         QTRY_COMPARE_WITH_TIMEOUT(d.errors, std::vector<std::string>{none.string() + " is no run folder: it holds no job.json"}, Wait);
         QCOMPARE(d.rows(), 2);

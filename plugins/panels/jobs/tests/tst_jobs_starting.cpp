@@ -29,7 +29,7 @@ private Q_SLOTS:
         Desk d;
         d.panel->workspaceShown();
         QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
-        QVERIFY(d.drop(d.find<QWidget>("jobForm"), at("images")));
+        d.choose(at("images"));
         auto* device = d.find<QComboBox>("jobDevice");
         device->setCurrentIndex(device->findData(QStringLiteral("cuda:0")));
         auto* start = d.find<QPushButton>("jobStart");
@@ -58,7 +58,7 @@ private Q_SLOTS:
         Desk d;
         d.panel->workspaceShown();
         QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
-        QVERIFY(d.drop(d.find<QWidget>("jobForm"), cache));
+        d.chooseCache(cache);
         auto* watch = d.find<QComboBox>("jobWatch");
         watch->setCurrentIndex(watch->findText(QStringLiteral("None")));
         auto* start = d.find<QPushButton>("jobStart");
@@ -91,7 +91,7 @@ private Q_SLOTS:
         Desk d;
         d.panel->workspaceShown();
         QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
-        QVERIFY(d.drop(d.find<QWidget>("jobForm"), cache));
+        d.chooseCache(cache);
         auto* watch = d.find<QComboBox>("jobWatch");
         watch->setCurrentIndex(watch->findText(QStringLiteral("None")));
         auto* start = d.find<QPushButton>("jobStart");

@@ -7,6 +7,7 @@
 #include "tests/widgets/letter_phantom.h"
 #include "widgets/shell/actions.h"
 
+#include <QDir>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMimeData>
@@ -492,9 +493,16 @@ private Q_SLOTS:
         QVERIFY(finished.wait(60000));
         QCOMPARE(bench.library.rows.size(), 1u);
         QCOMPARE(workspace.last().first().toString(), QStringLiteral("studies"));
-        // a folder is the window's affair
+        // a folder may be named like a file without an ending
+        const QString folder = bench.folder.filePath("study");
+        QVERIFY(QDir().mkpath(folder));
+        drop(bench.panel, folder);
+        QVERIFY(finished.wait(60000));
+        QCOMPARE(bench.library.rows.size(), 2u);
+        QCOMPARE(bench.library.rows.back().where, path(folder.toStdString()));
+        // two files are for the window from the beginning
         QMimeData data;
-        data.setUrls({QUrl::fromLocalFile(bench.folder.path())});
+        data.setUrls({QUrl::fromLocalFile(file), QUrl::fromLocalFile(folder)});
         QDragEnterEvent enter(QPoint(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QApplication::sendEvent(bench.panel, &enter);
         QVERIFY(!enter.isAccepted());
