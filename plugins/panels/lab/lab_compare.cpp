@@ -4,6 +4,8 @@
 #include <QAction>
 #include <QLabel>
 
+#include <algorithm>
+
 namespace hilum::lab {
 
 void LabPanel::pin()
@@ -17,15 +19,18 @@ void LabPanel::pin()
     Pinned now;
     now.label = metadata.contains("step") && metadata["step"].is_number_integer() ? tr("step %1").arg(metadata["step"].get<std::int64_t>()) : tr("untrained");
     now.label += tr(" (error %1)").arg(r.meanError(), 0, 'f', 3);
-    now.reconstruction = greyPicture(r.reconstruction, r.width, r.height);
-    now.pasted = greyPicture(r.pastedBack(), r.width, r.height);
-    now.largestError = r.largestError();
-    now.error = errorPicture(r.error, r.width, r.height, now.largestError);
+    now.values = r;
     if (!m_pins[0].isEmpty() && !m_pins[1].isEmpty())
         m_pins[0] = std::move(m_pins[1]);
     m_pins[m_pins[0].isEmpty() ? 0 : 1] = std::move(now);
     m_bar->setPins(m_pins[0].label, m_pins[1].label);
     updateViews();
+}
+
+void LabPanel::forgetPins()
+{
+    m_pins = {};
+    m_bar->setPins({}, {});
 }
 
 void LabPanel::stepCheckpoint(int by)
@@ -77,8 +82,15 @@ void LabPanel::applyComparison()
     Pinned other = m_pins[1];
     const view::Reconstruction& r = m_session->reconstruction();
     if (other.isEmpty() && !r.isEmpty())
-        other = {tr("now"), greyPicture(r.reconstruction, r.width, r.height), errorPicture(r.error, r.width, r.height, r.largestError()), greyPicture(r.pastedBack(), r.width, r.height), r.largestError()};
-    const auto picture = [](const Pinned& p, Shown shown) { return shown == Shown::Error ? p.error : shown == Shown::PastedBack ? p.pasted : p.reconstruction; };
+        other = {tr("now"), r};
+    // errors that are compared share one scale
+    const double largest = std::max(m_pins[0].values.largestError(), other.isEmpty() ? 0.0 : other.values.largestError());
+    const auto picture = [&](const Pinned& p, Shown shown) {
+        const view::Reconstruction& v = p.values;
+        if (p.isEmpty())
+            return QImage();
+        return shown == Shown::Error ? errorPicture(v.error, v.width, v.height, largest) : greyPicture(shown == Shown::PastedBack ? v.pastedBack() : v.reconstruction, v.width, v.height);
+    };
     const auto put = [&](int slot, Shown shown, const Pinned& p, const QImage& second, const QString& note) {
         PatchView::Content content = contentOf(shown, *m_session, m_slice, m_range);
         content.image = picture(p, shown);
@@ -87,8 +99,8 @@ void LabPanel::applyComparison()
         content.hatch = {};
         content.note = note;
         if (shown == Shown::Error) {
-            content.low = -p.largestError;
-            content.high = p.largestError;
+            content.low = -largest;
+            content.high = largest;
         }
         view(slot)->setShownMask({});
         view(slot)->setContent(std::move(content));

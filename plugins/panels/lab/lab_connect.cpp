@@ -113,8 +113,7 @@ void LabPanel::connectControls()
     });
     connect(m_bar, &CheckpointBar::pinAsked, this, &LabPanel::pin);
     connect(m_bar, &CheckpointBar::unpinAsked, this, [this] {
-        m_pins = {};
-        m_bar->setPins({}, {});
+        forgetPins();
         updateViews();
     });
     connect(m_bar, &CheckpointBar::modeChanged, this, [this](CompareMode mode) {

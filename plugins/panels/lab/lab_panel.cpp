@@ -223,6 +223,7 @@ void LabPanel::takeModel(const services::ModelChoice& choice)
 void LabPanel::takeImage()
 {
     m_sliceChosen = false;
+    forgetPins(); // they are of the image before
     const auto& series = m_context.services.selection->series();
     m_session->setImage(m_context.services.selection->volume(), !series ? path() : series->files.size() == 1 ? series->files.front() : series->where);
     findReport();

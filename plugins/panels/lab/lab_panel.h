@@ -103,6 +103,7 @@ private:
     void stepCheckpoint(int by);
     void play(bool on);
     void applyComparison();
+    void forgetPins();
     bool comparesTwo() const;
     void showOther(bool held); ///< of two pictures that are compared
     void beginPolygon();

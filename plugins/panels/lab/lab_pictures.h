@@ -24,8 +24,7 @@ struct SliceChoice {
 /// A reconstruction kept for comparison.
 struct Pinned {
     QString label;
-    QImage reconstruction, error, pasted;
-    double largestError = 0;
+    view::Reconstruction values;
     bool isEmpty() const { return label.isEmpty(); }
 };
 

@@ -207,6 +207,8 @@ void LabPanel::exportFigure(const path& png)
     for (int i = 0; i < 4; ++i)
         if (whyNot(shownIn(i), *m_session).isEmpty())
             figure["shown"].push_back(title(shownIn(i)).toStdString());
+    if (comparesTwo()) // the numbers and arrays are of the present answer
+        figure["compared"] = {{"first", m_pins[0].label.toStdString()}, {"second", m_pins[1].isEmpty() ? "now" : m_pins[1].label.toStdString()}};
     if (m_session->isVolume())
         figure["slice"] = {{"plane", std::array{"axial", "coronal", "sagittal"}[static_cast<std::size_t>(m_slice.plane)]}, {"number", sliceNumber()}};
     else if (m_session->hasMask())

@@ -233,6 +233,16 @@ private Q_SLOTS:
         QTest::keyRelease(view, Qt::Key_J);
         QVERIFY(isNear(grey(m_near), m_first));
     }
+    void anotherImageLetsThePinsGo()
+    {
+        modes()->setCurrentText(QStringLiteral("Wipe"));
+        m_selection->setVolume(ramp());
+        QVERIFY(label("pinLabel").isEmpty());
+        settle();
+        QTest::keyPress(reconstruction(), Qt::Key_F);
+        QVERIFY2(label("labStatus").startsWith(QStringLiteral("Nothing is compared")), qPrintable(label("labStatus")));
+        QTest::keyRelease(reconstruction(), Qt::Key_F);
+    }
     void mGoesThroughAllWays()
     {
         modes()->setCurrentIndex(0);
