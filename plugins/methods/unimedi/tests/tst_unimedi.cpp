@@ -1,14 +1,13 @@
 #include "plugins/methods/unimedi/tests/unimedi_bench.h"
 #include "plugins/methods/unimedi/unimedi_parts.h"
 
-#include "core/base/job_protocol.h"
 #include "core/learning/describe.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"
 #include "core/learning/train/placement.h"
 #include "tests/support/compare.h"
-#include "tests/support/make_cache.h"
+#include "tests/support/make_mixed_cache.h"
 #include "tests/support/odd_reports.h"
 #include "tests/support/overfit.h"
 #include "tests/support/training_run.h"
@@ -22,7 +21,6 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <optional>
 
 using namespace hilum;
@@ -30,37 +28,6 @@ using namespace hilum::learning;
 using namespace hilum::tests;
 
 namespace {
-
-/// A cache of `patients` people with a film and a CT each. \param report of a patient; none when it gives nothing
-path makeMixedCache(const path& folder, int patients, const std::function<std::string(int)>& report)
-{
-    if (!makeFolder(folder))
-        qFatal("no folder");
-    Json index = {{"schema", protocol::CacheSchema}, {"for", "unimedi"}, {"input", "mixed"}, {"pipeline", toy().pipeline()}, {"shards", Json::array()}, {"cases", Json::array()},
-        {"patients_known", true}, {"refused", Json::array()}, {"made_by", {{"program", "test"}, {"version", "0"}}}};
-    TensorFileWriter writer;
-    for (int n = 0; n < 2 * patients; ++n) {
-        const std::string prefix = std::format("{:08}/", n);
-        Rng rng = Rng(3).fork(static_cast<std::uint64_t>(n));
-        std::vector<std::int64_t> shape{1, 36, 36};
-        if (n % 2)
-            shape = {1, 6, 32, 32};
-        std::vector<std::uint16_t> grey(static_cast<std::size_t>(n % 2 ? 6 * 32 * 32 : 36 * 36));
-        for (std::uint16_t& value : grey)
-            value = static_cast<std::uint16_t>(rng.integer(0, 65536));
-        writer.addCopy<std::uint16_t>(prefix + "image", shape, grey);
-        if (const std::string text = report(n / 2); !text.empty())
-            writer.addCopy<std::uint8_t>(prefix + "report", {static_cast<std::int64_t>(text.size())}, std::vector<std::uint8_t>(text.begin(), text.end()));
-        index["cases"].push_back({{"key", keyedHash("test", "case " + std::to_string(n)).substr(0, 16)}, {"patient", keyedHash("test", "patient " + std::to_string(n / 2)).substr(0, 16)},
-            {"shard", 0}, {"prefix", prefix}, {"source_digest", sha256Hex(prefix)}, {"notices", Json::array()}});
-    }
-    const path file = folder / "shard-00000.safetensors";
-    if (!writer.write(file))
-        qFatal("no shard");
-    index["shards"].push_back({{"file", file.filename().string()}, {"bytes", std::filesystem::file_size(file)}, {"sha256", *sha256File(file)}});
-    writeIndex(folder, index);
-    return folder;
-}
 
 /// Writes the job and gives the request for it.
 RunRequest runOf(const path& run, const path& cache, const Json& options)
@@ -87,7 +54,7 @@ private Q_SLOTS:
     {
         at::set_num_threads(1);
         m_place.emplace(*TemporaryFolder::make("hilum-test"));
-        m_cache = makeMixedCache(m_place->where() / "cache", 5, reportOf);
+        m_cache = makeMixedCache(m_place->where() / "cache", toy().pipeline(), 5, reportOf);
     }
 
     void overfitsAndRetrievesFourOfFour()
@@ -292,10 +259,10 @@ private Q_SLOTS:
         std::ofstream(words) << "[PAD]\n[UNK]\n[CLS]\n[SEP]\nlung\n";
         const auto size = runRecorded(registry(), runOf(place / "wrong-size", m_cache, {{"vocabulary", words.string()}}));
         QVERIFY2(!size && size.error().code == ErrorCode::Mismatch && sentence(size).find("has 5 pieces and vocabulary_size = 300") != std::string::npos, sentence(size).c_str());
-        const path silent = makeMixedCache(place / "silent", 4, [](int) { return std::string(); });
+        const path silent = makeMixedCache(place / "silent", toy().pipeline(), 4, [](int) { return std::string(); });
         const auto none = runRecorded(registry(), runOf(place / "no-reports", silent, Json::object()));
         QVERIFY2(!none && sentence(none).find("have no report") != std::string::npos, sentence(none).c_str());
-        const path alike = makeMixedCache(place / "alike", 4, [](int) { return std::string(Reports[0]); });
+        const path alike = makeMixedCache(place / "alike", toy().pipeline(), 4, [](int) { return std::string(Reports[0]); });
         const auto same = runRecorded(registry(), runOf(place / "one-report", alike, Json::object()));
         QVERIFY2(!same && sentence(same).find("have the same report: two different ones") != std::string::npos, sentence(same).c_str());
         const auto weights = runRecorded(registry(), runOf(place / "no-weights", m_cache, {{"text_weights", (place / "none.safetensors").string()}}));
