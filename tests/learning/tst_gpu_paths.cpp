@@ -5,6 +5,7 @@
 #include "core/learning/downstream/labelled_cases.h"
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/job.h"
+#include "core/learning/train/memory_need.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_mixed_cache.h"
 #include "tests/support/make_volume_cache.h"
@@ -22,6 +23,9 @@ using namespace hilum::learning;
 namespace {
 
 constexpr std::int64_t Steps = 3;
+
+/// VoCo's crops cost minutes here: one step, and nothing of held-out images. Its network is that of DAE, which goes the whole way.
+bool oneStep(const std::string& method) { return method == "voco"; }
 
 /// The real worker on a stand-in for a GPU (tests/support/standin_gpu.cpp), or as it is.
 struct Answer {
@@ -69,9 +73,10 @@ Json smallOptions(const std::string& method)
     Json out = {{"steps", Steps}, {"warmup_steps", 1}, {"batch", 4}, {"loader_threads", 1}, {"preview_every", Steps}, {"checkpoint_every", 2}, {"held_out_fraction", 0.3}, {"seed", 5},
                 {"ema_decay", 0.9}, {"accumulation", 2}};
     if (method == "voco")
-        out.update({{"grid", 2}, {"crop_size", 32}, {"crop_depth", 64}, {"crops", 1}, {"feature_size", 3}, {"projector_width", 32}, {"batch", 2}, {"accumulation", 1}});
+        out.update({{"grid", 2}, {"crop_size", 32}, {"crop_depth", 64}, {"crops", 1}, {"feature_size", 3}, {"projector_width", 32}, {"batch", 2}, {"accumulation", 1}, {"activation_checkpointing", true}, {"steps", 1},
+                    {"warmup_steps", 0}, {"held_out_fraction", 0}, {"preview_every", 0}, {"ema_decay", 0}});
     else if (method == "dae")
-        out.update({{"crop_size", {64, 32, 32}}, {"iso_spacing", 0}, {"depths", {1, 1, 1, 1}}, {"feature_size", 3}});
+        out.update({{"crop_size", {64, 32, 32}}, {"iso_spacing", 0}, {"depths", {1, 1, 1, 1}}, {"feature_size", 3}, {"activation_checkpointing", true}});
     else if (method == "unimedi")
         out.update({{"image_size", 32}, {"patch", 16}, {"volume_depth", 6}, {"volume_slab", 1}, {"width", 96}, {"depth", 2}, {"heads", 4}, {"vocabulary_size", 300}, {"slices", 3}, {"crop_margin", 4},
                     {"ema_decay", 0}});
@@ -122,7 +127,7 @@ class TestGpuPaths : public QObject {
         HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", job.dump(1)));
         HILUM_VERIFY_WORKED({QStringLiteral("train"), QStringLiteral("--run"), text(run), QStringLiteral("--cache"), text(cache)});
         const auto lines = metrics(run);
-        QCOMPARE(lines.size(), static_cast<std::size_t>(Steps));
+        QCOMPARE(lines.size(), oneStep(method) ? std::size_t{1} : static_cast<std::size_t>(Steps));
         QCOMPARE(QByteArray::fromStdString(lines.back().at("device")), QByteArray(device));
         QCOMPARE(QByteArray::fromStdString(lines.back().at("dtype")), QByteArray(type));
     }
@@ -191,6 +196,10 @@ private Q_SLOTS:
     {
         QFETCH(QString, method);
         const std::string id = method.toStdString();
+        const auto room = availableMemory(at::kCPU);
+        HILUM_VERIFY_OK(room);
+        if (oneStep(id) && room->bytes < std::uint64_t{12} << 30) // of a GPU's memory its attention takes 4 GB, and here an operation's copies as much
+            QSKIP("less than 12 GB of memory are free");
         path cache;
         const Json options = prepared(id, cache);
         const path onCpu = at_(id) / "cpu", onGpu = at_(id) / "gpu", half = at_(id) / "half";
@@ -201,22 +210,23 @@ private Q_SLOTS:
         if (QTest::currentTestFailed())
             return;
         const auto expected = metrics(onCpu), got = metrics(onGpu);
-        // VoCo normalises over two voxels here, so that Adam's first step turns rounding into something else
-        for (std::size_t n = 0; n < (id == "voco" ? 1 : got.size()); ++n)
+        for (std::size_t n = 0; n < got.size(); ++n)
             for (const char* number : {"loss", "grad_norm"}) {
                 const double want = expected[n].at(number), have = got[n].at(number);
                 QVERIFY2(std::abs(have - want) <= 1e-3 * std::abs(want) + 1e-5, qPrintable(QStringLiteral("%1 of step %2: %3, on the CPU %4").arg(QString::fromLatin1(number)).arg(n + 1).arg(have).arg(want)));
             }
         QVERIFY(got.back().at("memory_bytes") > 0); // what the device holds
-        const auto evaluated = readTextFile(onGpu / "evaluation.json"), reference = readTextFile(onCpu / "evaluation.json");
-        HILUM_VERIFY_OK(evaluated);
-        const Json mine = *parseJson(*evaluated), theirs = *parseJson(*reference);
-        for (const auto& [key, value] : theirs.items())
-            QVERIFY2(mine.contains(key), key.c_str());
+        if (!oneStep(id)) {
+            const auto evaluated = readTextFile(onGpu / "evaluation.json"), reference = readTextFile(onCpu / "evaluation.json");
+            HILUM_VERIFY_OK(evaluated);
+            const Json mine = *parseJson(*evaluated), theirs = *parseJson(*reference);
+            for (const auto& [key, value] : theirs.items())
+                QVERIFY2(mine.contains(key), key.c_str());
+        }
 
         // in bfloat16: CUDA's list of what is computed in which type
         train(half, cache, id, options, "cuda:0", "bfloat16");
-        if (QTest::currentTestFailed())
+        if (QTest::currentTestFailed() || oneStep(id))
             return;
         goesOn(onGpu, cache);
         if (QTest::currentTestFailed())
@@ -261,7 +271,7 @@ private Q_SLOTS:
             QCOMPARE(QByteArray::fromStdString(results[n].at("device")), QByteArray(device));
         }
         if (mode == QStringLiteral("linear")) // float32 on both
-            QCOMPARE(results[1].at("trained").at("auroc").dump(), results[0].at("trained").at("auroc").dump());
+            QCOMPARE(results[1].at("trained").at("metrics").dump(), results[0].at("trained").at("metrics").dump());
     }
 
     void aStepIsMeasuredThere()
