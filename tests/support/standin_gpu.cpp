@@ -185,6 +185,22 @@ void byTheCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack)
     at::native::cpu_fallback(op, stack, /*error_on_views=*/true);
 }
 
+/// As byTheCpu, with 16-bit operands made 32 bits wide: oneDNN's bfloat16 gradient of a small volume leaves memory as it found it (Convolution3d says where), which is no rule of a GPU.
+void byTheCpuInFloat32(const c10::OperatorHandle& op, torch::jit::Stack* stack)
+{
+    const std::size_t count = op.schema().arguments().size();
+    bool narrow = false;
+    for (std::size_t n = stack->size() - count; n < stack->size(); ++n)
+        if (c10::IValue& value = (*stack)[n]; value.isTensor() && value.toTensor().defined() && value.toTensor().scalar_type() == at::kBFloat16) {
+            value = value.toTensor().to(at::kFloat);
+            narrow = true;
+        }
+    byTheCpu(op, stack);
+    for (c10::IValue& value : *stack)
+        if (narrow && value.isTensor() && value.toTensor().defined() && value.toTensor().scalar_type() == at::kFloat)
+            value = value.toTensor().to(at::kBFloat16);
+}
+
 } // namespace
 
 /// A LibTorch without CUDA knows no accelerator whatever is registered: this takes the place of its own answer.
@@ -206,6 +222,6 @@ TORCH_LIBRARY_IMPL(aten, CUDA, m)
     m.impl("_reshape_alias", at::native::_reshape_alias);
     m.impl("unfold", at::native::unfold);
     // composed of parts that look for a CUDA kernel by themselves
-    m.impl("convolution", torch::CppFunction::makeFromBoxedFunction<&byTheCpu>());
-    m.impl("convolution_backward", torch::CppFunction::makeFromBoxedFunction<&byTheCpu>());
+    m.impl("convolution", torch::CppFunction::makeFromBoxedFunction<&byTheCpuInFloat32>());
+    m.impl("convolution_backward", torch::CppFunction::makeFromBoxedFunction<&byTheCpuInFloat32>());
 }
