@@ -285,6 +285,15 @@ Status checkDevice(const std::string& word, const std::function<bool()>& cancell
     return {};
 }
 
+Status checkJob(const std::string& method, const Json& options, const std::string& device, const std::function<bool()>& cancelled)
+{
+    HILUM_TRY_STATUS(checkDevice(device, cancelled));
+    if (const auto start = options.find("start_from"); start == options.end() || !start->is_string() || start->get_ref<const std::string&>().empty())
+        return {};
+    HILUM_TRY_STATUS(workerOutput({"describe", "--method", method, "--options", jsonLine(options), "--start"}, cancelled));
+    return {};
+}
+
 Result<Json> tuningOptions(const std::vector<std::string>& settings)
 {
     HILUM_TRY(const Json described, describeMethods());

@@ -25,6 +25,11 @@ Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, c
 /// \param cancelled  asked while it runs; the worker is then asked to stop
 Status checkDevice(const std::string& word, const std::function<bool()>& cancelled = {});
 
+/// Refuses a job that could not begin here, before its images are prepared: checkDevice, and weights in `start_from` that do not fit, as the training would refuse them.
+/// Asks the worker only where there is something to ask.
+/// \param options  complete options of the method
+Status checkJob(const std::string& method, const Json& options, const std::string& device, const std::function<bool()>& cancelled = {});
+
 /// Complete settings of a fine-tuning: defaults, then settings (key=value). All faults at once.
 Result<Json> tuningOptions(const std::vector<std::string>& settings);
 

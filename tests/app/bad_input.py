@@ -130,6 +130,7 @@ works("prepare", "--data", OUT / "images", "--for", "mae", "--set", "image_size=
 works("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "mae", *small)
 # weights to begin with that are not there, are no model, or are of another network: said before anything is prepared or written, as the run says it
 (OUT / "weightless.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+prepared = set((OUT / "home" / "cache" / "caches").glob("*"))
 starts = ("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", *small)
 for number, code, file, other in ((0, 3, "absent.safetensors", ()), (1, 3, "empty", ()), (2, 5, "none.safetensors", ()), (3, 5, "weightless.safetensors", ()), (4, 13, "mae", ("--set", "width=96"))):
     beginning = (*starts, *other, "--set", f"start_from={os.path.relpath(OUT / file)}", "--out", OUT / f"start{number}")
@@ -138,6 +139,10 @@ for number, code, file, other in ((0, 3, "absent.safetensors", ()), (1, 3, "empt
         failures.append(f"a dry run with start_from={file} left a run folder")
     if (got := same(*beginning)) != code:
         failures.append(f"a run with start_from={file} ended with {got}, expected {code}")
+    # so also for images that would have to be prepared first
+    refuses(code, "start_from", "train", "--method", "mae", "--preset", "tiny", *small, *beginning[len(starts):], "--data", OUT / "images")
+    if (OUT / f"start{number}").exists() or set((OUT / "home" / "cache" / "caches").glob("*")) != prepared:
+        failures.append(f"start_from={file}: images were prepared or a run folder was made before it was refused")
 works(*starts, "--set", f"start_from={OUT / 'mae'}", "--out", OUT / "start", "--dry-run")
 # a device that is not here: before images are prepared or a run folder is made; only what is written for another computer may name it
 prepared = set((OUT / "home" / "cache" / "caches").glob("*"))

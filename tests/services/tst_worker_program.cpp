@@ -66,6 +66,19 @@ private Q_SLOTS:
         QCOMPARE(refused.error().sentence(), std::string("this computer has no cuda:7"));
     }
 
+    void aJobIsAskedForWhenItNamesWhatMayNotFit()
+    {
+        const path count = path(m_home.where()) / "jobs";
+        qputenv("HILUM_FAKE_COUNT", QByteArray::fromStdString(count.string()));
+        for (const Json& nothing : {Json::object(), Json{{"start_from", ""}}})
+            HILUM_VERIFY_OK(checkJob("good", nothing, "auto"));
+        QVERIFY(!std::filesystem::exists(count));
+        HILUM_VERIFY_ERROR(checkJob("good", {{"start_from", ""}}, "cuda:7"), ErrorCode::Device);
+        const Status refused = checkJob("good", {{"start_from", "model.safetensors"}}, "cpu");
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Mismatch);
+        QCOMPARE(refused.error().sentence(), std::string("start_from: another encoder"));
+    }
+
     void listsTheKnownMethods()
     {
         const auto missing = methodEntry("voco-x");

@@ -7,10 +7,11 @@
 //   stubborn  ignores SIGTERM
 //   refuse    ends with an error of its own
 //   mute      exits 0 without a result
-// Its selfcheck finds one thing broken, and its computer has no GPU.
+// Its selfcheck finds one thing broken, its computer has no GPU, and no weights of start_from fit.
 #include "core/base/job_protocol.h"
 #include "core/base/paths.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -183,6 +184,10 @@ int main(int argc, char** argv)
                 std::fputs((jsonLine(protocol::errorMessage({.code = ErrorCode::Device, .message = "this computer has no " + argument.substr(9)})) + "\n").c_str(), stdout);
                 return static_cast<int>(ErrorCode::Device);
             }
+        if (std::ranges::find(arguments, "--start") != arguments.end()) {
+            std::fputs((jsonLine(protocol::errorMessage({.code = ErrorCode::Mismatch, .message = "start_from: another encoder"})) + "\n").c_str(), stdout);
+            return static_cast<int>(ErrorCode::Mismatch);
+        }
         if (after("--method").empty())
             std::fputs((description().dump(1) + "\n").c_str(), stdout);
         else

@@ -50,7 +50,7 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
     HILUM_TRY(const Json entry, services::methodEntry(method.id));
     HILUM_TRY_STATUS(checkAgainstSchema(request.options, entry.value("schema", Json::array())));
     if (!a.writeJob) // what is only written may be for another computer
-        HILUM_TRY_STATUS(services::checkDevice(request.device));
+        HILUM_TRY_STATUS(services::checkJob(request.method, request.options, request.device));
     if (!a.data.empty()) {
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
         request.cache = cache.folder;
@@ -128,7 +128,7 @@ Run declareTrain(CLI::App& verb)
                     return fail(ErrorCode::Usage, "train needs --method and --data, or --job");
                 HILUM_TRY(const app::MethodChoice choice, app::chooseMethod(a->method, a->preset, a->settings));
                 if (!a->writeJob) // what is only written may be for another computer
-                    HILUM_TRY_STATUS(services::checkDevice(a->device));
+                    HILUM_TRY_STATUS(services::checkJob(choice.id, choice.options, a->device));
                 HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, choice, {}, work));
                 request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device.empty() ? "auto" : a->device,
                            .dtype = a->dtype.empty() ? "auto" : a->dtype, .threads = std::max<std::int64_t>(0, a->threads), .watchCase = a->watch, .run = a->out};

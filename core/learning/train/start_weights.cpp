@@ -87,6 +87,15 @@ Result<Json> startFrom(PretrainingMethod& method, const std::string& id, const p
         {"source", metadata.value("method", metadata.value("network", Json()))}};
 }
 
+Status checkStart(const MethodEntry& entry, const Json& options)
+{
+    const std::string file = options.value("start_from", "");
+    if (file.empty())
+        return {};
+    HILUM_TRY_STATUS(startFrom(*entry.make(options, Rng(0).fork("weights")), entry.info.id, std::filesystem::absolute(file).lexically_normal()));
+    return {};
+}
+
 std::string startSentence(const Json& record)
 {
     const Json licence = record.value("licence", Json());

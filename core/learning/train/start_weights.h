@@ -14,6 +14,9 @@ namespace hilum::learning {
 /// Mismatch, with nothing changed, when less is filled or the encoders differ; errors of openWeights.
 Result<Json> startFrom(PretrainingMethod& method, const std::string& id, const path& file, double minCoverage = 0.95);
 
+/// Whether a training with these complete options could begin with the file that their `start_from` names: what startFrom says, of a network that is let go again. Nothing to say without one.
+Status checkStart(const MethodEntry& entry, const Json& options);
+
 /// The record as a sentence: what was filled from which file, and under which licence.
 std::string startSentence(const Json& record);
 

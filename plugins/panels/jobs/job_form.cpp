@@ -308,7 +308,7 @@ void JobForm::start()
     m_foot->begin(m_dataKind == services::PathKind::Cache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
     const auto work = [given = m_data, known = m_dataKind, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;
-        HILUM_TRY_STATUS(services::checkDevice(request.device, [&w] { return w.cancelled(); }));
+        HILUM_TRY_STATUS(services::checkJob(request.method, request.options, request.device, [&w] { return w.cancelled(); }));
         if (given.size() == 1 && (known ? *known : services::pathKind(given.front())) == services::PathKind::Cache) {
             HILUM_TRY(out.cache, services::openCache(given.front()));
         } else {
