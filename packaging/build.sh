@@ -12,9 +12,9 @@ hilum_other_libtorch() {
   [ -n "${HILUM_LIBTORCH:-}" ] && [ "$(sed -n 's/^HILUM_LIBTORCH:[A-Z]*=//p' "$1/CMakeCache.txt" 2>/dev/null)" != "$HILUM_LIBTORCH" ]
 }
 
-# hilum_build PRESET: quiet when there is nothing to do; everything it says goes to standard error.
+# hilum_build PRESET [TARGET]: quiet when there is nothing to do; everything it says goes to standard error.
 hilum_build() {
-  local folder=$hilum_top/build/$1 log
+  local folder=$hilum_top/build/$1 target=${2:-all} log
   mkdir -p "$folder"
   exec 8>"$folder/.build.lock"
   flock -n 8 || { hilum_say "another build is running; waiting"; flock 8; }
@@ -28,10 +28,10 @@ hilum_build() {
     hilum_say "building; the first time takes a while"
   fi
   if [ -t 2 ]; then
-    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --build "$folder" -j "$(hilum_jobs)") 2>&1 8>&- | tee "$log" |
+    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --build "$folder" -j "$(hilum_jobs)" --target "$target") 2>&1 8>&- | tee "$log" |
       awk '/^\[[0-9]+\/[0-9]+\]/ { printf "\r\033[K%s", substr($0, 1, 100) > "/dev/stderr"; n = 1 } END { if (n) printf "\r\033[K" > "/dev/stderr" }'
   else
-    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --build "$folder" -j "$(hilum_jobs)") >"$log" 2>&1 8>&-
+    (cd "$hilum_top" && "${hilum_enter[@]}" cmake --build "$folder" -j "$(hilum_jobs)" --target "$target") >"$log" 2>&1 8>&-
   fi || { grep -nE 'error|FAILED' "$log" | head -n 40 >&2; hilum_die "the build failed; all of it is in $log"; }
   exec 8>&-
 }
