@@ -2,43 +2,103 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace hilum::imaging {
 
 namespace {
 
-std::vector<std::array<int, 2>> disc(int radius)
+/// Half the width of each row of a disc, from its top row to its bottom row.
+std::vector<int> disc(int radius)
 {
-    std::vector<std::array<int, 2>> offsets;
-    for (int y = -radius; y <= radius; ++y)
-        for (int x = -radius; x <= radius; ++x)
-            if (x * x + y * y <= radius * radius + radius / 2)
-                offsets.push_back({x, y});
-    return offsets;
+    std::vector<int> reach;
+    for (int y = -radius; y <= radius; ++y) {
+        int x = 0;
+        while ((x + 1) * (x + 1) + y * y <= radius * radius + radius / 2)
+            ++x;
+        reach.push_back(x);
+    }
+    return reach;
+}
+
+/// The stretches [first, last] of a row that have `value`, left to right.
+template <class Each>
+void forRuns(const BitPlane& bits, int y, std::uint8_t value, const Each& each)
+{
+    const std::uint8_t* row = bits.values.data() + static_cast<std::ptrdiff_t>(y) * bits.width;
+    const std::uint8_t* const end = row + bits.width;
+    const auto next = [end](const std::uint8_t* from, int wanted) {
+        const void* found = from < end ? std::memchr(from, wanted, static_cast<std::size_t>(end - from)) : nullptr;
+        return found ? static_cast<const std::uint8_t*>(found) : end;
+    };
+    for (const std::uint8_t* first = next(row, value); first < end;) {
+        const std::uint8_t* behind = next(first, !value);
+        each(static_cast<int>(first - row), static_cast<int>(behind - row) - 1);
+        first = next(behind, value);
+    }
 }
 
 // Pixels of `bits` equal to `value` are spread by the disc.
 BitPlane spread(const BitPlane& bits, int radius, std::uint8_t value)
 {
     BitPlane out = bits;
-    const auto offsets = disc(radius);
+    const std::vector<int> reach = disc(radius);
     for (int y = 0; y < bits.height; ++y)
-        for (int x = 0; x < bits.width; ++x) {
-            if (bits.at(x, y) != value)
-                continue;
-            // inner pixels spread nothing that their neighbours do not
-            const bool inner = x > 0 && y > 0 && x + 1 < bits.width && y + 1 < bits.height && bits.at(x - 1, y) == value &&
-                               bits.at(x + 1, y) == value && bits.at(x, y - 1) == value && bits.at(x, y + 1) == value;
-            if (inner)
-                continue;
-            for (const auto& o : offsets) {
-                const int px = x + o[0], py = y + o[1];
-                if (px >= 0 && py >= 0 && px < bits.width && py < bits.height)
-                    out.at(px, py) = value;
+        forRuns(bits, y, value, [&](int first, int last) {
+            for (int to = std::max(0, y - radius); to <= std::min(bits.height - 1, y + radius); ++to) {
+                const int more = reach[static_cast<std::size_t>(to - y + radius)];
+                std::uint8_t* row = out.values.data() + static_cast<std::ptrdiff_t>(to) * bits.width;
+                std::fill(row + std::max(0, first - more), row + std::min(bits.width - 1, last + more) + 1, value);
             }
-        }
+        });
     return out;
 }
+
+struct Run {
+    int y, first, last;
+};
+
+/// The stretches of pixels that have a value, row by row, and for each the first of those that it is joined with (4 neighbours).
+struct JoinedRuns {
+    std::vector<Run> runs;
+    std::vector<std::size_t> root;
+
+    JoinedRuns(const BitPlane& bits, std::uint8_t value)
+    {
+        std::size_t above = 0, row = 0; // where the row before and this one begin
+        for (int y = 0; y < bits.height; ++y) {
+            forRuns(bits, y, value, [&](int first, int last) {
+                root.push_back(runs.size());
+                runs.push_back({y, first, last});
+            });
+            std::size_t over = above;
+            for (std::size_t here = row; here < runs.size(); ++here) {
+                while (over < row && runs[over].last < runs[here].first)
+                    ++over;
+                for (std::size_t touching = over; touching < row && runs[touching].first <= runs[here].last; ++touching)
+                    join(touching, here);
+            }
+            above = row;
+            row = runs.size();
+        }
+        for (std::size_t n = 0; n < root.size(); ++n)
+            root[n] = find(n);
+    }
+
+private:
+    std::size_t find(std::size_t n) const
+    {
+        while (root[n] != n)
+            n = root[n];
+        return n;
+    }
+    void join(std::size_t a, std::size_t b)
+    {
+        const auto [low, high] = std::minmax({find(a), find(b)});
+        root[high] = low;
+        root[a] = root[b] = low;
+    }
+};
 
 void boxRows(const std::vector<float>& in, std::vector<float>& out, int width, int height, int radius)
 {
@@ -96,56 +156,40 @@ BitPlane eroded(const BitPlane& bits, int radius) { return spread(bits, radius, 
 
 std::vector<Component> components(const BitPlane& bits, std::int64_t smallest)
 {
+    const JoinedRuns joined(bits, 1);
+    std::vector<std::int64_t> area(joined.runs.size()); // at the first stretch of each
+    for (std::size_t n = 0; n < joined.runs.size(); ++n)
+        area[joined.root[n]] += joined.runs[n].last - joined.runs[n].first + 1;
     std::vector<Component> found;
-    Plane<std::uint8_t> seen(bits.width, bits.height);
-    std::vector<std::array<int, 2>> stack, member;
-    for (int y = 0; y < bits.height; ++y)
-        for (int x = 0; x < bits.width; ++x) {
-            if (!bits.at(x, y) || seen.at(x, y))
-                continue;
-            member.clear();
-            stack.push_back({x, y});
-            seen.at(x, y) = 1;
-            Component c{.area = 0, .x0 = x, .y0 = y, .x1 = x, .y1 = y, .bits = {}};
-            while (!stack.empty()) {
-                const auto [px, py] = stack.back();
-                stack.pop_back();
-                member.push_back({px, py});
-                c.x0 = std::min(c.x0, px), c.x1 = std::max(c.x1, px), c.y0 = std::min(c.y0, py), c.y1 = std::max(c.y1, py);
-                constexpr int Steps[4][2] = {{1, 0}, {-1, 0}, {0, 1}, {0, -1}};
-                for (const auto& s : Steps) {
-                    const int qx = px + s[0], qy = py + s[1];
-                    if (qx < 0 || qy < 0 || qx >= bits.width || qy >= bits.height || seen.at(qx, qy) || !bits.at(qx, qy))
-                        continue;
-                    seen.at(qx, qy) = 1;
-                    stack.push_back({qx, qy});
-                }
-            }
-            c.area = static_cast<std::int64_t>(member.size());
-            if (c.area < smallest)
-                continue;
-            c.bits = BitPlane(bits.width, bits.height);
-            for (const auto& m : member)
-                c.bits.at(m[0], m[1]) = 1;
-            found.push_back(std::move(c));
+    std::vector<std::size_t> place(joined.runs.size()); // in `found`
+    for (std::size_t n = 0; n < joined.runs.size(); ++n) {
+        const std::size_t root = joined.root[n];
+        const Run& run = joined.runs[n];
+        if (area[root] < smallest)
+            continue;
+        if (root == n) {
+            place[n] = found.size();
+            found.push_back({.area = area[n], .x0 = run.first, .y0 = run.y, .x1 = run.last, .y1 = run.y, .bits = BitPlane(bits.width, bits.height)});
         }
+        Component& c = found[place[root]];
+        c.x0 = std::min(c.x0, run.first), c.x1 = std::max(c.x1, run.last), c.y1 = run.y;
+        std::fill_n(&c.bits.at(run.first, run.y), run.last - run.first + 1, std::uint8_t{1});
+    }
     return found;
 }
 
 BitPlane holesFilled(const BitPlane& bits)
 {
-    BitPlane outside(bits.width + 2, bits.height + 2, 1); // a frame around it joins all background that reaches the edge
-    for (int y = 0; y < bits.height; ++y)
-        for (int x = 0; x < bits.width; ++x)
-            outside.at(x + 1, y + 1) = bits.at(x, y) ? 0 : 1;
-    BitPlane out(bits.width, bits.height, 1);
-    const auto parts = components(outside, 1);
-    for (const Component& c : parts)
-        if (c.bits.at(0, 0))
-            for (int y = 0; y < bits.height; ++y)
-                for (int x = 0; x < bits.width; ++x)
-                    if (c.bits.at(x + 1, y + 1))
-                        out.at(x, y) = 0;
+    const JoinedRuns background(bits, 0);
+    std::vector<std::uint8_t> open(background.runs.size()); // reaches the edge; at the first stretch of each
+    for (std::size_t n = 0; n < background.runs.size(); ++n) {
+        const Run& run = background.runs[n];
+        open[background.root[n]] |= run.y == 0 || run.y + 1 == bits.height || run.first == 0 || run.last + 1 == bits.width;
+    }
+    BitPlane out = bits;
+    for (std::size_t n = 0; n < background.runs.size(); ++n)
+        if (const Run& run = background.runs[n]; !open[background.root[n]])
+            std::fill_n(&out.at(run.first, run.y), run.last - run.first + 1, std::uint8_t{1});
     return out;
 }
 
