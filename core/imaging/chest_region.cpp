@@ -125,9 +125,7 @@ void consider(Search& search, const GreyPlane& source, double threshold)
                         edge += x == 0 || x == lung.width - 1 || y == 0;
                     }
             const BitPlane hull = filledPolygon(convexHull(lung), lung.width, lung.height);
-            double hullArea = 0;
-            for (auto b : hull.values)
-                hullArea += b;
+            const auto hullArea = static_cast<double>(std::ranges::count(hull.values, 1));
             const double overlap = shared / (area + search.priorArea[static_cast<std::size_t>(side)] - shared);
             const double solid = hullArea > 0 ? std::min(1.0, area / hullArea) : 0;
             const double step = std::clamp(borderStep(lung, search.grey) * 4, 0.0, 1.0);
