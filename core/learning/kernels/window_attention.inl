@@ -76,29 +76,29 @@ struct WindowPlace {
             ++attending;
     }
 
-    /// For each `Rows` of the attending tokens, and those left over one by one. \param each  f(constant number of rows, const std::int32_t* rows)
-    template <int Rows>
-    struct Count {
-        static constexpr int Number = Rows;
-    };
+    /// For each RowsTogether of the attending tokens; those left over are filled up with the last one, so that a row's bits do not depend on how many there are.
+    /// \param each  f(const std::int32_t* rows, number of them that count)
     template <class Each>
     HILUM_INLINE void forRows(const Each& each) const
     {
         std::int64_t row = 0;
         for (; row + RowsTogether <= attending; row += RowsTogether)
-            each(Count<RowsTogether>(), rows + row);
-        for (; row < attending; ++row)
-            each(Count<1>(), rows + row);
+            each(rows + row, RowsTogether);
+        if (row == attending)
+            return;
+        std::int32_t last[RowsTogether];
+        for (int r = 0; r < RowsTogether; ++r)
+            last[r] = rows[row + r < attending ? row + r : attending - 1];
+        each(last, static_cast<int>(attending - row));
     }
 
-    template <int Rows>
     HILUM_INLINE void add(const std::int32_t* of, std::int64_t padded, std::int64_t j, Floats* scores) const
     {
-        for (int r = 0; r < Rows; ++r)
+        for (int r = 0; r < RowsTogether; ++r)
             scores[r] = load(bias + of[r] * padded + j);
         if (regions) {
             const Ints here = load(regions + j);
-            for (int r = 0; r < Rows; ++r)
+            for (int r = 0; r < RowsTogether; ++r)
                 scores[r] += here == regions[of[r]] ? Floats{} : all(penalty);
         }
     }
@@ -116,32 +116,32 @@ void clearRows(const WindowAttention& a, const WindowPlace& place, Y* rows, std:
 }
 
 /// \param out, logSums  of the window; those of `rows` are written
-template <int Rows, class Y>
+template <class Y>
 void windowRows(const WindowAttention& a, const WindowParts& parts, const WindowPlace& place, const std::int32_t* rows, Y* out, float* logSums)
 {
     const std::int64_t padded = a.paddedTokens(), d = a.headWidth, stride = a.heads * d;
-    Floats most[Rows], sums[Rows];
-    const float* query[Rows];
-    for (int r = 0; r < Rows; ++r) {
+    Floats most[RowsTogether], sums[RowsTogether];
+    const float* query[RowsTogether];
+    for (int r = 0; r < RowsTogether; ++r) {
         most[r] = all(-3e38f);
         sums[r] = Floats{};
         query[r] = parts.query + rows[r] * d;
     }
     for (std::int64_t j = 0; j < padded; j += Width) {
-        Floats score[Rows];
-        place.add<Rows>(rows, padded, j, score);
+        Floats score[RowsTogether];
+        place.add(rows, padded, j, score);
         for (std::int64_t c = 0; c < d; ++c) {
             const Floats key = load(parts.key + c * padded + j);
-            for (int r = 0; r < Rows; ++r)
+            for (int r = 0; r < RowsTogether; ++r)
                 score[r] += query[r][c] * key;
         }
-        for (int r = 0; r < Rows; ++r) {
+        for (int r = 0; r < RowsTogether; ++r) {
             store(parts.scores + r * padded + j, score[r]);
             most[r] = larger(most[r], score[r]);
         }
     }
-    float inverse[Rows];
-    for (int r = 0; r < Rows; ++r) {
+    float inverse[RowsTogether];
+    for (int r = 0; r < RowsTogether; ++r) {
         const float top = largest(most[r]);
         float* p = parts.scores + r * padded;
         for (std::int64_t j = 0; j < padded; j += Width) {
@@ -154,13 +154,13 @@ void windowRows(const WindowAttention& a, const WindowParts& parts, const Window
         logSums[rows[r]] = top + __builtin_logf(total);
     }
     for (std::int64_t c = 0; c < d; ++c) {
-        Floats mixed[Rows] = {};
+        Floats mixed[RowsTogether] = {};
         for (std::int64_t j = 0; j < padded; j += Width) {
             const Floats value = load(parts.value + c * padded + j);
-            for (int r = 0; r < Rows; ++r)
+            for (int r = 0; r < RowsTogether; ++r)
                 mixed[r] += value * load(parts.scores + r * padded + j);
         }
-        for (int r = 0; r < Rows; ++r)
+        for (int r = 0; r < RowsTogether; ++r)
             put(out + rows[r] * stride + c, sum(mixed[r]) * inverse[r]);
     }
 }
@@ -175,38 +175,39 @@ void windowForward(const WindowAttention& a, const X* qkv, Y* out, float* logSum
     Y* to = out + window * n * width + head * a.headWidth;
     float* sums = logSums + (window * a.heads + head) * n;
     clearRows(a, place, to, width);
-    place.forRows([&](auto count, const std::int32_t* rows) { windowRows<count.Number>(a, parts, place, rows, to, sums); });
+    place.forRows([&](const std::int32_t* some, int) { windowRows(a, parts, place, some, to, sums); });
 }
 
 /// \param dOut, out, logSums  of the window, with a stride of heads * headWidth \param dBias [n, padded], added to
 /// \param dQuery  of the window, with a stride of 3 * heads * headWidth
-template <int Rows, class Y, class G, class D>
-void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, const WindowPlace& place, const std::int32_t* rows, const Y* out, const G* dOut, const float* logSums, float* dBias,
-    D* dQuery)
+/// \param count  of the rows; the others add nothing
+template <class Y, class G, class D>
+void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, const WindowPlace& place, const std::int32_t* rows, int count, const Y* out, const G* dOut, const float* logSums,
+    float* dBias, D* dQuery)
 {
     const std::int64_t padded = a.paddedTokens(), d = a.headWidth, stride = a.heads * d;
-    const float* query[Rows];
-    float inner[Rows] = {}, logSum[Rows], *gradient = parts.gradient, *biasRow[Rows];
-    for (int r = 0; r < Rows; ++r) {
+    const float* query[RowsTogether];
+    float inner[RowsTogether] = {}, logSum[RowsTogether], *gradient = parts.gradient, *biasRow[RowsTogether];
+    for (int r = 0; r < RowsTogether; ++r) {
         query[r] = parts.query + rows[r] * d;
         logSum[r] = logSums[rows[r]];
         biasRow[r] = dBias + rows[r] * padded;
         for (std::int64_t c = 0; c < d; ++c) {
-            gradient[r * d + c] = get(dOut + rows[r] * stride + c);
+            gradient[r * d + c] = r < count ? get(dOut + rows[r] * stride + c) : 0.0f;
             inner[r] += gradient[r * d + c] * get(out + rows[r] * stride + c);
         }
     }
     for (std::int64_t j = 0; j < padded; j += Width) {
-        Floats score[Rows], pull[Rows] = {};
-        place.add<Rows>(rows, padded, j, score);
+        Floats score[RowsTogether], pull[RowsTogether] = {};
+        place.add(rows, padded, j, score);
         for (std::int64_t c = 0; c < d; ++c) {
             const Floats key = load(parts.key + c * padded + j), value = load(parts.value + c * padded + j);
-            for (int r = 0; r < Rows; ++r) {
+            for (int r = 0; r < RowsTogether; ++r) {
                 score[r] += query[r][c] * key;
                 pull[r] += gradient[r * d + c] * value;
             }
         }
-        for (int r = 0; r < Rows; ++r) {
+        for (int r = 0; r < RowsTogether; ++r) {
             const Floats weight = exponential(score[r] - logSum[r]), change = weight * (pull[r] - inner[r]);
             store(parts.weights + r * padded + j, weight);
             store(parts.scores + r * padded + j, change);
@@ -214,12 +215,12 @@ void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, cons
         }
     }
     for (std::int64_t c = 0; c < d; ++c) {
-        Floats back[Rows] = {};
+        Floats back[RowsTogether] = {};
         float *dKey = parts.dKey + c * padded, *dValue = parts.dValue + c * padded;
         for (std::int64_t j = 0; j < padded; j += Width) {
             const Floats key = load(parts.key + c * padded + j);
             Floats toKey = load(dKey + j), toValue = load(dValue + j);
-            for (int r = 0; r < Rows; ++r) {
+            for (int r = 0; r < RowsTogether; ++r) {
                 const Floats change = load(parts.scores + r * padded + j);
                 back[r] += change * key;
                 toKey += query[r][c] * change;
@@ -228,7 +229,7 @@ void windowRowsBackward(const WindowAttention& a, const WindowParts& parts, cons
             store(dKey + j, toKey);
             store(dValue + j, toValue);
         }
-        for (int r = 0; r < Rows; ++r)
+        for (int r = 0; r < count; ++r)
             put(dQuery + rows[r] * 3 * stride + c, a.scale * sum(back[r]));
     }
 }
@@ -247,7 +248,7 @@ void windowBackward(const WindowAttention& a, const X* qkv, const Y* out, const 
     const std::int64_t first = window * n * width + head * d;
     D* to = dQkv + window * n * 3 * width + head * d;
     clearRows(a, place, to, 3 * width);
-    place.forRows([&](auto count, const std::int32_t* rows) { windowRowsBackward<count.Number>(a, parts, place, rows, out + first, dOut + first, sums, dBias, to); });
+    place.forRows([&](const std::int32_t* some, int count) { windowRowsBackward(a, parts, place, some, count, out + first, dOut + first, sums, dBias, to); });
     for (std::int64_t t = 0; t < n; ++t)
         for (std::int64_t c = 0; c < d; ++c) {
             put(to + t * 3 * width + width + c, parts.dKey[c * padded + t]);
