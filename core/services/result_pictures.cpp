@@ -168,6 +168,19 @@ Picture overlayPicture(const Plane& grey, const Plane& map, double low, double h
     return out;
 }
 
+namespace {
+
+/// What the network got: the overwritten image where pixels are overwritten, else the image with its hidden patches darkened.
+Result<Picture> corruptedPicture(const TensorFile& answer, const Plane& input, const Plane& hidden)
+{
+    if (!answer.tensors().contains("groups"))
+        return greyPicture(input, &hidden);
+    HILUM_TRY(const Plane given, planeOf(answer, "corrupted"));
+    return greyPicture(given);
+}
+
+} // namespace
+
 Result<Picture> reconstructionPicture(const TensorFile& answer)
 {
     HILUM_TRY(const Plane input, planeOf(answer, "input"));
@@ -179,7 +192,8 @@ Result<Picture> reconstructionPicture(const TensorFile& answer)
         for (std::int64_t x = 0; x < input.width; ++x)
             if (mask.values[static_cast<std::size_t>(y * mask.height / input.height * mask.width + x * mask.width / input.width)] == 0)
                 reconstruction.values[static_cast<std::size_t>(y * input.width + x)] = input.values[static_cast<std::size_t>(y * input.width + x)];
-    const Picture pictures[] = {greyPicture(input), greyPicture(input, &mask), greyPicture(reconstruction), errorPicture(error)};
+    HILUM_TRY(Picture corrupted, corruptedPicture(answer, input, mask));
+    const Picture pictures[] = {greyPicture(input), std::move(corrupted), greyPicture(reconstruction), errorPicture(error)};
     return sideBySide(pictures);
 }
 
@@ -193,7 +207,8 @@ Result<NamedPictures> radiographPictures(const TensorFile& answer, std::string_v
         HILUM_TRY(const Plane hidden, planeOf(answer, "mask"));
         HILUM_TRY(const Plane reconstruction, planeOf(answer, "reconstruction"));
         HILUM_TRY(const Plane error, planeOf(answer, "error"));
-        out.emplace_back("corrupted.png", greyPicture(input, &hidden));
+        HILUM_TRY(Picture corrupted, corruptedPicture(answer, input, hidden));
+        out.emplace_back("corrupted.png", std::move(corrupted));
         out.emplace_back("reconstruction.png", greyPicture(reconstruction));
         out.emplace_back("error.png", errorPicture(error));
         HILUM_TRY(Picture all, reconstructionPicture(answer));

@@ -88,6 +88,32 @@ private Q_SLOTS:
         wide.set(2, 0, {1, 2, 3});
         QVERIFY(pixelDigest(wide) != before);
     }
+    /// Where pixels are overwritten the picture shows what the network got, not the image with hidden patches darkened.
+    void overwrittenPixelsAreShown()
+    {
+        const auto folder = TemporaryFolder::make();
+        const path file = folder->where() / "a.safetensors";
+        const std::vector<float> input(64, 0.5f), given(64, 0.75f);
+        const std::vector<std::uint8_t> mask{1, 0, 0, 1}, groups(64, 1);
+        TensorFileWriter writer;
+        for (const char* name : {"input", "reconstruction", "error"})
+            writer.add<float>(name, {1, 8, 8}, input);
+        writer.add<float>("corrupted", {1, 8, 8}, given);
+        writer.add<std::uint8_t>("mask", {2, 2}, mask);
+        writer.add<std::uint8_t>("groups", {8, 8}, groups);
+        HILUM_VERIFY_OK(writer.write(file));
+        const auto answer = TensorFile::open(file);
+        HILUM_VERIFY_OK(answer);
+        const auto pictures = radiographPictures(*answer, "noise");
+        HILUM_VERIFY_OK(pictures);
+        const Picture want = greyPicture({.width = 8, .height = 8, .values = given});
+        QCOMPARE(pixelDigests(*pictures).at("corrupted.png"), Json(pixelDigest(want)));
+        const auto row = reconstructionPicture(*answer);
+        HILUM_VERIFY_OK(row);
+        const Picture same[] = {greyPicture({.width = 8, .height = 8, .values = input}), want, greyPicture({.width = 8, .height = 8, .values = input})};
+        const Picture first = sideBySide(same);
+        QVERIFY(std::equal(first.rgb.begin(), first.rgb.begin() + 3 * first.width, row->rgb.begin())); // the error lies behind them
+    }
     void aMapLiesOnTheImagesPixels_data()
     {
         QTest::addColumn<QString>("resize");
