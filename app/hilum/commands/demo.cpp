@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <set>
+#include <thread>
 
 namespace hilum::commands {
 
@@ -110,7 +111,9 @@ Status runDemo(const Arguments& a)
     HILUM_TRY(const services::PreparedCache cache, app::cacheFor(files, method, out / "cache", work));
 
     say("pre-training hdxray-mae tiny");
-    services::JobRequest request{.method = method.id, .preset = method.preset, .title = "demo", .options = method.options, .cache = cache.folder, .device = a.device, .run = out / "run"};
+    services::JobRequest request{.method = method.id, .preset = method.preset, .title = "demo", .options = method.options, .cache = cache.folder, .device = a.device,
+                                 .threads = std::max<std::int64_t>(1, std::int64_t{std::thread::hardware_concurrency()}), // no window wants a core meanwhile
+                                 .run = out / "run"};
     HILUM_TRY(const services::JobStatus job, app::followJob(request, false));
     if (job.state == services::JobState::Cancelled)
         return fail(ErrorCode::Cancelled, "{}", job.message);
