@@ -88,7 +88,7 @@ hilum_make_root() {
   hilum_say "the archive's Release file may be past its date; that is accepted for this root only"
   hilum_fetch "$mirror"
   local work=$hilum_root.partial apt=$hilum_cache/apt mode=root target
-  hilum_remove "$work"
+  hilum_remove "$work" || hilum_die "cannot remove $work, left by an earlier call; remove it by hand and run the same command again"
   target=$work
   [ "$(id -u)" = 0 ] || { mode=unshare; target=$work.tar; }
   hilum_say "unpacking"
@@ -98,7 +98,7 @@ hilum_make_root() {
     --skip=download/empty --skip=essential/unlink --essential-hook='mkdir -p "$1/usr/share/man/man1"' \
     --setup-hook="mkdir -p \"\$1/var/cache/apt/archives\"; cp -al '$apt/archives/'*.deb \"\$1/var/cache/apt/archives/\" 2>/dev/null || cp '$apt/archives/'*.deb \"\$1/var/cache/apt/archives/\"" \
     --include="$(hilum_packages | paste -sd,)" $hilum_suite "$target" \
-    "deb [check-valid-until=no] $mirror $hilum_suite main" >"$hilum_cache/root.log" 2>&1 </dev/null 9>&- ||
+    "deb [check-valid-until=no] $mirror $hilum_suite main" >"$hilum_cache/root.log" 2>&1 </dev/null || # keeps the lock: where ./run alone was killed it goes on writing there
     { tail -n 15 "$hilum_cache/root.log" >&2; hilum_remove "$work" "$target"
       hilum_die "making the root failed (all of it: $hilum_cache/root.log); nothing half-made was left, run the same command again"; }
   if [ $mode = unshare ]; then

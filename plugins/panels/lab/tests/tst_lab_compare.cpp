@@ -1,6 +1,7 @@
 // Two pinned reconstructions in the Lab: over each other, under the pointer, while a key is held.
 #include "plugins/panels/lab/tests/lab_bench.h"
 
+#include <QDoubleSpinBox>
 #include <QSpinBox>
 
 #include <cstdlib>
@@ -232,6 +233,33 @@ private Q_SLOTS:
         QVERIFY(isNear(grey(m_near), m_second));
         QTest::keyRelease(view, Qt::Key_J);
         QVERIFY(isNear(grey(m_near), m_first));
+    }
+    void errorsThatAreComparedShareOneScale()
+    {
+        // a second reconstruction that hides little, so that its largest error is smaller
+        modes()->setCurrentText(QStringLiteral("No comparison"));
+        const QString arrays = hash("arraysHash");
+        for (const char* ratio : {"ratioInside", "ratioOutside"})
+            find<QDoubleSpinBox>(ratio)->setValue(0.05);
+        QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != arrays, Wait);
+        settle();
+        press("K");
+        const QImage alone = find<QWidget>("labView4")->grab().toImage();
+        modes()->setCurrentText(QStringLiteral("Side by side"));
+        const QImage first = find<QWidget>("labView3")->grab().toImage(), second = find<QWidget>("labView4")->grab().toImage();
+        int both = 0, weaker = 0;
+        for (int row = 2; row <= 12; ++row)
+            for (int column = 0; column < 16; ++column) {
+                const auto at = [&](const QImage& image, const char* view) { return colour(image, place(find<QWidget>(view), {row, column})); };
+                const QColor one = at(first, "labView3"), other = at(second, "labView4"), own = at(alone, "labView4");
+                if (std::abs(own.red() - own.blue()) < 40 || std::abs(one.red() - one.blue()) < 20) // visible in one of them, or little error
+                    continue;
+                ++both;
+                QVERIFY2(isNear(one.red(), other.red()) && isNear(one.blue(), other.blue()), qPrintable(QStringLiteral("r%1 c%2: %3 %4").arg(row).arg(column).arg(one.name(), other.name())));
+                weaker += own != other;
+            }
+        QVERIFY(both > 0);
+        QVERIFY2(weaker > 0, "both errors have the same largest value: nothing was tested");
     }
     void anotherImageLetsThePinsGo()
     {
