@@ -234,9 +234,10 @@ int runWindow(int argc, char** argv)
     window.show();
     window.activateWindow();
     if (!options->paths.empty()) {
-        QObject::connect(&imports, &StudyImport::finished, &window, [&](const services::ImportSummary& summary) { openFirst(services, summary); },
-                         Qt::SingleShotConnection);
-        imports.start(options->paths);
+        imports.start(options->paths, &window, [&](const Result<services::ImportSummary>& summary) {
+            if (summary)
+                openFirst(services, *summary);
+        });
     }
     if (options->demo)
         tasks.run<path>(QObject::tr("Making demo studies of people who do not exist"), &window, demoStudies, [&](Result<path> studies) {

@@ -4,7 +4,6 @@
 #include "widgets/shell/messages.h"
 #include "widgets/tasks/task_center.h"
 
-#include <QPointer>
 #include <QStringList>
 
 namespace hilum::widgets {
@@ -36,11 +35,11 @@ StudyImport::StudyImport(const Services& services, Run run, QObject* parent)
 {
 }
 
-void StudyImport::start(const std::vector<path>& paths)
+void StudyImport::start(const std::vector<path>& paths, QObject* receiver, Ended ended)
 {
     if (paths.empty())
         return;
-    m_waiting.push_back(paths);
+    m_waiting.push_back({paths, receiver, std::move(ended)});
     if (!m_running)
         next();
 }
@@ -49,10 +48,10 @@ void StudyImport::next()
 {
     if (m_waiting.empty())
         return;
-    const std::vector<path> paths = std::move(m_waiting.front());
-    m_waiting.erase(m_waiting.begin());
+    const Wanted wanted = std::move(m_waiting.front());
+    m_waiting.pop_front();
     m_running = true;
-    const QString title = titleOf(paths);
+    const QString title = titleOf(wanted.paths);
     // the rows that were added are told to this object's thread, however long the task lives
     const services::Relay relay(this);
     const Added added = [relay, self = QPointer<StudyImport>(this)](const services::ImportSummary&) {
@@ -63,25 +62,39 @@ void StudyImport::next()
     };
     m_services.tasks->run<services::ImportSummary>(
         title, this,
-        [run = m_run, library = m_services.library, paths, added](const Work& work) { return run(*library, paths, work, added); },
-        [this, title](Result<services::ImportSummary> summary) {
-            m_running = false;
-            Q_EMIT libraryChanged();
-            if (summary) {
-                m_last = *summary;
-                if (summary->series == 0 && summary->refused.empty())
-                    m_services.messages->error({.code = ErrorCode::Empty, .message = std::format("no image was found among {} files", summary->filesSeen)}, title);
-                else
-                    m_services.messages->note(words(*summary));
-                Q_EMIT finished(*summary);
-            } else if (summary.error().code == ErrorCode::Cancelled) {
-                m_waiting.clear();
-                m_services.messages->note(tr("Import stopped; what was found so far is in the list"));
-            } else {
-                m_services.messages->error(summary.error(), title);
-            }
+        [run = m_run, library = m_services.library, paths = wanted.paths, added](const Work& work) { return run(*library, paths, work, added); },
+        [this, title, wanted](const Result<services::ImportSummary>& summary) {
+            end(wanted, title, summary);
+            m_running = false; // not before: what is started by those who are told waits its turn
             next();
         });
+}
+
+void StudyImport::end(const Wanted& wanted, const QString& title, const Result<services::ImportSummary>& summary)
+{
+    Q_EMIT libraryChanged();
+    if (summary) {
+        m_last = *summary;
+        if (summary->series == 0 && summary->refused.empty())
+            m_services.messages->error({.code = ErrorCode::Empty, .message = std::format("no image was found among {} files", summary->filesSeen)}, title);
+        else
+            m_services.messages->note(words(*summary));
+        Q_EMIT finished(*summary);
+    } else if (summary.error().code == ErrorCode::Cancelled) {
+        m_services.messages->note(stoppedWords());
+    } else {
+        m_services.messages->error(summary.error(), title);
+    }
+    if (wanted.ended && wanted.receiver)
+        wanted.ended(summary);
+}
+
+QString StudyImport::stoppedWords() const
+{
+    const QString stopped = tr("Import stopped; what was found so far is in the list");
+    if (m_waiting.empty())
+        return stopped;
+    return m_waiting.size() == 1 ? tr("%1. The import that waited begins now.").arg(stopped) : tr("%1. The %2 imports that waited follow one after the other.").arg(stopped).arg(m_waiting.size());
 }
 
 } // namespace hilum::widgets
