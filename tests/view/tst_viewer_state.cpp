@@ -153,6 +153,42 @@ private Q_SLOTS:
         QCOMPARE(overlayFit(image, finer).fit, Fit::OtherGrid);
         QVERIFY(overlayFit(image, finer).sentence.find("2 x 2.5 x 2 mm") != std::string::npos);
     }
+
+    // a few slices inside a map of the whole body were "elsewhere"
+    void aSmallImageInsideALargeMapOverlaps()
+    {
+        Geometry image, map;
+        image.size = {40, 40, 3};
+        image.originLps = {13, -61, 211};
+        map.size = {300, 300, 900};
+        map.spacingMm = {1.7, 1.7, 1};
+        map.originLps = {-255, -255, 0};
+        const OverlayFit inside = overlayFit(image, map);
+        QCOMPARE(inside.fit, Fit::OtherGrid);
+        QVERIFY(inside.overlap > 0 && inside.overlap < 0.01);
+        QVERIFY2(inside.sentence.find("less than 1 % of it within the image") != std::string::npos, inside.sentence.c_str());
+        // two thin slabs that cross: no sample of the one lies in the other
+        Geometry across;
+        across.size = {1, 300, 300};
+        across.originLps = {31.3, -150, 100};
+        QCOMPARE(overlayFit(image, across).fit, Fit::OtherGrid);
+        across.originLps[0] = 54; // beside it
+        QCOMPARE(overlayFit(image, across).fit, Fit::Elsewhere);
+        across.originLps[0] = 53; // face on face
+        QCOMPARE(overlayFit(image, across).fit, Fit::Elsewhere);
+        // a turned box whose corner of the surrounding box alone reaches into the image
+        Geometry turned;
+        turned.size = {100, 100, 3};
+        const double s = std::sqrt(0.5);
+        turned.direction.setColumn(0, {s, s, 0});
+        turned.direction.setColumn(1, {-s, s, 0});
+        turned.originLps = {0, 0, 0};
+        image.originLps = {-69, 2, 0};
+        image.size = {20, 20, 3};
+        QCOMPARE(overlayFit(image, turned).fit, Fit::Elsewhere);
+        image.originLps = {-10, 60, 0};
+        QCOMPARE(overlayFit(image, turned).fit, Fit::OtherGrid);
+    }
 };
 
 QTEST_APPLESS_MAIN(TestViewerState)
