@@ -152,6 +152,50 @@ private Q_SLOTS:
         QVERIFY(grid.slice(0)->isEmpty());
     }
 
+    // it was put under the next patient's name, and stayed there when that volume could not be drawn
+    void aPictureOfTheVolumeBeforeIsNotShown()
+    {
+        VolumeView view;
+        view.resize(100, 100);
+        view.setVolume(m_phantom.volume(tests::all48()[0]));
+        view.show();
+        QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+        auto* renderer = view.findChild<VolumeRenderer*>();
+        QVERIFY(renderer);
+        view.setVolume(m_phantom.volume(tests::all48()[13]));
+        QVERIFY(view.picture().isNull() && !view.drawn());
+        QImage before(view.size(), QImage::Format_RGB32);
+        before.fill(Qt::white);
+        Q_EMIT renderer->rendered(before, 1); // it was on its way
+        QVERIFY(view.picture().isNull());
+        QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+        QVERIFY(view.picture() != before);
+    }
+
+    void aVolumeThatFailsShowsNoPictureAndTheNextIsDrawn()
+    {
+        VolumeView view;
+        view.resize(100, 100);
+        view.setVolume(m_phantom.volume(tests::all48()[0]));
+        view.show();
+        QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+        view.replaceVolume(m_phantom.volume(tests::all48()[13]));
+        Q_EMIT view.findChild<VolumeRenderer*>()->failed(QStringLiteral("no memory"));
+        QVERIFY(view.picture().isNull());
+        view.setVolume(m_phantom.volume(tests::all48()[1]));
+        QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000)); // never, as long as the trouble was kept
+        QVERIFY(!view.picture().isNull());
+    }
+
+    void preparingForTheViewCanBeStopped()
+    {
+        std::stop_source stop;
+        const imaging::Volume volume = m_phantom.volume(tests::all48()[0]);
+        QVERIFY(!renderVolume(volume, 1 << 30, stop.get_token()).voxels.empty());
+        stop.request_stop();
+        QVERIFY(renderVolume(volume, 1 << 30, stop.get_token()).voxels.empty());
+    }
+
     void viewCanGoWhileItDraws()
     {
         for (int i = 0; i < 3; ++i) {

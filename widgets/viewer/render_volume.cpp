@@ -27,7 +27,7 @@ std::pair<double, double> brightRange(const imaging::Volume& volume)
 
 } // namespace
 
-RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels)
+RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels, const std::stop_token& stop)
 {
     const Geometry& from = volume.geometry();
     const std::array<int, 3> axes = closestAxes(from.direction);
@@ -82,7 +82,7 @@ RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels
     const double share = 1.0 / static_cast<double>(f[0] * f[1] * f[2]);
     volume.visit([&](auto voxels) {
         std::size_t n = 0;
-        for (std::int64_t c = 0; c < out.geometry.size[2]; ++c)
+        for (std::int64_t c = 0; c < out.geometry.size[2] && !stop.stop_requested(); ++c)
             for (std::int64_t b = 0; b < out.geometry.size[1]; ++b)
                 for (std::int64_t a = 0; a < out.geometry.size[0]; ++a) {
                     const std::int64_t corner = first + a * f[0] * jump[0] + b * f[1] * jump[1] + c * f[2] * jump[2];
@@ -96,6 +96,8 @@ RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels
                     out.voxels[n++] = static_cast<std::int16_t>(std::lround(limited));
                 }
     });
+    if (stop.stop_requested())
+        out.voxels.clear();
     return out;
 }
 

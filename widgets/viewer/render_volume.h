@@ -3,6 +3,7 @@
 #include "core/imaging/volume.h"
 
 #include <array>
+#include <stop_token>
 #include <vector>
 
 namespace hilum::widgets {
@@ -18,6 +19,7 @@ struct RenderVolume {
 };
 
 /// Whole factors are raised on the axis with the finest voxels until at most `mostVoxels` are left. Values outside of 16 bits are scaled to 0..4095 between the 0.1 and 99.9 percentiles.
-RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels);
+/// \return without voxels when `stop` was asked for
+RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels, const std::stop_token& stop = {});
 
 } // namespace hilum::widgets

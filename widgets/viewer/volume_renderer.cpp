@@ -1,11 +1,13 @@
 #include "widgets/viewer/volume_renderer.h"
 
 #include "core/base/log.h"
+#include "core/services/task_runner.h"
 #include "widgets/viewer/render_volume.h"
 
 #include <vtkAutoInit.h>
 #include <vtkCamera.h>
 #include <vtkColorTransferFunction.h>
+#include <vtkCommand.h>
 #include <vtkFixedPointVolumeRayCastMapper.h>
 #include <vtkGPUVolumeRayCastMapper.h>
 #include <vtkImageData.h>
@@ -20,13 +22,18 @@
 #include <vtkVolume.h>
 #include <vtkVolumeProperty.h>
 
+#include <QCoreApplication>
+
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 VTK_MODULE_INIT(vtkRenderingOpenGL2);
@@ -60,13 +67,14 @@ std::vector<Stop> stops(RenderPreset preset)
 /// All of VTK: made, used and ended in the drawing thread.
 class Scene {
 public:
-    Scene()
+    explicit Scene(std::stop_token stop) : m_stop(std::move(stop))
     {
         m_window = vtkSmartPointer<vtkRenderWindow>::New();
         m_window->SetOffScreenRendering(1);
         m_window->SetMultiSamples(0);
         m_window->SetSize(16, 16);
         m_window->AddRenderer(m_renderer);
+        m_window->AddObserver(vtkCommand::AbortCheckEvent, this, &Scene::stopDrawing); // asked between rows of the ray casting
         m_renderer->SetBackground(0x10 / 255.0, 0x10 / 255.0, 0x10 / 255.0);
         m_renderer->GetActiveCamera()->ParallelProjectionOn();
         m_window->Render();
@@ -147,6 +155,12 @@ public:
     }
 
 private:
+    void stopDrawing()
+    {
+        if (m_stop.stop_requested())
+            m_window->SetAbortRender(1);
+    }
+
     void makeMapper()
     {
         m_mapper = nullptr;
@@ -179,6 +193,7 @@ private:
         m_property->SetScalarOpacity(opacity);
     }
 
+    std::stop_token m_stop;
     vtkSmartPointer<vtkRenderWindow> m_window;
     vtkNew<vtkRenderer> m_renderer;
     vtkNew<vtkVolume> m_volume;
@@ -194,26 +209,56 @@ private:
 } // namespace
 
 struct VolumeRenderer::State {
+    explicit State(VolumeRenderer* owner) : relay(owner) {}
     std::mutex mutex;
     std::condition_variable wake;
     std::optional<imaging::Volume> newVolume;     // guarded by mutex
     std::optional<RenderRequest> wanted;          // guarded by mutex
     std::int64_t hardwareLimit = 512 * 512 * 512, softwareLimit = 200 * 200 * 200; // guarded by mutex
-    bool ending = false;                                                            // guarded by mutex
-    std::thread thread;
+    std::stop_source ending;                      // asked for under the mutex, so that no wake is missed
+    services::Relay relay;
+    std::atomic<bool> ended = false;              // the thread has nothing of the graphics any more and can be joined at once
+    std::thread thread;                           // GUI thread only
 };
 
-VolumeRenderer::VolumeRenderer(QObject* parent) : QObject(parent), m(std::make_unique<State>()) {}
+/// Renderers that are gone and whose threads may still be in a picture. GUI thread only.
+class VolumeRenderer::Retired {
+public:
+    static std::vector<std::shared_ptr<State>> now() { return list(); }
+    static void take(std::shared_ptr<State> state)
+    {
+        auto& all = list();
+        std::erase_if(all, [](const auto& one) { return one->ended && (one->thread.join(), true); });
+        if (state->thread.joinable())
+            all.push_back(std::move(state));
+    }
+
+private:
+    static std::vector<std::shared_ptr<State>>& list()
+    {
+        static std::vector<std::shared_ptr<State>> all;
+        static const bool once = [] {
+            qAddPostRoutine([] { // while the graphics libraries still stand
+                for (const auto& one : std::exchange(list(), {}))
+                    one->thread.join();
+            });
+            return true;
+        }();
+        (void)once;
+        return all;
+    }
+};
+
+VolumeRenderer::VolumeRenderer(QObject* parent) : QObject(parent), m(std::make_shared<State>(this)) {}
 
 VolumeRenderer::~VolumeRenderer()
 {
     {
         const std::lock_guard lock(m->mutex);
-        m->ending = true;
+        m->ending.request_stop();
     }
     m->wake.notify_all();
-    if (m->thread.joinable())
-        m->thread.join();
+    Retired::take(std::move(m));
 }
 
 void VolumeRenderer::setLimits(std::int64_t hardware, std::int64_t software)
@@ -231,7 +276,14 @@ void VolumeRenderer::setVolume(const imaging::Volume& volume)
         m->wanted.reset();
     }
     if (!m->thread.joinable())
-        m->thread = std::thread([this] { run(); });
+        m->thread = std::thread([state = m, owner = this, before = Retired::now()]() mutable {
+            for (const auto& one : before) // neither their memory beside this one's, nor two that make and end a context at once
+                one->ended.wait(false);
+            before.clear();
+            run(*state, owner);
+            state->ended = true;
+            state->ended.notify_all();
+        });
     m->wake.notify_all();
 }
 
@@ -244,33 +296,37 @@ void VolumeRenderer::request(const RenderRequest& request)
     m->wake.notify_all();
 }
 
-void VolumeRenderer::run()
+void VolumeRenderer::run(State& state, VolumeRenderer* owner)
 {
+    const std::stop_token stop = state.ending.get_token();
     try {
-        Scene scene;
+        Scene scene(stop);
         for (;;) {
-            std::unique_lock lock(m->mutex);
-            m->wake.wait(lock, [&] { return m->ending || m->newVolume || (m->wanted && scene.filled()); });
-            if (m->ending)
+            std::unique_lock lock(state.mutex);
+            state.wake.wait(lock, [&] { return stop.stop_requested() || state.newVolume || (state.wanted && scene.filled()); });
+            if (stop.stop_requested())
                 return;
-            if (m->newVolume) {
-                const imaging::Volume volume = *std::exchange(m->newVolume, std::nullopt);
-                const std::int64_t limit = scene.software() ? m->softwareLimit : m->hardwareLimit;
+            if (state.newVolume) {
+                const imaging::Volume volume = *std::exchange(state.newVolume, std::nullopt);
+                const std::int64_t limit = scene.software() ? state.softwareLimit : state.hardwareLimit;
                 lock.unlock();
-                RenderVolume ready = renderVolume(volume, limit);
+                RenderVolume ready = renderVolume(volume, limit, stop);
+                if (stop.stop_requested())
+                    return;
                 const auto f = ready.factors;
                 scene.take(std::move(ready));
-                Q_EMIT prepared(f == std::array<std::int64_t, 3>{1, 1, 1} ? QString() : tr("decimated %1 × %2 × %3").arg(f[0]).arg(f[1]).arg(f[2]));
+                const QString badge = f == std::array<std::int64_t, 3>{1, 1, 1} ? QString() : tr("decimated %1 × %2 × %3").arg(f[0]).arg(f[1]).arg(f[2]);
+                state.relay.post([owner, badge] { Q_EMIT owner->prepared(badge); }); // called while it lives
                 continue;
             }
-            const RenderRequest request = *std::exchange(m->wanted, std::nullopt);
+            const RenderRequest request = *std::exchange(state.wanted, std::nullopt);
             lock.unlock();
-            Q_EMIT rendered(scene.draw(request), request.number);
+            state.relay.post([owner, picture = scene.draw(request), number = request.number] { Q_EMIT owner->rendered(picture, number); });
         }
     } catch (const std::exception& e) {
         // the border of the thread: the view shows the sentence, the slices go on
         log::warning("widgets.viewer", "3-D drawing stopped: {}", e.what());
-        Q_EMIT failed(tr("3-D is not available: %1").arg(QString::fromUtf8(e.what())));
+        state.relay.post([owner, sentence = tr("3-D is not available: %1").arg(QString::fromUtf8(e.what()))] { Q_EMIT owner->failed(sentence); });
     }
 }
 

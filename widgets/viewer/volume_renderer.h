@@ -31,7 +31,7 @@ class VolumeRenderer : public QObject {
     Q_OBJECT
 public:
     explicit VolumeRenderer(QObject* parent = nullptr);
-    ~VolumeRenderer() override; ///< waits for the picture in work
+    ~VolumeRenderer() override; ///< waits for nothing: the thread gives the picture in work up and frees its memory, before the program ends at the latest
 
     /// Voxels drawn at most: `hardware` with a graphics card, `software` without.
     void setLimits(std::int64_t hardware, std::int64_t software);
@@ -44,9 +44,10 @@ Q_SIGNALS:
     void failed(const QString& sentence);
 
 private:
-    void run(); ///< the drawing thread
     struct State;
-    std::unique_ptr<State> m;
+    class Retired;
+    static void run(State& state, VolumeRenderer* owner); ///< the drawing thread; `owner` may be gone
+    std::shared_ptr<State> m; // also of the thread
 };
 
 } // namespace hilum::widgets

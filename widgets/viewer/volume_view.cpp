@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace hilum::widgets {
 
@@ -40,7 +41,10 @@ void VolumeView::setVolume(const imaging::Volume& volume)
     m_volume = volume;
     m_given = false;
     m_picture = {};
+    m_shown = 0;
+    m_oldest = m_request.number + 1; // a picture of the volume before may be on its way
     m_badge.clear();
+    m_trouble.clear();
     resetCamera();
 }
 
@@ -53,13 +57,20 @@ void VolumeView::replaceVolume(const imaging::Volume& volume)
 
 void VolumeView::clear()
 {
-    m_renderer.reset(); // frees its memory
+    drop(); // frees its memory
     m_volume = {};
     m_given = false;
     m_picture = {};
     m_badge.clear();
     m_trouble.clear();
     update();
+}
+
+void VolumeView::drop()
+{
+    if (m_renderer)
+        m_renderer->disconnect(this);
+    delete std::exchange(m_renderer, nullptr);
 }
 
 void VolumeView::setPreset(RenderPreset preset)
@@ -92,15 +103,24 @@ void VolumeView::ask(bool draft)
     if (m_volume.isEmpty() || !isVisible() || !m_trouble.isEmpty())
         return;
     if (!m_renderer) {
-        m_renderer = std::make_unique<VolumeRenderer>();
-        connect(m_renderer.get(), &VolumeRenderer::prepared, this, [this](const QString& badge) { m_badge = badge; update(); });
-        connect(m_renderer.get(), &VolumeRenderer::rendered, this, [this](const QImage& picture, quint64 number) {
+        m_renderer = new VolumeRenderer(this);
+        connect(m_renderer, &VolumeRenderer::prepared, this, [this](const QString& badge) { m_badge = badge; update(); });
+        connect(m_renderer, &VolumeRenderer::rendered, this, [this](const QImage& picture, quint64 number) {
+            if (number < m_oldest)
+                return;
             m_picture = picture;
             m_shown = number;
             update();
             Q_EMIT pictureChanged();
         });
-        connect(m_renderer.get(), &VolumeRenderer::failed, this, [this](const QString& sentence) { m_trouble = sentence; update(); });
+        connect(m_renderer, &VolumeRenderer::failed, this, [this](const QString& sentence) {
+            m_trouble = sentence;
+            m_picture = {}; // it may be older than what failed
+            m_renderer->disconnect(this);
+            std::exchange(m_renderer, nullptr)->deleteLater(); // its thread has ended; the next volume gets another
+            m_given = false;
+            update();
+        });
     }
     if (!m_given) {
         m_renderer->setVolume(m_volume);

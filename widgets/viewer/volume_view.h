@@ -6,8 +6,6 @@
 #include <QImage>
 #include <QWidget>
 
-#include <memory>
-
 namespace hilum::widgets {
 
 /// A volume in 3-D, drawn by a VolumeRenderer. Starts as seen from the front: the patient's right on the image's left, head up.
@@ -53,12 +51,13 @@ protected:
 
 private:
     void ask(bool draft);
-    std::unique_ptr<VolumeRenderer> m_renderer; // made when first visible
+    void drop(); ///< the renderer, without waiting for it
+    VolumeRenderer* m_renderer = nullptr; // made when first visible
     imaging::Volume m_volume;
     bool m_given = false; ///< the renderer has m_volume
     RenderRequest m_request;
     QImage m_picture;
-    quint64 m_shown = 0;
+    quint64 m_shown = 0, m_oldest = 0; ///< number of the picture; the first request for m_volume: those before are another's
     QString m_badge, m_trouble;
     QPointF m_pressed, m_last;
     Qt::MouseButton m_button = Qt::NoButton;
