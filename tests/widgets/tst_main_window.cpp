@@ -205,6 +205,23 @@ private Q_SLOTS:
         QVERIFY(f.tasks.running().isEmpty()); // nothing is imported
     }
 
+    void theTitleNamesWhatReadShows() // it named the study before over the first look of the next
+    {
+        tests::WindowFixture f;
+        PanelHost host;
+        MainWindow window(f.services, &host);
+        window.showWorkspace("read");
+        f.selection.setSeries(project::SeriesRow{.id = 1, .kind = "volume", .description = "Chest"});
+        QVERIFY(window.windowTitle().startsWith("Chest"));
+        f.selection.setFirstLook(project::SeriesRow{.id = 2, .kind = "volume", .description = "Abdomen"});
+        QVERIFY(window.windowTitle().startsWith("Abdomen"));
+        window.showWorkspace("lab"); // which shows the one that is open
+        QVERIFY(window.windowTitle().startsWith("Chest"));
+        window.showWorkspace("read");
+        f.selection.setFirstLook({});
+        QVERIFY(window.windowTitle().startsWith("Chest"));
+    }
+
     void explainingDoesNotWaitForTheLibrary()
     {
         tests::WindowFixture f;

@@ -103,6 +103,7 @@ MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* paren
     Selection* selection = services.selection;
     connect(selection, &Selection::workspaceRequested, this, &MainWindow::showWorkspace);
     connect(selection, &Selection::seriesChanged, this, &MainWindow::updateTitle);
+    connect(selection, &Selection::firstLookChanged, this, &MainWindow::updateTitle);
     connect(selection, &Selection::explanationRequested, this, &MainWindow::explain);
     connect(services.messages, &Messages::errorReported, m_banner, &ErrorBanner::showError);
     connect(services.messages, &Messages::noteReported, m_banner, &ErrorBanner::showNote);
@@ -248,7 +249,9 @@ void MainWindow::reportPanelProblems(std::size_t from)
 void MainWindow::updateTitle()
 {
     QString what;
-    if (const auto& series = m_services.selection->series(); series && m_current != QLatin1String("studies")) {
+    const Selection* selection = m_services.selection;
+    const bool firstLook = m_current == QLatin1String("read") && selection->firstLook();
+    if (const auto& series = firstLook ? selection->firstLook() : selection->series(); series && m_current != QLatin1String("studies")) {
         const QString description = QString::fromStdString(series->description);
         what = description.isEmpty() ? QString::fromStdString(series->where.filename().string()) : description;
     }

@@ -35,6 +35,14 @@ void Selection::setVolume(imaging::Volume volume)
     Q_EMIT crosshairChanged(m_crosshair);
 }
 
+void Selection::setFirstLook(std::optional<project::SeriesRow> row)
+{
+    if ((row ? row->id : 0) == (m_firstLook ? m_firstLook->id : 0))
+        return;
+    m_firstLook = std::move(row);
+    Q_EMIT firstLookChanged();
+}
+
 void Selection::setCrosshair(const Crosshair& crosshair)
 {
     if (crosshair == m_crosshair || crosshair.space != m_crosshair.space)

@@ -48,6 +48,10 @@ public:
     void setOpening(project::RowId row) { m_opening = row; }
     project::RowId opening() const { return m_opening; }
 
+    /// The row that Read shows a first look of, while `series` is still the one before: by Read; nothing otherwise.
+    void setFirstLook(std::optional<project::SeriesRow> row);
+    const std::optional<project::SeriesRow>& firstLook() const { return m_firstLook; }
+
     /// What the list of Studies holds, in its order, as far as its search lets it through: by the list whenever it was read.
     void setCases(std::vector<services::Case> cases) { m_cases = std::move(cases); }
     const std::vector<services::Case>& cases() const { return m_cases; }
@@ -74,6 +78,7 @@ public:
 
 Q_SIGNALS:
     void seriesChanged();
+    void firstLookChanged();
     void volumeChanged();
     void crosshairChanged(const hilum::widgets::Crosshair& crosshair);
     void modelChanged();
@@ -92,6 +97,7 @@ private:
     std::optional<project::SeriesRow> m_series;
     imaging::Volume m_volume;
     project::RowId m_opening = 0;
+    std::optional<project::SeriesRow> m_firstLook;
     Crosshair m_crosshair;
     std::vector<services::Case> m_cases;
     services::ModelChoice m_model;
