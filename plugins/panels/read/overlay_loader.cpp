@@ -14,7 +14,10 @@ void OverlayLoader::load(const QString& name, LabelSource source, std::function<
 {
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
-    m_task = m_services.tasks->run<Read>(tr("Reading %1").arg(name), this, std::move(read), [this, name, source = std::move(source)](Result<Read> result) mutable {
+    m_name = name;
+    m_task = m_services.tasks->run<Read>(tr("Reading %1").arg(name), this, std::move(read), [this, name, run = ++m_run, source = std::move(source)](Result<Read> result) mutable {
+        if (run != m_run)
+            return; // a newer wish took over, or the image is gone
         m_task = 0;
         if (result) {
             source.declared = result->declared;
@@ -25,6 +28,16 @@ void OverlayLoader::load(const QString& name, LabelSource source, std::function<
             m_services.messages->error(result.error(), tr("Reading the segmentation"));
         }
     });
+}
+
+void OverlayLoader::imageGone()
+{
+    if (m_task == 0)
+        return;
+    m_services.tasks->cancel(m_task);
+    m_task = 0;
+    ++m_run;
+    m_services.messages->note(tr("%1 is not shown: the image that it was meant for is not open any more").arg(m_name));
 }
 
 Result<OverlayLoader::Read> OverlayLoader::readFile(const path& file, const Work& work)

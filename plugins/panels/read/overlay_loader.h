@@ -31,6 +31,8 @@ public:
     void loadFile(const QString& file);
     /// A file that may be something else: `notLabels` when it cannot be read as labels.
     void loadDropped(const path& file);
+    /// Another image takes the views: what is still being read was meant for the one before, and is told to be left out.
+    void imageGone();
 
 Q_SIGNALS:
     void loaded(const hilum::imaging::LabelMap& labels, const QString& name, const hilum::panels::LabelSource& source);
@@ -44,7 +46,9 @@ private:
     static Result<Read> readFile(const path& file, const Work& work);
     void load(const QString& name, LabelSource source, std::function<Result<Read>(const Work&)> read);
     widgets::Services m_services;
-    int m_task = 0;
+    QString m_name;  // of what is read
+    int m_task = 0;  // of the task centre; 0: none
+    int m_run = 0;   // number of the newest wish: the end of an older one is not its end
 };
 
 /// How a label map lies to the open image.

@@ -13,6 +13,7 @@
 
 #include <QDragEnterEvent>
 #include <QFileDialog>
+#include <QFileInfo>
 #include <QLabel>
 #include <QMimeData>
 
@@ -35,6 +36,7 @@ void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& na
         return importDropped(source.file);
     const Placement placement = placementOf(m_volume, labels);
     using Kind = Placement::Kind;
+    const quint64 shown = m_shown; // a question may stay open while another image arrives
     const auto refuseIt = [&] {
         m_context.services.messages->error({.code = ErrorCode::Mismatch, .message = std::format("{} does not belong to this image: {}", name.toStdString(), placement.sentence)}, {});
     };
@@ -44,7 +46,7 @@ void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& na
             dialog.exec();
             if (dialog.answer() == LabelDropDialog::Answer::OpenSeparately)
                 return openSeparately(labels, source);
-            if (dialog.answer() != LabelDropDialog::Answer::Overlay)
+            if (dialog.answer() != LabelDropDialog::Answer::Overlay || !stillShown(shown, name))
                 return;
         }
         overlay(labels, placement.geometry, name, {});
@@ -60,10 +62,17 @@ void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& na
     const auto overlap = placement.kind == Kind::OtherGrid ? SpaceDialog::Overlap::Some : SpaceDialog::Overlap::None;
     SpaceDialog dialog(m_volume.geometry(), labels.volume.geometry(), QString::fromStdString(placement.sentence), name, overlap, this);
     dialog.exec();
-    if (dialog.answer() == SpaceDialog::Answer::Resample)
-        overlay(labels, placement.geometry, name, tr("labels resampled"));
-    else if (dialog.answer() == SpaceDialog::Answer::OpenSeparately)
+    if (dialog.answer() == SpaceDialog::Answer::OpenSeparately)
         openSeparately(labels, source);
+    else if (dialog.answer() == SpaceDialog::Answer::Resample && stillShown(shown, name))
+        overlay(labels, placement.geometry, name, tr("labels resampled"));
+}
+
+bool ReadPanel::stillShown(quint64 shown, const QString& name)
+{
+    if (shown != m_shown)
+        m_context.services.messages->note(tr("%1 is not shown: the image that it was meant for is not open any more").arg(name));
+    return shown == m_shown;
 }
 
 void ReadPanel::overlay(const imaging::LabelMap& labels, const Geometry& where, const QString& name, const QString& note)
@@ -87,15 +96,22 @@ void ReadPanel::openSeparately(const imaging::LabelMap& labels, const LabelSourc
     widgets::StudyImport* imports = m_context.services.imports;
     if (!imports)
         return show(row);
-    connect(imports, &widgets::StudyImport::finished, this, [this, show, row](const services::ImportSummary& summary) {
-        if (summary.added.empty())
-            return show(row);
+    const auto showNow = [this, show, shown = m_shown](const project::SeriesRow& found) {
+        if (shown == m_shown)
+            show(found);
+        else
+            m_context.services.messages->note(tr("%1 was imported, but not opened: another image was opened meanwhile").arg(QString::fromStdString(found.where.filename().string())));
+    };
+    imports->start({source.file}, this, [this, showNow, row](const Result<services::ImportSummary>& summary) {
+        if (!summary)
+            return; // stopped or failed, which was told
+        if (summary->added.empty())
+            return showNow(row);
         // with its row where the library has one now
         m_context.services.runner->run<project::SeriesRow>(
-            this, [library = m_context.services.library, id = summary.added.front()](const Work&) { return library->series(id); },
-            [show, row](const Result<project::SeriesRow>& found) { show(found ? *found : row); });
-    }, Qt::SingleShotConnection);
-    imports->start({source.file});
+            this, [library = m_context.services.library, id = summary->added.front()](const Work&) { return library->series(id); },
+            [showNow, row](const Result<project::SeriesRow>& found) { showNow(found ? *found : row); });
+    });
 }
 
 void ReadPanel::importDropped(const path& file)
@@ -119,8 +135,11 @@ void ReadPanel::changeOpacity(double by)
 
 void ReadPanel::chooseOverlay()
 {
+    const quint64 shown = m_shown;
     const QString file = QFileDialog::getOpenFileName(this, tr("Overlay a segmentation"), {}, tr("Label maps (*.dcm *.nii *.nii.gz *.nrrd *.mha *.mhd);;All files (*)"));
-    if (!file.isEmpty())
+    if (file.isEmpty())
+        return;
+    if (stillShown(shown, QFileInfo(file).fileName()))
         m_overlays->loadFile(file);
 }
 
@@ -148,12 +167,12 @@ void ReadPanel::dropEvent(QDropEvent* event)
     if (!file)
         return;
     event->acceptProposedAction();
-    widgets::lookAtDropped(m_context.services, this, {*file}, [this](const std::vector<services::KnownPath>& known) {
+    widgets::lookAtDropped(m_context.services, this, {*file}, [this, shown = m_shown](const std::vector<services::KnownPath>& known) {
         const services::KnownPath& one = known.front();
-        if (one.kind == services::PathKind::File)
-            m_overlays->loadDropped(one.where);
-        else
+        if (one.kind != services::PathKind::File)
             widgets::takeDropped(m_context.services, this, {one.where}, [this](const path& run) { widgets::openRunFolder(m_context.services, this, run); });
+        else if (stillShown(shown, QString::fromStdString(one.where.filename().string())))
+            m_overlays->loadDropped(one.where);
     });
 }
 

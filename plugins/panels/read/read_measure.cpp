@@ -10,6 +10,8 @@
 #include <QInputDialog>
 #include <QMenu>
 
+#include <algorithm>
+
 namespace hilum::panels {
 
 void ReadPanel::keepMeasurements()
@@ -102,17 +104,35 @@ std::string ReadPanel::measurementText(ExportFormat format) const
     return format == ExportFormat::Csv ? view::toCsv(list, source) : view::toJson(list, source).dump(2) + "\n";
 }
 
+QString ReadPanel::aboutToClose()
+{
+    const auto lost = std::ranges::count_if(m_measured, [this](const auto& kept) {
+        const auto& [row, history] = kept;
+        const auto written = m_exported.find(row);
+        return !history.current().items.empty() && (written == m_exported.end() || written->second != history.current().items);
+    });
+    if (lost == 0)
+        return {};
+    return (lost == 1 ? tr("The measurements and texts of 1 image are not exported.") : tr("The measurements and texts of %1 images are not exported.").arg(lost))
+        + tr(" They are kept only until the window closes.");
+}
+
 void ReadPanel::exportMeasurements()
 {
     if (m_state->measurements.get().items.empty()) {
         m_context.services.messages->note(tr("Nothing is measured on this image yet"));
         return;
     }
+    const quint64 shown = m_shown;
     const QString csv = tr("Table (*.csv)"), json = tr("JSON (*.json)");
     QString kind = json;
     QString file = QFileDialog::getSaveFileName(this, tr("Export measurements"), QStringLiteral("measurements.json"), json + QStringLiteral(";;") + csv, &kind);
     if (file.isEmpty())
         return;
+    if (shown != m_shown) {
+        m_context.services.messages->note(tr("Nothing was exported: another image was opened before the file was chosen"));
+        return;
+    }
     if (!file.endsWith(QLatin1String(".csv")) && !file.endsWith(QLatin1String(".json")))
         file += kind == csv ? QStringLiteral(".csv") : QStringLiteral(".json");
     const path where(file.toStdString());
@@ -123,26 +143,31 @@ void ReadPanel::exportMeasurements()
             HILUM_TRY_STATUS(writeFileAtomically(where, text));
             return true;
         },
-        [this, where](Result<bool> done) {
-            if (done)
-                m_context.services.messages->note(tr("Measurements written to %1").arg(QString::fromStdString(where.filename().string())));
-            else
+        [this, where, row = m_measuredRow, items = m_state->measurements.get().items](Result<bool> done) {
+            if (!done) {
                 m_context.services.messages->error(done.error(), tr("Exporting the measurements"));
+                return;
+            }
+            m_exported[row] = items;
+            m_context.services.messages->note(tr("Measurements written to %1").arg(QString::fromStdString(where.filename().string())));
         });
 }
 
 void ReadPanel::stepSeries(int step)
 {
-    const auto& series = m_context.services.selection->series();
+    widgets::Selection* selection = m_context.services.selection;
+    const auto& series = selection->series();
     if (!series || !m_context.services.library || !m_context.services.runner) {
         m_context.services.messages->note(tr("No series of the library is open"));
         return;
     }
     m_context.services.runner->run<project::RowId>(
         this, [library = m_context.services.library, row = *series, step](const Work& work) { return neighbour(*library, row, step, work); },
-        [this](Result<project::RowId> next) {
+        [this, selection, from = series->id, opening = selection->opening()](Result<project::RowId> next) {
+            if (!selection->series() || selection->series()->id != from || selection->opening() != opening)
+                return; // another one was opened or asked for meanwhile
             if (next)
-                m_context.services.selection->openInRead(*next);
+                selection->openInRead(*next);
             else
                 m_context.services.messages->note(QString::fromStdString(next.error().message));
         });

@@ -97,10 +97,6 @@ ReadPanel::ReadPanel(const widgets::PanelContext& context, QWidget* parent)
 
     widgets::Selection* selection = context.services.selection;
     connect(selection, &widgets::Selection::volumeChanged, this, &ReadPanel::showVolume);
-    connect(selection, &widgets::Selection::seriesChanged, this, [this, selection] {
-        if (selection->series() && selection->volume().isEmpty())
-            preview(selection->series()->id);
-    });
     connect(selection, &widgets::Selection::openRequested, this, [this](project::RowId row, const QString& workspace) {
         if (workspace == QLatin1String("read"))
             preview(row);
@@ -180,34 +176,63 @@ void ReadPanel::showVolume()
         replaceTime(volume);
         return;
     }
+    m_time = 0;
+    if (!volume.isEmpty())
+        showOpened();
+    else if (!m_context.services.selection->series()) // else it is being read: the first look stays
+        showNothing();
+}
+
+/// Another image takes the views, or none: what is on its way for the one before is dropped.
+void ReadPanel::changeImage()
+{
+    ++m_shown;
     for (const char* id : {"actionCine", "actionPrior"}) // they were the other image's
         m_context.actions->find(QString::fromLatin1(id))->setChecked(false);
-    m_time = m_timeWanted = 0;
-    if (volume.isEmpty()) {
-        if (m_context.services.selection->series())
-            return; // being read: the first look stays
-        keepMeasurements();
-        m_measuredRow = 0;
-        m_state->measurements.set({});
-        m_volume = {};
-        m_grid->clear();
-        m_notice->hide();
-        updateWords();
-        updatePresets();
-        return;
-    }
-    const bool keepWindow = m_isPreview && m_state->userWindow.has_value();
-    const view::Transfer before = m_state->transfer.get();
+    m_overlays->imageGone();
+    m_timeWanted = m_time;
+    m_timeReading = false;
+}
+
+void ReadPanel::leavePreview()
+{
     m_isPreview = false;
-    m_previewed = 0;
+    if (m_previewed != m_context.services.selection->opening()) // else another one is asked for already
+        m_previewed = 0;
+    m_context.services.selection->setFirstLook({});
+}
+
+void ReadPanel::showNothing()
+{
+    changeImage();
+    leavePreview();
+    keepMeasurements();
+    m_measuredRow = 0;
+    m_state->measurements.set({});
+    m_volume = {};
+    m_grid->clear();
+    m_notice->hide();
+    updateWords();
+    updatePresets();
+}
+
+void ReadPanel::showOpened()
+{
+    const imaging::Volume volume = m_context.services.selection->volume();
+    changeImage();
     m_volume = volume;
     m_range = widgets::valueRange(volume);
+    const std::optional<view::Transfer> chosen = chosenOnFirstLook();
+    const auto byHand = m_state->userWindow;
+    leavePreview();
     m_overlayText->clear();
     m_fileWindow = 0;
     keepMeasurements();
     m_syncing = true; // the window's crosshair stays where it is
-    m_grid->setVolume(volume, keepWindow ? before : widgets::firstTransfer(volume, m_range));
+    m_grid->setVolume(volume, chosen.value_or(widgets::firstTransfer(volume, m_range)));
     m_syncing = false;
+    if (chosen)
+        m_state->userWindow = byHand;
     recallMeasurements(m_context.services.selection->series() ? m_context.services.selection->series()->id : 0);
 
     showNotices();

@@ -42,6 +42,7 @@ public:
     widgets::ViewportGrid* grid() const { return m_grid; }
     const std::shared_ptr<view::ViewerState>& state() const { return m_state; }
     void workspaceShown() override;
+    QString aboutToClose() override;
 
     /// Window presets of the number keys; does nothing where the preset is not available.
     void applyPreset(int key);
@@ -85,8 +86,13 @@ private:
     void showVolume();
     void showNotices();
     void preview(project::RowId row);
-    void showPreview(imaging::Volume slice, project::RowId row);
+    void showPreview(const imaging::Volume& slice, const project::SeriesRow& row);
     void endPreview(); ///< when the reading failed or was stopped
+    void leavePreview();
+    std::optional<view::Transfer> chosenOnFirstLook() const; ///< for m_volume, which has come
+    void changeImage();
+    void showOpened();
+    void showNothing();
     void crosshairFromWindow(const widgets::Crosshair& crosshair);
     void crosshairToWindow();
     void updateWords();
@@ -95,6 +101,7 @@ private:
     void setOpacity(double opacity);
     void changeOpacity(double by);
     void receiveLabels(const imaging::LabelMap& labels, const QString& name, const LabelSource& source);
+    bool stillShown(quint64 shown, const QString& name); ///< notes that `name` is left out where it is not
     void overlay(const imaging::LabelMap& labels, const Geometry& where, const QString& name, const QString& note);
     void openSeparately(const imaging::LabelMap& labels, const LabelSource& source);
     void importDropped(const path& file);
@@ -143,8 +150,11 @@ private:
     double m_opacity = 0.5;
     widgets::Gesture m_tool = widgets::Gesture::WindowLevel;
     std::map<project::RowId, view::MeasurementHistory> m_measured; ///< while the program runs
+    std::map<project::RowId, std::vector<view::Measurement>> m_exported; ///< as the last export wrote them
     project::RowId m_measuredRow = 0;                           ///< whose measurements the state holds
     bool m_isPreview = false, m_syncing = false;
+    view::Transfer m_previewWindow;             ///< that the first look came with
+    quint64 m_shown = 0;                        ///< goes up when another image takes the views: what was begun for an older one is dropped
     std::int64_t m_time = 0, m_timeWanted = 0; ///< time point shown, and the one asked for last
     bool m_timeReading = false, m_timeArrives = false;
     project::RowId m_previewed = 0;

@@ -34,11 +34,10 @@ void ReadPanel::readTime()
             HILUM_TRY(const auto series, library->series(row));
             return imaging::readVolume(services::itemOf(series), {.spacing = imaging::SpacingPolicy::Regularise, .timePoint = time}, work);
         },
-        [this, row, time = m_timeWanted](Result<imaging::Volume> volume) {
+        [this, shown = m_shown, time = m_timeWanted](Result<imaging::Volume> volume) {
+            if (shown != m_shown)
+                return; // another image is open, or the same anew
             m_timeReading = false;
-            const auto& series = m_context.services.selection->series();
-            if (!series || series->id != row)
-                return; // another image is open
             if (!volume) {
                 m_timeWanted = m_time;
                 m_context.services.messages->error(volume.error(), tr("Reading another time point"));
@@ -59,11 +58,11 @@ void ReadPanel::readTime()
 void ReadPanel::replaceTime(const imaging::Volume& volume)
 {
     if (volume.geometry().size != m_volume.geometry().size) {
-        m_timeArrives = false;
-        showVolume(); // time points of different size: a new image in every respect
+        showOpened(); // time points of different size: a new image in every respect
         return;
     }
     m_volume = volume;
+    m_range = widgets::valueRange(volume);
     m_syncing = true;
     m_grid->replaceVolume(volume);
     m_syncing = false;

@@ -5,10 +5,17 @@
 #include "widgets/shell/actions.h"
 
 #include <QApplication>
+#include <QDropEvent>
 #include <QLineEdit>
+#include <QMimeData>
 #include <QMouseEvent>
 #include <QTest>
+#include <QUrl>
 #include <QVBoxLayout>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
 
 namespace hilum::tests {
 
@@ -70,6 +77,50 @@ inline imaging::Volume radiograph(imaging::SpacingMeaning meaning)
     for (std::size_t i = 0; i < pixels.size(); ++i)
         pixels[i] = static_cast<std::uint16_t>(i % 120);
     return imaging::Volume(header, pixels);
+}
+
+/// Drops a file on a widget as the file manager does.
+inline void drop(QWidget* on, const QString& file)
+{
+    QMimeData data;
+    data.setUrls({QUrl::fromLocalFile(file)});
+    QDragEnterEvent enter(QPoint(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(on, &enter);
+    QVERIFY(enter.isAccepted());
+    QDropEvent event(QPointF(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+    QApplication::sendEvent(on, &event);
+}
+
+inline constexpr int Side = 12, Slices = 6, Times = 4;
+
+/// A NIfTI-1 file in time: at time t every voxel holds 100 t + its column.
+inline path writeSeriesInTime(const QString& folder)
+{
+    char header[352] = {};
+    const auto put = [&](std::size_t at, auto value) { std::memcpy(header + at, &value, sizeof value); };
+    put(0, std::int32_t{348});
+    const std::int16_t dim[] = {4, Side, Side, Slices, Times};
+    for (std::size_t n = 0; n < std::size(dim); ++n)
+        put(40 + 2 * n, dim[n]);
+    put(70, std::int16_t{4});  // int16
+    put(72, std::int16_t{16});
+    const float spacing[] = {1, 2, 2, 3, 1};
+    for (std::size_t n = 0; n < std::size(spacing); ++n)
+        put(76 + 4 * n, spacing[n]);
+    put(108, 352.0f);
+    put(254, std::int16_t{1}); // sform
+    const float rows[3][4] = {{2, 0, 0, 0}, {0, 2, 0, 0}, {0, 0, 3, 0}};
+    std::memcpy(header + 280, rows, sizeof rows);
+    std::memcpy(header + 344, "n+1", 4);
+    const path file = path(folder.toStdString()) / "in-time.nii";
+    std::ofstream out(file, std::ios::binary);
+    out.write(header, sizeof header);
+    for (int t = 0; t < Times; ++t)
+        for (int n = 0; n < Side * Side * Slices; ++n) {
+            const auto value = static_cast<std::int16_t>(100 * t + n % Side);
+            out.write(reinterpret_cast<const char*>(&value), 2);
+        }
+    return file;
 }
 
 } // namespace hilum::tests

@@ -25,6 +25,7 @@
 using namespace hilum;
 using namespace hilum::widgets;
 using panels::ReadPanel;
+using tests::drop;
 using tests::radiograph;
 using tests::ReadBench;
 
@@ -51,17 +52,6 @@ class TestReadInput : public QObject {
                 open->close();
         });
         timer->start();
-    }
-
-    static void drop(QWidget* on, const QString& file)
-    {
-        QMimeData data;
-        data.setUrls({QUrl::fromLocalFile(file)});
-        QDragEnterEvent enter(QPoint(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(on, &enter);
-        QVERIFY(enter.isAccepted());
-        QDropEvent event(QPointF(100, 100), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
-        QApplication::sendEvent(on, &event);
     }
 
 private Q_SLOTS:

@@ -5,51 +5,21 @@
 #include "tests/support/compare.h"
 #include "tests/widgets/letter_phantom.h"
 
+#include <QAction>
+#include <QFileDialog>
+#include <QFileInfo>
 #include <QInputDialog>
 #include <QLabel>
-#include <QTemporaryDir>
+#include <QTimer>
 #include <QWheelEvent>
 
-#include <cstring>
-#include <fstream>
+#include <cmath>
 
 using namespace hilum;
 using namespace hilum::widgets;
 using tests::ReadBench;
 
 namespace {
-
-constexpr int Side = 12, Slices = 6, Times = 4;
-
-/// A NIfTI-1 file in time: at time t every voxel holds 100 t + its column.
-path writeSeriesInTime(const QString& folder)
-{
-    char header[352] = {};
-    const auto put = [&](std::size_t at, auto value) { std::memcpy(header + at, &value, sizeof value); };
-    put(0, std::int32_t{348});
-    const std::int16_t dim[] = {4, Side, Side, Slices, Times};
-    for (std::size_t n = 0; n < std::size(dim); ++n)
-        put(40 + 2 * n, dim[n]);
-    put(70, std::int16_t{4});  // int16
-    put(72, std::int16_t{16});
-    const float spacing[] = {1, 2, 2, 3, 1};
-    for (std::size_t n = 0; n < std::size(spacing); ++n)
-        put(76 + 4 * n, spacing[n]);
-    put(108, 352.0f);
-    put(254, std::int16_t{1}); // sform
-    const float rows[3][4] = {{2, 0, 0, 0}, {0, 2, 0, 0}, {0, 0, 3, 0}};
-    std::memcpy(header + 280, rows, sizeof rows);
-    std::memcpy(header + 344, "n+1", 4);
-    const path file = path(folder.toStdString()) / "in-time.nii";
-    std::ofstream out(file, std::ios::binary);
-    out.write(header, sizeof header);
-    for (int t = 0; t < Times; ++t)
-        for (int n = 0; n < Side * Side * Slices; ++n) {
-            const auto value = static_cast<std::int16_t>(100 * t + n % Side);
-            out.write(reinterpret_cast<const char*>(&value), 2);
-        }
-    return file;
-}
 
 void turn(SliceView* view, int steps, Qt::KeyboardModifiers keys)
 {
@@ -138,14 +108,46 @@ private Q_SLOTS:
         QTRY_VERIFY(bench.measured().items.empty());
     }
 
+    void closingTellsOfWhatWasNotExported()
+    {
+        ReadBench bench;
+        QVERIFY(bench.panel->aboutToClose().isEmpty());
+        bench.open(m_ct);
+        QTest::keyClick(bench.axial(), Qt::Key_D);
+        bench.drag(Qt::LeftButton, {150, 150}, {220, 190});
+        QCOMPARE(bench.measured().items.size(), std::size_t{1});
+        QCOMPARE(bench.panel->aboutToClose(), QStringLiteral("The measurements and texts of 1 image are not exported. They are kept only until the window closes."));
+        bench.open(tests::radiograph(imaging::SpacingMeaning::DetectorPlane), 6); // they are the other image's now
+        QVERIFY(!bench.panel->aboutToClose().isEmpty());
+        bench.open(m_ct);
+
+        const QString file = bench.folder.filePath(QStringLiteral("measurements.json"));
+        auto* chooses = new QTimer(&bench.window);
+        connect(chooses, &QTimer::timeout, &bench.window, [=] {
+            if (auto* dialog = qobject_cast<QFileDialog*>(QApplication::activeModalWidget())) {
+                chooses->stop();
+                dialog->selectFile(file);
+                static_cast<QDialog*>(dialog)->accept();
+            }
+        });
+        chooses->start(20);
+        bench.actions.find(QStringLiteral("actionMeasureExport"))->trigger();
+        QTRY_VERIFY(bench.panel->aboutToClose().isEmpty());
+        QVERIFY(QFileInfo::exists(file));
+        bench.panel->setTool(Gesture::Distance);
+        bench.drag(Qt::LeftButton, {100, 200}, {180, 240}); // one more
+        QCOMPARE(bench.measured().items.size(), std::size_t{2});
+        QVERIFY(!bench.panel->aboutToClose().isEmpty());
+    }
+
     void theWheelWithShiftGoesThroughTime()
     {
         ReadBench bench;
-        const path file = writeSeriesInTime(bench.folder.path());
+        const path file = tests::writeSeriesInTime(bench.folder.path());
         const auto first = imaging::readVolume(file);
         HILUM_VERIFY_OK(first);
-        QCOMPARE(first->header().timePoints, std::int64_t{Times});
-        project::SeriesRow row{.id = 9, .kind = "volume", .format = "nifti", .width = Side, .height = Side, .slices = Slices, .files = {file}, .where = file};
+        QCOMPARE(first->header().timePoints, std::int64_t{tests::Times});
+        project::SeriesRow row{.id = 9, .kind = "volume", .format = "nifti", .width = tests::Side, .height = tests::Side, .slices = tests::Slices, .files = {file}, .where = file};
         HILUM_VERIFY_OK(bench.library.addSeries({{.row = row}}, nullptr));
         bench.open(*first, 9);
         const auto value = [&] { return bench.selection.volume().at(5, 0, 0) - bench.selection.volume().at(0, 0, 0) == 5 ? bench.selection.volume().at(0, 0, 0) : -1.0; };
@@ -167,6 +169,10 @@ private Q_SLOTS:
         QTRY_COMPARE(value(), 300.0);
         QTest::keyClick(bench.axial(), Qt::Key_Down, Qt::ShiftModifier);
         QTRY_COMPARE(value(), 200.0);
+        // the automatic window is that of the time point that is shown
+        QTest::keyClick(bench.axial(), Qt::Key_0);
+        const double centre = bench.panel->state()->transfer.get().window.centre;
+        QVERIFY2(std::abs(centre - 205.5) < 2, qPrintable(QString::number(centre)));
 
         bench.open(m_ct); // one time point: said, nothing changes
         turn(bench.axial(), 1, Qt::ShiftModifier);
