@@ -236,7 +236,7 @@ public:
 private:
     static std::vector<std::shared_ptr<State>>& list()
     {
-        static std::vector<std::shared_ptr<State>> all;
+        static auto* all = new std::vector<std::shared_ptr<State>>; // outlives every thread in it
         static const bool once = [] {
             qAddPostRoutine([] { // while the graphics libraries still stand
                 for (const auto& one : std::exchange(list(), {}))
@@ -245,7 +245,7 @@ private:
             return true;
         }();
         (void)once;
-        return all;
+        return *all;
     }
 };
 
