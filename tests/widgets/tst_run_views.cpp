@@ -68,6 +68,25 @@ private Q_SLOTS:
         curves.clear();
         QCOMPARE(curves.lastStep(), -1);
     }
+    void aRecordIsDrawnAsItsEventsAre()
+    {
+        RunCurves fromEvents, fromRecord;
+        view::RunRecord record;
+        for (int i = 1; i <= 30; ++i) {
+            fromEvents.addEvent(metric(i, 1.0 / i));
+            record.add(metric(i, 1.0 / i));
+        }
+        fromRecord.addRecord(record.curves, record.lastStep);
+        for (RunCurves* curves : {&fromEvents, &fromRecord})
+            curves->addEvent(metric(31, 0.5)); // told meanwhile
+        QCOMPARE(fromRecord.lastStep(), 31);
+        QCOMPARE(fromRecord.loss()->curveCount(), fromEvents.loss()->curveCount());
+        for (const char* name : {"lossCurve", "rateCurve", "gradientCurve", "speedCurve"}) {
+            const auto* wanted = fromEvents.findChild<PlotView*>(QLatin1String(name));
+            const auto* drawn = fromRecord.findChild<PlotView*>(QLatin1String(name));
+            QVERIFY2(drawn->data(0).size() == 31 && drawn->data(0).points() == wanted->data(0).points(), name);
+        }
+    }
     void curvesOfTwoNetworksLieOverEachOther()
     {
         RunCurves curves;

@@ -102,17 +102,17 @@ void PreviewStrip::setRun(const path& run)
 
 void PreviewStrip::addEvent(const Json& event)
 {
-    if (!event.is_object() || event.value("kind", Json()) != "preview" || !event.contains("step") || !event["step"].is_number_integer() || !event.contains("file")
-        || !event["file"].is_string())
-        return;
-    const Preview preview{event["step"].get<std::int64_t>(), path(event["file"].get<std::string>()), event.value("numbers", Json::object())};
-    // a run folder may come from elsewhere: only files within it are opened
-    if (preview.file.is_absolute() || std::ranges::find(preview.file, path("..")) != preview.file.end())
+    if (auto preview = view::runPreview(event))
+        addPreviews({*std::move(preview)});
+}
+
+void PreviewStrip::addPreviews(std::vector<view::RunPreview> previews)
+{
+    if (previews.empty())
         return;
     const bool following = m_slider->value() == m_slider->maximum();
-    // a resumed run makes the pictures after its checkpoint again
-    std::erase_if(m_previews, [&](const Preview& p) { return p.step >= preview.step; });
-    m_previews.push_back(preview);
+    for (view::RunPreview& preview : previews)
+        view::addPreview(m_previews, std::move(preview));
     const int last = previewCount() - 1;
     {
         const QSignalBlocker quiet(m_slider);
@@ -130,7 +130,7 @@ void PreviewStrip::load(int index)
     if (m_loading || index < 0 || index >= previewCount())
         return;
     m_loading = true;
-    const Preview preview = m_previews[static_cast<std::size_t>(index)];
+    const view::RunPreview preview = m_previews[static_cast<std::size_t>(index)];
     m_runner->run<Pictures>(
         this,
         [file = m_run / preview.file](const Work&) -> Result<Pictures> {

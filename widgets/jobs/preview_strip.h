@@ -1,8 +1,7 @@
 #pragma once
 
-#include "core/base/jsonl.h"
-#include "core/base/paths.h"
 #include "core/services/task_runner.h"
+#include "core/view/run_record.h"
 
 #include <QImage>
 #include <QWidget>
@@ -23,20 +22,16 @@ public:
     explicit PreviewStrip(services::TaskRunner* runner, QWidget* parent = nullptr);
     void setRun(const path& run); ///< forgets the pictures
     void addEvent(const Json& event); ///< `preview` events; others are ignored
+    void addPreviews(std::vector<view::RunPreview> previews);
     int previewCount() const { return static_cast<int>(m_previews.size()); }
     std::int64_t shownStep() const { return m_shownStep; }
 
 private:
-    struct Preview {
-        std::int64_t step;
-        path file; // relative to the run
-        Json numbers;
-    };
     void load(int index);
 
     services::TaskRunner* m_runner;
     path m_run;
-    std::vector<Preview> m_previews;
+    std::vector<view::RunPreview> m_previews;
     std::int64_t m_shownStep = -1;
     int m_wanted = -1;
     bool m_loading = false;
