@@ -279,6 +279,26 @@ private Q_SLOTS:
         QVERIFY(white.pixelColor(100, 110).lightness() > 230); // the white one of step 20
         QVERIFY(white.pixelColor(450, 70).lightness() < 20);  // hidden: what the model made of it
         QVERIFY(white.pixelColor(550, 70).lightness() > 230); // visible: the image itself, not the noise that a network says there
+        QCOMPARE(strip.captions(), (QStringList{QStringLiteral("Original"), QStringLiteral("Disrupted"), QStringLiteral("Pasted back")}));
+    }
+    void previewsOfVolumesSayWhatTheyAre()
+    {
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const std::vector<float> voxels(5 * 4 * 4, 0.5f);
+        TensorFileWriter writer;
+        for (const char* name : {"input", "corrupted", "reconstruction", "error"})
+            writer.add<float>(name, {1, 5, 4, 4}, voxels);
+        HILUM_VERIFY_OK(writer.write(folder->where() / "case.safetensors"));
+        services::TaskRunner runner;
+        PreviewStrip strip(&runner);
+        strip.setRun(folder->where());
+        strip.addEvent({{"kind", "preview"}, {"step", 10}, {"file", "case.safetensors"}, {"numbers", {{"loss", 0.5}}}});
+        QTRY_COMPARE(strip.shownStep(), 10);
+        QCOMPARE(strip.captions(), (QStringList{QStringLiteral("Original, slice 3 of 5"), QStringLiteral("Disrupted, slice 3 of 5"), QStringLiteral("Reconstruction, slice 3 of 5")}));
+        QCOMPARE(strip.findChild<QLabel*>(QStringLiteral("previewText"))->text(), QStringLiteral("step 10 · loss 0.5"));
+        strip.setRun(folder->where() / "other");
+        QVERIFY(strip.captions().isEmpty());
     }
 };
 

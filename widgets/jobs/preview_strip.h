@@ -3,7 +3,7 @@
 #include "core/services/task_runner.h"
 #include "core/view/run_record.h"
 
-#include <QImage>
+#include <QStringList>
 #include <QWidget>
 
 #include <vector>
@@ -13,7 +13,7 @@ class QSlider;
 
 namespace hilum::widgets {
 
-/// The watch case of a run through training time: original, disrupted, reconstruction, and a slider over the steps.
+/// The watch case of a run through training time: what its method shows of it (services::previewPictures), and a slider over the steps.
 /// Follows the newest picture until the slider is moved away from the end.
 class PreviewStrip : public QWidget {
     Q_OBJECT
@@ -25,6 +25,7 @@ public:
     void addPreviews(std::vector<view::RunPreview> previews);
     int previewCount() const { return static_cast<int>(m_previews.size()); }
     std::int64_t shownStep() const { return m_shownStep; }
+    QStringList captions() const; ///< of the pictures that are shown
 
 private:
     void load(int index);

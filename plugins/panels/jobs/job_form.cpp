@@ -111,7 +111,7 @@ void JobForm::build()
     form->addRow(m_dataNote);
     m_methodCombo = combo("jobMethod", tr("Method"), tr("Pre-training method"));
     m_presetCombo = combo("jobPreset", tr("Preset"), tr("Size of the network and of the training"));
-    m_watchCombo = combo("jobWatch", tr("Watch case"), tr("The image whose reconstruction is shown while the model learns"));
+    m_watchCombo = combo("jobWatch", tr("Watch case"), tr("The image of which pictures are shown while the model learns"));
     m_watchCombo->addItem(tr("First image"), Watch::First);
     m_watchCombo->addItem(tr("Current image"), Watch::Current);
     m_watchCombo->addItem(tr("None"), Watch::None);
