@@ -42,6 +42,8 @@ using namespace widgets;
 // when the window closes; what does not answer until then is left behind
 constexpr std::chrono::seconds LongestEnd{3};
 constexpr std::chrono::seconds LongestRecord{10}; // the database itself gives up after 5 s
+constexpr int WindowThreads = 6; // opening, lists, thumbnails, what the Lab gets: a share that does not answer holds up one
+constexpr int LongThreads = 6;   // one import, demo studies and images for two kinds of jobs at a time; the others are for labels laid over an image
 
 struct Options {
     std::vector<path> paths;
@@ -188,15 +190,16 @@ int runWindow(int argc, char** argv)
             (void)library->release(); // they may use it until the program has ended; what it was told is in its file
     });
     theme::apply(application);
-    services::TaskRunner runner;
-    runner.setLongestEnd(LongestRecord); // it writes to the library too
+    services::TaskRunner runner{nullptr, WindowThreads}, longWork{nullptr, LongThreads};
+    for (services::TaskRunner* one : {&runner, &longWork})
+        one->setLongestEnd(LongestRecord); // they write to the library too
     services::JobRunner jobs(library->get(), services::Loading::InBackground);
     jobs.setPatience({.end = LongestEnd, .record = LongestRecord});
     jobs.runQueue();
     services::ModelServer models;
     Selection selection;
     Messages messages;
-    TaskCenter tasks(&runner);
+    TaskCenter tasks(&runner, &longWork);
     Services services{.library = library->get(), .runner = &runner, .jobs = &jobs, .models = &models, .selection = &selection, .settings = &settings,
                       .tasks = &tasks, .messages = &messages};
     StudyImport imports(services, services::importPaths);
@@ -256,7 +259,8 @@ int runWindow(int argc, char** argv)
         });
     }
     const int code = QApplication::exec();
-    runner.stopAll(); // its time runs while the window goes
+    for (services::TaskRunner* one : {&runner, &longWork})
+        one->stopAll(); // their time runs while the window goes
     if (driver && tested == 0 && !driver->complete()) {
         std::puts("FAIL  the window was closed before the last step");
         return static_cast<int>(ErrorCode::CheckFailed);

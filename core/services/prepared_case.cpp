@@ -24,19 +24,6 @@ bool isRadiograph(const imaging::Item& item)
     return item.kind == imaging::ItemKind::Image;
 }
 
-/// One digest for all files of a case.
-Result<std::string> sourceDigest(const std::vector<path>& files)
-{
-    if (files.size() == 1)
-        return sha256File(imaging::realFile(files.front()));
-    Sha256 sha;
-    for (const path& file : files) {
-        HILUM_TRY(const std::string digest, sha256File(imaging::realFile(file)));
-        sha.update(digest);
-    }
-    return sha.finishHex();
-}
-
 Json noticeCodes(const imaging::Volume& volume)
 {
     Json codes = Json::array(); // their sentences may name files
@@ -66,6 +53,20 @@ std::vector<std::string> wordsOf(std::string_view text)
 }
 
 } // namespace
+
+Result<std::string> sourceDigest(const std::vector<path>& files, const Work& work)
+{
+    if (files.size() == 1)
+        return sha256File(imaging::realFile(files.front()));
+    Sha256 sha;
+    for (const path& file : files) {
+        if (work.cancelled())
+            return fail(ErrorCode::Cancelled, "stopped");
+        HILUM_TRY(const std::string digest, sha256File(imaging::realFile(file)));
+        sha.update(digest);
+    }
+    return sha.finishHex();
+}
 
 Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number)
 {

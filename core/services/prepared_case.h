@@ -17,6 +17,9 @@ struct PreparedCase {
     CaseRecord record;
 };
 
+/// The `source_digest` of a case: SHA-256 of its file; of several files, in reading order, SHA-256 over the hexadecimal digests of them all.
+Result<std::string> sourceDigest(const std::vector<path>& files, const Work& work = {});
+
 Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number);
 Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, const Work& work);
 /// One or the other, and its report as `report`.

@@ -60,42 +60,55 @@ Picture volumeMontage(const view::VolumeAnswer& answer, const std::array<double,
     return stacked(rows);
 }
 
-Picture cropPicture(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm)
+void drawCrops(Picture& slice, const view::VolumeAnswer& answer, std::optional<std::int64_t> onSlice)
 {
     const view::SliceFrame frame = frameOf(answer.input, SlicePlane::Axial);
-    Picture slice = sliceOfBlock(answer.input, SlicePlane::Axial, answer.input.depth / 2, spacingMm, view::greyRange(answer.input.values));
     const double across = static_cast<double>(slice.width) / static_cast<double>(frame.columns()), down = static_cast<double>(slice.height) / static_cast<double>(frame.rows());
     const auto rectOf = [&](const view::Box& box) { // the far corner of the box is the near one on the screen
         const auto x = std::llround(static_cast<double>(frame.columns() - box[3]) * across), y = std::llround(static_cast<double>(frame.rows() - box[4]) * down);
         return std::array<std::int64_t, 4>{x, y, std::llround(static_cast<double>(box[3] - box[0]) * across), std::llround(static_cast<double>(box[4] - box[1]) * down)};
     };
+    const auto shown = [&](const view::Box& box) { return !onSlice || (*onSlice >= box[2] && *onSlice < box[5]); };
     for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n) {
+        if (!shown(answer.baseBoxes[n]))
+            continue;
         const auto r = rectOf(answer.baseBoxes[n]);
         drawRect(slice, r[0], r[1], r[2], r[3], BaseColour);
         drawNumber(slice, r[0] + 4, r[1] + 4, std::to_string(n), BaseColour);
     }
     for (const view::Box& box : answer.cropBoxes) {
+        if (!shown(box))
+            continue;
         const auto r = rectOf(box);
         drawRect(slice, r[0], r[1], r[2], r[3], CropColour, 2);
     }
-    std::vector<Picture> parts{slice};
-    for (std::int64_t crop = 0; crop < answer.overlap.rows; ++crop) {
-        const std::int64_t bases = answer.overlap.columns, step = 3 * BarWidth + 12;
-        Picture bars(bases * step + 8, BarHeight + 2 * TextHeight + 12);
-        for (std::int64_t n = 0; n < bases; ++n) {
-            const std::int64_t left = 8 + n * step;
-            const auto bar = [&](std::int64_t x, double value, const Rgb& colour) {
-                fillRect(bars, x, 4, BarWidth, BarHeight, TrackColour);
-                const auto height = std::llround(std::clamp(value, 0.0, 1.0) * BarHeight);
-                fillRect(bars, x, 4 + BarHeight - height, BarWidth, height, colour);
-            };
-            bar(left, answer.overlap.at(crop, n), TrueColour);
-            if (!answer.overlapPredicted.isEmpty())
-                bar(left + BarWidth + 2, answer.overlapPredicted.at(crop, n), CropColour);
-            drawNumber(bars, left + BarWidth - 3, BarHeight + 8, std::to_string(n), BaseColour);
-        }
-        parts.push_back(std::move(bars));
+}
+
+Picture overlapBars(const view::VolumeAnswer& answer, std::int64_t crop)
+{
+    const std::int64_t bases = answer.overlap.columns, step = 3 * BarWidth + 12;
+    Picture bars(bases * step + 8, BarHeight + 2 * TextHeight + 12);
+    for (std::int64_t n = 0; n < bases; ++n) {
+        const std::int64_t left = 8 + n * step;
+        const auto bar = [&](std::int64_t x, double value, const Rgb& colour) {
+            fillRect(bars, x, 4, BarWidth, BarHeight, TrackColour);
+            const auto height = std::llround(std::clamp(value, 0.0, 1.0) * BarHeight);
+            fillRect(bars, x, 4 + BarHeight - height, BarWidth, height, colour);
+        };
+        bar(left, answer.overlap.at(crop, n), TrueColour);
+        if (!answer.overlapPredicted.isEmpty())
+            bar(left + BarWidth + 2, answer.overlapPredicted.at(crop, n), CropColour);
+        drawNumber(bars, left + BarWidth - 3, BarHeight + 8, std::to_string(n), BaseColour);
     }
+    return bars;
+}
+
+Picture cropPicture(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm)
+{
+    std::vector<Picture> parts{sliceOfBlock(answer.input, SlicePlane::Axial, answer.input.depth / 2, spacingMm, view::greyRange(answer.input.values))};
+    drawCrops(parts.front(), answer);
+    for (std::int64_t crop = 0; crop < answer.overlap.rows; ++crop)
+        parts.push_back(overlapBars(answer, crop));
     return stacked(parts, 8);
 }
 

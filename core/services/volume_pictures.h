@@ -4,6 +4,7 @@
 #include "core/services/result_pictures.h"
 #include "core/view/method_answer.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,10 @@ namespace hilum::services {
 /// Pixels are square millimetres: voxels are repeated by their spacing. \param spacingMm of i, j, k
 Picture volumeMontage(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm, const std::array<std::int64_t, 3>& at);
 
+/// VoCo: the numbered base crops (yellow) and the random ones (blue) over an axial slice of `input`, at any scale. \param onSlice only those that reach that slice
+void drawCrops(Picture& slice, const view::VolumeAnswer& answer, std::optional<std::int64_t> onSlice = std::nullopt);
+/// VoCo: for one random crop a pair of bars for each base: true overlap light, predicted blue.
+Picture overlapBars(const view::VolumeAnswer& answer, std::int64_t crop);
 /// VoCo: the axial slice with the numbered base crops and the random ones over it (yellow, and blue); below it, per random crop, a pair of bars for each base: true
 /// overlap light, predicted blue.
 Picture cropPicture(const view::VolumeAnswer& answer, const std::array<double, 3>& spacingMm);

@@ -16,11 +16,11 @@ namespace hilum::tests {
 struct WindowFixture {
     QTemporaryDir folder;
     FakeLibrary library;
-    hilum::services::TaskRunner runner;
+    hilum::services::TaskRunner runner, longWork;
     widgets::Selection selection;
     widgets::Settings settings{folder.filePath("window.ini")};
     widgets::Messages messages;
-    widgets::TaskCenter tasks{&runner};
+    widgets::TaskCenter tasks{&runner, &longWork};
     widgets::Services services{.library = &library, .runner = &runner, .selection = &selection, .settings = &settings, .tasks = &tasks, .messages = &messages};
     widgets::StudyImport imports{services, import};
 

@@ -68,6 +68,25 @@ private Q_SLOTS:
         curves.clear();
         QCOMPARE(curves.lastStep(), -1);
     }
+    void aRecordIsDrawnAsItsEventsAre()
+    {
+        RunCurves fromEvents, fromRecord;
+        view::RunRecord record;
+        for (int i = 1; i <= 30; ++i) {
+            fromEvents.addEvent(metric(i, 1.0 / i));
+            record.add(metric(i, 1.0 / i));
+        }
+        fromRecord.addRecord(record.curves, record.lastStep);
+        for (RunCurves* curves : {&fromEvents, &fromRecord})
+            curves->addEvent(metric(31, 0.5)); // told meanwhile
+        QCOMPARE(fromRecord.lastStep(), 31);
+        QCOMPARE(fromRecord.loss()->curveCount(), fromEvents.loss()->curveCount());
+        for (const char* name : {"lossCurve", "rateCurve", "gradientCurve", "speedCurve"}) {
+            const auto* wanted = fromEvents.findChild<PlotView*>(QLatin1String(name));
+            const auto* drawn = fromRecord.findChild<PlotView*>(QLatin1String(name));
+            QVERIFY2(drawn->data(0).size() == 31 && drawn->data(0).points() == wanted->data(0).points(), name);
+        }
+    }
     void curvesOfTwoNetworksLieOverEachOther()
     {
         RunCurves curves;
@@ -260,6 +279,26 @@ private Q_SLOTS:
         QVERIFY(white.pixelColor(100, 110).lightness() > 230); // the white one of step 20
         QVERIFY(white.pixelColor(450, 70).lightness() < 20);  // hidden: what the model made of it
         QVERIFY(white.pixelColor(550, 70).lightness() > 230); // visible: the image itself, not the noise that a network says there
+        QCOMPARE(strip.captions(), (QStringList{QStringLiteral("Original"), QStringLiteral("Disrupted"), QStringLiteral("Pasted back")}));
+    }
+    void previewsOfVolumesSayWhatTheyAre()
+    {
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const std::vector<float> voxels(5 * 4 * 4, 0.5f);
+        TensorFileWriter writer;
+        for (const char* name : {"input", "corrupted", "reconstruction", "error"})
+            writer.add<float>(name, {1, 5, 4, 4}, voxels);
+        HILUM_VERIFY_OK(writer.write(folder->where() / "case.safetensors"));
+        services::TaskRunner runner;
+        PreviewStrip strip(&runner);
+        strip.setRun(folder->where());
+        strip.addEvent({{"kind", "preview"}, {"step", 10}, {"file", "case.safetensors"}, {"numbers", {{"loss", 0.5}}}});
+        QTRY_COMPARE(strip.shownStep(), 10);
+        QCOMPARE(strip.captions(), (QStringList{QStringLiteral("Original, slice 3 of 5"), QStringLiteral("Disrupted, slice 3 of 5"), QStringLiteral("Reconstruction, slice 3 of 5")}));
+        QCOMPARE(strip.findChild<QLabel*>(QStringLiteral("previewText"))->text(), QStringLiteral("step 10 · loss 0.5"));
+        strip.setRun(folder->where() / "other");
+        QVERIFY(strip.captions().isEmpty());
     }
 };
 

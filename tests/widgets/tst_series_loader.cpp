@@ -79,6 +79,26 @@ private Q_SLOTS:
         QCOMPARE(g.shown(), project::RowId(1));
     }
 
+    // with an import and images being prepared, both threads were taken and no study opened
+    void longWorkHoldsUpNoOpening()
+    {
+        Gated g;
+        g.open = true;
+        constexpr int Works = 32; // more than there are threads
+        for (int i = 0; i < Works; ++i)
+            g.window.tasks.run<void>(
+                QStringLiteral("Importing"), &g.loader,
+                [](const Work& work) -> Status {
+                    while (!work.cancelled())
+                        QThread::msleep(2);
+                    return {};
+                },
+                [](const Status&) {});
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(g.shown(), project::RowId(1));
+        QCOMPARE(g.window.tasks.running().size(), Works);
+    }
+
     void whatIsGivenUpIsNotOpened()
     {
         Gated g;

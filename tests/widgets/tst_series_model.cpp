@@ -92,6 +92,43 @@ private Q_SLOTS:
         QCOMPARE(model.seriesCount(), 5);
     }
 
+    // read again with another patient, it stood under the old one until the next start
+    void aRowMovesToItsNewPatient()
+    {
+        tests::FakeLibrary library;
+        library.fill(4, 2); // 1 and 3 of patient 0, 2 and 4 of patient 1, a study each
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+        load(model);
+        const QPersistentModelIndex moved = model.indexOf(1), patient = model.index(1, 0);
+        QCOMPARE(moved.parent().parent().data().toString(), QString("Name00000, Given   P00000"));
+        const auto become = [&](project::SeriesRow& row, const project::SeriesRow& like) {
+            row.patientName = like.patientName;
+            row.patientId = like.patientId;
+            row.studyUid = like.studyUid;
+            row.studyDate = like.studyDate;
+        };
+        become(library.rows[0], library.rows[1]);
+        load(model);
+        QVERIFY(moved.isValid()); // what was chosen stays chosen
+        QCOMPARE(moved.parent().parent(), QModelIndex(patient));
+        QCOMPARE(model.rowCount(moved.parent()), 3);
+        QCOMPARE(moved.row(), 0); // in the order of import
+        QCOMPARE(model.rowCount(model.index(0, 0)), 1);
+        become(library.rows[2], library.rows[1]); // the last one of patient 0, who goes
+        load(model);
+        QCOMPARE(model.rowCount(), 1);
+        QCOMPARE(model.seriesCount(), 4);
+        QCOMPARE(model.seriesBelow(patient).size(), 4u);
+        // a new patient comes for a row
+        library.rows[3].patientName = "Aaa";
+        library.rows[3].patientId = "A";
+        load(model);
+        QCOMPARE(model.indexOf(4).parent().parent().data().toString(), QString("Aaa   A"));
+        QCOMPARE(patient.row(), 1);
+    }
+
     void searchesAsOneTypes()
     {
         tests::FakeLibrary library;

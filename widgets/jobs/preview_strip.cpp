@@ -1,33 +1,67 @@
 #include "widgets/jobs/preview_strip.h"
 
-#include "core/view/lab_arrays.h"
+#include "core/services/preview_pictures.h"
 
 #include <QHBoxLayout>
+#include <QHelpEvent>
 #include <QLabel>
 #include <QPainter>
 #include <QSlider>
+#include <QToolTip>
 #include <QVBoxLayout>
 
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <iterator>
 
 namespace hilum::widgets {
 
 namespace {
 
-QImage grey(const std::vector<float>& values, std::int64_t width, std::int64_t height)
+using services::PreviewPicture;
+
+struct Shown {
+    QImage image;
+    QString caption, tip;
+};
+using Pictures = std::vector<Shown>;
+
+QString caption(const PreviewPicture& picture)
 {
-    QImage image(static_cast<int>(width), static_cast<int>(height), QImage::Format_Grayscale8);
-    for (int y = 0; y < image.height(); ++y)
-        for (int x = 0; x < image.width(); ++x) {
-            const float v = values[static_cast<std::size_t>(y * image.width() + x)];
-            image.scanLine(y)[x] = static_cast<uchar>(std::lround(255 * std::clamp(std::isfinite(v) ? v : 0.0f, 0.0f, 1.0f)));
+    const auto name = [&] {
+        switch (picture.what) {
+        case PreviewPicture::What::Original: return PreviewStrip::tr("Original");
+        case PreviewPicture::What::Disrupted: return PreviewStrip::tr("Disrupted");
+        case PreviewPicture::What::PastedBack: return PreviewStrip::tr("Pasted back");
+        case PreviewPicture::What::Reconstruction: return PreviewStrip::tr("Reconstruction");
+        case PreviewPicture::What::Crops: return PreviewStrip::tr("Crops");
+        case PreviewPicture::What::Overlap: return PreviewStrip::tr("Overlap: true, predicted");
+        case PreviewPicture::What::Attention: return PreviewStrip::tr("Attention");
         }
-    return image;
+        return QString();
+    }();
+    return picture.slice < 0 ? name : PreviewStrip::tr("%1, slice %2 of %3").arg(name).arg(picture.slice + 1).arg(picture.slices);
 }
 
-using Pictures = std::array<QImage, 3>;
+QString tip(const PreviewPicture& picture)
+{
+    switch (picture.what) {
+    case PreviewPicture::What::Original: return PreviewStrip::tr("The watch case as the model gets it");
+    case PreviewPicture::What::Disrupted: return PreviewStrip::tr("What the network gets, as far as it can be drawn");
+    case PreviewPicture::What::PastedBack: return PreviewStrip::tr("Predicted where hidden, original elsewhere");
+    case PreviewPicture::What::Reconstruction: return PreviewStrip::tr("All of it as predicted");
+    case PreviewPicture::What::Crops: return PreviewStrip::tr("The original with the numbered base crops (yellow) and the random crops (blue) that reach this slice");
+    case PreviewPicture::What::Overlap: return PreviewStrip::tr("For each random crop how much of it each base crop covers, 0 to 1: true (white) and predicted (blue)");
+    case PreviewPicture::What::Attention: return PreviewStrip::tr("The original under the attention map; the brightest patch of the image has %1 of 1").arg(picture.largest, 0, 'g', 3);
+    }
+    return {};
+}
+
+Shown shown(const PreviewPicture& picture)
+{
+    const services::Picture& p = picture.picture;
+    const QImage looked(p.rgb.data(), static_cast<int>(p.width), static_cast<int>(p.height), static_cast<int>(p.width * 3), QImage::Format_RGB888);
+    return {looked.copy(), caption(picture), tip(picture)}; // the bytes go with the picture
+}
 
 class Canvas : public QWidget {
 public:
@@ -39,29 +73,45 @@ public:
     Pictures pictures;
 
 protected:
+    /// Side by side where there is room, else below each other.
+    QRectF cell(std::size_t n) const
+    {
+        const double count = static_cast<double>(pictures.size()), at = static_cast<double>(n);
+        return width() >= height() ? QRectF(at * width() / count, 0, width() / count, height()) : QRectF(0, at * height() / count, width(), height() / count);
+    }
     void paintEvent(QPaintEvent*) override
     {
         QPainter painter(this);
         painter.fillRect(rect(), Qt::black);
         painter.setRenderHint(QPainter::SmoothPixmapTransform);
-        const QString captions[] = {PreviewStrip::tr("Original"), PreviewStrip::tr("Disrupted"), PreviewStrip::tr("Pasted back")};
-        if (pictures[0].isNull()) {
+        if (pictures.empty()) {
             painter.setPen(palette().color(QPalette::PlaceholderText));
             painter.drawText(rect(), Qt::AlignCenter, PreviewStrip::tr("No picture of the watch case yet"));
             return;
         }
-        // side by side where there is room, else below each other
-        const bool row = width() >= height();
-        for (int i = 0; i < 3; ++i) {
-            const QRectF cell = row ? QRectF(i * width() / 3.0, 0, width() / 3.0, height()) : QRectF(0, i * height() / 3.0, width(), height() / 3.0);
-            const QSizeF size = QSizeF(pictures[static_cast<std::size_t>(i)].size()).scaled(cell.size() - QSizeF(2, 2), Qt::KeepAspectRatio);
-            const QRectF where(cell.center() - QPointF(size.width() / 2, size.height() / 2), size);
-            painter.drawImage(where, pictures[static_cast<std::size_t>(i)]);
+        for (std::size_t n = 0; n < pictures.size(); ++n) {
+            const QRectF place = cell(n);
+            const QSizeF size = QSizeF(pictures[n].image.size()).scaled(place.size() - QSizeF(2, 2), Qt::KeepAspectRatio);
+            const QRectF where(place.center() - QPointF(size.width() / 2, size.height() / 2), size);
+            painter.drawImage(where, pictures[n].image);
             painter.setPen(QColor(230, 230, 230));
-            const QRectF label(where.left(), where.top(), painter.fontMetrics().horizontalAdvance(captions[i]) + 10, 18);
+            const QString caption = painter.fontMetrics().elidedText(pictures[n].caption, Qt::ElideRight, static_cast<int>(place.right() - where.left()) - 10);
+            const QRectF label(where.left(), where.top(), painter.fontMetrics().horizontalAdvance(caption) + 10, 18);
             painter.fillRect(label, QColor(0, 0, 0, 140));
-            painter.drawText(label, Qt::AlignCenter, captions[i]);
+            painter.drawText(label, Qt::AlignCenter, caption);
         }
+    }
+    bool event(QEvent* event) override
+    {
+        if (event->type() != QEvent::ToolTip)
+            return QWidget::event(event);
+        const auto* help = static_cast<QHelpEvent*>(event);
+        QString text;
+        for (std::size_t n = 0; n < pictures.size(); ++n)
+            if (cell(n).contains(help->pos()))
+                text = QStringLiteral("%1. %2").arg(pictures[n].caption, pictures[n].tip);
+        QToolTip::showText(help->globalPos(), text, this);
+        return true;
     }
 };
 
@@ -100,19 +150,27 @@ void PreviewStrip::setRun(const path& run)
     m_slider->setRange(0, 0);
 }
 
+QStringList PreviewStrip::captions() const
+{
+    QStringList out;
+    for (const Shown& one : static_cast<const Canvas*>(m_pictures)->pictures)
+        out << one.caption;
+    return out;
+}
+
 void PreviewStrip::addEvent(const Json& event)
 {
-    if (!event.is_object() || event.value("kind", Json()) != "preview" || !event.contains("step") || !event["step"].is_number_integer() || !event.contains("file")
-        || !event["file"].is_string())
-        return;
-    const Preview preview{event["step"].get<std::int64_t>(), path(event["file"].get<std::string>()), event.value("numbers", Json::object())};
-    // a run folder may come from elsewhere: only files within it are opened
-    if (preview.file.is_absolute() || std::ranges::find(preview.file, path("..")) != preview.file.end())
+    if (auto preview = view::runPreview(event))
+        addPreviews({*std::move(preview)});
+}
+
+void PreviewStrip::addPreviews(std::vector<view::RunPreview> previews)
+{
+    if (previews.empty())
         return;
     const bool following = m_slider->value() == m_slider->maximum();
-    // a resumed run makes the pictures after its checkpoint again
-    std::erase_if(m_previews, [&](const Preview& p) { return p.step >= preview.step; });
-    m_previews.push_back(preview);
+    for (view::RunPreview& preview : previews)
+        view::addPreview(m_previews, std::move(preview));
     const int last = previewCount() - 1;
     {
         const QSignalBlocker quiet(m_slider);
@@ -130,12 +188,14 @@ void PreviewStrip::load(int index)
     if (m_loading || index < 0 || index >= previewCount())
         return;
     m_loading = true;
-    const Preview preview = m_previews[static_cast<std::size_t>(index)];
+    const view::RunPreview preview = m_previews[static_cast<std::size_t>(index)];
     m_runner->run<Pictures>(
         this,
         [file = m_run / preview.file](const Work&) -> Result<Pictures> {
-            HILUM_TRY(const view::Reconstruction r, view::readReconstruction(file));
-            return Pictures{grey(r.input, r.width, r.height), grey(r.corrupted, r.width, r.height), grey(r.pastedBack(), r.width, r.height)}; // what it makes of visible patches is not trained
+            HILUM_TRY(const std::vector<PreviewPicture> made, services::previewPictures(file));
+            Pictures pictures;
+            std::ranges::transform(made, std::back_inserter(pictures), shown);
+            return pictures;
         },
         [this, preview, run = m_run](Result<Pictures> pictures) {
             m_loading = false;
@@ -153,7 +213,7 @@ void PreviewStrip::load(int index)
                 }
                 m_pictures->update();
             }
-            if (m_wanted >= 0 && m_wanted < previewCount() && m_previews[static_cast<std::size_t>(m_wanted)].step != preview.step)
+            if (m_wanted >= 0 && m_wanted < previewCount() && (run != m_run || m_previews[static_cast<std::size_t>(m_wanted)].step != preview.step))
                 load(m_wanted);
         });
 }

@@ -1,10 +1,9 @@
 #pragma once
 
-#include "core/base/jsonl.h"
-#include "core/base/paths.h"
 #include "core/services/task_runner.h"
+#include "core/view/run_record.h"
 
-#include <QImage>
+#include <QStringList>
 #include <QWidget>
 
 #include <vector>
@@ -14,7 +13,7 @@ class QSlider;
 
 namespace hilum::widgets {
 
-/// The watch case of a run through training time: original, disrupted, reconstruction, and a slider over the steps.
+/// The watch case of a run through training time: what its method shows of it (services::previewPictures), and a slider over the steps.
 /// Follows the newest picture until the slider is moved away from the end.
 class PreviewStrip : public QWidget {
     Q_OBJECT
@@ -23,20 +22,17 @@ public:
     explicit PreviewStrip(services::TaskRunner* runner, QWidget* parent = nullptr);
     void setRun(const path& run); ///< forgets the pictures
     void addEvent(const Json& event); ///< `preview` events; others are ignored
+    void addPreviews(std::vector<view::RunPreview> previews);
     int previewCount() const { return static_cast<int>(m_previews.size()); }
     std::int64_t shownStep() const { return m_shownStep; }
+    QStringList captions() const; ///< of the pictures that are shown
 
 private:
-    struct Preview {
-        std::int64_t step;
-        path file; // relative to the run
-        Json numbers;
-    };
     void load(int index);
 
     services::TaskRunner* m_runner;
     path m_run;
-    std::vector<Preview> m_previews;
+    std::vector<view::RunPreview> m_previews;
     std::int64_t m_shownStep = -1;
     int m_wanted = -1;
     bool m_loading = false;

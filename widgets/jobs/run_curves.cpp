@@ -69,45 +69,43 @@ void RunCurves::clear()
         m_curves[{view, key}] = view->addCurve(titleOf(key), QColor(Colours[0]));
 }
 
-void RunCurves::point(PlotView* view, const std::string& key, double step, double value, bool dots)
+PlotView* RunCurves::plotOf(view::RunPlot plot) const
+{
+    switch (plot) {
+    case view::RunPlot::Rate: return m_rate;
+    case view::RunPlot::Gradient: return m_gradient;
+    case view::RunPlot::Speed: return m_speed;
+    case view::RunPlot::Loss: break;
+    }
+    return m_loss;
+}
+
+int RunCurves::curve(PlotView* view, const std::string& key, bool dots)
 {
     auto it = m_curves.find({view, key});
     if (it == m_curves.end()) {
         const QColor colour(Colours[static_cast<std::size_t>(view->curveCount()) % Colours.size()]);
         it = m_curves.emplace(std::pair{view, key}, view->addCurve(titleOf(key), colour, dots ? PlotView::Style::LineAndDots : PlotView::Style::Line)).first;
     }
-    view->append(it->second, step, value);
+    return it->second;
 }
 
 void RunCurves::addEvent(const Json& event)
 {
-    if (!event.is_object() || !event.contains("kind") || !event["kind"].is_string() || !event.contains("step") || !event["step"].is_number())
-        return;
-    const std::string kind = event["kind"].get<std::string>();
-    if (kind != "metric" && kind != "checkpoint")
-        return;
-    m_lastStep = std::max(m_lastStep, event["step"].get<std::int64_t>());
-    // of a classifier that is compared with the untrained network: both from their own first step, so that the curves lie over each other
-    const bool untrained = event.contains("weights") && event["weights"] == "untrained";
-    const double step = event.contains("own_step") && event["own_step"].is_number() ? event["own_step"].get<double>() : event["step"].get<double>();
-    for (const auto& [key, value] : event.items()) {
-        if (!value.is_number())
-            continue;
-        const double v = value.get<double>();
-        if (untrained && key != "loss")
-            continue; // rate and speed are those of the first network
-        if (key == "held_out_loss")
-            point(m_loss, key, step, v, true);
-        else if (kind != "metric")
-            continue;
-        else if (key == "lr")
-            point(m_rate, key, step, v, false);
-        else if (key == "grad_norm")
-            point(m_gradient, key, step, v, false);
-        else if (key == "images_per_s" || key == "volumes_per_s")
-            point(m_speed, "images_per_s", step, v, false);
-        else if (key.find("loss") != std::string::npos)
-            point(m_loss, untrained ? "loss, untrained" : key, step, v, false);
+    if (const auto step = view::runStep(event))
+        m_lastStep = std::max(m_lastStep, *step);
+    for (const view::RunPoint& point : view::runPoints(event)) {
+        PlotView* plot = plotOf(point.plot);
+        plot->append(curve(plot, point.curve, point.dots), point.step, point.value);
+    }
+}
+
+void RunCurves::addRecord(std::vector<view::RunRecord::Curve> curves, std::int64_t lastStep)
+{
+    m_lastStep = std::max(m_lastStep, lastStep);
+    for (view::RunRecord::Curve& one : curves) {
+        PlotView* plot = plotOf(one.plot);
+        plot->append(curve(plot, one.curve, one.dots), std::move(one.points));
     }
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 
-#include "core/base/jsonl.h"
+#include "core/view/run_record.h"
 
 #include <QWidget>
 
 #include <map>
 #include <string>
+#include <vector>
 
 namespace hilum::widgets {
 
@@ -20,6 +21,8 @@ public:
     void clear();
     /// `metric` and `checkpoint` events; others are ignored.
     void addEvent(const Json& event);
+    /// What was gathered from many events elsewhere.
+    void addRecord(std::vector<view::RunRecord::Curve> curves, std::int64_t lastStep);
     /// The last step that an event spoke of; -1 when there is none.
     std::int64_t lastStep() const;
     PlotView* loss() const { return m_loss; }
@@ -28,7 +31,8 @@ public:
 
 private:
     PlotView* plot(const char* name, const QString& title, const QString& unit);
-    void point(PlotView* plot, const std::string& key, double step, double value, bool dots);
+    PlotView* plotOf(view::RunPlot plot) const;
+    int curve(PlotView* plot, const std::string& key, bool dots); ///< its number; made where there is none yet
 
     QWidget* m_details;
     PlotView *m_loss, *m_rate, *m_gradient, *m_speed;

@@ -5,8 +5,6 @@
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
-#include <QImage>
-
 #include <algorithm>
 
 namespace hilum::widgets {
@@ -15,7 +13,6 @@ namespace {
 
 constexpr std::int64_t PageRows = 500;
 constexpr int SearchDelayMilliseconds = 120;
-constexpr std::size_t ThumbnailBatch = 24;
 constexpr int ThumbnailsKept = 4000;
 
 QString text(const std::string& s)
@@ -171,11 +168,30 @@ SeriesModel::Node* SeriesModel::parentFor(const project::SeriesRow& row)
     return study;
 }
 
+/// A row whose study, patient or folder is another one now: it stays what it is for those who hold an index to it.
+void SeriesModel::move(Node* node, Node* to)
+{
+    Node* from = node->parent;
+    const int position = node->position();
+    const auto at = std::ranges::lower_bound(to->children, node->key, {}, [](const auto& one) -> const QString& { return one->key; }); // series of one parent: order and key are the same
+    const int target = int(at - to->children.begin());
+    beginMoveRows(indexOfNode(from), position, position, indexOfNode(to), target);
+    auto held = std::move(from->children[std::size_t(position)]);
+    from->children.erase(from->children.begin() + position);
+    to->children.insert(to->children.begin() + target, std::move(held));
+    node->parent = to;
+    endMoveRows();
+    if (from->children.empty())
+        removeNode(from);
+}
+
 void SeriesModel::put(project::SeriesRow row)
 {
     if (const auto known = m_series.find(row.id); known != m_series.end()) {
         Node* node = known->second;
         node->seen = m_pass;
+        if (Node* parent = parentFor(row); parent != node->parent)
+            move(node, parent);
         const project::SeriesRow& old = node->row;
         const bool changed = old.missing != row.missing || old.description != row.description || old.slices != row.slices || old.notices != row.notices || old.where != row.where;
         node->row = std::move(row);
@@ -370,62 +386,6 @@ QVariant SeriesModel::data(const QModelIndex& index, int role) const
     default:
         return {};
     }
-}
-
-QPixmap SeriesModel::thumbnail(project::RowId id) const
-{
-    if (const QPixmap* known = m_thumbnails.object(id))
-        return *known;
-    if (!m_thumbnailsRunning.contains(id)) {
-        m_thumbnailsWanted.insert(id);
-        if (!m_thumbnailTimer.isActive())
-            m_thumbnailTimer.start();
-    }
-    static const QPixmap waiting = [] {
-        QPixmap empty(ThumbnailSize, ThumbnailSize);
-        empty.fill(Qt::black);
-        return empty;
-    }();
-    return waiting;
-}
-
-void SeriesModel::fetchThumbnails()
-{
-    std::vector<project::RowId> ids;
-    for (auto it = m_thumbnailsWanted.begin(); it != m_thumbnailsWanted.end() && ids.size() < ThumbnailBatch; it = m_thumbnailsWanted.erase(it))
-        ids.push_back(*it);
-    if (ids.empty())
-        return;
-    for (const project::RowId id : ids)
-        m_thumbnailsRunning.insert(id);
-    using Pictures = std::vector<std::pair<project::RowId, QImage>>;
-    m_runner->run<Pictures>(
-        this,
-        [library = m_library, ids](const Work&) -> Result<Pictures> {
-            Pictures pictures;
-            for (const project::RowId id : ids) {
-                const auto png = library->thumbnail(id);
-                QImage image;
-                if (png && !png->empty())
-                    image.loadFromData(reinterpret_cast<const uchar*>(png->data()), int(png->size()), "PNG");
-                pictures.emplace_back(id, std::move(image));
-            }
-            return pictures;
-        },
-        [this, ids](Result<Pictures> pictures) {
-            for (const project::RowId id : ids)
-                m_thumbnailsRunning.remove(id);
-            if (!pictures)
-                return;
-            for (auto& [id, image] : *pictures) {
-                QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(image.scaled(ThumbnailSize, ThumbnailSize, Qt::KeepAspectRatio, Qt::SmoothTransformation));
-                m_thumbnails.insert(id, new QPixmap(std::move(pixmap)));
-                if (const QModelIndex where = indexOf(id); where.isValid())
-                    Q_EMIT dataChanged(where, where, {Qt::DecorationRole});
-            }
-            if (!m_thumbnailsWanted.isEmpty())
-                m_thumbnailTimer.start();
-        });
 }
 
 } // namespace hilum::widgets

@@ -70,6 +70,7 @@ private:
     Node* child(Node* parent, NodeKind kind, const QString& key, const QString& title, const QString& order);
     Node* parentFor(const project::SeriesRow& row);
     void put(project::SeriesRow row);
+    void move(Node* node, Node* to);
     void removeStale();
     void removeNode(Node* node);
     void startPass();

@@ -185,6 +185,17 @@ void PlotView::append(int curve, double x, double y)
     later();
 }
 
+void PlotView::append(int curve, view::CurveData points)
+{
+    view::CurveData& data = m_state->curves.at(static_cast<std::size_t>(curve)).series->data;
+    if (data.isEmpty())
+        data = std::move(points);
+    else
+        for (const view::CurvePoint& point : points.points())
+            data.append(point.x, point.y);
+    later();
+}
+
 void PlotView::clear()
 {
     for (const State::Curve& curve : m_state->curves)

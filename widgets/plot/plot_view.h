@@ -33,6 +33,7 @@ public:
     void removeCurves();
     /// See view::CurveData::append; the picture follows within a tenth of a second.
     void append(int curve, double x, double y);
+    void append(int curve, view::CurveData points); ///< what was gathered elsewhere: taken whole by a curve that has none yet
     void clear(); ///< the points of all curves; shows all again
     const view::CurveData& data(int curve) const;
     int pointCount() const { return curveCount() == 0 ? 0 : static_cast<int>(data(0).size()); }

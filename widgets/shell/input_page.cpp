@@ -85,6 +85,10 @@ InputPage::InputPage(const Actions& actions, const QString& profile, QWidget* pa
     m_edit->setMaximumSequenceLength(1);
     m_edit->setToolTip(tr("Press the new keys of the chosen action"));
     connect(m_edit, &QKeySequenceEdit::keySequenceChanged, this, &InputPage::keysTyped);
+    connect(m_edit, &QKeySequenceEdit::editingFinished, this, [this] {
+        if (m_edit->keySequence().isEmpty()) // only Ctrl or the like
+            selected();
+    });
     m_conflict->setObjectName(QStringLiteral("keyConflict"));
     m_conflict->setWordWrap(true);
     m_take->setObjectName(QStringLiteral("takeKeysButton"));
@@ -96,7 +100,10 @@ InputPage::InputPage(const Actions& actions, const QString& profile, QWidget* pa
     m_default->setObjectName(QStringLiteral("defaultKeysButton"));
     m_default->setToolTip(tr("Gives the chosen action its default keys again"));
     connect(m_default, &QPushButton::clicked, this, [this] {
-        if (const KeyBinding* row = m_bindings.find(current()))
+        const KeyBinding* row = m_bindings.find(current());
+        if (row && row->declared.isEmpty())
+            give({});
+        else if (row)
             m_edit->setKeySequence(row->declared); // a conflict is asked about as for typed keys
     });
     const auto button = [this](const char* name, const QString& text, const QString& tip, auto work) {
@@ -237,6 +244,11 @@ void InputPage::selected()
 
 void InputPage::keysTyped(const QKeySequence& keys)
 {
+    if (keys.isEmpty()) { // the field empties itself before it takes what is pressed; no keys at all is a button's work
+        say({}, "secondary");
+        m_take->setVisible(false);
+        return;
+    }
     const QString id = current();
     const auto others = m_bindings.conflicts(id, keys);
     if (others.isEmpty()) {

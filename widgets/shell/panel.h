@@ -28,7 +28,7 @@ class TaskCenter;
 /// the panel under test does not use.
 struct Services {
     project::Library* library = nullptr;       ///< thread-safe reads; the database's only writer is this process
-    services::TaskRunner* runner = nullptr;    ///< work off the GUI thread; prefer `tasks`, which shows progress and a cancel button
+    services::TaskRunner* runner = nullptr;    ///< short work off the GUI thread; what takes minutes goes to `tasks`, which shows progress and a cancel button
     services::JobRunner* jobs = nullptr;
     services::ModelServer* models = nullptr;   ///< the Lab's serving worker
     Selection* selection = nullptr;            ///< the shared state of the window

@@ -47,7 +47,7 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
             HILUM_TRY(auto volume, read(row, work));
             return Opened{std::move(row), std::move(volume)};
         },
-        [this, run](Result<Opened> result) { opened(std::move(result), run); });
+        [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);
     Q_EMIT loadingChanged();
 }
 

@@ -2,9 +2,10 @@
 
 namespace hilum::widgets {
 
-TaskCenter::TaskCenter(services::TaskRunner* runner, QObject* parent)
+TaskCenter::TaskCenter(services::TaskRunner* opening, services::TaskRunner* longWork, QObject* parent)
     : QObject(parent)
-    , m_runner(runner)
+    , m_opening(opening)
+    , m_long(longWork)
 {
 }
 

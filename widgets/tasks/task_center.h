@@ -11,7 +11,7 @@
 
 namespace hilum::widgets {
 
-/// Long work with a line in the status bar: what, how far, Cancel. Wraps TaskRunner. GUI thread only.
+/// Work with a line in the status bar: what, how far, Cancel. On two TaskRunners, so that what takes hours holds up nobody who wants to see a study. GUI thread only.
 class TaskCenter : public QObject {
     Q_OBJECT
 public:
@@ -23,12 +23,18 @@ public:
         bool cancelling = false;
     };
 
-    explicit TaskCenter(services::TaskRunner* runner, QObject* parent = nullptr);
+    enum class Lane {
+        Long,    ///< imports, preparing images: minutes to hours
+        Opening, ///< somebody sits before an empty view
+    };
+
+    /// \param opening, longWork  for the lanes of these names; not the same one
+    TaskCenter(services::TaskRunner* opening, services::TaskRunner* longWork, QObject* parent = nullptr);
 
     /// Runs `work` off the GUI thread; `done` is called on it while `receiver` lives (Cancelled when stopped).
     /// \return a number for cancel()
     template <class T>
-    int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done,
+    int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Lane lane = Lane::Long,
             std::source_location from = std::source_location::current());
 
     void cancel(int number);
@@ -49,17 +55,17 @@ private:
     void progress(int number, std::int64_t done, std::int64_t total, const std::string& what);
     void end(int number);
 
-    services::TaskRunner* m_runner;
+    services::TaskRunner *m_opening, *m_long;
     QList<Running> m_running;
     int m_last = 0;
 };
 
 template <class T>
-int TaskCenter::run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, std::source_location from)
+int TaskCenter::run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Lane lane, std::source_location from)
 {
     const int number = begin(title);
     // the centre is the receiver, so that the entry goes away even when the person's panel does first
-    attach(number, m_runner->run<T>(
+    attach(number, (lane == Lane::Opening ? m_opening : m_long)->run<T>(
         this, std::move(work),
         [this, number, receiver = QPointer<QObject>(receiver), done = std::move(done)](Result<T> result) {
             end(number);

@@ -69,12 +69,14 @@ void JobForm::takeLibrary()
     m_dataNote->setText(tr("Listing the radiographs of the library…"));
     m_context.services.runner->run<Files>(
         this, [library = m_context.services.library](const Work& work) { return radiographsOf(*library, work); },
-        [this](const Result<Files>& files) {
+        [this, wish = ++m_wishes](const Result<Files>& files) {
+            if (wish < m_taken)
+                return; // something else was chosen meanwhile
             if (!files) {
                 showData();
                 say(QString::fromStdString(files.error().sentence()), "bad");
             } else {
-                setData(*files.value());
+                takeData(wish, *files.value());
                 if (m_data.empty())
                     say(tr("The library holds no radiograph that is there"), "warning");
             }
@@ -83,6 +85,14 @@ void JobForm::takeLibrary()
 
 void JobForm::setData(std::vector<path> images)
 {
+    takeData(++m_wishes, std::move(images));
+}
+
+void JobForm::takeData(int wish, std::vector<path> images)
+{
+    if (wish < m_taken)
+        return;
+    m_taken = wish;
     m_data = std::move(images);
     m_dataKind.reset();
     say({}, "secondary");
@@ -109,13 +119,11 @@ void JobForm::dragEnterEvent(QDragEnterEvent* event)
 void JobForm::dropEvent(QDropEvent* event)
 {
     std::vector<path> dropped = widgets::droppedPaths(event->mimeData());
-    widgets::lookAtDropped(m_context.services, this, dropped, [this, dropped, drop = ++m_drops](const std::vector<services::KnownPath>& known) {
-        if (drop != m_drops)
-            return; // something else was dropped meanwhile
+    widgets::lookAtDropped(m_context.services, this, dropped, [this, dropped, wish = ++m_wishes](const std::vector<services::KnownPath>& known) {
         if (known.size() == 1 && known.front().kind == services::PathKind::RunFolder)
             Q_EMIT runDropped(QString::fromStdString(known.front().where.string()));
         else
-            setData(dropped);
+            takeData(wish, dropped);
     });
     event->acceptProposedAction();
 }

@@ -1,9 +1,9 @@
 #include "plugins/panels/jobs/job_form.h"
 
-#include "core/base/digest.h"
 #include "core/base/numbers.h"
 #include "core/services/path_kind.h"
 #include "core/services/prepare.h"
+#include "core/services/prepared_case.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
 #include "plugins/panels/jobs/form_parts.h"
@@ -45,12 +45,10 @@ struct Prepared {
     bool watchMissing = false;
 };
 
-/// The case of a cache that was made from this file, by the file's digest; empty when it is not among them.
-Result<std::string> caseOf(const path& cache, const std::vector<path>& files)
+/// The case of a cache that was made from these files, by their digest; empty when it is not among them.
+Result<std::string> caseOf(const path& cache, const std::vector<path>& files, const Work& work)
 {
-    if (files.size() != 1)
-        return std::string();
-    HILUM_TRY(const std::string digest, sha256File(files.front()));
+    HILUM_TRY(const std::string digest, services::sourceDigest(files, work));
     HILUM_TRY(const std::string index, readTextFile(cache / "index.json"));
     HILUM_TRY(const Json json, parseJson(index));
     for (const Json& one : json.value("cases", Json::array()))
@@ -113,7 +111,7 @@ void JobForm::build()
     form->addRow(m_dataNote);
     m_methodCombo = combo("jobMethod", tr("Method"), tr("Pre-training method"));
     m_presetCombo = combo("jobPreset", tr("Preset"), tr("Size of the network and of the training"));
-    m_watchCombo = combo("jobWatch", tr("Watch case"), tr("The image whose reconstruction is shown while the model learns"));
+    m_watchCombo = combo("jobWatch", tr("Watch case"), tr("The image of which pictures are shown while the model learns"));
     m_watchCombo->addItem(tr("First image"), Watch::First);
     m_watchCombo->addItem(tr("Current image"), Watch::Current);
     m_watchCombo->addItem(tr("None"), Watch::None);
@@ -316,7 +314,7 @@ void JobForm::start()
             HILUM_TRY(out.cache, services::prepare({.data = given, .method = request.method, .pipeline = pipeline, .out = {}}, w));
         }
         if (watch.kind == Watch::Current) {
-            HILUM_TRY(out.watchKey, caseOf(out.cache.folder, watch.files));
+            HILUM_TRY(out.watchKey, caseOf(out.cache.folder, watch.files, w));
             out.watchMissing = out.watchKey.empty();
         }
         if (watch.kind == Watch::First || out.watchMissing) {

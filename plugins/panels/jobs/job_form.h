@@ -66,6 +66,7 @@ private:
     void choosePreset();
     void chooseData(int index);
     void takeLibrary();
+    void takeData(int wish, std::vector<path> images);
     void showData();
     void applyProposal();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
@@ -82,7 +83,7 @@ private:
     bool m_asked = false;
     std::vector<path> m_data;
     std::optional<services::PathKind> m_dataKind; // of a single path, once another thread has asked the disk
-    int m_drops = 0;
+    int m_wishes = 0, m_taken = 0; // for images: what a slow disk or library answers later than a newer wish is dropped
     Json m_measured = Json::object(); // key of a configuration -> answer of the worker's bench
     std::string m_measuring;          // key of the one that is being measured, empty: none
     QTimer m_estimateTimer;

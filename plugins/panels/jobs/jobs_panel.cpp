@@ -31,21 +31,23 @@ using services::JobStatus;
 
 namespace {
 
-/// The record of a run, tolerant of garbage lines; a run without one has no events.
+/// What is drawn of the record of a run, tolerant of garbage lines; a run without one has no events.
 /// \param most  bytes of it; none: all
-Result<std::vector<Json>> readEvents(const path& file, std::optional<std::uintmax_t> most)
+Result<view::RunRecord> readRecord(const path& file, std::optional<std::uintmax_t> most, const Work& work)
 {
-    std::vector<Json> out;
+    view::RunRecord out;
     std::ifstream in(file, std::ios::binary);
     JsonLineReader reader;
     std::string chunk(1 << 16, '\0');
     std::uintmax_t left = most.value_or(std::numeric_limits<std::uintmax_t>::max());
     while (in && left > 0) {
+        if (work.cancelled())
+            return fail(ErrorCode::Cancelled, "stopped");
         in.read(chunk.data(), static_cast<std::streamsize>(std::min<std::uintmax_t>(chunk.size(), left)));
         left -= static_cast<std::uintmax_t>(in.gcount());
-        for (auto& line : reader.feed(std::string_view(chunk.data(), static_cast<std::size_t>(in.gcount()))))
+        for (const auto& line : reader.feed(std::string_view(chunk.data(), static_cast<std::size_t>(in.gcount()))))
             if (line)
-                out.push_back(*std::move(line));
+                out.add(*line);
     }
     return out;
 }
@@ -239,6 +241,7 @@ void JobsPanel::showJob(const std::string& id)
     m_current = id;
     m_loadingEvents = false;
     const int reading = ++m_reading;
+    m_readingTask.cancel();
     m_curves->clear();
     m_later.clear();
     const auto job = m_context.services.jobs ? m_context.services.jobs->job(id) : std::nullopt;
@@ -253,15 +256,17 @@ void JobsPanel::showJob(const std::string& id)
     const auto most = m_context.services.jobs->toldBytes(id);
     m_loadingEvents = true;
     m_readingAll = !most;
-    m_records.run<std::vector<Json>>(
-        this, [file = job->run / "events.jsonl", most](const Work&) { return readEvents(file, most); },
-        [this, reading](Result<std::vector<Json>> events) {
+    m_readingTask = m_records.run<view::RunRecord>(
+        this, [file = job->run / "events.jsonl", most](const Work& work) { return readRecord(file, most, work); },
+        [this, reading](Result<view::RunRecord> record) {
             if (reading != m_reading)
                 return;
             m_loadingEvents = false;
-            if (events)
-                for (const Json& event : *events)
-                    addEvent(event);
+            if (record) {
+                m_curves->addRecord(std::move(record->curves), record->lastStep);
+                m_preview->addPreviews(std::move(record->previews));
+                showCurves();
+            }
             for (const Json& event : std::exchange(m_later, {}))
                 addEvent(event);
         });
@@ -283,6 +288,11 @@ void JobsPanel::addEvent(const Json& event)
 {
     m_curves->addEvent(event);
     m_preview->addEvent(event);
+    showCurves();
+}
+
+void JobsPanel::showCurves()
+{
     if (m_curves->isHidden() && m_curves->lastStep() >= 0)
         m_curves->show();
 }

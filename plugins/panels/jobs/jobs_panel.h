@@ -59,6 +59,7 @@ private:
     void chooseRun();
     void removeFromList();
     void addEvent(const Json& event);
+    void showCurves(); ///< once there are any
     void showResult();
     void done(const Status& status, const QString& doing);
 
@@ -69,6 +70,7 @@ private:
     bool m_loadingEvents = false;
     bool m_readingAll = false; // of the record: when it began, nothing of the job was told
     int m_reading = 0; // of records; the answer to an earlier one is dropped
+    services::Task m_readingTask;
     std::vector<Json> m_later; // events that came while the record was read
     QTabWidget* m_kinds;
     JobForm* m_form;

@@ -23,6 +23,7 @@
 #include <QTimer>
 #include <QUrl>
 
+#include <barrier>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -120,6 +121,21 @@ struct Desk : WindowFixture {
     {
         choose(cache);
         QTRY_VERIFY_WITH_TIMEOUT(find<QLabel>("jobDataNote")->text().startsWith(QStringLiteral("Prepared cache")), Wait);
+    }
+    /// Waits until the window's runner has told everything that was asked of it: both of its threads meet.
+    void settle()
+    {
+        const auto meeting = std::make_shared<std::barrier<>>(2);
+        int ended = 0;
+        for (int thread = 0; thread < 2; ++thread)
+            runner.run<void>(
+                &window,
+                [meeting](const Work&) -> Status {
+                    meeting->arrive_and_wait();
+                    return {};
+                },
+                [&ended](const Status&) { ++ended; });
+        QTRY_COMPARE_WITH_TIMEOUT(ended, 2, Wait);
     }
     /// Answers the question of "Remove from list" with Remove, and remembers its sentence.
     void confirmSoon(QString* said)

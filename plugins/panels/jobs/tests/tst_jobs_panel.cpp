@@ -4,6 +4,8 @@
 #include <QSignalSpy>
 #include <QTabWidget>
 
+#include <mutex>
+
 using namespace hilum;
 using namespace hilum::widgets;
 using hilum::tests::Desk;
@@ -73,6 +75,24 @@ private Q_SLOTS:
         d.option("jobForm", "image_size")->setText(QStringLiteral("64"));
         QVERIFY(estimate->text().contains(QStringLiteral(": 10 images/s")));
         QCOMPARE(measured().size(), 3);
+    }
+
+    void theNewestImagesAreTaken() // the library's list came after a folder had been chosen, and replaced it
+    {
+        Desk d;
+        d.library.rows.push_back({.id = 1, .kind = "image", .files = {"/pictures/a.png"}, .where = "/pictures/a.png"});
+        auto* data = d.find<QComboBox>("jobData");
+        auto* note = d.find<QLabel>("jobDataNote");
+        std::unique_lock slow(d.library.mutex);
+        Q_EMIT data->activated(data->findData(QStringLiteral("library")));
+        QVERIFY(note->text().startsWith(QStringLiteral("Listing")));
+        d.choose(at("images"));
+        slow.unlock();
+        d.settle();
+        QVERIFY2(note->text().endsWith(QStringLiteral("images")), qPrintable(note->text()));
+        // and the other way round
+        Q_EMIT data->activated(data->findData(QStringLiteral("library")));
+        QTRY_COMPARE_WITH_TIMEOUT(note->text(), QStringLiteral("/pictures/a.png"), Wait);
     }
 
     void goesBackToThePreset()

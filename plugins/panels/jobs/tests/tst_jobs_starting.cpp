@@ -10,12 +10,13 @@ using hilum::tests::Wait;
 class TestJobsStarting : public QObject, private hilum::tests::JobsHome {
     Q_OBJECT
 
-    /// A prepared cache without images; the text of its index.
-    static std::string makeCache(const path& cache)
+    /// A prepared cache of these cases without their images; the text of its index.
+    static std::string makeCache(const path& cache, const Json& cases = Json::array())
     {
         std::filesystem::create_directories(cache);
         Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
-        index["shards"] = index["cases"] = Json::array();
+        index["shards"] = Json::array();
+        index["cases"] = cases;
         index["pipeline"] = Json::object();
         const std::string digest = sha256Hex(jsonLine(index));
         index["digest"] = digest;
@@ -114,6 +115,45 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Interrupted at step 0")), Wait); // this worker does nothing
         QCOMPARE(d.rows(), 1);
         QVERIFY(start->isEnabled() && d.errors.empty());
+    }
+
+    void theCurrentImageIsWatched_data()
+    {
+        QTest::addColumn<int>("files");
+        QTest::newRow("one file") << 1;
+        QTest::newRow("a series of slices") << 3; // it was said not to be among the images
+    }
+    void theCurrentImageIsWatched()
+    {
+        QFETCH(int, files);
+        project::SeriesRow row{.id = 1, .kind = "volume"};
+        Sha256 all;
+        std::string digest;
+        for (int n = 0; n < files; ++n) {
+            const std::string content = std::format("slice {}", n);
+            row.files.push_back(at(std::format("slice-{}", n)));
+            std::ofstream(row.files.back()) << content;
+            digest = sha256Hex(content);
+            all.update(digest);
+        }
+        if (files > 1)
+            digest = all.finishHex();
+        const path cache = at(std::format("cache-{}", files));
+        makeCache(cache, Json::array({{{"key", "other"}, {"patient", "a"}, {"source_digest", sha256Hex("other")}}, {{"key", "mine"}, {"patient", "b"}, {"source_digest", digest}}}));
+        Desk d;
+        d.panel->workspaceShown();
+        QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "steps"), Wait);
+        d.selection.setSeries(row);
+        d.chooseCache(cache);
+        auto* watch = d.find<QComboBox>("jobWatch");
+        watch->setCurrentIndex(watch->findText(QStringLiteral("Current image")));
+        d.find<QPushButton>("jobStart")->click();
+        QTRY_VERIFY_WITH_TIMEOUT(!d.panel->currentJob().empty(), Wait);
+        QCOMPARE(d.find<QLabel>("jobSaid")->text(), QStringLiteral("2 images of 2 patients"));
+        const auto job = d.runs.job(d.panel->currentJob());
+        QVERIFY(job);
+        QCOMPARE(Json::parse(*readTextFile(job->run / "job.json"))["watch_case"], Json("mine"));
+        QTRY_VERIFY_WITH_TIMEOUT(d.state().startsWith(QStringLiteral("Interrupted at step 0")), Wait); // this worker does nothing
     }
 
     void resumingDoesNotWaitForTheRunFolder()
