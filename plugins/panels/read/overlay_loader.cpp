@@ -27,7 +27,7 @@ void OverlayLoader::load(const QString& name, LabelSource source, std::function<
         } else {
             m_services.messages->error(result.error(), tr("Reading the segmentation"));
         }
-    });
+    }, widgets::TaskCenter::Lane::Opening);
 }
 
 void OverlayLoader::imageGone()
