@@ -156,7 +156,7 @@ private Q_SLOTS:
         m_selection->setModel({.model = model("spcxr")});
         QTRY_VERIFY_WITH_TIMEOUT(find<QLineEdit>("option_max_corrupted"), Wait);
         find<QLineEdit>("option_max_corrupted")->setText(QStringLiteral("0.3"));
-        QCOMPARE(options().value("max_corrupted", 0.0), 0.3);
+        QTRY_COMPARE_WITH_TIMEOUT(options().value("max_corrupted", 0.0), 0.3, Wait);
         // another run of the method, with an own value
         m_selection->setModel({.model = model("spcxr-half")});
         QTRY_VERIFY_WITH_TIMEOUT(find<QLineEdit>("option_max_corrupted") && find<QLineEdit>("option_max_corrupted")->text() == QStringLiteral("0.5"), Wait);
