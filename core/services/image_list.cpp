@@ -1,6 +1,7 @@
 #include "core/services/image_list.h"
 
 #include "core/services/csv_table.h"
+#include "core/services/series_report.h"
 #include "core/services/study_reports.h"
 
 #include <algorithm>
@@ -126,14 +127,13 @@ bool isImage(const imaging::Item& item) { return item.kind == imaging::ItemKind:
 /// The reports among scanned files.
 struct StudyTexts {
     std::map<std::string, std::string> byStudy; ///< UID of the study
-    std::map<path, std::string> byName;         ///< of text files, without ending
+    std::map<path, std::string> byName;         ///< of text files, by their stem
 
     std::string of(const imaging::Item& item) const
     {
         if (const auto it = byStudy.find(item.studyUid); it != byStudy.end() && !item.studyUid.empty())
             return it->second;
-        path name = item.files.front();
-        const auto it = byName.find(name.replace_extension());
+        const auto it = byName.find(reportStem(item.files.front()));
         return it == byName.end() ? std::string() : it->second;
     }
 };
@@ -149,8 +149,7 @@ StudyTexts textsOf(const std::vector<imaging::Item>& items, ImageList& out)
             out.refused.push_back({.file = item.files.front(), .code = report.error().reason, .reason = report.error().message, .error = report.error().code});
             continue;
         }
-        path name = item.files.front();
-        std::string& text = item.studyUid.empty() ? texts.byName[name.replace_extension()] : texts.byStudy[item.studyUid];
+        std::string& text = item.studyUid.empty() ? texts.byName[reportStem(item.files.front())] : texts.byStudy[item.studyUid];
         text += (text.empty() ? "" : "\n") + reportText(*report);
     }
     return texts;

@@ -44,7 +44,7 @@ void LabSession::askAttentionOf(std::array<std::int64_t, 2> patch)
 
 void LabSession::askAttention()
 {
-    if (!m_attentionWanted || m_request.isEmpty() || isVolume() || !m_metadata.is_object() || !noAttention().isEmpty())
+    if (!m_attentionWanted || m_request.isEmpty() || m_preparing || isVolume() || !m_metadata.is_object() || !noAttention().isEmpty())
         return;
     if (m_attentionReady) {
         sendAttention();
@@ -99,10 +99,18 @@ void LabSession::sendAttention()
     const std::uint64_t image = m_imageNumber;
     const std::uint64_t number = ++m_attentionAsked;
     AttentionWish wish = m_attentionWish;
-    if (m_mask.isEmpty()) // no grid of patches is on screen
+    if (wish.query && ((*wish.query)[0] >= m_mask.rows() || (*wish.query)[1] >= m_mask.columns())) // no grid of patches is on screen, or a smaller one than the patch was chosen on
         wish.query.reset();
-    const std::int64_t layer = wish.layer < 0 ? layers() - 1 : wish.layer;
-    Json fields = {{"kind_of", wish.kind}, {"layer", layer}, {"head", wish.head}, {"query", nullptr}, {"out", out.string()}};
+    const bool oneLayer = wish.kind != "rollout", oneHead = wish.kind == "head";
+    if (!oneLayer)
+        wish.layer = -1;
+    if (!oneHead)
+        wish.head = 0;
+    Json fields = {{"kind_of", wish.kind}, {"query", nullptr}, {"out", out.string()}};
+    if (oneLayer)
+        fields["layer"] = wish.layer < 0 ? layers() - 1 : wish.layer;
+    if (oneHead)
+        fields["head"] = wish.head;
     if (wish.query)
         fields["query"] = (*wish.query)[0] * m_mask.columns() + (*wish.query)[1];
     m_server->request("attention", fields, this, [this, out, image, number, wish](Result<Json> answer) {
@@ -140,6 +148,13 @@ void LabSession::sendAttention()
                 Q_EMIT attentionChanged();
             });
     });
+}
+
+bool LabSession::attentionFitsResult() const
+{
+    // the map is of the present weights: those before lose theirs
+    const auto weights = [](const Json& metadata) { return metadata.is_object() ? metadata.value("weights_sha256", Json()) : Json(); };
+    return m_choice == m_origin.choice && weights(m_metadata) == weights(m_origin.metadata);
 }
 
 std::array<std::int64_t, 2> LabSession::seen() const

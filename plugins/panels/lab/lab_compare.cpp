@@ -15,7 +15,7 @@ void LabPanel::pin()
         m_status->setText(tr("Reconstructions of radiographs can be pinned and compared"));
         return;
     }
-    const Json& metadata = m_session->metadata();
+    const Json& metadata = m_session->origin().metadata; // of what is on screen: other weights may be on their way
     Pinned now;
     now.label = metadata.contains("step") && metadata["step"].is_number_integer() ? tr("step %1").arg(metadata["step"].get<std::int64_t>()) : tr("untrained");
     now.label += tr(" (error %1)").arg(r.meanError(), 0, 'f', 3);

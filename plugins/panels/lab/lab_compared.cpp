@@ -45,8 +45,9 @@ std::shared_ptr<const services::ReportGallery> LabSession::reportsToSend() const
 
 ComparedTexts LabSession::compared() const
 {
-    ComparedTexts out{.report = {}, .reports = m_shownReports, .sentences = {}, .says = {}};
-    const std::string report = m_shownFields.is_object() ? m_shownFields.value("report", "") : std::string();
+    const Json& fields = m_origin.fields;
+    ComparedTexts out{.report = {}, .reports = m_origin.reports, .sentences = {}, .says = {}};
+    const std::string report = fields.is_object() ? fields.value("report", "") : std::string();
     out.report = QString::fromStdString(report);
     if (!report.empty()) {
         const std::int64_t count = out.reports ? std::ssize(out.reports->reports()) : 0, row = out.reports ? out.reports->rowSaying(report) : -1;
@@ -57,8 +58,8 @@ ComparedTexts LabSession::compared() const
     }
     if (out.reports)
         out.says.insert(out.says.end(), out.reports->firstRows().begin(), out.reports->firstRows().end());
-    if (m_shownFields.is_object())
-        for (const Json& text : m_shownFields.value("texts", Json::array())) {
+    if (fields.is_object())
+        for (const Json& text : fields.value("texts", Json::array())) {
             out.sentences << QString::fromStdString(text.get<std::string>());
             out.says.push_back(-1);
         }
@@ -68,7 +69,8 @@ ComparedTexts LabSession::compared() const
 Status LabSession::fitsTexts(const Shown& arrays, const Asked& asked) const
 {
     const view::Matrix& found = arrays.whole.similarity;
-    const std::size_t texts = asked.fields.count("report") + (asked.reports ? asked.reports->reports().size() : 0) + asked.fields.value("texts", Json::array()).size();
+    const AnswerOrigin& of = asked.origin;
+    const std::size_t texts = of.fields.count("report") + (of.reports ? of.reports->reports().size() : 0) + of.fields.value("texts", Json::array()).size();
     if (!found.isEmpty() && found.columns != static_cast<std::int64_t>(texts))
         return fail(ErrorCode::Mismatch, "the answer has {} cosines for {} texts", found.columns, texts);
     return {};

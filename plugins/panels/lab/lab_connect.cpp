@@ -14,7 +14,12 @@ namespace hilum::lab {
 void LabPanel::connectSession()
 {
     connect(m_session, &LabSession::modelChanged, this, [this] {
+        if (m_drawingPolygon) // its corners are pixels of the former model's grid
+            endPolygon(false);
         m_controls->showModel(*m_session);
+        AttentionWish wish = m_controls->attentionWish(); // of a layer and a head that this model has
+        wish.query = m_session->attentionWish().query;
+        m_session->setAttentionWish(wish);
         if (m_brush && !m_session->shows("mask"))
             setBrush(false);
         updateCheckpoints();
@@ -30,6 +35,9 @@ void LabPanel::connectSession()
         updateReason();
         arrange();
         updateViews();
+        updateNumbers();
+        if (!m_session->input() && !m_session->isVolume())
+            m_probe->clear();
         updateCrosshair();
     });
     connect(m_session, &LabSession::maskChanged, this, [this] {
@@ -163,6 +171,12 @@ void LabPanel::updateReason()
 
 void LabPanel::updateNumbers()
 {
+    if (!m_session->hasResult()) { // those of the image before say nothing of this one
+        m_stats->clear();
+        m_stats->setToolTip({});
+        m_controls->showWorst({});
+        return;
+    }
     const bool plain = m_session->hasMask();
     const std::string text = plain ? view::maskStatsText(m_session->maskNumbers()) : view::answerText(m_session->answer(), m_session->numbers());
     m_stats->setText(QString::fromStdString(text));

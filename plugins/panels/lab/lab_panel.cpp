@@ -3,8 +3,8 @@
 #include "core/base/digest.h"
 #include "core/imaging/read.h"
 #include "core/project/library.h"
-#include "core/services/importer.h"
 #include "core/services/job_runner.h"
+#include "core/services/series_report.h"
 #include "core/services/study_reports.h"
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
@@ -223,6 +223,8 @@ void LabPanel::takeModel(const services::ModelChoice& choice)
 void LabPanel::takeImage()
 {
     m_sliceChosen = false;
+    if (m_drawingPolygon)
+        endPolygon(false);
     forgetPins(); // they are of the image before
     const auto& series = m_context.services.selection->series();
     m_session->setImage(m_context.services.selection->volume(), !series ? path() : series->files.size() == 1 ? series->files.front() : series->where);
@@ -231,6 +233,7 @@ void LabPanel::takeImage()
 
 void LabPanel::takeOther(int which, const QString& file)
 {
+    const int asked = ++m_otherAsked;
     if (which == 0) {
         m_session->setOther({}, {});
     } else if (which == 1) {
@@ -241,7 +244,9 @@ void LabPanel::takeOther(int which, const QString& file)
         const path where = file.toStdString();
         m_context.services.runner->run<imaging::Volume>(
             this, [where](const Work& work) { return imaging::readVolume(where, {.spacing = imaging::SpacingPolicy::Regularise}, work); },
-            [this, where](Result<imaging::Volume> volume) {
+            [this, asked, where](Result<imaging::Volume> volume) {
+                if (asked != m_otherAsked)
+                    return;
                 if (!volume) {
                     report(volume.error(), tr("Reading the other image"));
                     m_session->setOther({}, {});
@@ -256,33 +261,21 @@ void LabPanel::findReport()
 {
     const widgets::Services& s = m_context.services;
     const auto& series = s.selection->series();
-    const project::RowId study = series && s.library ? series->study : 0;
-    if (study == m_reportOf)
+    const std::string whose = series && s.library ? services::reportKey(*series) : std::string();
+    if (whose == m_reportOf)
         return;
-    m_reportOf = study;
+    m_reportOf = whose;
     m_session->setTexts({}, m_session->texts());
-    if (study == 0)
+    if (whose.empty())
         return;
     s.runner->run<std::string>(
         this,
-        [library = s.library, study](const Work& work) -> Result<std::string> {
-            constexpr std::int64_t Page = 2000;
-            for (std::int64_t offset = 0; !work.cancelled(); offset += Page) {
-                HILUM_TRY(const auto rows, library->list({.search = {}, .limit = Page, .offset = offset}));
-                for (const project::SeriesRow& row : rows) {
-                    if (row.study != study || row.kind != "report")
-                        continue;
-                    HILUM_TRY(const auto complete, library->series(row.id));
-                    HILUM_TRY(const Json found, imaging::readReport(services::itemOf(complete)));
-                    return services::reportText(found); // what a training reads of it
-                }
-                if (static_cast<std::int64_t>(rows.size()) < Page)
-                    break;
-            }
-            return std::string();
+        [library = s.library, series = *series](const Work& work) -> Result<std::string> {
+            HILUM_TRY(const auto found, services::reportOf(*library, series, work));
+            return found ? services::reportText(found->report) : std::string(); // what a training reads of it
         },
-        [this, study](Result<std::string> text) {
-            if (study != m_reportOf)
+        [this, whose](Result<std::string> text) {
+            if (whose != m_reportOf)
                 return;
             if (!text)
                 report(text.error(), tr("Reading the study's report"));

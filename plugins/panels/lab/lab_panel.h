@@ -123,6 +123,7 @@ private:
     void setSlice(std::int64_t slice);
     void setPlane(view::SlicePlane plane);
     void placeCrops();
+    bool cropInSlice(std::size_t crop) const; ///< the axial slice on screen cuts it
     void moveCrop(std::size_t crop, const QPointF& middle, bool snaps);
     std::optional<std::array<double, 3>> crosshairVoxel() const; ///< i, j, k of what is shown
     void setCrosshairVoxel(const std::array<double, 3>& ijk);
@@ -167,8 +168,8 @@ private:
     std::vector<RandomCrop*> m_crops;
     std::vector<view::Box> m_cropBoxes; // on screen; ahead of the answer while one is dragged
     std::size_t m_crop = 0;             // whose bars are shown
-    std::int64_t m_reportOf = 0;        // study whose report was looked for
-    int m_reportsAsked = 0, m_hitRatesAsked = 0; // count what is read: the newest wish wins
+    std::string m_reportOf;             // whose report was looked for, as services::reportKey
+    int m_otherAsked = 0, m_reportsAsked = 0, m_hitRatesAsked = 0; // count what is read: the newest wish wins
 };
 
 } // namespace hilum::lab

@@ -30,28 +30,69 @@ namespace hilum::lab {
 
 namespace {
 
-/// SHA-256 of the files of a series, of several in their order; empty when it has none.
-Result<std::string> digestOf(const std::vector<path>& files)
-{
-    if (files.size() == 1)
-        return sha256File(files.front());
-    Sha256 all;
-    for (const path& file : files) {
-        HILUM_TRY(const std::string one, sha256File(file));
-        all.update(one);
-    }
-    return files.empty() ? std::string() : all.finishHex();
-}
+constexpr char FigureSchema[] = "hilum.figure/1";
 
-std::vector<path> sourceFiles(const widgets::Services& services)
+/// Where the open series lies.
+struct SourceFiles {
+    std::vector<path> files; ///< in reading order
+    path where;              ///< file or folder, for a series whose files nobody named
+};
+
+SourceFiles sourceFiles(const widgets::Services& services)
 {
     if (!services.selection || !services.selection->series())
         return {};
     const auto& row = *services.selection->series();
-    if (!row.files.empty())
-        return row.files;
-    std::error_code ec;
-    return std::filesystem::is_regular_file(row.where, ec) ? std::vector<path>{row.where} : std::vector<path>{};
+    return {row.files, row.where};
+}
+
+/// SHA-256 of the files of a series, of several in their order; empty when it has none. Not for the GUI thread: a share may not answer.
+Result<std::string> digestOf(const SourceFiles& source)
+{
+    std::error_code ec; // a folder, or nothing: no file to digest
+    if (source.files.empty())
+        return std::filesystem::is_regular_file(source.where, ec) ? sha256File(source.where) : Result<std::string>(std::string());
+    if (source.files.size() == 1)
+        return sha256File(source.files.front());
+    Sha256 all;
+    for (const path& file : source.files) {
+        HILUM_TRY(const std::string one, sha256File(file));
+        all.update(one);
+    }
+    return all.finishHex();
+}
+
+void addSource(Provenance& record, const std::string& digest)
+{
+    const Json file = {{"digest", digest}, {"kind", "image file"}};
+    if (!digest.empty())
+        record.inputs.insert(record.inputs.begin(), file);
+}
+
+/// A figure's record and request go beside its picture. What lies there under their names must be those of an earlier figure of this name: a checkpoint's `model.safetensors` is not written over.
+Status freeForFigure(const path& record, const path& request)
+{
+    std::error_code ec; // what cannot be looked at is refused by the writing
+    const bool hasRecord = std::filesystem::exists(record, ec), hasRequest = std::filesystem::exists(request, ec);
+    if (hasRecord) {
+        const auto text = readTextFile(record);
+        const auto known = text ? parseJson(*text) : Result<Json>(std::unexpected(text.error()));
+        if (known && known->is_object() && known->value("schema", Json()) == Json(FigureSchema) && known->value("request", Json()) == Json(request.filename().string()))
+            return {};
+    }
+    if (!hasRecord && !hasRequest)
+        return {};
+    const path& taken = hasRequest ? request : record;
+    return fail(ErrorCode::AccessDenied, "{} is there already and is not of an earlier figure {}: give the figure another name, as {} and {} are written beside it", taken.string(),
+                record.stem().string() + ".png", record.filename().string(), request.filename().string());
+}
+
+/// Why a figure of what is on screen cannot be recorded now; empty when it can.
+QString whyNoRecord(const LabSession& session)
+{
+    if (session.hasResult())
+        return {};
+    return session.waiting() ? LabPanel::tr("The reconstruction of this model and image is not there yet") : LabPanel::tr("There is no reconstruction yet");
 }
 
 /// The attention map that a figure shows: what was asked for it, and its values.
@@ -72,16 +113,19 @@ Json attentionRecord(const LabSession& session)
 
 void LabPanel::showProvenance()
 {
-    if (!m_session->hasResult())
+    if (const QString reason = whyNoRecord(*m_session); !reason.isEmpty()) {
+        m_status->setText(reason);
         return;
+    }
     m_context.services.runner->run<std::string>(
-        this, [files = sourceFiles(m_context.services)](const Work&) { return digestOf(files); },
-        [this](Result<std::string> digest) {
+        this, [source = sourceFiles(m_context.services)](const Work&) { return digestOf(source); },
+        [this, provenance = m_session->provenance()](Result<std::string> digest) mutable { // of what was on screen when it was asked for
             if (!digest) {
                 report(digest.error(), tr("Reading the image file for its digest"));
                 return;
             }
-            const Json record = toJson(m_session->provenance(*digest));
+            addSource(provenance, *digest);
+            const Json record = toJson(provenance);
             QDialog dialog(this);
             dialog.setObjectName(QStringLiteral("provenanceDialog"));
             dialog.setWindowTitle(tr("Provenance of this reconstruction"));
@@ -120,9 +164,9 @@ void LabPanel::showProvenance()
 
 void LabPanel::askAndExport()
 {
-    if (!m_session->hasResult()) {
+    if (const QString reason = whyNoRecord(*m_session); !reason.isEmpty()) {
         if (m_context.services.messages)
-            m_context.services.messages->note(tr("There is no reconstruction to export"));
+            m_context.services.messages->note(reason);
         return;
     }
     QString name = QFileDialog::getSaveFileName(this, tr("Export figure"), QStringLiteral("figure.png"), tr("PNG (*.png)"));
@@ -169,6 +213,8 @@ QImage LabPanel::figurePicture() const
         copy.resize(Side, Side + 22); // the view's own caption takes 22
         if (i == 0 && m_slice.plane == view::SlicePlane::Axial)
             for (std::size_t crop = 0; crop < m_cropBoxes.size(); ++crop) {
+                if (!cropInSlice(crop))
+                    continue;
                 auto* rectangle = new RandomCrop(&copy, static_cast<int>(crop)); // goes with its view
                 rectangle->setRect(m_crops[crop]->cropRect());
                 rectangle->show();
@@ -189,19 +235,29 @@ QImage LabPanel::figurePicture() const
 
 void LabPanel::exportFigure(const path& png)
 {
+    auto writer = m_session->requestWriter();
+    if (!writer) {
+        report(writer.error(), tr("Exporting the figure"));
+        return;
+    }
+    const bool attention = std::ranges::find(m_shown, Shown::Attention) != m_shown.end() && m_session->input() && !m_session->attention().isEmpty();
+    if (attention && !m_session->attentionFitsResult()) {
+        report(Error{.code = ErrorCode::Mismatch, .message = "the attention on screen is of other weights than the reconstruction beside it: wait for the model's answer"}, tr("Exporting the figure"));
+        return;
+    }
     QByteArray bytes;
     QBuffer buffer(&bytes);
     buffer.open(QIODevice::WriteOnly);
     figurePicture().save(&buffer, "PNG");
 
     const view::Reconstruction& r = m_session->reconstruction();
-    const services::ModelChoice& choice = m_session->choice();
+    const services::ModelChoice& choice = m_session->origin().choice;
     const path& weights = choice.checkpoint.empty() ? choice.model : choice.checkpoint;
     path stem = png;
     stem.replace_extension();
-    Json figure = {{"schema", "hilum.figure/1"}, {"kind", "reconstruction"},
+    Json figure = {{"schema", FigureSchema}, {"kind", "reconstruction"},
                    {"picture", png.filename().string()}, {"picture_sha256", sha256Hex(std::as_bytes(std::span(bytes.constData(), static_cast<std::size_t>(bytes.size()))))},
-                   {"request", stem.filename().string() + ".safetensors"}, {"request_fields", m_session->shownFields()},
+                   {"request", stem.filename().string() + ".safetensors"}, {"request_fields", m_session->origin().fields},
                    {"arrays_sha256", m_session->resultDigest()},
                    {"numbers", m_session->numbers()}, {"shown", Json::array()}};
     for (int i = 0; i < 4; ++i)
@@ -226,13 +282,13 @@ void LabPanel::exportFigure(const path& png)
         if (m_session->numbers().is_object())
             drawn->filledWith = m_session->numbers().value("filled_with", "");
     }
-    if (std::ranges::find(m_shown, Shown::Attention) != m_shown.end() && m_session->input() && !m_session->attention().isEmpty()) {
+    if (attention) {
         figure["attention"] = attentionRecord(*m_session);
         drawn->attention = m_session->attention();
         drawn->seen = m_session->seen();
     }
     const auto input = m_session->input() ? std::make_shared<const imaging::ModelInput>(*m_session->input()) : nullptr;
-    figure["model"] = {{"weights_sha256", m_session->metadata().value("weights_sha256", Json())}};
+    figure["model"] = {{"weights_sha256", m_session->origin().metadata.value("weights_sha256", Json())}};
     if (weights.empty()) {
         figure["model"]["method"] = choice.method;
         figure["model"]["preset"] = choice.preset;
@@ -242,17 +298,12 @@ void LabPanel::exportFigure(const path& png)
         figure["model"]["path"] = std::filesystem::proximate(weights, png.parent_path().empty() ? path(".") : png.parent_path()).string();
     }
     const path request = path(stem.string() + ".safetensors"), record = path(stem.string() + ".json");
-    auto writer = m_session->requestWriter();
-    if (!writer) {
-        report(writer.error(), tr("Exporting the figure"));
-        return;
-    }
     m_context.services.runner->run<bool>(
         this,
-        [png, request, write = *std::move(writer), record, figure, drawn, input, provenance = m_session->provenance({}), files = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
-            HILUM_TRY(const std::string digest, digestOf(files));
-            if (!digest.empty())
-                provenance.inputs.insert(provenance.inputs.begin(), {{"digest", digest}, {"kind", "image file"}});
+        [png, request, write = *std::move(writer), record, figure, drawn, input, provenance = m_session->provenance(), source = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
+            HILUM_TRY_STATUS(freeForFigure(record, request));
+            HILUM_TRY(const std::string digest, digestOf(source));
+            addSource(provenance, digest);
             figure["provenance"] = toJson(provenance);
             services::NamedPictures pictures;
             if (!drawn->views.isEmpty())

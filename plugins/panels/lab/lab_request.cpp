@@ -175,7 +175,7 @@ Json LabSession::requestFields() const
 
 void LabSession::ask()
 {
-    if (m_request.isEmpty() || !m_metadata.is_object())
+    if (m_request.isEmpty() || !m_metadata.is_object() || m_preparing) // it is asked when the next input is there
         return;
     if (m_writing) {
         m_again = true;
@@ -206,7 +206,7 @@ void LabSession::ask()
         request.mask = m_mask.mask();
         request.maskGrid = {m_mask.rows(), m_mask.columns()};
     }
-    if (!m_other.isEmpty() && (shows("donor") || isVolume()))
+    if (sendsOther())
         request.others.push_back(m_other);
     const path file = isVolume() ? m_folder->where() / "volume.safetensors" : m_server->newFile(".safetensors");
     const std::uint64_t image = m_imageNumber;
@@ -242,7 +242,10 @@ void LabSession::send(const path& request, bool painted)
 {
     const path out = m_server->newFile(".safetensors");
     Json fields = requestFields();
-    const Asked asked{.image = m_imageNumber, .number = ++m_asked, .painted = painted, .fields = fields, .reports = reportsToSend()};
+    const Asked asked{.image = m_imageNumber,
+                      .number = ++m_asked,
+                      .origin = {.choice = m_choice, .metadata = m_metadata, .pipeline = m_pipeline, .fields = fields, .input = m_request,
+                                 .other = sendsOther() ? m_other : services::RequestInput{}, .reports = reportsToSend(), .painted = painted}};
     fields["request"] = request.string();
     fields["out"] = out.string();
     const bool keep = request == m_volumeRequest;
@@ -268,7 +271,7 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
         return;
     }
     const path out = answer->value("out", "");
-    if (asked.image != m_imageNumber || asked.reports != reportsToSend()) {
+    if (asked.image != m_imageNumber || asked.origin.reports != reportsToSend()) {
         removeFile(out);
         return;
     }
@@ -292,7 +295,7 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
         },
         [this, asked, answer = *answer](Result<std::shared_ptr<Shown>> arrays) {
             --m_reading;
-            if (asked.image != m_imageNumber || asked.reports != reportsToSend() || asked.number < m_drawn)
+            if (asked.image != m_imageNumber || asked.origin.reports != reportsToSend() || asked.number < m_drawn)
                 return;
             if (const Status fits = arrays ? fitsTexts(**arrays, asked) : Status(std::unexpected(arrays.error())); !fits) {
                 if (fits.error().code != ErrorCode::Cancelled)
@@ -300,18 +303,17 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
                 return;
             }
             m_drawn = asked.number;
-            m_shownFields = asked.fields;
-            m_shownReports = asked.reports;
-            m_numbers = answer.value("numbers", Json::object());
-            show(std::move(**arrays), asked.painted);
+            show(std::move(**arrays), asked.origin, answer.value("numbers", Json::object()));
             setStatus(answer);
         });
 }
 
-void LabSession::show(Shown arrays, bool painted)
+void LabSession::show(Shown arrays, const AnswerOrigin& origin, Json numbers)
 {
     if (!hasMask()) {
         m_answer = std::move(arrays.whole);
+        m_origin = origin;
+        m_numbers = std::move(numbers);
         m_mask = {};
         Q_EMIT reconstructionChanged();
         return;
@@ -321,14 +323,15 @@ void LabSession::show(Shown arrays, bool painted)
     if (m_painted && sameGrid) {
         // painting goes on while answers come: the mask on screen stays the person's
         m_mask.setRegion(plane.region);
-    } else if (!painted) {
+    } else if (!origin.painted) {
         m_mask.reset(plane.rows, plane.columns, plane.mask, plane.region);
         m_painted = false;
     } else {
         return; // a painted mask that was given up in the meantime: the drawn one follows
     }
     m_reconstruction = std::move(plane);
-    m_shownPainted = painted;
+    m_origin = origin;
+    m_numbers = std::move(numbers);
     Q_EMIT maskChanged();
     Q_EMIT reconstructionChanged();
 }
@@ -341,9 +344,9 @@ view::MaskNumbers LabSession::maskNumbers() const
         view::addLosses(out, m_mask, m_reconstruction.patchLoss);
     if (current)
         out.meanError = m_reconstruction.meanError();
-    if (m_metadata.is_object())
+    if (m_origin.metadata.is_object())
         for (const char* key : {"normalise_target", "normalised_target", "norm_pix", "norm_pix_loss", "normalise_patches"}) {
-            const Json options = m_metadata.value("options", Json::object());
+            const Json options = m_origin.metadata.value("options", Json::object());
             if (options.contains(key) && options[key].is_boolean())
                 out.normalisedTarget = options[key].get<bool>();
         }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -50,7 +51,11 @@ LabSession::LabSession(services::TaskRunner* runner, services::ModelServer* serv
     connect(server, &services::ModelServer::modelReady, this, &LabSession::loaded);
     connect(server, &services::ModelServer::failed, this, [this](const QString& sentence) {
         m_pending = 0;
-        m_loading = m_attentionAsking = m_attentionReady = false;
+        m_attentionAsking = m_attentionReady = false;
+        if (std::exchange(m_loading, false)) { // what is on screen is of weights that are chosen no more
+            forgetAnswers();
+            Q_EMIT reconstructionChanged();
+        }
         Q_EMIT failed(Error{.code = ErrorCode::WorkerLost, .message = sentence.toStdString()}, {});
     });
 }
@@ -95,13 +100,21 @@ bool LabSession::shows(std::string_view array) const
     return std::ranges::any_of(list, [&](const Json& one) { return one.is_string() && one.get_ref<const std::string&>() == array; });
 }
 
-void LabSession::forgetResults()
+void LabSession::forgetAnswers()
 {
     m_reconstruction = {};
     m_answer = {};
+    m_origin = {};
+    m_numbers = {};
     m_attention = {};
     m_attentionShown = {};
     m_attentionReady = false;
+}
+
+void LabSession::forgetResults()
+{
+    forgetAnswers();
+    m_mask = {};
     m_painted = false;
     m_cropCentre.reset();
     m_cropCentres.clear();
@@ -111,7 +124,8 @@ void LabSession::setModel(const services::ModelChoice& choice)
 {
     m_choice = choice;
     m_metadata = {};
-    m_attentionReady = false;
+    ++m_imageNumber; // answers of the former weights that are still being read are nothing for the next ones
+    m_preparing = m_attentionReady = false;
     m_loading = true;
     Q_EMIT statusChanged(tr("Loading the model…"));
     m_server->setModel(choice);
@@ -124,13 +138,15 @@ void LabSession::loaded(const Json& metadata)
     m_metadata = metadata;
     // a painted mask stays with the grid it was painted on, placed crops with theirs
     const std::string key = metadata.value("method", "") + " " + jsonLine(metadata.value("pipeline", Json()));
-    if (key != m_paintedOn) {
+    if (key != m_paintedOn)
         forgetResults();
-        m_mask = {};
-        m_settings.options = Json::object();
-    }
     m_paintedOn = key;
+    const bool hadAttention = !m_attention.isEmpty();
+    m_attention = {}; // of the former weights
+    m_attentionShown = {};
     const Json options = metadata.value("options", Json::object());
+    if (const std::string own = metadata.value("method", "") + " " + jsonLine(options); own != std::exchange(m_optionsOf, own))
+        m_settings.options = Json::object(); // the form shows those of the model again
     if (const std::string source = options.value("region_source", ""); source != m_regionOf) { // checkpoints of one run leave alone what a person chose
         m_regionOf = source;
         if (const auto region = regionNamed(source); region && !m_regionChosen)
@@ -138,7 +154,10 @@ void LabSession::loaded(const Json& metadata)
     }
     m_regionChosen = false;
     m_loading = m_attentionReady = false;
+    m_preparing = true; // nothing is asked of it before its input is there
     Q_EMIT modelChanged();
+    if (hadAttention)
+        Q_EMIT attentionChanged();
     Q_EMIT statusChanged(tr("Model ready"));
     makeInput();
 }

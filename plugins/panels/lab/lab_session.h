@@ -56,6 +56,17 @@ struct ComparedTexts {
     QString text(std::int64_t column) const;
 };
 
+/// What an answer was made of: enough to record it, and to ask for it again. Model, image and settings may be others by the time the answer is there.
+struct AnswerOrigin {
+    services::ModelChoice choice;
+    Json metadata;                        ///< of the weights; null: there is no answer
+    Json pipeline;                        ///< that `input` went through
+    Json fields;                          ///< as LabSession::requestFields
+    services::RequestInput input, other;  ///< `other` is empty where the method had no use for it
+    std::shared_ptr<const services::ReportGallery> reports;
+    bool painted = false;                 ///< the mask went along; else it was drawn from the seed
+};
+
 /// The Lab without its widgets: which weights, which image, what is disturbed or compared, and what the model made of it. Everything that takes
 /// time goes through the task runner or the model server; the newest wish wins. GUI thread only.
 ///
@@ -118,8 +129,9 @@ public:
 
     const view::Reconstruction& reconstruction() const { return m_reconstruction; } ///< of a radiograph with a mask
     const view::VolumeAnswer& answer() const { return m_answer; }                  ///< of everything else
-    bool hasResult() const { return !m_reconstruction.isEmpty() || !m_answer.isEmpty(); }
-    std::string resultDigest() const { return hasMask() ? m_reconstruction.digest : m_answer.digest; }
+    bool hasResult() const { return m_metadata.is_object() && (!m_reconstruction.isEmpty() || !m_answer.isEmpty()); } ///< none while a model is loaded
+    const AnswerOrigin& origin() const { return m_origin; } ///< of the result on screen; model and settings may be ahead of it
+    std::string resultDigest() const { return m_reconstruction.isEmpty() ? m_answer.digest : m_reconstruction.digest; }
     const Json& numbers() const { return m_numbers; }
     view::MaskNumbers maskNumbers() const;
     view::PatchReadout readout(std::int64_t row, std::int64_t column) const;
@@ -131,6 +143,7 @@ public:
     const view::AttentionMap& attention() const { return m_attention; } ///< of a radiograph; that of a volume comes with its `answer`
     const AttentionWish& attentionShown() const { return m_attentionShown; } ///< what `attention` is of; the wish may be ahead of it
     const Json& attentionNumbers() const { return m_attentionNumbers; }
+    bool attentionFitsResult() const; ///< `attention` and the result on screen are of the same weights
     /// Width and height of the part in the middle of a radiograph's grid that the encoder gets; {0, 0}: all of it.
     std::array<std::int64_t, 2> seen() const;
     std::string attentionName() const; ///< "rollout over 12 layers from patch r12 c7"
@@ -142,9 +155,8 @@ public:
     bool waiting() const { return m_loading || m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
-    const Json& shownFields() const { return m_shownFields; } ///< those that the result on screen was asked with
-    /// Record of the last result. Texts are there by digest: they may name people. `sourceDigest` is the image file's, when known.
-    Provenance provenance(const std::string& sourceDigest) const;
+    /// Record of the result on screen, which must be there (hasResult). Texts are there by digest: they may name people.
+    Provenance provenance() const;
     /// Writes what was asked: image, region, and the mask when it was painted. May take long for a volume: not on the GUI thread.
     Result<std::function<Status(const path&)>> requestWriter() const;
 
@@ -166,9 +178,7 @@ private:
     };
     struct Asked { // what a request was made of
         std::uint64_t image = 0, number = 0;
-        bool painted = false;
-        Json fields;
-        std::shared_ptr<const services::ReportGallery> reports;
+        AnswerOrigin origin;
     };
     void loaded(const Json& metadata);
     void makeInput();
@@ -178,13 +188,15 @@ private:
     void send(const path& request, bool painted);
     void answered(const Asked& asked, Result<Json> answer);
     Status fitsTexts(const Shown& arrays, const Asked& asked) const;
-    void show(Shown arrays, bool painted);
+    void show(Shown arrays, const AnswerOrigin& origin, Json numbers);
+    bool sendsOther() const { return !m_other.isEmpty() && (shows("donor") || isVolume()); }
     std::shared_ptr<const services::ReportGallery> reportsToSend() const; ///< null where the model compares with no texts
     void askAttention();
     void sendAttention();
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
-    void forgetResults();
+    void forgetAnswers(); ///< what the model made; what was painted or placed stays
+    void forgetResults(); ///< and what was painted or placed
     void letRegionGo();
 
     services::TaskRunner* m_runner;
@@ -197,13 +209,14 @@ private:
     QString m_otherName;
     services::RequestInput m_request, m_other;
     Json m_pipeline;                // that m_request went through
-    std::uint64_t m_imageNumber = 0; // counts inputs: answers to older ones are dropped
+    std::uint64_t m_imageNumber = 0; // counts inputs and models: answers to older ones are dropped
     bool m_preparing = false;
     MaskSettings m_settings;
     view::MaskModel m_mask;
     bool m_painted = false; // the mask is sent with the request instead of being drawn by the worker
     bool m_paintedBefore = false; // ... before the stroke under way
     std::string m_paintedOn; // method and pipeline of the loaded model
+    std::string m_optionsOf; // method and options of the loaded model: m_settings.options differ from these
     std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
     bool m_regionChosen = false; // by the person before the first model was there or while one was loading: that goes before the model's own
     QString m_regionLetGo;
@@ -211,11 +224,10 @@ private:
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
     QString m_report;
     QStringList m_texts;
-    std::shared_ptr<const services::ReportGallery> m_reports, m_shownReports; // to compare with; that the result on screen was compared with
+    std::shared_ptr<const services::ReportGallery> m_reports; // to compare with
     view::Reconstruction m_reconstruction;
     view::VolumeAnswer m_answer;
-    bool m_shownPainted = false; // the mask of m_reconstruction was painted, not drawn from the seed
-    Json m_shownFields;          // that the result on screen was asked with
+    AnswerOrigin m_origin; // of m_reconstruction or m_answer
     Json m_numbers, m_device;
     QTimer m_throttle;
     bool m_writing = false, m_again = false;

@@ -172,6 +172,12 @@ QString LabPanel::volumeProbe(const QPointF& pixel) const
     return text;
 }
 
+bool LabPanel::cropInSlice(std::size_t crop) const
+{
+    const view::Box& box = m_cropBoxes[crop];
+    return m_slice.slice >= box[2] && m_slice.slice < box[5];
+}
+
 void LabPanel::placeCrops()
 {
     const bool shown = m_session->isVolume() && m_slice.plane == view::SlicePlane::Axial && m_bar->mode() == CompareMode::Off && !m_overlaysHidden;
@@ -191,7 +197,7 @@ void LabPanel::placeCrops()
     }
     const view::SliceFrame f = frame();
     for (std::size_t n = 0; n < m_crops.size(); ++n) {
-        m_crops[n]->setVisible(shown && n < m_cropBoxes.size() && shownIn(0) == Shown::Original);
+        m_crops[n]->setVisible(shown && n < m_cropBoxes.size() && shownIn(0) == Shown::Original && (cropInSlice(n) || m_crops[n]->dragging()));
         if (n >= m_cropBoxes.size())
             continue;
         const view::Box& b = m_cropBoxes[n];

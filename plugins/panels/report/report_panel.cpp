@@ -2,6 +2,7 @@
 
 #include "core/imaging/read.h"
 #include "core/services/importer.h"
+#include "core/services/series_report.h"
 #include "core/services/task_runner.h"
 #include "widgets/shell/selection.h"
 #include "widgets/style/theme.h"
@@ -14,14 +15,6 @@
 namespace hilum::panels {
 
 namespace {
-
-/// A report found for a study: nothing when it has none.
-struct Found {
-    bool any = false;
-    Json report;
-    std::string source;
-    std::size_t others = 0;
-};
 
 QString textOf(const Json& object, const char* key)
 {
@@ -118,46 +111,27 @@ void ReportPanel::follow()
 {
     const auto& series = m_context.services.selection->series();
     if (!series || !m_context.services.library) {
-        m_study = 0;
+        m_of.clear();
         ++m_request;
         return showNone(tr("No image is open."));
     }
-    if (series->study == m_study)
-        return; // another series of the study: the report stays
-    m_study = series->study;
+    const std::string whose = services::reportKey(*series);
+    if (whose == m_of)
+        return; // another series with the same report: it stays
+    m_of = whose;
     const quint64 number = ++m_request;
-    m_context.services.runner->run<Found>(
-        this,
-        [library = m_context.services.library, study = m_study](const Work& work) -> Result<Found> {
-            Found found;
-            constexpr std::int64_t Page = 2000;
-            for (std::int64_t offset = 0; !work.cancelled(); offset += Page) {
-                HILUM_TRY(const auto rows, library->list({.search = {}, .limit = Page, .offset = offset}));
-                for (const project::SeriesRow& row : rows) {
-                    if (row.study != study || row.kind != "report")
-                        continue;
-                    if (found.any) {
-                        ++found.others;
-                        continue;
-                    }
-                    HILUM_TRY(const auto complete, library->series(row.id));
-                    HILUM_TRY(found.report, imaging::readReport(services::itemOf(complete)));
-                    found.any = true;
-                    found.source = row.description;
-                }
-                if (static_cast<std::int64_t>(rows.size()) < Page)
-                    break;
-            }
-            return found;
-        },
-        [this, number](Result<Found> found) {
+    showNone({}); // that of the image before is not this one's
+    m_context.services.runner->run<std::optional<services::SeriesReport>>(
+        this, [library = m_context.services.library, series = *series](const Work& work) { return services::reportOf(*library, series, work); },
+        [this, number, alone = series->studyUid.empty()](Result<std::optional<services::SeriesReport>> read) {
             if (number != m_request)
                 return;
+            if (!read)
+                return showNone(QString::fromStdString(read.error().sentence()));
+            const std::optional<services::SeriesReport>& found = *read;
             if (!found)
-                return showNone(QString::fromStdString(found.error().sentence()));
-            if (!found->any)
-                return showNone(tr("No report in this study."));
-            QString source = QString::fromStdString(found->source);
+                return showNone(alone ? tr("No report: the library has no text file of this image's name in its folder.") : tr("No report in this study."));
+            QString source = QString::fromStdString(found->row.description);
             if (found->others > 0)
                 source += tr(" (%n more in this study)", nullptr, static_cast<int>(found->others));
             showReport(found->report, source);

@@ -4,6 +4,8 @@
 #include "core/project/library.h"
 #include "widgets/shell/panel.h"
 
+#include <string>
+
 class QLabel;
 class QTextBrowser;
 
@@ -27,7 +29,7 @@ private:
     widgets::PanelContext m_context;
     QLabel* m_heading;
     QTextBrowser* m_text;
-    project::RowId m_study = 0;
+    std::string m_of; ///< whose report is shown or looked for, as services::reportKey
     quint64 m_request = 0; ///< the newest wins
 };
 

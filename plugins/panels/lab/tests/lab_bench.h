@@ -11,19 +11,27 @@
 #include "widgets/shell/settings.h"
 
 #include <QAction>
+#include <QApplication>
 #include <QComboBox>
+#include <QDialog>
 #include <QFile>
 #include <QLabel>
+#include <QLineEdit>
 #include <QMainWindow>
 #include <QMouseEvent>
 #include <QPluginLoader>
+#include <QSemaphore>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTimer>
 #include <QWheelEvent>
 #include <QWindow>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <memory>
+#include <string>
 
 namespace hilum::tests {
 
@@ -45,15 +53,15 @@ inline imaging::Volume ramp(std::int64_t slices = 1)
     return {header, std::move(voxels)};
 }
 
-/// A CT of 96 x 96 x 24 voxels of 2 x 2 x 4 mm, head first supine, with a bright voxel at (20, 30, 5) and otherwise a ramp along i.
-inline imaging::Volume ct()
+/// A CT of 96 x 96 voxels of 2 x 2 x 4 mm and so many slices, head first supine, with a bright voxel at (20, 30, 5) and otherwise a ramp along i.
+inline imaging::Volume ct(int slices = 24)
 {
     imaging::ImageHeader header;
-    header.geometry = {.size = {96, 96, 24}, .spacingMm = {2, 2, 4}, .originLps = {-95, -80, 100}, .direction = {}};
+    header.geometry = {.size = {96, 96, slices}, .spacingMm = {2, 2, 4}, .originLps = {-95, -80, 100}, .direction = {}};
     header.modality = "CT";
     header.unit = imaging::Unit::Hu;
     std::vector<std::int16_t> voxels;
-    for (int k = 0; k < 24; ++k)
+    for (int k = 0; k < slices; ++k)
         for (int j = 0; j < 96; ++j)
             for (int i = 0; i < 96; ++i)
                 voxels.push_back(static_cast<std::int16_t>(i == 20 && j == 30 && k == 5 ? 1000 : -800 + 8 * i));
@@ -61,6 +69,41 @@ inline imaging::Volume ct()
 }
 
 inline constexpr int Wait = 60000; // ms; ten times what a slow machine takes
+inline constexpr int Threads = 2;  // of the task runner
+
+/// Keeps all threads of a task runner busy, so that what is asked of it meanwhile comes later, in order.
+class HeldRunner {
+public:
+    explicit HeldRunner(services::TaskRunner& runner)
+    {
+        for (int n = 0; n < Threads; ++n)
+            runner.run<bool>(
+                &m_receiver,
+                [state = m_state](const Work&) -> Result<bool> {
+                    state->busy.release();
+                    state->gate.acquire();
+                    return true;
+                },
+                [](Result<bool>) {});
+        m_state->busy.acquire(Threads);
+    }
+    ~HeldRunner() { letGo(Threads); }
+    /// One thread alone does what waits in the order it was asked.
+    void letGo(int threads)
+    {
+        threads = std::min(threads, m_held);
+        m_held -= threads;
+        m_state->gate.release(threads);
+    }
+
+private:
+    struct State {
+        QSemaphore busy, gate;
+    };
+    std::shared_ptr<State> m_state = std::make_shared<State>();
+    QObject m_receiver;
+    int m_held = Threads;
+};
 
 /// The Lab as the window loads it, found by object names, against lab_worker.
 struct LabBench {
@@ -132,6 +175,28 @@ struct LabBench {
     }
     void settle() const { QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool() && label("maskStats").contains(QStringLiteral("loss")), Wait); }
 
+    /// A checkpoint of a run in the home folder, whose weights lab_worker takes for those of the step.
+    path checkpoint(int step) const
+    {
+        const path folder = path(m_home.path().toStdString()) / "run" / "checkpoints" / ("step-" + std::to_string(step));
+        std::filesystem::create_directories(folder);
+        std::ofstream(folder / "model.safetensors") << "weights";
+        return folder;
+    }
+    path model(const char* name) const { return path(m_home.filePath(QLatin1String(name)).toStdString()); }
+    /// Types a file's name into the dialog that opens next.
+    void answerDialog(const path& file) const
+    {
+        QTimer::singleShot(0, m_panel, [file] {
+            auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
+            QVERIFY(dialog);
+            auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
+            QVERIFY(name);
+            name->setText(QString::fromStdString(file.string()));
+            dialog->accept();
+        });
+    }
+
     void setEnvironment() const
     {
         qputenv("HILUM_HOME", m_home.path().toUtf8());
@@ -140,7 +205,7 @@ struct LabBench {
     }
     void start()
     {
-        m_runner = std::make_unique<services::TaskRunner>();
+        m_runner = std::make_unique<services::TaskRunner>(nullptr, Threads);
         m_models = std::make_unique<services::ModelServer>();
         m_selection = std::make_unique<widgets::Selection>();
         m_messages = std::make_unique<widgets::Messages>();

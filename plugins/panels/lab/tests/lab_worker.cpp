@@ -1,15 +1,17 @@
 // A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
 // patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
-// VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
+// VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere; in a volume of more than 32 slices the random crop has half the depth, in the middle. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
-// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI, spcxr and spcxr-half as runs of SPCXR,
+// the latter with another option, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +20,7 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <thread>
 
 using namespace hilum;
 
@@ -58,7 +61,8 @@ Json description()
 }
 
 std::string loaded = "hdxray-mae"; // the method that serves
-std::int64_t step = 0;
+std::int64_t step = 0, layers = 4, heads = 6;
+bool halfCorrupted = false; // the weights were trained with max_corrupted = 0.5
 bool maskFiles = false; // the weights were trained with masks from files
 
 Json metadata()
@@ -67,12 +71,14 @@ Json metadata()
         if (one["id"] == loaded) {
             const bool vit = loaded == "hdxray-mae" || loaded == "spcxr";
             Json options = {{"normalised_target", false}}, pipeline = one["presets"][0]["pipeline"];
+            if (halfCorrupted)
+                options["max_corrupted"] = 0.5;
             if (maskFiles) {
                 options["region_source"] = "mask-file";
                 pipeline["region"] = "mask-file";
             }
             return {{"method", loaded}, {"preset", "tiny"}, {"options", options}, {"pipeline", pipeline}, {"step", step},
-                    {"weights_sha256", std::string(64, 'a')}, {"token_grid", vit ? Json{Grid, Grid} : Json::array()}, {"layers", vit ? 4 : 0}, {"heads", vit ? 6 : 0},
+                    {"weights_sha256", std::string(64, 'a')}, {"token_grid", vit ? Json{Grid, Grid} : Json::array()}, {"layers", vit ? layers : 0}, {"heads", vit ? heads : 0},
                     {"encoder", {{"kind", vit ? "vit" : "swin"}}}, {"class_token", vit}, {"untrained", true}};
         }
     return {};
@@ -137,10 +143,11 @@ Result<Json> crops(const Json& request)
         for (std::int64_t j = 0; j < 3; ++j)
             for (const std::int64_t n : {i * w, j * h, std::int64_t{0}, (i + 1) * w, (j + 1) * h, image.depth})
                 bases.push_back(n);
+    const std::int64_t depth = image.depth > 32 ? image.depth / 2 : image.depth, from = (image.depth - depth) / 2;
     Json centres = request.value("crop_centres", Json::array({{image.width / 2, image.height / 2}}));
     for (const Json& one : centres) {
         const std::int64_t i = one[0].get<std::int64_t>() - w / 2, j = one[1].get<std::int64_t>() - h / 2;
-        for (const std::int64_t n : {i, j, std::int64_t{0}, i + w, j + h, image.depth})
+        for (const std::int64_t n : {i, j, from, i + w, j + h, from + depth})
             boxes.push_back(n);
     }
     const auto count = static_cast<std::int64_t>(centres.size());
@@ -290,6 +297,8 @@ Result<Json> masked(const Json& request)
 
 Result<Json> attention(const Json& request)
 {
+    if (request.value("layer", std::int64_t{0}) >= layers || request.value("head", std::int64_t{0}) >= heads)
+        return fail(ErrorCode::Usage, "layer or head is outside of {} layers and {} heads", layers, heads);
     std::vector<float> map(Grid * Grid, 0);
     if (const char* named = std::getenv("LAB_WORKER_LOG"))
         std::ofstream(named, std::ios::app) << request.value("query", Json()).dump() << '\n';
@@ -301,6 +310,24 @@ Result<Json> attention(const Json& request)
     out.add<float>("attention_map", {Grid, Grid}, map);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
     return Json{{"out", request["out"]}, {"numbers", {{"sum", 1.0}}}, {"seconds", 0.001}, {"device", "cpu"}};
+}
+
+Result<Json> load(const Json& request)
+{
+    loaded = request.value("method", loaded);
+    const std::filesystem::path where = request.value("model", "");
+    const std::string folder = where.filename().string();
+    if (folder == "broken")
+        return fail(ErrorCode::BadData, "broken is no model");
+    while (!where.empty() && std::filesystem::exists(where / "wait"))
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    maskFiles = folder == "masked";
+    halfCorrupted = folder == "spcxr-half";
+    loaded = folder == "unimedi" ? folder : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
+    layers = folder == "shallow" ? 2 : 4;
+    heads = folder == "shallow" ? 2 : 6;
+    step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;
+    return Json{{"model", metadata()}};
 }
 
 Result<Json> reconstruct(const Json& request)
@@ -328,18 +355,12 @@ int main(int argc, char** argv)
         if (kind == protocol::Quit)
             return 0;
         Result<Json> answer = Json::object();
-        if (kind == protocol::Load) {
-            loaded = request->value("method", loaded);
-            const std::string folder = std::filesystem::path(request->value("model", "")).filename().string();
-            maskFiles = folder == "masked";
-            loaded = folder == "unimedi" ? folder : loaded;
-            step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;
-            answer = Json{{"model", metadata()}};
-        }
+        if (kind == protocol::Load)
+            answer = load(*request);
         else if (kind == protocol::Reconstruct)
             answer = reconstruct(*request);
         else if (kind == protocol::PrepareAttention)
-            answer = Json{{"layers", 4}, {"heads", 6}, {"tokens", Grid * Grid + 1}, {"grid", {Grid, Grid}}, {"bytes", 1}};
+            answer = Json{{"layers", layers}, {"heads", heads}, {"tokens", Grid * Grid + 1}, {"grid", {Grid, Grid}}, {"bytes", 1}};
         else if (kind == protocol::Attention)
             answer = attention(*request);
         const Json id = {{"id", request->value("id", Json())}};

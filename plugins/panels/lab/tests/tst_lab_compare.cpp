@@ -5,8 +5,6 @@
 #include <QSpinBox>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <utility>
 
 using namespace hilum;
@@ -43,12 +41,9 @@ class TestLabCompare : public QObject, tests::LabBench {
     /// Pins the reconstructions of two masks and finds patches that one of them alone hides.
     void pinTwo()
     {
-        const auto folder = std::filesystem::path(m_home.path().toStdString()) / "run" / "checkpoints" / "step-10";
-        std::filesystem::create_directories(folder);
-        std::ofstream(folder / "model.safetensors") << "weights";
         m_selection->setVolume(ramp());
         settle();
-        m_selection->setModel({.checkpoint = folder});
+        m_selection->setModel({.checkpoint = checkpoint(10)});
         QTRY_COMPARE_WITH_TIMEOUT(label("checkpointStep"), QStringLiteral("step 10"), Wait);
         QTRY_VERIFY_WITH_TIMEOUT(label("modelNote").contains(QStringLiteral("step 10")), Wait);
         settle();

@@ -181,6 +181,25 @@ private Q_SLOTS:
         QVERIFY2(std::abs(half[3].toDouble() - 0.5) < 0.05 && std::abs(half[6].toDouble() - 0.5) < 0.05, qPrintable(half.join(QLatin1Char(' '))));
         QVERIFY(find<QWidget>("baseSimilarity")->property("values").toString().startsWith(QStringLiteral("0.50 0.50")));
     }
+    void aCropIsDrawnOnTheSlicesThatItCuts()
+    {
+        m_selection->setVolume(ct(48)); // its crop has the 24 in the middle, base crops all
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_COMPARE_WITH_TIMEOUT(m_panel->property("baseGrid").toString(), QStringLiteral("3 x 3"), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        auto* crop = find<QWidget>("randomCrop");
+        QCOMPARE(m_panel->property("slice").toInt(), 25);
+        QVERIFY(crop->isVisible());
+        m_actions->find(QStringLiteral("actionLabSliceFirst"))->trigger();
+        QVERIFY(!crop->isVisible());
+        QVERIFY(find<QWidget>("baseCrop4")->isVisible());
+        for (int n = 0; n < 12; ++n) {
+            QVERIFY(!crop->isVisible());
+            m_actions->find(QStringLiteral("actionLabSliceUp"))->trigger();
+        }
+        QCOMPARE(m_panel->property("slice").toInt(), 13); // the first of the crop
+        QVERIFY(crop->isVisible());
+    }
     void channelsOfDaeAreMaskedNotPixels()
     {
         m_selection->setVolume(ct());

@@ -1,13 +1,10 @@
 // Where inside and outside come from in the Lab, and what becomes of it with another image.
 #include "plugins/panels/lab/tests/lab_bench.h"
 
-#include <QApplication>
-#include <QDialog>
 #include <QImage>
-#include <QLineEdit>
-#include <QTimer>
 
 #include <algorithm>
+#include <utility>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -17,18 +14,6 @@ using tests::Wait;
 class TestLabRegion : public QObject, tests::LabBench {
     Q_OBJECT
 
-    /// Answers the dialog that is opened next with this file.
-    void nameSoon(const QString& file)
-    {
-        QTimer::singleShot(0, this, [file] {
-            auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
-            QVERIFY(dialog);
-            auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
-            QVERIFY(name);
-            name->setText(file);
-            dialog->accept();
-        });
-    }
     /// The left half of a film is inside.
     QString leftHalf(const QString& name) const
     {
@@ -55,7 +40,7 @@ private Q_SLOTS:
         QVERIFY(find<QLabel>("labRefusal")->isVisible());
         QVERIFY2(label("regionNote").startsWith(QStringLiteral("No mask file is chosen yet")), qPrintable(label("regionNote")));
         const auto choose = [&](const QString& file) { // the entry again, as the refusal says
-            nameSoon(file);
+            answerDialog(path(file.toStdString()));
             Q_EMIT region->activated(2);
         };
         // of another size: refused with its numbers, never stretched
@@ -87,7 +72,7 @@ private Q_SLOTS:
         const QString mask = leftHalf(QStringLiteral("left.png"));
         auto* region = find<QComboBox>("regionCombo");
         QCOMPARE(region->currentIndex(), 0);
-        nameSoon(mask);
+        answerDialog(path(mask.toStdString()));
         region->setCurrentIndex(2);
         QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("of 128) · outside")), qPrintable(label("maskStats")), Wait);
         settle();
@@ -107,6 +92,35 @@ private Q_SLOTS:
         // until a region is chosen
         region->setCurrentIndex(1);
         QTRY_VERIFY2_WITH_TIMEOUT(!label("regionNote").contains(QStringLiteral("left.png")), qPrintable(label("regionNote")), Wait);
+    }
+    void aPolygonIsClosedOnItsOwnImageAlone()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        auto* region = find<QComboBox>("regionCombo");
+        auto* view = find<QWidget>("labView1");
+        const auto corners = [&] {
+            region->setCurrentIndex(3);
+            for (const auto& [row, column] : {std::pair(4, 4), {4, 11}, {11, 11}, {11, 4}})
+                QTest::mouseClick(view, Qt::LeftButton, {}, at(view, row, column));
+        };
+        corners();
+        m_selection->setVolume(ramp()); // another one
+        QCOMPARE(region->currentIndex(), 0);
+        m_actions->find(QStringLiteral("actionLabPolygonClose"))->trigger();
+        QCOMPARE(region->currentIndex(), 0);
+        settle();
+        // nor with other weights, whose grid may be another
+        corners();
+        QCOMPARE(region->currentIndex(), 3);
+        m_selection->setModel({.checkpoint = checkpoint(30)});
+        QTRY_VERIFY_WITH_TIMEOUT(label("modelNote").contains(QStringLiteral("step 30")), Wait);
+        QCOMPARE(region->currentIndex(), 0);
+        settle();
+        corners();
+        m_actions->find(QStringLiteral("actionLabPolygonClose"))->trigger();
+        QCOMPARE(region->currentIndex(), 3);
+        settle();
     }
 };
 

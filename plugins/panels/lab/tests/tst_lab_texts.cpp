@@ -3,12 +3,9 @@
 
 #include "core/base/tensor_file.h"
 
-#include <QApplication>
-#include <QDialog>
 #include <QLineEdit>
 #include <QListWidget>
 #include <QPushButton>
-#include <QTimer>
 
 #include <filesystem>
 
@@ -28,18 +25,6 @@ class TestLabTexts : public QObject, tests::LabBench {
         if (!writeFileAtomically(file, text))
             qFatal("no file");
         return file;
-    }
-    /// Types a file's name into the dialog that opens next.
-    void answerDialog(const path& file)
-    {
-        QTimer::singleShot(0, this, [file] {
-            auto* dialog = qobject_cast<QDialog*>(QApplication::activeModalWidget());
-            QVERIFY(dialog);
-            auto* name = dialog->findChild<QLineEdit*>(QStringLiteral("fileNameEdit"));
-            QVERIFY(name);
-            name->setText(QString::fromStdString(file.string()));
-            dialog->accept();
-        });
     }
     void chooseReports(const path& file)
     {
@@ -77,7 +62,7 @@ private Q_SLOTS:
         // of a report in sections the impression and the findings are compared, as a training reads them
         const path own = written("own.txt", "INDICATION: Cough.\nFINDINGS: The heart is large.\nIMPRESSION: Cardiomegaly.\n");
         m_library.rows.push_back({.id = 2, .study = 7, .kind = "report", .format = "text", .files = {own}, .where = own});
-        open({.id = 1, .study = 7, .kind = "volume", .format = "nifti", .where = "/data/ct.nii"}, ct());
+        open({.id = 1, .study = 7, .kind = "volume", .format = "nifti", .where = own.parent_path() / "own.nii.gz"}, ct());
         chooseMethod(QStringLiteral("UniMedI"));
         QTRY_COMPARE_WITH_TIMEOUT(cosines(), QStringLiteral("-0.50"), Wait);
         QCOMPARE(nearest(), (QStringList{QStringLiteral("1. -0.500  the study's report")}));
@@ -116,6 +101,24 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(cosines(), QStringLiteral("-0.50 0.10"), Wait);
         QVERIFY(!find<QWidget>("ownReport")->isVisibleTo(m_panel));
         QVERIFY(label("reportsNote").isEmpty());
+    }
+    void filmsOfOneFolderHaveTheirOwnReports()
+    {
+        // one folder is one study in the library, and each of its films may be another person's
+        for (const char* name : {"1", "2"}) {
+            const path text = written((std::string("films/") + name + ".txt").c_str(), std::string("Report of film ") + name + ".");
+            m_library.rows.push_back({.id = m_library.rows.empty() ? 11 : 12, .study = 5, .kind = "report", .format = "text", .files = {text}, .where = text});
+        }
+        const path films = m_library.rows.front().where.parent_path();
+        const auto film = [&](project::RowId id, const char* name) { return project::SeriesRow{.id = id, .study = 5, .kind = "image", .format = "png", .where = films / name}; };
+        const auto told = [&] { return find<QListWidget>("textBest")->count() == 1 ? find<QListWidget>("textBest")->item(0)->toolTip() : QString(); };
+        open(film(1, "1.png"), ramp());
+        chooseMethod(QStringLiteral("UniMedI"));
+        QTRY_VERIFY2_WITH_TIMEOUT(told().contains(QStringLiteral("Report of film 1.")), qPrintable(told()), Wait);
+        open(film(2, "2.png"), ramp());
+        QTRY_VERIFY2_WITH_TIMEOUT(told().contains(QStringLiteral("Report of film 2.")), qPrintable(told()), Wait);
+        open(film(3, "3.png"), ramp()); // it has none
+        QTRY_VERIFY2_WITH_TIMEOUT(quiet() && cosines().isEmpty() && told().isEmpty(), qPrintable(told()), Wait);
     }
     void aTableNamesTheReportOfAFilm()
     {

@@ -1,9 +1,13 @@
 #include "plugins/panels/report/report_panel.h"
 
+#include "core/base/paths.h"
+#include "core/services/task_runner.h"
 #include "tests/support/compare.h"
+#include "tests/support/fake_library.h"
 #include "widgets/shell/selection.h"
 
 #include <QLabel>
+#include <QTemporaryDir>
 #include <QTextBlock>
 #include <QTextBrowser>
 
@@ -52,6 +56,38 @@ private Q_SLOTS:
         const std::unique_ptr<panels::ReportPanel> panel(make(selection));
         panel->showNone(QStringLiteral("No report in this study."));
         QCOMPARE(panel->findChild<QLabel*>(QStringLiteral("reportHeading"))->text(), QStringLiteral("No report in this study."));
+    }
+
+    void filmsOfOneFolderHaveTheirOwnReports()
+    {
+        // a folder of files that know no study is one study in the library; each film may be another person's
+        QTemporaryDir home;
+        const path folder = home.path().toStdString();
+        tests::FakeLibrary library;
+        for (const char* name : {"1", "2"}) {
+            const path text = folder / (std::string(name) + ".txt");
+            HILUM_VERIFY_OK(writeFileAtomically(text, std::string("Report of film ") + name + "."));
+            library.rows.push_back({.id = library.rows.empty() ? 11 : 12, .study = 5, .kind = "report", .format = "text", .description = text.filename().string(), .files = {text}, .where = text});
+        }
+        services::TaskRunner runner;
+        Selection selection;
+        PanelContext context;
+        context.services.selection = &selection;
+        context.services.library = &library;
+        context.services.runner = &runner;
+        const panels::ReportPanel panel(context);
+        const auto* text = panel.findChild<QTextBrowser*>(QStringLiteral("reportText"));
+        const auto* heading = panel.findChild<QLabel*>(QStringLiteral("reportHeading"));
+        const auto open = [&](project::RowId id, const char* name) { selection.setSeries(project::SeriesRow{.id = id, .study = 5, .kind = "image", .format = "png", .where = folder / name}); };
+        open(1, "1.png");
+        QTRY_VERIFY2(text->toPlainText().contains(QStringLiteral("Report of film 1.")), qPrintable(text->toPlainText()));
+        open(2, "2.png");
+        QVERIFY(!text->toPlainText().contains(QStringLiteral("film 1"))); // not for a moment
+        QTRY_VERIFY2(text->toPlainText().contains(QStringLiteral("Report of film 2.")), qPrintable(text->toPlainText()));
+        QCOMPARE(heading->text(), QStringLiteral("2.txt"));
+        open(3, "3.png");
+        QTRY_VERIFY2(heading->text().startsWith(QStringLiteral("No report")), qPrintable(heading->text()));
+        QVERIFY(text->toPlainText().isEmpty());
     }
 };
 
