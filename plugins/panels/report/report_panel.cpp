@@ -41,6 +41,7 @@ ReportPanel::ReportPanel(const widgets::PanelContext& context, QWidget* parent)
     rows->addWidget(m_text, 1);
     widgets::Selection* selection = context.services.selection;
     connect(selection, &widgets::Selection::seriesChanged, this, &ReportPanel::follow);
+    connect(selection, &widgets::Selection::firstLookChanged, this, &ReportPanel::follow);
     connect(selection, &widgets::Selection::reportRequested, this, &ReportPanel::read);
     showNone(tr("No image is open."));
     follow();
@@ -95,13 +96,17 @@ void ReportPanel::showReport(const Json& report, const QString& source)
 void ReportPanel::read(const project::SeriesRow& row)
 {
     const quint64 number = ++m_request;
+    const auto& series = m_context.services.selection->series();
+    const bool foreign = series && !services::isReportOf(row, *series);
+    if (foreign)
+        m_of.clear(); // the next series has its own again
     m_context.services.runner->run<Json>(
         this, [row](const Work&) { return imaging::readReport(services::itemOf(row)); },
-        [this, number, row](Result<Json> report) {
+        [this, number, row, foreign](Result<Json> report) {
             if (number != m_request)
                 return;
             if (report)
-                showReport(*report, QString::fromStdString(row.description));
+                showReport(*report, foreign ? tr("Not of the open image: %1").arg(QString::fromStdString(row.description)) : QString::fromStdString(row.description));
             else
                 showNone(QString::fromStdString(report.error().sentence()));
         });
@@ -116,6 +121,11 @@ void ReportPanel::follow()
         return showNone(tr("No image is open."));
     }
     const std::string whose = services::reportKey(*series);
+    if (const auto& look = m_context.services.selection->firstLook(); look && services::reportKey(*look) != whose) {
+        m_of.clear(); // Read shows that one already
+        ++m_request;
+        return showNone(tr("The report follows when the image is read."));
+    }
     if (whose == m_of)
         return; // another series with the same report: it stays
     m_of = whose;

@@ -88,6 +88,18 @@ private Q_SLOTS:
         open(3, "3.png");
         QTRY_VERIFY2(heading->text().startsWith(QStringLiteral("No report")), qPrintable(heading->text()));
         QVERIFY(text->toPlainText().isEmpty());
+        // a report that is opened by hand says that it is another image's, and goes with the next image
+        Q_EMIT selection.reportRequested(library.rows[0]);
+        QTRY_COMPARE(heading->text(), QStringLiteral("Not of the open image: 1.txt"));
+        open(1, "1.png");
+        QTRY_COMPARE(heading->text(), QStringLiteral("1.txt"));
+        Q_EMIT selection.reportRequested(library.rows[0]);
+        QTRY_COMPARE(heading->text(), QStringLiteral("1.txt"));
+        // while the first slice of another image is shown already, the report of the one before is not beside it
+        selection.setFirstLook(project::SeriesRow{.id = 2, .study = 5, .kind = "image", .format = "png", .where = folder / "2.png"});
+        QVERIFY(text->toPlainText().isEmpty());
+        selection.setFirstLook({});
+        QTRY_VERIFY2(text->toPlainText().contains(QStringLiteral("Report of film 1.")), qPrintable(text->toPlainText()));
     }
 };
 
