@@ -2,7 +2,7 @@
 
 namespace hilum::widgets {
 
-/// Sends VTK's output window to the log. Once, at the start of the program.
+/// Sends VTK's output window and logger to the log. Once, at the start of the program.
 void adaptVtkLog();
 
 } // namespace hilum::widgets
