@@ -1,7 +1,6 @@
 // Two pinned reconstructions in the Lab: over each other, under the pointer, while a key is held.
 #include "plugins/panels/lab/tests/lab_bench.h"
 
-#include <QDoubleSpinBox>
 #include <QSpinBox>
 
 #include <cstdlib>
@@ -231,13 +230,23 @@ private Q_SLOTS:
     }
     void errorsThatAreComparedShareOneScale()
     {
-        // a second reconstruction that hides little, so that its largest error is smaller
+        // a second reconstruction that hides the middle alone, so that its largest error is smaller
         modes()->setCurrentText(QStringLiteral("No comparison"));
+        auto* view = reconstruction();
+        m_actions->find(QStringLiteral("actionMaskBrush"))->setChecked(true);
+        const auto paint = [&](Qt::MouseButton button, int radius, const Patch& from, const Patch& to) {
+            find<QSpinBox>("brushRadius")->setValue(radius);
+            QTest::mousePress(view, button, {}, place(view, from));
+            QTest::mouseMove(view, place(view, to));
+            QTest::mouseRelease(view, button, {}, place(view, to));
+        };
+        paint(Qt::RightButton, 20, {1, 1}, {14, 14});
+        QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").contains(QStringLiteral("hidden 0 of 256")), qPrintable(label("maskStats")), Wait);
         const QString arrays = hash("arraysHash");
-        for (const char* ratio : {"ratioInside", "ratioOutside"})
-            find<QDoubleSpinBox>(ratio)->setValue(0.05);
+        paint(Qt::LeftButton, 5, {8, 8}, {8, 8});
         QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != arrays, Wait);
         settle();
+        m_actions->find(QStringLiteral("actionMaskBrush"))->setChecked(false);
         press("K");
         const QImage alone = find<QWidget>("labView4")->grab().toImage();
         modes()->setCurrentText(QStringLiteral("Side by side"));
