@@ -254,7 +254,7 @@ private Q_SLOTS:
         int both = 0, weaker = 0;
         for (int row = 2; row <= 12; ++row)
             for (int column = 0; column < 16; ++column) {
-                const auto at = [&](const QImage& image, const char* view) { return colour(image, place(find<QWidget>(view), {row, column})); };
+                const auto at = [&](const QImage& image, const char* name) { return colour(image, place(find<QWidget>(name), {row, column})); };
                 const QColor one = at(first, "labView3"), other = at(second, "labView4"), own = at(alone, "labView4");
                 if (std::abs(own.red() - own.blue()) < 40 || std::abs(one.red() - one.blue()) < 20) // visible in one of them, or little error
                     continue;

@@ -135,7 +135,7 @@ private Q_SLOTS:
         QTRY_VERIFY(bench.panel->aboutToClose().isEmpty());
         QVERIFY(QFileInfo::exists(file));
         bench.panel->setTool(Gesture::Distance);
-        bench.drag(Qt::LeftButton, {100, 70}, {180, 90}); // one more
+        bench.drag(Qt::LeftButton, {160, 115}, {210, 125}); // one more
         QCOMPARE(bench.measured().items.size(), std::size_t{2});
         QVERIFY(!bench.panel->aboutToClose().isEmpty());
     }
