@@ -8,6 +8,7 @@
 #include "core/learning/model_file.h"
 #include "core/learning/rollout.h"
 #include "core/learning/tensor_io.h"
+#include "core/learning/train/network_room.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/stack.h>
@@ -134,6 +135,7 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
         HILUM_TRY(const auto seed, fieldOr<std::uint64_t>(fields, "seed", 0));
         const auto given = fields.find("options");
         HILUM_TRY(const Json options, completeOptions(*entry, asked, given == fields.end() || given->is_null() ? Json::object() : *given));
+        HILUM_TRY_STATUS(checkWeightsRoom("the network of method " + methodId, [&]() -> Result<MemoryNeed> { return memoryNeed(entry->make(options, Rng(seed))->trainable()); }));
         out.m_method = entry->make(options, Rng(seed).fork("initialisation"));
         const std::string preset = asked.empty() && !entry->info.presets.empty() ? entry->info.presets.front().id : asked;
         out.m_metadata = {{"schema", protocol::ModelSchema}, {"method", methodId}, {"preset", preset}, {"options", options}, {"pipeline", out.m_method->inputPipeline()},

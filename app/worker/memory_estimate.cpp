@@ -9,6 +9,7 @@
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/job.h"
 #include "core/learning/train/memory_need.h"
+#include "core/learning/train/network_room.h"
 #include "core/learning/train/start_weights.h"
 
 #include <algorithm>
@@ -134,6 +135,7 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
     const auto steps = options.value("steps", std::int64_t{1}), accumulation = options.value("accumulation", std::int64_t{1});
     std::int64_t parameters = 0;
     std::uint64_t disk = 0;
+    HILUM_TRY_STATUS(checkTrainingRoom(*entry, options));
     { // weights alone, given back before anything is measured
         const auto method = entry->make(options, Rng(0).fork("initialisation"));
         if (const std::string file = options.value("start_from", ""); !file.empty()) // a run's job.json has the whole path

@@ -3,6 +3,7 @@
 #include "app/worker/keep_awake.h"
 #include "app/worker/process_settings.h"
 #include "core/learning/device.h"
+#include "core/learning/train/stop_wishes.h"
 
 #include <CLI/CLI.hpp>
 
@@ -21,6 +22,7 @@ std::function<Status()> declareRun(CLI::App& app, const RunWords& words, RunWork
     app.add_option("--cache", a->cache, "Folder that hilum prepare wrote")->required();
     app.add_flag("--resume", a->resume, words.resume);
     return [a, why = words.awake, work = std::move(work)]() -> Status {
+        learning::keepStopWishes();
         learning::keepFreedMemory();
         giveWay();
         const KeepAwake awake(why);

@@ -9,6 +9,7 @@
 #include "core/learning/products.h"
 #include "core/learning/train/ema.h"
 #include "core/learning/train/memory_need.h"
+#include "core/learning/train/network_room.h"
 #include "core/learning/train/optimizer.h"
 #include "core/learning/train/placement.h"
 
@@ -105,6 +106,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     HILUM_TRY(const Json options, completeOptions(*entry, request.preset, request.options));
     if (entry->info.input != "radiograph" && entry->info.input != "volume" && entry->info.input != "mixed")
         return fail(ErrorCode::Unsupported, "no made-up input for method {} ({}) yet", request.method, entry->info.input);
+    HILUM_TRY_STATUS(checkTrainingRoom(*entry, options));
     const auto method = entry->make(options, Rng(0).fork("initialisation"));
     const MemoryNeed need = memoryNeed(method->trainable(), options);
     HILUM_TRY_STATUS(checkMemory(need, compute.device, compute.device.is_cpu() ? need.weights : 0));

@@ -16,8 +16,12 @@ Result<std::string> kindOf(const Json& message)
     const auto it = message.find("kind");
     if (it == message.end() || !it->is_string())
         return fail(ErrorCode::Protocol, "a message without a kind: {}", jsonLine(message).substr(0, 120));
-    if (*it == Hello && message.value("protocol", 0) > Version)
-        return fail(ErrorCode::Protocol, "the worker speaks protocol {}, this program only {}", message.value("protocol", 0), Version);
+    if (const auto spoken = message.find("protocol"); *it == Hello && spoken != message.end()) {
+        if (!spoken->is_number_integer())
+            return fail(ErrorCode::Protocol, "the protocol of a hello is no whole number: {}", jsonLine(*spoken).substr(0, 120));
+        if (spoken->get<double>() > Version)
+            return fail(ErrorCode::Protocol, "the worker speaks protocol {}, this program only {}", jsonLine(*spoken), Version);
+    }
     return it->get<std::string>();
 }
 

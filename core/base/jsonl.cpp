@@ -1,6 +1,44 @@
 #include "core/base/jsonl.h"
 
+#include <cstdint>
+
 namespace hilum {
+
+namespace {
+
+// a value is written and copied by recursion, and takes 16 bytes or more however few it has in the text
+constexpr std::int64_t MostDepth = 256, MostValues = 32'000'000;
+
+/// Whether a text stays within both limits, as far as it is JSON at all: brackets and commas outside quoted words are counted before anything is made of them.
+Status checkExtent(std::string_view text)
+{
+    std::int64_t depth = 0, values = 1;
+    bool quoted = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (quoted) {
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                quoted = false;
+        } else if (c == '"') {
+            quoted = true;
+        } else if (c == '[' || c == '{') {
+            ++values;
+            if (++depth > MostDepth)
+                return fail(ErrorCode::BadData, "JSON nested more than {} deep at byte {}", MostDepth, i);
+        } else if (c == ']' || c == '}') {
+            --depth;
+        } else if (c == ',') {
+            ++values;
+        }
+        if (values > MostValues)
+            return fail(ErrorCode::BadData, "JSON of more than {} values at byte {}", MostValues, i);
+    }
+    return {};
+}
+
+} // namespace
 
 std::string jsonLine(const Json& object)
 {
@@ -9,6 +47,7 @@ std::string jsonLine(const Json& object)
 
 Result<Json> parseJson(std::string_view text)
 {
+    HILUM_TRY_STATUS(checkExtent(text));
     try {
         return Json::parse(text);
     } catch (const Json::exception& e) {
@@ -36,7 +75,7 @@ std::vector<Result<Json>> JsonLineReader::feed(std::string_view bytes)
         if (!m_skipping && m_line.find_first_not_of(" \t\r") != std::string::npos) {
             auto parsed = parseJson(m_line);
             if (!parsed)
-                out.push_back(fail(ErrorCode::Protocol, "not a JSON line: \"{}\"", m_line.substr(0, 120)));
+                out.push_back(fail(ErrorCode::Protocol, "not a JSON line ({}): \"{}\"", parsed.error().message, m_line.substr(0, 120)));
             else if (!parsed->is_object())
                 out.push_back(fail(ErrorCode::Protocol, "not a JSON object: \"{}\"", m_line.substr(0, 120)));
             else

@@ -8,6 +8,7 @@
 #include <ATen/ops/where.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <format>
 
 namespace hilum::learning {
@@ -27,8 +28,17 @@ std::vector<std::string> MaskedImageOptions::faults() const
 {
     std::vector<std::string> out;
     const auto fault = [&]<class... A>(std::format_string<A...> text, A&&... a) { out.push_back(std::format(text, std::forward<A>(a)...)); };
+    constexpr std::size_t MostStrides = 8;
+    constexpr std::int64_t LargestPatch = 4096; // of the option `image_size`
+    std::int64_t patch = 1;
+    for (const std::int64_t stride : network.strides)
+        patch = stride < 1 || patch > LargestPatch ? LargestPatch + 1 : patch * std::min(stride, LargestPatch + 1); // stops growing before it overflows
     if (network.strides.empty())
         fault("tokeniser_strides is empty");
+    else if (network.strides.size() > MostStrides)
+        fault("tokeniser_strides has {} numbers; {} are the most", network.strides.size(), MostStrides);
+    else if (patch > LargestPatch)
+        fault("tokeniser_strides = {} make a patch outside [1, {}] pixels", jsonLine(network.strides), LargestPatch);
     else if (network.imageSize % network.patch() != 0)
         fault("image_size = {} does not divide into patches of {} pixels (the product of tokeniser_strides)", network.imageSize, network.patch());
     if (network.width % 4 != 0 || network.width % network.heads != 0)

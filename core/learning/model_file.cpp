@@ -5,6 +5,7 @@
 #include "core/base/options_json.h"
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/checkpoint.h"
+#include "core/learning/train/network_room.h"
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -106,6 +107,7 @@ Result<std::unique_ptr<PretrainingMethod>> loadMethod(const MethodRegistry& regi
     HILUM_TRY(const MethodEntry* const entry, registry.find(model.metadata["method"].get<std::string>()));
     const Json& options = model.metadata["options"];
     HILUM_TRY_STATUS(checkAgainstSchema(options, entry->info.schema));
+    HILUM_TRY_STATUS(checkWeightsRoom("the network of " + model.file.file().string(), [&]() -> Result<MemoryNeed> { return memoryNeed(entry->make(options, Rng(0).fork("weights"))->trainable()); }));
     auto method = entry->make(options, Rng(0).fork("weights"));
     if (const Status fits = checkAxes(*method, model.metadata); !fits)
         return std::unexpected(withContext(fits.error(), model.file.file().string()));

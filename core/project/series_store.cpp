@@ -200,7 +200,7 @@ SeriesRow rowFrom(SQLite::Statement& q)
     const std::string shown = bytes(q.getColumn(18));
     row.where = shown == "." ? folder : (folder / shown).lexically_normal();
     row.missing = number(19) != 0;
-    row.notices = Json::parse(text(20), nullptr, false);
+    row.notices = parseJson(text(20)).value_or(Json(Json::value_t::discarded));
     return row;
 }
 
@@ -335,7 +335,7 @@ std::optional<SeriesRow> findSeries(SQLite::Database& db, RowId id)
     const path folder = bytes(q.getColumn(17));
     for (const std::string& name : splitNames(bytes(q.getColumn(21))))
         row.files.push_back(folder / name);
-    row.explanation = Json::parse(q.getColumn(22).getString(), nullptr, false);
+    row.explanation = parseJson(q.getColumn(22).getString()).value_or(Json(Json::value_t::discarded));
     return row;
 }
 

@@ -206,6 +206,17 @@ private Q_SLOTS:
         for (int i = 0; i < 1000; ++i)
             copies.op("h\x02h\x01\x85R0");
         HILUM_VERIFY_ERROR(readPickle(bytesOf(copies.op(".").bytes)), ErrorCode::TooLarge);
+        // the same in a file that is padded to many times its pickle
+        PickleText padded;
+        padded.start().op("](");
+        for (int i = 0; i < 200000; ++i)
+            padded.op("N");
+        padded.op("eq\x01").global("builtins", "tuple").op("q\x02");
+        for (int i = 0; i < 180; ++i)
+            padded.op("h\x02h\x01\x85R0");
+        const auto unfolded = readPickle(bytesOf(padded.op(".").bytes + std::string(16'000'000, ' ')));
+        HILUM_VERIFY_ERROR(unfolded, ErrorCode::TooLarge);
+        QVERIFY2(unfolded.error().message.find("; 32000000 and") != std::string::npos, unfolded.error().message.c_str());
         // dictionaries inside dictionaries: no recursion, whatever the depth
         PickleText deep;
         deep.start();

@@ -59,6 +59,22 @@ private Q_SLOTS:
         QCOMPARE(Json((*entry)->make(described->at("options"), Rng(0))->tokenGrid()), described->at("token_grid"));
     }
 
+    // a product that overflows to zero divided the image
+    void stridesBeyondAnyImageAreRefused()
+    {
+        const MethodRegistry methods = registry();
+        if (!methods.find("mae"))
+            QSKIP("this build has other methods");
+        const auto refused = [&](const char* strides, const char* says) {
+            const auto described = describeOne(methods, "mae", "", {{"tokeniser_strides", Json::parse(strides)}});
+            QVERIFY2(!described && described.error().code == ErrorCode::Options && described.error().message.find(says) != std::string::npos, described ? strides : described.error().sentence().c_str());
+        };
+        refused("[256,256,256,256,256,256,256,256]", "tokeniser_strides = [256,256,256,256,256,256,256,256] make a patch outside [1, 4096] pixels");
+        refused("[256,32]", "outside [1, 4096]");
+        refused("[1,1,1,1,1,1,1,1,1]", "tokeniser_strides has 9 numbers; 8 are the most");
+        refused("[]", "tokeniser_strides is empty");
+    }
+
     void everyPresetTellsItsGrid()
     {
         const Json all = describeAll(registry());

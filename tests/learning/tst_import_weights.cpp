@@ -366,6 +366,19 @@ private Q_SLOTS:
         QCOMPARE(unknown.code, ErrorCode::NotFound);
         QVERIFY(unknown.message.find("hf-bert") != std::string::npos);
         QCOMPARE(refused("mae", {"heads=4", "decoder_heads=2", "nonsense=1"}).code, ErrorCode::Options);
+        // a block by name alone, and a network that is larger than the memory there is
+        TensorMap named = state;
+        named["blocks.2.norm1.weight"] = at::ones({1});
+        writeCheckpoint(at_("in.pth"), named, "model");
+        const Error bare = refused("mae", {"heads=4", "decoder_heads=2", "normalised_target=false"});
+        QCOMPARE(bare.code, ErrorCode::Mismatch);
+        QVERIFY2(bare.sentence().find("blocks.2.attn.qkv.weight is missing") != std::string::npos, bare.sentence().c_str());
+        writeCheckpoint(at_("in.pth"), state, "model");
+        qputenv("HILUM_MEMORY_LIMIT", "1000");
+        const Error large = refused("mae", {"heads=4", "decoder_heads=2", "normalised_target=false"});
+        qunsetenv("HILUM_MEMORY_LIMIT");
+        QCOMPARE(large.code, ErrorCode::TooLarge);
+        QVERIFY2(large.message.find("for its weights alone, and HILUM_MEMORY_LIMIT leaves 1.0 kB") != std::string::npos, large.message.c_str());
         // a fifth of the tensors under other names
         TensorMap partly;
         int i = 0;

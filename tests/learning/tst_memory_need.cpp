@@ -1,16 +1,22 @@
 #include "tests/learning/toy_method.h"
 
+#include "core/base/numbers.h"
 #include "core/base/paths.h"
 #include "core/learning/data/shard_reader.h"
 #include "core/learning/downstream/classify.h"
 #include "core/learning/features.h"
 #include "core/learning/model_file.h"
+#include "core/learning/nn/init.h"
+#include "core/learning/nn/masked_autoencoder.h"
+#include "core/learning/nn/without_values.h"
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/job.h"
 #include "core/learning/train/memory_need.h"
+#include "core/learning/train/network_room.h"
 
 #include "tests/support/compare.h"
 
+#include <new>
 #include <optional>
 
 using namespace hilum;
@@ -183,6 +189,35 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(checkMemory(need, MemoryRoom{}, 0)); // where nothing is known nothing is refused
     }
 
+    void aNetworkIsCountedWithoutValues()
+    {
+        at::Tensor values = at::full({5}, 7, at::kFloat);
+        MemoryNeed need;
+        const MaskedAutoencoderSizes sizes{.imageSize = 32, .channels = 1, .strides = {8}, .tokeniserWidth = 16, .width = 16, .depth = 2, .heads = 4, .decoderWidth = 12, .decoderDepth = 1, .decoderHeads = 2};
+        {
+            const WithoutValues none;
+            fillNormal_(values, 1, Rng(1));
+            need = memoryNeed(MaskedAutoencoder(sizes, Rng(1)));
+        }
+        QVERIFY(at::equal(values, at::full({5}, 7, at::kFloat)));
+        fillNormal_(values, 1, Rng(1));
+        QVERIFY(!at::equal(values, at::full({5}, 7, at::kFloat)));
+        QCOMPARE(need.weights, memoryNeed(MaskedAutoencoder(sizes, Rng(1))).weights);
+
+        const auto count = [&]() -> Result<MemoryNeed> { return need; };
+        HILUM_VERIFY_OK(checkWeightsRoom("the network of a file", count));
+        {
+            const Limit limit("1000");
+            const Status refused = checkWeightsRoom("the network of a file", count);
+            HILUM_VERIFY_ERROR(refused, ErrorCode::TooLarge);
+            const std::string says = "the network of a file takes " + byteSize(need.weights) + " for its weights alone, and HILUM_MEMORY_LIMIT leaves 1.0 kB";
+            QCOMPARE(refused.error().message, says);
+        }
+        // a tensor that not even addresses are given for
+        const Status beyond = checkWeightsRoom("the network of a file", []() -> Result<MemoryNeed> { throw std::bad_alloc(); });
+        HILUM_VERIFY_ERROR(beyond, ErrorCode::TooLarge);
+    }
+
     void aRunIsRefusedBeforeItsFirstStep()
     {
         makeCache(in("cache"), {.patients = 10, .imagesPerPatient = 2, .size = 16});
@@ -195,6 +230,12 @@ private Q_SLOTS:
             QVERIFY(!latestCheckpoint(in("run")));
             QCOMPARE(eventsOf(in("run"), "metric").size(), std::size_t{0});
             QCOMPARE(eventsOf(in("run"), "error").size(), std::size_t{1});
+        }
+        {
+            const Limit limit("20000"); // less than the network: it is not made
+            const auto refused = runRecorded(toyRegistry(), request());
+            HILUM_VERIFY_ERROR(refused, ErrorCode::TooLarge);
+            QVERIFY2(refused.error().message.find("98.5 kB") != std::string::npos && refused.error().message.find("leaves 20.0 kB") != std::string::npos, refused.error().message.c_str());
         }
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), request()));
         // a resume: gradients come when the checkpoint that was read is gone

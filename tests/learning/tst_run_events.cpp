@@ -1,11 +1,15 @@
 #include "core/learning/train/events.h"
 
 #include "core/base/job_protocol.h"
+#include "core/learning/train/stop_wishes.h"
 #include "tests/support/compare.h"
 
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <csignal>
+#include <filesystem>
+#include <sys/resource.h>
 #include <vector>
 
 using namespace hilum;
@@ -57,6 +61,49 @@ private Q_SLOTS:
             QCOMPARE(kinds().size(), then);
         }
         QCOMPARE(kinds().back(), std::string(protocol::Done));
+    }
+    // a full disk: half an event and the next one in one line
+    void aWriteThatFailsLeavesNoHalfLine()
+    {
+        const QTemporaryDir folder;
+        const path run = folder.path().toStdString(), file = run / "events.jsonl";
+        const auto events = EventStream::open(run, EventStream::Echo::None);
+        HILUM_VERIFY_OK(events);
+        (*events)->emit("metric", {{"step", 1}});
+        const std::uintmax_t whole = std::filesystem::file_size(file);
+        // a limit on the size of files stands for a disk with ten bytes left
+        const auto before = std::signal(SIGXFSZ, SIG_IGN);
+        rlimit limit{}, tight{};
+        QCOMPARE(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+        tight = limit;
+        tight.rlim_cur = whole + 10;
+        QCOMPARE(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+        (*events)->emit("metric", {{"step", 2}});
+        const bool failed = !(*events)->lastWrite();
+        ::setrlimit(RLIMIT_FSIZE, &limit);
+        std::signal(SIGXFSZ, before);
+        QVERIFY(failed);
+        QCOMPARE(std::filesystem::file_size(file), whole);
+        (*events)->emit("metric", {{"step", 3}});
+        HILUM_VERIFY_OK((*events)->lastWrite());
+        JsonLineReader lines;
+        const auto text = readTextFile(file);
+        HILUM_VERIFY_OK(text);
+        const auto read = lines.feed(*text);
+        QCOMPARE(read.size(), std::size_t{2});
+        HILUM_VERIFY_OK(read[0]);
+        HILUM_VERIFY_OK(read[1]);
+        QCOMPARE(read[1]->at("step"), Json(3));
+    }
+    // a signal while the job was read and the device measured ended the worker without a word
+    void aWishBeforeTheMonitorIsKept()
+    {
+        keepStopWishes();
+        QCOMPARE(::raise(SIGTERM), 0);
+        const auto events = EventStream::open(path(m_folder.path().toStdString()), EventStream::Echo::None);
+        HILUM_VERIFY_OK(events);
+        RunMonitor monitor(**events, RunMonitor::Listen::SignalsAndInput);
+        QTRY_VERIFY_WITH_TIMEOUT(monitor.cancelRequested(), 60000);
     }
     void aPhaseCountsForItself()
     {

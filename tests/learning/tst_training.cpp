@@ -237,6 +237,22 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(latestCheckpoint(at("run"))); // of step 4
     }
 
+    void aResultThatCannotBeRecordedIsAnError()
+    {
+        writeJob(at("run"), {{"steps", 2}});
+        std::filesystem::create_symlink("/dev/full", at("run") / "events.jsonl"); // a disk without room for the record alone
+        HILUM_VERIFY_ERROR(runRecorded(toyRegistry(), trainingRequest(at("run"), at("cache"))), ErrorCode::NoSpace);
+        QVERIFY(std::filesystem::exists(at("run") / "model.safetensors"));
+    }
+
+    void previewsAreMadeOnlyWhereTheyAreWanted()
+    {
+        writeJob(at("run"), {{"steps", 2}, {"preview_every", 0}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), trainingRequest(at("run"), at("cache"))));
+        QVERIFY(!std::filesystem::exists(at("run") / "previews"));
+        QCOMPARE(eventsOf(at("run"), "preview").size(), std::size_t{0});
+    }
+
     void allFaultsOfAJobAtOnce()
     {
         writeJob(at("run"), {{"lr", -1}, {"step", 10}, {"clip_kind", "soft"}}, {{"device", "gpu"}});

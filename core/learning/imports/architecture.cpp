@@ -41,6 +41,19 @@ public:
                 return n;
         }
     }
+    /// The same, and each part's matrix `name` is there with `rows` x `columns`: names alone are no part, and the file holds what it asks for.
+    std::int64_t count(const std::string& start, const std::string& name, std::int64_t rows, std::int64_t columns)
+    {
+        const std::int64_t parts = count(start);
+        for (std::int64_t n = 0; n < parts; ++n) {
+            const std::string matrix = std::format("{}{}.{}", start, n, name);
+            if (const auto it = m_state.tensors.find(matrix); it == m_state.tensors.end())
+                m_faults.push_back(matrix + " is missing");
+            else if (it->second.shape != Shape{rows, columns})
+                m_faults.push_back(std::format("{} is not {} x {}", matrix, rows, columns));
+        }
+        return parts;
+    }
     void fault(std::string text) { m_faults.push_back(std::move(text)); }
     Result<Json> finished(Json json) const
     {
@@ -92,7 +105,7 @@ Json transformer(Shapes& shapes, const std::string& at)
     if (side * side != tokens || side < 1)
         shapes.fault(std::format("{}pos_embed has {} places, which make no square and a class token", at, tokens + 1));
     out = {{"image_size", side * patch}, {"channels", strides.size() == 1 ? last[1] : channels}, {"tokeniser_strides", strides}, {"tokeniser_width", strides.size() == 1 ? width : hidden},
-        {"width", width}, {"depth", shapes.count(at + "blocks.")}};
+        {"width", width}, {"depth", shapes.count(at + "blocks.", "attn.qkv.weight", 3 * width, width)}};
     if (const std::int64_t heads = publishedHeads(width))
         out["heads"] = heads;
     return out;
@@ -108,7 +121,8 @@ Json swin(Shapes& shapes)
     std::vector<std::int64_t> depths, heads;
     std::int64_t rows = 1;
     for (int k = 1; k <= 4; ++k) {
-        depths.push_back(shapes.count(std::format("{}layers{}.0.blocks.", at, k)));
+        const std::int64_t width = embed[0] << (k - 1);
+        depths.push_back(shapes.count(std::format("{}layers{}.0.blocks.", at, k), "attn.qkv.weight", 3 * width, width));
         const Shape table = shapes.of(std::format("{}layers{}.0.blocks.0.attn.relative_position_bias_table", at, k), 2);
         rows = table[0];
         heads.push_back(table[1]);
@@ -131,7 +145,7 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
         out = transformer(shapes, "");
         if (shapes.has("decoder_embed.weight")) {
             const std::int64_t width = shapes.of("decoder_embed.weight", 2)[0];
-            out.update({{"decoder_width", width}, {"decoder_depth", shapes.count("decoder_blocks.")}});
+            out.update({{"decoder_width", width}, {"decoder_depth", shapes.count("decoder_blocks.", "attn.qkv.weight", 3 * width, width)}});
             if (width == 512)
                 out["decoder_heads"] = 16;
         } else {
@@ -159,7 +173,7 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
         const Shape words = shapes.of("embeddings.word_embeddings.weight", 2);
         const bool segments = shapes.has("embeddings.token_type_embeddings.weight"); // MGCA's has none
         out = {{"vocabulary", words[0]}, {"width", words[1]}, {"positions", shapes.of("embeddings.position_embeddings.weight", 2)[0]},
-            {"segments", segments ? shapes.of("embeddings.token_type_embeddings.weight", 2)[0] : 0}, {"depth", shapes.count("encoder.layer.")},
+            {"segments", segments ? shapes.of("embeddings.token_type_embeddings.weight", 2)[0] : 0}, {"depth", shapes.count("encoder.layer.", "attention.self.query.weight", words[1], words[1])},
             {"hidden", shapes.of("encoder.layer.0.intermediate.dense.weight", 2)[0]}, {"pooler", shapes.has("pooler.dense.weight")}};
         if (words[1] % 64 == 0)
             out["heads"] = words[1] / 64; // all published sizes
@@ -168,7 +182,7 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
     case NetworkKind::ReportDecoder: {
         const Shape embed = shapes.of("att_embed.0.weight", 2), change = shapes.of("model.decoder.layers.0.sublayer.0.norm.mlp_gamma.0.weight", 2);
         out = {{"d_model", embed[0]}, {"d_vf", embed[1]}, {"d_ff", shapes.of("model.encoder.layers.0.feed_forward.w_1.weight", 2)[0]},
-            {"layers", shapes.count("model.encoder.layers.")}, {"memory_slots", change[1] / std::max<std::int64_t>(embed[0], 1)},
+            {"layers", shapes.count("model.encoder.layers.", "self_attn.linears.0.weight", embed[0], embed[0])}, {"memory_slots", change[1] / std::max<std::int64_t>(embed[0], 1)},
             {"vocabulary", shapes.of("logit.weight", 2)[0] - 1}};
         if (embed[0] == 512)
             out.update({{"heads", 8}, {"memory_heads", 8}});

@@ -11,6 +11,7 @@
 #include "core/learning/nn/report_decoder.h"
 #include "core/learning/nn/swin_unetr.h"
 #include "core/learning/nn/vision_transformer.h"
+#include "core/learning/train/network_room.h"
 
 #include <format>
 
@@ -171,7 +172,13 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
         architecture["axes"] = PublishedAxes;
     if (layout->id == "dae")
         architecture["hidden_states"] = "raw"; // its decoder learnt on hidden states that were not normalised
-    HILUM_TRY(Target target, layout->method.empty() ? makeNetwork(*layout, architecture, request.settings) : makeMethod(registry, *layout, names, architecture, request.settings));
+    const auto make = [&](Json& sizes) { return layout->method.empty() ? makeNetwork(*layout, sizes, request.settings) : makeMethod(registry, *layout, names, sizes, request.settings); };
+    // sizes that a few shapes tell, and names alone, can be of any network
+    HILUM_TRY_STATUS(checkWeightsRoom(std::format("the network that {} describes", request.file.string()), [&, sizes = architecture]() mutable -> Result<MemoryNeed> {
+        HILUM_TRY(Target tried, make(sizes));
+        return memoryNeed(tried.module());
+    }));
+    HILUM_TRY(Target target, make(architecture));
 
     const Adapted adapted = adaptShapes(target.module(), names, layout->id == "hdxray-mae-conv1" ? Resize::Bilinear : Resize::Bicubic);
     const ImportReport report = fillFrom(target.module(), names, layout, &adapted.tensors);

@@ -14,7 +14,7 @@ namespace hilum::learning::imports::detail {
 using Kind = PickleValue::Kind;
 
 // a state dict of the largest published network with its optimiser stays below a twentieth of each
-inline constexpr std::size_t NodeLimit = 8'000'000, StackLimit = 4'000'000, MemoLimit = 8'000'000, TextLimit = 64u << 20;
+inline constexpr std::size_t NodeLimit = 8'000'000, StackLimit = 4'000'000, MemoLimit = 8'000'000, TextLimit = 64u << 20, ItemLimit = 32'000'000, LetterLimit = 512u << 20;
 
 /// Stack machine of one pickle. Private to pickle.cpp and pickle_objects.cpp.
 class PickleMachine {
@@ -88,12 +88,12 @@ private:
         m_stack.push_back(&value);
         return {};
     }
-    /// Containers and texts can be copied by a byte or two of pickle: their sum is bounded by the pickle's own size.
+    /// Containers and texts can be copied by a byte or two of pickle: their sum is bounded by the pickle's own size, and by what a small computer can hold.
     Status charge(std::size_t items, std::size_t letters)
     {
         m_items += items;
         m_letters += letters;
-        const std::size_t itemLimit = 4 * m_bytes.size() + 1'000'000, letterLimit = 16 * m_bytes.size() + 1'000'000;
+        const std::size_t itemLimit = std::min(4 * m_bytes.size() + 1'000'000, ItemLimit), letterLimit = std::min(16 * m_bytes.size() + 1'000'000, LetterLimit);
         if (m_items > itemLimit || m_letters > letterLimit)
             return fail(ErrorCode::TooLarge, "the pickle of {} bytes unfolds to {} items and {} letters; {} and {} are the limits", m_bytes.size(), m_items, m_letters, itemLimit,
                 letterLimit);

@@ -1,5 +1,7 @@
 #include "core/learning/nn/init.h"
 
+#include "core/learning/nn/without_values.h"
+
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -16,6 +18,8 @@ void fill(at::Tensor& tensor, const Rng& rng, Draw draw)
 {
     TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(),
         "initial values are drawn into contiguous float32 tensors on the CPU");
+    if (WithoutValues::active())
+        return;
     float* values = tensor.mutable_data_ptr<float>();
     const std::int64_t count = tensor.numel();
     at::parallel_for(0, (count + Chunk - 1) / Chunk, 1, [&](std::int64_t first, std::int64_t last) {

@@ -1,6 +1,9 @@
 #include "core/learning/nn/positions.h"
 
+#include "core/learning/nn/without_values.h"
+
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/upsample_bicubic2d.h>
 #include <ATen/ops/zeros.h>
 
@@ -13,6 +16,8 @@ at::Tensor sineCosinePositions(std::array<std::int64_t, 2> grid, std::int64_t wi
     const auto [rows, columns] = grid;
     TORCH_CHECK(rows > 0 && columns > 0, "grid of ", rows, " x ", columns, " tokens");
     TORCH_CHECK(width > 0 && width % 4 == 0, "width ", width, " of a sine-cosine embedding is not a multiple of 4");
+    if (WithoutValues::active())
+        return at::empty({1, 1 + rows * columns, width}, at::kFloat);
     at::Tensor out = at::zeros({1, 1 + rows * columns, width}, at::kFloat);
     const std::int64_t quarter = width / 4;
     float* values = out.mutable_data_ptr<float>() + width; // row 0 is the class token's

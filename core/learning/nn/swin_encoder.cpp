@@ -3,6 +3,7 @@
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
+#include "core/learning/nn/without_values.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
@@ -379,6 +380,8 @@ at::Tensor pooledStates(const std::array<at::Tensor, 5>& states)
 
 at::Tensor relativePositionIndex(std::int64_t window)
 {
+    if (WithoutValues::active())
+        return at::empty({window * window * window, window * window * window}, at::kLong);
     const at::Tensor tokens = at::arange(window * window * window, at::kLong);
     at::Tensor index = at::zeros({tokens.size(0), tokens.size(0)}, at::kLong);
     for (const std::int64_t step : {window * window, window, std::int64_t{1}}) {

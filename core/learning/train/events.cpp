@@ -2,9 +2,9 @@
 
 #include "core/base/job_protocol.h"
 #include "core/base/process_identity.h"
+#include "core/learning/train/stop_wishes.h"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,18 +15,15 @@ namespace hilum::learning {
 
 namespace {
 
-// written to by the signal handler; one monitor at a time listens
-std::atomic<int> signalPipe = -1;
-
-void onSignal(int)
-{
-    const int saved = errno;
-    if (const int fd = signalPipe.load(); fd >= 0)
-        [[maybe_unused]] const auto written = ::write(fd, "c", 1);
-    errno = saved;
-}
-
 constexpr std::chrono::milliseconds Beat{1000};
+
+/// Ends a line that was cut off.
+void closeLastLine(int file)
+{
+    char last = '\n';
+    if (const off_t end = ::lseek(file, 0, SEEK_END); end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n')
+        [[maybe_unused]] const auto written = ::write(file, "\n", 1);
+}
 
 } // namespace
 
@@ -36,9 +33,7 @@ Result<std::unique_ptr<EventStream>> EventStream::open(const path& run, Echo ech
     const int file = ::open(name.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     if (file < 0)
         return std::unexpected(systemError("open", name.string(), errno));
-    char last = '\n';
-    if (const off_t end = ::lseek(file, 0, SEEK_END); end > 0 && ::pread(file, &last, 1, end - 1) == 1 && last != '\n')
-        [[maybe_unused]] const auto written = ::write(file, "\n", 1);
+    closeLastLine(file);
     return std::unique_ptr<EventStream>(new EventStream(file, name, echo));
 }
 
@@ -59,7 +54,12 @@ void EventStream::emit(std::string_view kind, Json fields)
     const std::string line = jsonLine(protocol::message(kind, std::move(fields))) + "\n";
     const std::scoped_lock lock(m_mutex);
     const bool wasFine = m_last.has_value();
+    if (!wasFine)
+        closeLastLine(m_file); // where the half could not be taken back
+    const off_t before = ::lseek(m_file, 0, SEEK_END);
     m_last = writeAll(m_file, std::as_bytes(std::span(line)), m_name);
+    if (!m_last && before >= 0)
+        [[maybe_unused]] const int undone = ::ftruncate(m_file, before); // half an event would spoil the next one, too
     if (!m_last && wasFine)
         std::fprintf(stderr, "%s\n", m_last.error().sentence().c_str());
     if (m_echo == Echo::StandardOutput && (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0))
@@ -89,12 +89,7 @@ RunMonitor::RunMonitor(EventStream& events, Listen listen) : m_events(events)
         // reading a terminal from the background would stop the process
         if (!::isatty(STDIN_FILENO))
             m_input = STDIN_FILENO;
-        signalPipe = m_pipe[1];
-        struct sigaction action {};
-        action.sa_handler = onSignal;
-        action.sa_flags = SA_RESTART;
-        ::sigaction(SIGTERM, &action, nullptr);
-        ::sigaction(SIGINT, &action, nullptr);
+        passStopWishes(m_pipe[1]);
         m_signals = true;
     }
     m_thread = std::thread([this] { work(); });
@@ -102,11 +97,8 @@ RunMonitor::RunMonitor(EventStream& events, Listen listen) : m_events(events)
 
 RunMonitor::~RunMonitor()
 {
-    if (m_signals) {
-        std::signal(SIGTERM, SIG_DFL);
-        std::signal(SIGINT, SIG_DFL);
-        signalPipe = -1;
-    }
+    if (m_signals)
+        forgetStopWishes();
     stop();
     ::close(m_pipe[0]);
     ::close(m_pipe[1]);

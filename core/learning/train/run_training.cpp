@@ -8,6 +8,7 @@
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/first_state.h"
 #include "core/learning/train/memory_need.h"
+#include "core/learning/train/network_room.h"
 #include "core/learning/train/process_group.h"
 #include "core/learning/train/start_weights.h"
 #include "core/learning/train/trainer.h"
@@ -190,6 +191,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         warn("all_seen", "the weights that the run begins with have seen every patient of these images: nobody is left to hold out");
 
     const Rng firstWeights = Rng(static_cast<std::uint64_t>(o.seed)).fork("weights");
+    HILUM_TRY_STATUS(checkTrainingRoom(*entry, job.options)); // before the weights are drawn
     const auto method = entry->make(job.options, firstWeights);
     if (checkpoint)
         HILUM_TRY_STATUS(checkAxes(*method, checkpoint->model));
@@ -254,6 +256,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     if (outcome.cancelled) {
         result["model"] = "checkpoints/" + outcome.checkpoint.filename().string() + "/model.safetensors";
         monitor.finish(result);
+        HILUM_TRY_STATUS(events->lastWrite()); // who reads the record would wait for it
         return result;
     }
 
@@ -315,6 +318,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
         }
     }
     monitor.finish(result);
+    HILUM_TRY_STATUS(events->lastWrite());
     return result;
 }
 

@@ -256,7 +256,7 @@ Result<TrainingOutcome> Trainer::run()
 
     monitor.update(m_step, o.steps, 0, -1, 0);
     monitor.enter("training");
-    if (m_step == 0)
+    if (m_step == 0 && o.previewEvery > 0)
         HILUM_TRY_STATUS(preview());
     if (m_step < o.steps) {
         Loader loader(*m_setup.cache, *viewMaker, m_setup.split.train,
