@@ -74,6 +74,7 @@ struct TensorFile::State {
     std::size_t length = 0;
     std::map<std::string, TensorView> tensors;
     std::map<std::string, std::string> metadata;
+    std::vector<std::vector<std::byte>> copies; // of the arrays that do not lie on a multiple of their element size
 
     State() = default;
     State(const State&) = delete;
@@ -161,8 +162,6 @@ Result<TensorFile> TensorFile::open(const path& file)
         if (*expected != end - begin)
             return bad(std::format("array \"{}\" has {} bytes where its shape needs {}", key, end - begin, *expected));
         view.bytes = std::span(data + begin, end - begin);
-        if (view.bytes.size() > 0 && reinterpret_cast<std::uintptr_t>(view.bytes.data()) % byteWidth(view.type) != 0)
-            return bad(std::format("array \"{}\" begins at byte {}, which is not a multiple of its element size", key, begin));
         if (begin != end)
             spans.emplace_back(begin, end);
         state->tensors.emplace(key, std::move(view));
@@ -178,6 +177,10 @@ Result<TensorFile> TensorFile::open(const path& file)
     }
     if (at != dataLength)
         return bad(std::format("{} bytes at the end belong to no array", dataLength - at));
+    // older writers did not pad the header: no array may be read as its type where it lies then. After the checks above the copies are no larger than the file
+    for (auto& [key, view] : state->tensors)
+        if (!view.bytes.empty() && reinterpret_cast<std::uintptr_t>(view.bytes.data()) % byteWidth(view.type) != 0)
+            view.bytes = state->copies.emplace_back(view.bytes.begin(), view.bytes.end());
 
     TensorFile out;
     out.m_state = std::move(state);

@@ -92,7 +92,8 @@ TokenMask uniformMask(const at::Tensor& noise, double ratio)
     std::vector<CaseOrder> cases;
     for (std::int64_t b = 0; b < batch; ++b)
         cases.push_back({sorted(all, values.const_data_ptr<double>() + b * tokens), visibleCount(tokens, ratio)});
-    TORCH_CHECK(cases.front().visible > 0, "a mask ratio of ", ratio, " leaves none of ", tokens, " tokens visible");
+    if (cases.front().visible < 1)
+        throw OptionsFault(std::format("a mask ratio of {} leaves none of {} tokens visible", ratio, tokens));
     return assemble(cases, tokens);
 }
 

@@ -66,6 +66,30 @@ private Q_SLOTS:
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, (void)writer.write(at));
     }
 
+    /// Older writers did not pad the header: BERT files of that time begin their arrays anywhere.
+    void arraysMayLieAnywhere()
+    {
+        const auto folder = TemporaryFolder::make();
+        const auto at = folder->where() / "x.safetensors";
+        const std::vector<float> values{1.5f, -2, 3.25f};
+        const std::vector<std::int16_t> last{-3, 7};
+        std::string header = R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[1,13]},"flag":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"i":{"dtype":"I16","shape":[2],"data_offsets":[13,17]}})";
+        for (int padding = 0; padding < 8; ++padding, header += ' ') { // every place of the data within eight bytes
+            std::string content = file(header, 0);
+            content += '\x09';
+            content.append(reinterpret_cast<const char*>(values.data()), 12).append(reinterpret_cast<const char*>(last.data()), 4);
+            std::ofstream(at, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+            const auto read = TensorFile::open(at);
+            HILUM_VERIFY_OK(read);
+            const auto floats = read->find("a")->as<float>();
+            HILUM_VERIFY_OK(floats);
+            QCOMPARE(reinterpret_cast<std::uintptr_t>(floats->data()) % sizeof(float), std::uintptr_t(0));
+            QVERIFY(std::ranges::equal(*floats, values));
+            QVERIFY(std::ranges::equal(*read->find("i")->as<std::int16_t>(), last));
+            QCOMPARE((*read->find("flag")->as<std::uint8_t>())[0], std::uint8_t(9));
+        }
+    }
+
     void lyingFilesAreRefused_data()
     {
         QTest::addColumn<QByteArray>("content");
@@ -81,6 +105,7 @@ private Q_SLOTS:
         row("2^62 elements", file(R"({"a":{"dtype":"F64","shape":[4611686018427387904],"data_offsets":[0,8]}})", 8));
         row("product overflows", file(R"({"a":{"dtype":"F64","shape":[4294967296,4294967296,4294967296],"data_offsets":[0,8]}})", 8));
         row("negative size", file(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4));
+        row("overlap of what lies unaligned", file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},"b":{"dtype":"F32","shape":[2],"data_offsets":[1,9]},"c":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 9));
         row("overlap", file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8));
         row("gap", file(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", 4));
         row("bytes left over", file(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", 9));

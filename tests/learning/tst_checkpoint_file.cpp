@@ -181,6 +181,53 @@ private Q_SLOTS:
         QVERIFY2(result.error().sentence().find(says.toStdString()) != std::string::npos, result.error().sentence().c_str());
     }
 
+    /// An expanded tensor beside the weights, as an optimiser may hold one, takes nothing from them; among them it is refused.
+    void expandedTensorsAreNobodysBusinessBesideTheWeights_data()
+    {
+        QTest::addColumn<bool>("old");
+        QTest::addColumn<QList<qint64>>("shape");
+        QTest::addColumn<QList<qint64>>("strides");
+        for (const bool old : {false, true}) {
+            QTest::newRow(old ? "rows, stream" : "rows, zip") << old << QList<qint64>{3, 4} << QList<qint64>{0, 1};
+            QTest::newRow(old ? "one number, stream" : "one number, zip") << old << QList<qint64>{1000, 1000} << QList<qint64>{0, 0};
+        }
+    }
+    void expandedTensorsAreNobodysBusinessBesideTheWeights()
+    {
+        QFETCH(bool, old);
+        QFETCH(QList<qint64>, shape);
+        QFETCH(QList<qint64>, strides);
+        const auto checkpoint = [&](const char* key) {
+            PickleText p;
+            p.start().op("}").text("model").op("}").text("w").tensor("FloatStorage", "0", 4, 0, {4}, {1}, old).op("ss");
+            p.text(key).op("}").text("step").tensor("FloatStorage", "1", 4, 0, {shape.begin(), shape.end()}, {strides.begin(), strides.end()}, old).op("ss.");
+            const std::vector<std::pair<std::string, std::string>> storages{{"0", floats(4)}, {"1", floats(4)}};
+            return old ? streamCheckpoint(p.bytes, storages, 4) : zipCheckpoint(p.bytes, storages);
+        };
+        const auto beside = tensorsOf(checkpoint("optimizer"));
+        HILUM_VERIFY_OK(beside);
+        QVERIFY(at::equal(beside->at("w"), at::arange(4, at::kFloat)));
+        const auto within = tensorsOf(checkpoint("model")); // what was set last counts
+        QVERIFY(!within);
+        QVERIFY2(within.error().sentence().find("step") != std::string::npos, within.error().sentence().c_str());
+    }
+    /// What no expansion explains is refused wherever it lies.
+    void refusesLayoutsOutsideTheWeightsToo()
+    {
+        const auto beside = [](std::int64_t offset, const std::vector<std::int64_t>& shape, const std::vector<std::int64_t>& strides) {
+            PickleText p;
+            p.start().op("}").text("model").op("}").text("w").tensor("FloatStorage", "0", 4, 0, {4}, {1}).op("ss");
+            p.text("optimizer").op("}").text("step").tensor("FloatStorage", "0", 4, offset, shape, strides).op("ss.");
+            return CheckpointFile::read(bytesOf(zipCheckpoint(p.bytes, {{"0", floats(4)}})));
+        };
+        HILUM_VERIFY_OK(beside(0, {2, 4}, {0, 1}));
+        HILUM_VERIFY_ERROR(beside(1, {2, 4}, {0, 1}), ErrorCode::BadData);  // ends outside
+        HILUM_VERIFY_ERROR(beside(-1, {2, 4}, {0, 1}), ErrorCode::BadData);
+        HILUM_VERIFY_ERROR(beside(0, {2, 2}, {1, 1}), ErrorCode::BadData);  // overlaps
+        HILUM_VERIFY_ERROR(beside(0, {-2, 4}, {0, 1}), ErrorCode::BadData);
+        HILUM_VERIFY_ERROR(beside(0, {2, 5}, {0, 1}), ErrorCode::TooLarge); // more than the storage
+    }
+
     void refusesBombs()
     {
         // an entry that would unpack 10,000 times its size

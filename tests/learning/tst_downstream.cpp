@@ -230,10 +230,14 @@ private Q_SLOTS:
         wrong["fraction"] = 1.5;
         wrong["seed"] = -1;
         wrong["model"] = 3;
+        wrong["id"] = 5;
+        wrong["threads"] = UINT64_MAX;
         HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", wrong.dump()));
         const auto faults = readTuningJob(run, request.cache);
         HILUM_VERIFY_ERROR(faults, ErrorCode::Options);
-        QCOMPARE(faults.error().details.size(), std::size_t{5}); // the model is missing too
+        QCOMPARE(faults.error().details.size(), std::size_t{7}); // the model is missing too
+        for (const char* text : {"id = 5 is no text", "threads = 18446744073709551615 is no number in [0, 1024]"})
+            QVERIFY2(faults.error().sentence().find(text) != std::string::npos, faults.error().sentence().c_str());
         job["options"]["epochs"] = 0;
         HILUM_VERIFY_OK(write());
         HILUM_VERIFY_ERROR(readTuningJob(run, request.cache), ErrorCode::Options);

@@ -20,6 +20,7 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <cstring>
 #include <filesystem>
 #include <format>
 
@@ -97,6 +98,28 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(method);
         for (const auto& [name, tensor] : namedState((*method)->trainable()))
             QVERIFY2(at::equal(tensor, state.at(name)), name.c_str());
+    }
+
+    /// A whole decoder must not make up for an encoder that came only in part.
+    void anEncoderInPartIsRefusedWhateverTheDecoder()
+    {
+        MaskedAutoencoderSizes sizes = tinyMae();
+        sizes.decoderDepth = 12;
+        const MaskedAutoencoder network(sizes, Rng(3));
+        TensorMap state = changed(network);
+        std::erase_if(state, [](const auto& item) { return item.first.starts_with("blocks.") && item.first.ends_with(".mlp.fc1.weight"); });
+        writeCheckpoint(at_("in.pth"), state, "model");
+        const std::vector<std::string> settings{"heads=4", "decoder_heads=2", "normalised_target=true"};
+        const auto refused = import("mae", settings);
+        HILUM_VERIFY_ERROR(refused, ErrorCode::Mismatch);
+        QCOMPARE(refused.error().reason, std::string("coverage"));
+        // two of the encoder's 30 tensors: 93 % of it, 99 % of all
+        for (const char* word : {"of its encoder 28 of 30 (93.3 %)", "95 % of both", "missing blocks.0.mlp.fc1.weight"})
+            QVERIFY2(refused.error().sentence().find(word) != std::string::npos, refused.error().sentence().c_str());
+        const auto taken = import("mae", settings, 0.93);
+        HILUM_VERIFY_OK(taken);
+        QVERIFY2(taken->at("coverage").get<double>() > 0.95, jsonLine(taken->at("coverage")).c_str());
+        QCOMPARE(taken->at("encoder_coverage").get<double>(), 28.0 / 30.0);
     }
 
     void publishedSizesAreThoseOfThePresets_data()
@@ -219,6 +242,38 @@ private Q_SLOTS:
         QVERIFY(jsonLine(grey->at("mismatched")).find("convTrans.weight") != std::string::npos);
     }
 
+    /// Training options that no file tells must fit the grid of the file.
+    void gmmlOfAnyGridIsImported_data()
+    {
+        QTest::addColumn<int>("side");
+        QTest::addColumn<int>("patch");
+        QTest::addColumn<int>("align");
+        QTest::newRow("64 by 8") << 64 << 8 << 8;
+        QTest::newRow("64 by 16") << 64 << 16 << 1; // rectangles of whole patches reach 3 of 4 tokens a side
+        QTest::newRow("32 by 8") << 32 << 8 << 1;
+        QTest::newRow("48 by 16") << 48 << 16 << 1;
+        QTest::newRow("96 by 16") << 96 << 16 << 16;
+        QTest::newRow("224 by 16") << 224 << 16 << 16; // as published
+    }
+    void gmmlOfAnyGridIsImported()
+    {
+        QFETCH(int, side);
+        QFETCH(int, patch);
+        QFETCH(int, align);
+        const auto known = registry();
+        if (!known.find("spcxr"))
+            QSKIP("this build carries no spcxr (HILUM_METHODS)");
+        const MethodEntry* const entry = known.find("spcxr").value();
+        const auto options = completeOptions(*entry, "tiny", {{"image_size", side}, {"patch", patch}, {"align", 1}, {"width", 32}});
+        HILUM_VERIFY_OK(options);
+        const auto method = entry->make(*options, Rng(4));
+        writeCheckpoint(at_("in.pth"), changed(method->trainable()), "SiT_model", [](std::string name) { return "module." + name; });
+        const auto report = import("gmml", {"heads=4", "reconstruction_blocks=2,3,4"});
+        HILUM_VERIFY_OK(report);
+        QCOMPARE(report->at("coverage").get<double>(), 1.0);
+        QCOMPARE(openModel(at_("out.safetensors"))->metadata.at("options").at("align").get<int>(), align);
+    }
+
     void swinLayoutsKeepTheirMergingOrder_data()
     {
         QTest::addColumn<QString>("layout");
@@ -327,6 +382,18 @@ private Q_SLOTS:
         const Bert bert({.vocabulary = 40, .positions = 16, .width = 12, .depth = 2, .heads = 3, .hidden = 20}, Rng(1));
         const TensorMap state = changed(bert);
         writeCheckpoint(at_("in.pth"), state, "state_dict", [](std::string name) { return "bert." + name; });
+        HILUM_VERIFY_OK(import("hf-bert", {"heads=3"}));
+        for (const auto& [name, tensor] : state)
+            QVERIFY2(at::equal(written(at_("out.safetensors")).at(name), tensor), name.c_str());
+        // as a writer that did not pad the header left it
+        HILUM_VERIFY_OK(writeTensors(at_("in.pth"), state));
+        std::string text = *readTextFile(at_("in.pth"));
+        std::uint64_t header = 0;
+        std::memcpy(&header, text.data(), sizeof header);
+        ++header;
+        std::memcpy(text.data(), &header, sizeof header);
+        text.insert(8 + header - 1, " ");
+        HILUM_VERIFY_OK(writeFileAtomically(at_("in.pth"), text));
         HILUM_VERIFY_OK(import("hf-bert", {"heads=3"}));
         for (const auto& [name, tensor] : state)
             QVERIFY2(at::equal(written(at_("out.safetensors")).at(name), tensor), name.c_str());

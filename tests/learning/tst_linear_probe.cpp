@@ -2,6 +2,7 @@
 
 #include "core/learning/downstream/kept_features.h"
 #include "core/learning/downstream/linear_probe.h"
+#include "core/learning/downstream/tuning_job.h"
 #include "core/learning/train/job.h"
 
 #include <QList>
@@ -224,6 +225,72 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(resumed);
         QCOMPARE(passes, 2 * Passes - 7 - 4);
         compareWithWhole(*resumed, *whole);
+    }
+    /// Measured again it may come out otherwise, and the paths round otherwise.
+    void aStoppedRunGoesOnWithItsPathOfAttention_data()
+    {
+        QTest::addColumn<QByteArray>("mode");
+        QTest::addColumn<bool>("second"); // whether the first network is finished
+        QTest::newRow("features of the first network") << QByteArray("linear") << false;
+        QTest::newRow("features of the second network") << QByteArray("linear") << true;
+        QTest::newRow("encoder, first network") << QByteArray("full") << false;
+    }
+    void aStoppedRunGoesOnWithItsPathOfAttention()
+    {
+        QFETCH(QByteArray, mode);
+        QFETCH(bool, second);
+        const bool full = mode == "full";
+        const auto measured = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(measured);
+        const path run = at_("run");
+        HILUM_VERIFY_OK(makeFolder(run));
+        std::filesystem::copy_file(at_("labels.json"), run / "labels.json");
+        Json job = {{"schema", "hilum.job/1"}, {"id", "17"}, {"command", "finetune"}, {"method", toyId()}, {"model", at_("model.safetensors").string()}, {"mode", mode.toStdString()},
+                    {"fraction", 1.0}, {"seed", 4}, {"compare_untrained", true}, {"device", "cpu"}, {"threads", 1}};
+        if (full)
+            job["options"] = {{"epochs", 5}, {"batch", 8}};
+        HILUM_VERIFY_OK(writeFileAtomically(run / "job.json", job.dump()));
+        const auto asked = readTuningJob(run, at_("cache"));
+        HILUM_VERIFY_OK(asked);
+
+        ProbeRequest r = *asked;
+        r.dtype = "float32";
+        r.attention = measured->attention == "plain" ? "fused" : "plain";
+        r.keepEvery = std::chrono::milliseconds(0);
+        int looks = 0;
+        if (full) {
+            r.cancelled = [&] { return ++looks > 12; };
+            HILUM_VERIFY_ERROR(runProbe(registry(), r), ErrorCode::Cancelled);
+        } else {
+            r.mostNumbers = ThreeViews;
+            r.progress = [&](std::string_view phase, std::int64_t, std::int64_t) {
+                if (second ? phase.ends_with("untrained weights") : ++looks > 7)
+                    throw std::runtime_error("killed");
+            };
+            QVERIFY_THROWS_EXCEPTION(std::runtime_error, (void)runProbe(registry(), r));
+        }
+        if (const path kept = keptFeaturesFile(run, "trained"); !full && !second) { // as if the passes had been of the usual length
+            Json before;
+            const auto state = readFeatures(kept, before);
+            HILUM_VERIFY_OK(state);
+            before["most_numbers"] = MostNumbersAPass;
+            HILUM_VERIFY_OK(writeFeatures(kept, *state, before));
+        }
+
+        RunRequest resume;
+        resume.run = run;
+        resume.cache = at_("cache");
+        resume.begin = RunRequest::Begin::Resume;
+        resume.echo = EventStream::Echo::None;
+        resume.listen = RunMonitor::Listen::Nothing;
+        HILUM_VERIFY_OK(runTuning(registry(), resume));
+        JsonLineReader lines;
+        for (const auto& line : lines.feed(*readTextFile(run / "events.jsonl")))
+            if (line && line->at("kind") == "hello")
+                QCOMPARE(line->at("attention"), Json(r.attention));
+        const Json evaluation = *parseJson(*readTextFile(run / "evaluation.json"));
+        for (const char* network : {"trained", "untrained"})
+            QCOMPARE(evaluation.at(network).at("attention"), Json(r.attention));
     }
     void keptFeaturesOfSomethingElseAreRefused()
     {

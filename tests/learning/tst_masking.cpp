@@ -2,6 +2,7 @@
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/masking.h"
 #include "core/learning/nn/patch_embed.h"
+#include "core/learning/torch_guard.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -55,6 +56,14 @@ private Q_SLOTS:
         QVERIFY(!at::equal(mask.keep, uniformMask(maskNoise(3, 196, Rng(6)), 0.75).keep));
         // a case's mask does not depend on how many share its batch
         QVERIFY(at::equal(mask.keep[1], uniformMask(maskNoise(2, 196, Rng(5)), 0.75).keep[1]));
+    }
+
+    /// The user's to change, not the program's fault.
+    void ratiosThatShowNothingAreOptions()
+    {
+        QVERIFY_THROWS_EXCEPTION(OptionsFault, uniformMask(maskNoise(2, 16, Rng(5)), 0.95));
+        QCOMPARE(uniformMask(maskNoise(2, 20, Rng(5)), 0.94).slots(), std::int64_t(1));
+        QVERIFY_THROWS_EXCEPTION(OptionsFault, regionMask(maskNoise(1, 4, Rng(5)), at::ones({1, 4}, at::kBool), 0.95, 0.85));
     }
 
     void rectangleIsThePublishedOne()

@@ -105,6 +105,24 @@ private Q_SLOTS:
         QVERIFY(kernels::instructionSet() == kernels::bestInstructionSet());
     }
 
+    /// int(16 x 0.05) = 0: the published code encodes the class token alone.
+    void aCaseMayHideEveryToken()
+    {
+        const torch::NoGradGuard none;
+        const MaskedAutoencoder network(small(), Rng(2));
+        torch::manual_seed(3);
+        const at::Tensor image = at::randn({2, 1, 16, 16}), noise = at::rand({2, 16});
+        const at::Tensor restore = std::get<1>(std::get<1>(noise.sort(1)).sort(1));
+        const TokenMask mask{.keep = at::zeros({2, 0}, at::kLong), .restore = restore, .hidden = at::ones({2, 16}), .filler = {}};
+        const at::Tensor latent = network.encode(image, mask);
+        QCOMPARE(latent.size(1), std::int64_t(1));
+        QVERIFY(at::equal(latent[0], latent[1])); // nothing of the images is seen
+        Json json = sizesOfSmall();
+        json["mask_ratio"] = 0.95;
+        writeParityCase(m_folder->where(), json, {{"image", image}, {"noise", noise}, {"ids_restore", restore}, {"mask", mask.hidden}, {"latent", latent}, {"pred", network.decode(latent, mask)}}, network);
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+    }
+
     void epsilonIsAddedToTheVariance()
     {
         LayerNorm norm(4);

@@ -37,6 +37,13 @@ int trainAsWorker(int argc, char** argv)
     return result ? 0 : static_cast<int>(result.error().code);
 }
 
+/// Trains as the toy does, and cannot be evaluated.
+class WithoutTarget : public ToyMethod {
+public:
+    using ToyMethod::ToyMethod;
+    MaskedTarget maskedTarget(const TensorMap&, Rng) override { throw std::runtime_error("no mask fits"); }
+};
+
 struct Child {
     pid_t pid = -1;
     int input = -1;
@@ -251,6 +258,56 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(runRecorded(toyRegistry(), trainingRequest(at("run"), at("cache"))));
         QVERIFY(!std::filesystem::exists(at("run") / "previews"));
         QCOMPARE(eventsOf(at("run"), "preview").size(), std::size_t{0});
+    }
+
+    void aCheckpointNeedsNoHeldOutLoss()
+    {
+        const Json options = {{"steps", 8}, {"checkpoint_every", 4}, {"ema_decay", 0.9}};
+        writeJob(at("whole"), options);
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), trainingRequest(at("whole"), at("cache"))));
+
+        MethodEntry entry = toyRegistry().entries().front();
+        entry.make = [](const Json& json, Rng rng) -> std::unique_ptr<PretrainingMethod> {
+            ToyOptions o;
+            if (const Status read = fromJson(json, o); !read)
+                throw std::invalid_argument(read.error().sentence());
+            return std::make_unique<WithoutTarget>(o, rng);
+        };
+        MethodRegistry registry;
+        registry.add(std::move(entry));
+        writeJob(at("run"), options);
+        const auto result = runRecorded(registry, trainingRequest(at("run"), at("cache")));
+        HILUM_VERIFY_ERROR(result, ErrorCode::Internal); // of the evaluation, when all is written
+        QVERIFY2(result.error().sentence().find("no mask fits") != std::string::npos, result.error().sentence().c_str());
+        const auto checkpoints = eventsOf(at("run"), "checkpoint");
+        QCOMPARE(checkpoints.size(), std::size_t{2});
+        for (const Json& checkpoint : checkpoints)
+            QVERIFY(!checkpoint.contains("held_out_loss"));
+        int told = 0;
+        for (const Json& warning : eventsOf(at("run"), "warning"))
+            told += warning.at("code") == "no_held_out_loss" && warning.at("text").get<std::string>().find("no mask fits") != std::string::npos;
+        QCOMPARE(told, 2);
+        QCOMPARE(latestCheckpoint(at("run"))->filename().string(), std::string("step-8"));
+        QCOMPARE(digestOfRun(at("run")), digestOfRun(at("whole"))); // the averaged weights are not left in the network
+    }
+
+    /// Measured again it may come out otherwise, and the paths round otherwise.
+    void aResumedRunKeepsItsPathOfAttention()
+    {
+        const auto measured = choosePlacement("cpu", "float32");
+        HILUM_VERIFY_OK(measured);
+        const std::string other = measured->attention == "plain" ? "fused" : "plain";
+        writeJob(at("run"), {{"steps", 4}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), trainingRequest(at("run"), at("cache"))));
+        QCOMPARE(eventsOf(at("run"), "hello").back().at("attention"), Json(measured->attention)); // a new run measures
+        const path state = *latestCheckpoint(at("run")) / "state.json";
+        Json json = *parseJson(*readTextFile(state));
+        json["placement"]["attention"] = other;
+        HILUM_VERIFY_OK(writeFileAtomically(state, json.dump()));
+        writeJob(at("run"), {{"steps", 8}});
+        HILUM_VERIFY_OK(runRecorded(toyRegistry(), trainingRequest(at("run"), at("cache"), RunRequest::Begin::Resume)));
+        QCOMPARE(eventsOf(at("run"), "hello").back().at("attention"), Json(other));
+        QCOMPARE(parseJson(*readTextFile(*latestCheckpoint(at("run")) / "state.json"))->at("placement").at("attention"), Json(other)); // and again
     }
 
     void allFaultsOfAJobAtOnce()

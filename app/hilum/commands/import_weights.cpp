@@ -28,7 +28,8 @@ std::string sentences(const Json& report)
 {
     std::string text = std::format("{}\nlicence of the weights: {}\n", report.value("title", ""), report.value("licence", ""));
     const Json loaded = report.value("loaded", Json::array());
-    text += std::format("{:<12}{} tensors, {:.1f} % of what the network needs\n", "loaded", loaded.size(), 100 * report.value("coverage", 0.0)) + firstOf(loaded);
+    text += std::format("{:<12}{} tensors, {:.1f} % of what the network needs, {:.1f} % of its encoder\n", "loaded", loaded.size(), 100 * report.value("coverage", 0.0),
+                        100 * report.value("encoder_coverage", 0.0)) + firstOf(loaded);
     text += names(report, "missing", "missing") + names(report, "mismatched", "mismatched") + names(report, "unexpected", "unexpected") + names(report, "dropped", "left out");
     if (!report.value("fresh", Json::array()).empty())
         text += names(report, "fresh", "untrained") + "  the file lacks these parts: they are at their first values\n";
@@ -57,7 +58,7 @@ Run declareImportWeights(CLI::App& verb)
     verb.add_option("FILE", a->file, "the checkpoint")->required();
     verb.add_option("--as", a->layout, "its layout; an unknown word lists them: mae, hdxray-mae, hdxray-mae-conv1, gmml, voco-ssl-head, vocomni, dae, ...")->required();
     verb.add_option("--out", a->out, "model file to write")->required();
-    verb.add_option("--min-coverage", a->minCoverage, "least share of the network's tensors that the file must fill")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+    verb.add_option("--min-coverage", a->minCoverage, "least share of the network's tensors, and of its encoder's, that the file must fill")->check(CLI::Range(0.0, 1.0))->capture_default_str();
     verb.add_option("--set", a->settings, "key=value: what the file does not tell (heads, merging, normalised_target) or shall be changed (channels, image_size)");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {

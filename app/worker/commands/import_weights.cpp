@@ -19,7 +19,7 @@ Command importWeightsCommand()
         app.add_option("FILE", request->file, "Checkpoint: zip or older stream of torch.save, or safetensors")->required();
         app.add_option("--as", request->layout, "Its layout: " + known)->required();
         app.add_option("--out", request->out, "Model file to write")->required();
-        app.add_option("--min-coverage", request->minCoverage, "Least share of the network's tensors that the file must fill")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+        app.add_option("--min-coverage", request->minCoverage, "Least share of the network's tensors, and of its encoder's, that the file must fill")->check(CLI::Range(0.0, 1.0))->capture_default_str();
         app.add_option("--set", request->settings, "key=value: what the file does not tell (heads, merging, normalised_target) or shall be changed (channels, image_size)");
         return [request]() -> Status {
             learning::MethodRegistry registry;

@@ -108,7 +108,7 @@ Checkpoint checkpointOf(const Run& run, Weights weights, const TuningOptions& se
     out.model["fine_tuned"]["unfinished"] = true;
     out.model["fine_tuned"]["network"] = weights == Weights::Trained ? "pre-trained" : "untrained";
     out.state = {{"method", run.method}, {"cache_digest", run.cache.digest()}, {"asked", run.asked}, {"held_out_loss", Json()},
-                 {"placement", {{"device", run.placement.deviceName()}, {"dtype", run.placement.dtypeName()}, {"threads", run.request.threads}}},
+                 {"placement", {{"device", run.placement.deviceName()}, {"dtype", run.placement.dtypeName()}, {"attention", run.placement.attention}, {"threads", run.request.threads}}},
                  {"tuning", {{"weights", weights == Weights::Trained ? "trained" : "untrained"}, {"step", state.step}, {"epoch_loss", state.epochLoss}, {"pass_loss", state.passLoss}}}};
     return out;
 }
@@ -165,7 +165,8 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
     }
     HILUM_TRY(TunedClassifier tuned, fineTune(method, run.method, run.cache, task, settings, run.placement, watch));
     return ProbeResult{.head = {{"weight", tuned.weight}, {"bias", tuned.bias}, {"mean", tuned.mean}, {"deviation", tuned.deviation}},
-                       .how = {{"settings", toJson(settings)}, {"dtype", run.placement.dtypeName()}, {"steps", tuned.steps}, {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
+                       .how = {{"settings", toJson(settings)}, {"dtype", run.placement.dtypeName()}, {"attention", run.placement.attention}, {"steps", tuned.steps},
+                               {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
                        .threshold = 0.5,
                        .probabilities = std::move(tuned.probabilities)};
 }
@@ -179,8 +180,9 @@ Result<std::optional<FeatureState>> keptFeatures(const Run& run, const path& fil
         return std::optional<FeatureState>();
     Json before;
     HILUM_TRY(FeatureState state, readFeatures(file, before));
-    if (!before.is_object() || before.value("device", "") != asked.at("device").get<std::string>()) // another kind of device rounds otherwise: one table is of one
-        return std::optional<FeatureState>();
+    for (const char* key : {"device", "attention"}) // another kind of device, or path of attention, rounds otherwise: one table is of one
+        if (!before.is_object() || before.value(key, Json()) != asked.at(key))
+            return std::optional<FeatureState>();
     HILUM_TRY_STATUS(sameAsked(before, asked));
     return std::optional(std::move(state));
 }
@@ -193,6 +195,7 @@ Result<FeatureTable> featuresOf(const Run& run, PretrainingMethod& method, Weigh
     Json asked = run.asked;
     asked["most_numbers"] = request.mostNumbers; // which views are rounded together
     asked["device"] = run.placement.device.is_cpu() ? "cpu" : "cuda";
+    asked["attention"] = run.placement.attention;
     HILUM_TRY(const std::optional<FeatureState> from, keptFeatures(run, file, asked));
     FeatureWatch watch;
     watch.cancelled = request.cancelled;
@@ -241,7 +244,7 @@ Result<ProbeResult> probe(const Run& run, PretrainingMethod& method, Weights wei
     out.head = {{"weight", tensor(head.weights).view({static_cast<std::int64_t>(c.classes.size()), -1})}, {"bias", tensor(head.bias)}, {"mean", tensor(standard.mean)},
                 {"deviation", tensor(standard.deviation)}};
     out.how = {{"penalty", choice.penalty}, {"inner_folds", choice.folds}, {"inner_penalties", choice.tried}, {"inner_loss", choice.loss}, {"features", head.columns},
-               {"iterations", head.iterations}, {"converged", head.converged}};
+               {"iterations", head.iterations}, {"converged", head.converged}, {"attention", run.placement.attention}};
     if (c.classes.size() == 2) {
         std::vector<double> scores;
         std::vector<std::uint8_t> positive;
@@ -332,7 +335,7 @@ Result<Json> runProbe(const MethodRegistry& registry, const ProbeRequest& reques
 {
     HILUM_TRY(const ModelFile file, openModel(request.model));
     const bool full = request.mode == ClassifyMode::Full;
-    HILUM_TRY(const Placement placement, choosePlacement(request.device, full ? request.dtype : "float32"));
+    HILUM_TRY(const Placement placement, choosePlacement(request.device, full ? request.dtype : "float32", request.attention));
     HILUM_TRY(const ShardReader cache, ShardReader::open(request.cache));
     const std::string id = file.metadata["method"].get<std::string>();
     HILUM_TRY(const MethodEntry* const entry, registry.find(id));

@@ -38,6 +38,7 @@ struct ProbeRequest {
     bool compareUntrained = false; ///< the same with the weights that the pre-training began with
     std::string device = "auto";
     std::string dtype = "auto";    ///< of Full; Linear computes in float32
+    std::string attention = "auto"; ///< path of attention: plain or fused
     bool resume = false;           ///< go on from what an earlier, stopped call left in `out`
     std::chrono::milliseconds keepEvery{15000};  ///< least time between checkpoints of Full, which are made between passes over the images, and between files of Linear's features
     std::int64_t mostNumbers = MostNumbersAPass; ///< of the views that go through the encoder in one pass (passLength): bounds the memory

@@ -4,6 +4,7 @@
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
 #include "core/learning/device.h"
+#include "core/learning/downstream/kept_features.h"
 #include "core/learning/downstream/probe_result.h"
 
 #include <ATen/Parallel.h>
@@ -88,17 +89,32 @@ private:
     std::chrono::steady_clock::time_point m_lastStep = std::chrono::steady_clock::now();
 };
 
-/// The precision that a stopped run computed in; "auto" when it had finished nothing.
-std::string dtypeBefore(const path& run)
+/// A text of the job, which readTuningJob checked; empty where it is absent or null.
+std::string textOf(const Json& job, const char* key)
 {
+    const Json value = job.value(key, Json());
+    return value.is_string() ? value.get<std::string>() : "";
+}
+
+/// What a stopped run chose by measurement.
+struct Chosen {
+    std::string dtype = "auto", attention = "auto";
+};
+
+/// What a stopped run computed with; "auto" where it had finished nothing.
+Chosen chosenBefore(const path& run)
+{
+    const auto from = [](const Json& record) { return Chosen{record.value("dtype", "auto"), record.value("attention", "auto")}; };
     if (const auto latest = latestCheckpoint(run))
         if (const auto text = readTextFile(*latest / "state.json"))
             if (const auto state = parseJson(*text); state && state->is_object())
-                return state->value("placement", Json::object()).value("dtype", "auto");
+                return from(state->value("placement", Json::object()));
     Json asked;
     if (const auto kept = readProbeResult(keptResultFile(run), asked))
-        return kept->how.value("dtype", "auto");
-    return "auto";
+        return from(kept->how);
+    if (const auto features = readFeatures(keptFeaturesFile(run, "trained"), asked); features && asked.is_object()) // of the first network: of the second there is a result before
+        return from(asked);
+    return {};
 }
 
 } // namespace
@@ -122,6 +138,8 @@ Result<ProbeRequest> readTuningJob(const path& run, const path& cache)
     const auto isShare = [](const Json& v) { return v.is_number() && v.get<double>() > 0 && v.get<double>() <= 1; };
     const auto isCount = [](const Json& v) { return v.is_number_unsigned() || (v.is_number_integer() && v.get<std::int64_t>() >= 0); };
     std::string command, model, mode = "linear";
+    for (const char* key : {"id", "method"}) // for the record
+        take(key, isText, [](const Json&) {}, "text");
     take("command", isText, [&](const Json& v) { command = v; }, "text");
     take("model", isText, [&](const Json& v) { model = v; }, "text");
     take("mode", isText, [&](const Json& v) { mode = v; }, "text");
@@ -129,7 +147,7 @@ Result<ProbeRequest> readTuningJob(const path& run, const path& cache)
     take("fraction", isShare, [&](const Json& v) { out.fraction = v; }, "share above 0 and at most 1");
     take("seed", isCount, [&](const Json& v) { out.seed = v; }, "whole number from 0");
     take("compare_untrained", isFlag, [&](const Json& v) { out.compareUntrained = v; }, "true or false");
-    take("threads", [&](const Json& v) { return isCount(v) && v.get<std::int64_t>() <= 1024; }, [&](const Json& v) { out.threads = v; }, "number in [0, 1024]");
+    take("threads", [&](const Json& v) { return isCount(v) && v.get<std::uint64_t>() <= 1024; }, [&](const Json& v) { out.threads = v; }, "number in [0, 1024]");
     if (command != "finetune")
         faults.push_back("command = \"" + command + "\" is not finetune");
     if (model.empty())
@@ -170,13 +188,14 @@ Result<Json> runTuning(const MethodRegistry& registry, const RunRequest& asked)
     request.threads = threads;
     at::set_num_threads(static_cast<int>(threads));
     const bool full = request.mode == ClassifyMode::Full;
-    // precision is chosen by measurement: what a stopped run began with goes on, and one choice is for both networks
-    HILUM_TRY(const Placement placement, choosePlacement(request.device, !full ? "float32" : request.resume ? dtypeBefore(run) : "auto"));
-    request.device = placement.deviceName(), request.dtype = placement.dtypeName();
+    // precision and path of attention are chosen by measurement: what a stopped run began with goes on, and one choice is for both networks
+    const Chosen chosen = request.resume ? chosenBefore(run) : Chosen{};
+    HILUM_TRY(const Placement placement, choosePlacement(request.device, full ? chosen.dtype : "float32", chosen.attention));
+    request.device = placement.deviceName(), request.dtype = placement.dtypeName(), request.attention = placement.attention;
     HILUM_TRY_STATUS(writeWorkerFile(run));
     HILUM_TRY(const auto events, EventStream::open(run, asked.echo));
     Json hello = deviceRecord(placement, threads);
-    hello.update({{"protocol", protocol::Version}, {"pid", ::getpid()}, {"version", programVersion(asked.program)}, {"job", job.value("id", "")}, {"method", job.value("method", "")},
+    hello.update({{"protocol", protocol::Version}, {"pid", ::getpid()}, {"version", programVersion(asked.program)}, {"job", textOf(job, "id")}, {"method", textOf(job, "method")},
                   {"task", "classify"}, {"mode", full ? "full" : "linear"}, {"resumed", request.resume}});
     events->emit(protocol::Hello, std::move(hello));
     RunMonitor monitor(*events, asked.listen);
@@ -191,6 +210,7 @@ Result<Json> runTuning(const MethodRegistry& registry, const RunRequest& asked)
         if (!teller.checkpoint().empty())
             result["model"] = teller.checkpoint() + "/model.safetensors";
         monitor.finish(result);
+        HILUM_TRY_STATUS(events->lastWrite());
         return result;
     }
     if (!evaluation)
@@ -199,6 +219,7 @@ Result<Json> runTuning(const MethodRegistry& registry, const RunRequest& asked)
     if (full)
         result["model"] = "model.safetensors";
     monitor.finish(result);
+    HILUM_TRY_STATUS(events->lastWrite());
     return result;
 }
 

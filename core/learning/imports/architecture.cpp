@@ -81,6 +81,14 @@ std::int64_t publishedHeads(std::int64_t width)
     return 0;
 }
 
+/// Grid of the groups that GMML's training corrupts, which no shape tells: whole patches, as its public code recommends, where rectangles of 0.3 of the image (every
+/// preset's largest_group) come out two patches long. Shorter ones never reach the last row and column, which leaves less than the published 0.75; anywhere then.
+std::int64_t publishedGroups(std::int64_t side, std::int64_t patch)
+{
+    const std::int64_t longest = side * 3 / 10 - 1;
+    return 2 * longest >= 3 * patch ? patch : 1;
+}
+
 /// Width, depth, patches and image size of a vision transformer whose names begin with `at`.
 Json transformer(Shapes& shapes, const std::string& at)
 {
@@ -154,7 +162,8 @@ Result<Json> inferArchitecture(NetworkKind kind, const RenamedState& state)
         break;
     case NetworkKind::Gmml:
         out = transformer(shapes, "backbone.");
-        out["patch"] = out["align"] = out.at("tokeniser_strides").at(0);
+        out["patch"] = out.at("tokeniser_strides").at(0);
+        out["align"] = publishedGroups(out.at("image_size"), out.at("patch"));
         if (out.at("depth") == 12) // as published; the file does not tell
             out["reconstruction_blocks"] = {6, 8, 10, 12};
         break;

@@ -1,6 +1,7 @@
 #include "core/learning/imports/checkpoint_file.h"
 
 #include "core/learning/imports/mapped_file.h"
+#include "core/learning/imports/tensor_layout.h"
 #include "core/learning/imports/zip_index.h"
 
 #include <algorithm>
@@ -171,6 +172,7 @@ Result<StoredTensor> CheckpointFile::State::stored(const PickleValue& tensor, st
     if (it->second.crc && checked.insert(it->first).second)
         if (const std::uint32_t crc = crc32(it->second.bytes); crc != *it->second.crc)
             return refuse(ErrorCode::BadData, "checksum", "storage {} is damaged: its checksum is {:08x}, the archive says {:08x}", it->first, crc, *it->second.crc);
+    HILUM_TRY_STATUS(checkLayout(tensor.shape(), tensor.strides(), tensor.integer, described.integer)); // repeated axes too, which the pickle may have
     StoredTensor out;
     out.type = *type;
     out.shape.assign(tensor.shape().begin(), tensor.shape().end());

@@ -39,8 +39,8 @@ public:
     /// A pickled checkpoint in memory, which must outlive the result.
     static Result<CheckpointFile> read(std::span<const std::byte> bytes);
 
-    /// The tensors under the first of `wrappers` that holds any; the root itself is looked at last. Checks the checksums of what is used, and
-    /// that the tensors together are not larger than four times the file (shared storages).
+    /// The tensors under the first of `wrappers` that holds any; the root itself is looked at last. Checks the checksums of what is used, that no
+    /// element of it is repeated (tensor_layout.h), and that the tensors together are not larger than four times the file (shared storages).
     /// NotFound lists the keys that are there.
     Result<StateDict> stateDict(std::span<const std::string_view> wrappers) const;
 

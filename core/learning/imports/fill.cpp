@@ -63,10 +63,16 @@ RenamedState renamed(const Layout& layout, const StateDict& state)
     return out;
 }
 
-double ImportReport::coverage() const
+ImportReport::Count ImportReport::whole() const { return {loaded.size(), loaded.size() + missing.size() + mismatched.size()}; }
+
+ImportReport::Count ImportReport::encoder() const
 {
-    const auto wanted = loaded.size() + missing.size() + mismatched.size();
-    return wanted == 0 ? 0 : static_cast<double>(loaded.size()) / static_cast<double>(wanted);
+    static const std::vector<std::string_view> others{"decoder", "mask_token", "out.", "head_recons."};
+    const auto count = [](const std::vector<std::string>& names) { // a mismatch begins with its name
+        return static_cast<std::size_t>(std::ranges::count_if(names, [](const std::string& name) { return !startsWithAny(name, others); }));
+    };
+    const std::size_t filled = count(loaded);
+    return {filled, filled + count(missing) + count(mismatched)};
 }
 
 ImportReport fillFrom(torch::nn::Module& module, const RenamedState& state, const Layout* layout, const TensorMap* adapted)

@@ -13,6 +13,7 @@
 #include "core/learning/nn/vision_transformer.h"
 #include "core/learning/train/network_room.h"
 
+#include <algorithm>
 #include <format>
 
 namespace hilum::learning::imports {
@@ -182,16 +183,17 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
 
     const Adapted adapted = adaptShapes(target.module(), names, layout->id == "hdxray-mae-conv1" ? Resize::Bilinear : Resize::Bicubic);
     const ImportReport report = fillFrom(target.module(), names, layout, &adapted.tensors);
+    const ImportReport::Count whole = report.whole(), encoder = report.encoder();
     HILUM_TRY(const std::string digest, sha256File(request.file));
     Json out = {{"layout", layout->id}, {"title", layout->title}, {"licence", layout->licence}, {"format", name(file.format())}, {"wrapper", state.wrapper}, {"source_sha256", digest},
-        {"architecture", architecture}, {"coverage", report.coverage()}, {"loaded", report.loaded}, {"missing", report.missing}, {"mismatched", report.mismatched},
-        {"unexpected", report.unexpected}, {"dropped", report.dropped}, {"fresh", report.fresh}, {"adapted", adapted.notes}, {"opaque", file.opaque()}, {"others", state.others}};
+        {"architecture", architecture}, {"coverage", whole.share()}, {"encoder_coverage", encoder.share()}, {"loaded", report.loaded}, {"missing", report.missing},
+        {"mismatched", report.mismatched}, {"unexpected", report.unexpected}, {"dropped", report.dropped}, {"fresh", report.fresh}, {"adapted", adapted.notes}, {"opaque", file.opaque()}, {"others", state.others}};
     if (architecture.contains("merging"))
         out["merging"] = architecture["merging"];
-    if (report.coverage() < request.minCoverage)
+    if (std::min(whole.share(), encoder.share()) < request.minCoverage)
         return std::unexpected(Error{.code = ErrorCode::Mismatch,
-            .message = std::format("{} fills {} of {} tensors of {} ({:.1f} %); {:.0f} % are the least", request.file.string(), report.loaded.size(),
-                report.loaded.size() + report.missing.size() + report.mismatched.size(), layout->id, 100 * report.coverage(), 100 * request.minCoverage),
+            .message = std::format("{} fills {} of {} tensors of {} ({:.1f} %), of its encoder {} of {} ({:.1f} %); {:.0f} % of both are the least", request.file.string(), whole.loaded,
+                whole.wanted, layout->id, 100 * whole.share(), encoder.loaded, encoder.wanted, 100 * encoder.share(), 100 * request.minCoverage),
             .reason = "coverage",
             .details = firstFaults(report)});
     HILUM_TRY_STATUS(writeModel(request.out, namedState(target.module()), metadataOf(*layout, target, architecture, out)));

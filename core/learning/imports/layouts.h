@@ -52,7 +52,13 @@ RenamedState renamed(const Layout& layout, const StateDict& state);
 struct ImportReport {
     std::vector<std::string> loaded, missing, mismatched, unexpected, dropped; ///< mismatched with both shapes
     std::vector<std::string> fresh;                                            ///< optional parts that the file lacks: still at their first values
-    double coverage() const; ///< loaded / (loaded + missing + mismatched), 0 to 1
+    /// What the network wants of the file, and how much of it came.
+    struct Count {
+        std::size_t loaded = 0, wanted = 0; ///< wanted: loaded, missing and mismatched
+        double share() const { return wanted == 0 ? 0 : static_cast<double>(loaded) / static_cast<double>(wanted); } ///< 0 to 1
+    };
+    Count whole() const;
+    Count encoder() const; ///< without the parts that only rebuild an image or label it: decoders, mask token, output and reconstruction heads
 };
 /// Copies every tensor that fits into the module's parameters and buffers of the same name. Buffers of whole numbers (relative_position_index)
 /// are compared with our own instead: a difference is a mismatch.

@@ -57,7 +57,8 @@ struct Pickle {
 ///
 /// Names are compared, never imported; nothing is called. An object of any other class becomes an Opaque placeholder. A pickle that names what
 /// runs programs or code (os.system, subprocess, eval, ...) is refused as a whole: nothing that trains writes such a thing.
-/// Tensors are checked against their storage: sizes without overflow, no negative stride, no overlap, the last element inside.
+/// Tensors are checked against their storage: sizes without overflow, no negative stride, no overlap, the last element inside. Axes of stride 0 (an optimiser's
+/// expanded tensors have them) count once here, whatever their size: who reads the elements of such a tensor checks it whole.
 /// BadData for what is truncated or contradicts itself; TooLarge beyond the limits (objects, stack, memo, axes).
 Result<Pickle> readPickle(std::span<const std::byte> bytes);
 

@@ -115,7 +115,12 @@ Status PickleMachine::tensor(const std::vector<const PickleValue*>& a)
                 return fault("a tensor's size or stride is no whole number");
             value.numbers.push_back(n->integer);
         }
-    HILUM_TRY_STATUS(checkLayout(value.shape(), value.strides(), value.integer, a[0]->integer));
+    // an axis of stride 0 repeats its elements: torch.save writes what was expanded so, and it must lie inside its storage once
+    std::vector<std::int64_t> once(value.shape().begin(), value.shape().end());
+    for (std::size_t i = 0; i < once.size(); ++i)
+        if (value.strides()[i] == 0 && once[i] > 1)
+            once[i] = 1;
+    HILUM_TRY_STATUS(checkLayout(once, value.strides(), value.integer, a[0]->integer));
     return push(value);
 }
 

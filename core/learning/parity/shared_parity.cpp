@@ -7,6 +7,8 @@
 #include "core/learning/nn/swin_unetr.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
 #include <format>
@@ -65,12 +67,22 @@ TensorMap maskedAutoencoderOutputs(const ParityCase& c, const MaskedAutoencoder&
     return out;
 }
 
+/// MAE's mask of a case. The published code goes on where no token stays visible, with the class token alone; a training is refused there (uniformMask).
+TokenMask maskOf(const at::Tensor& noise, double ratio)
+{
+    const std::int64_t batch = noise.size(0), tokens = noise.size(1);
+    if (visibleCount(tokens, ratio) > 0)
+        return uniformMask(noise, ratio);
+    const at::Tensor order = noise.argsort(/*stable=*/true, 1, /*descending=*/false);
+    return {.keep = at::empty({batch, 0}, at::kLong), .restore = order.argsort(true, 1, false), .hidden = at::ones({batch, tokens}, at::kFloat), .filler = {}};
+}
+
 TensorMap runMae(const ParityCase& c)
 {
     MaskedAutoencoder network(maskedAutoencoderSizes(c), Rng(0));
     setEpsilon(c, network);
     c.fill(network, "mae");
-    return maskedAutoencoderOutputs(c, network, uniformMask(c.array("noise"), c.number("mask_ratio")));
+    return maskedAutoencoderOutputs(c, network, maskOf(c.array("noise"), c.number("mask_ratio")));
 }
 
 TensorMap runHdxrayMae(const ParityCase& c)

@@ -111,10 +111,10 @@ Result<at::Device> askedDevice(const std::string& word)
     return parseDevice(word);
 }
 
-Result<Placement> choosePlacement(const std::string& device, const std::string& dtype)
+Result<Placement> choosePlacement(const std::string& device, const std::string& dtype, const std::string& attention)
 {
     HILUM_TRY(const at::Device found, askedDevice(device));
-    HILUM_TRY(const ComputeChoice choice, chooseCompute(found.str(), dtype));
+    HILUM_TRY(const ComputeChoice choice, chooseCompute(found.str(), dtype, attention));
     Placement placement;
     placement.device = choice.device;
     placement.dtype = choice.dtype;

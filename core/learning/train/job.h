@@ -29,8 +29,8 @@ Result<TrainOptions> trainOptions(const Json& options);
 
 /// The device that a job's word asks for. Device when there is none here, Usage for a word that names none.
 Result<at::Device> askedDevice(const std::string& word);
-/// The placement that a job's words ask for; refused as askedDevice refuses.
-Result<Placement> choosePlacement(const std::string& device, const std::string& dtype);
+/// The placement that a job's words ask for; refused as askedDevice and chooseCompute refuse. What is "auto" is measured; a run that goes on gives what it began with.
+Result<Placement> choosePlacement(const std::string& device, const std::string& dtype, const std::string& attention = "auto");
 
 struct RunRequest {
     path run;
@@ -45,7 +45,7 @@ struct RunRequest {
 /// closing `error` is emitted here: see runRecorded.
 /// TooLarge before the first step when weights, gradients and moments alone do not fit into memory (train/memory_need.h).
 /// A fresh start refuses (Usage) a run folder that holds checkpoints. A resume takes device, precision and threads from the checkpoint
-/// where the job says "auto"; Mismatch for a checkpoint of another method or cache.
+/// where the job says "auto", and the path of attention in any case; Mismatch for a checkpoint of another method or cache.
 /// \return the `result` message's fields
 Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& request);
 

@@ -121,8 +121,9 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     } else if (request.begin == RunRequest::Begin::Fresh && latest) {
         return fail(ErrorCode::Usage, "{} holds checkpoints already: --resume goes on from {}, a new run needs a new folder", run.string(), latest->filename().string());
     }
+    std::string attention = "auto";
     if (checkpoint) {
-        // the same device, precision and threads as before, so that the numbers continue
+        // the same device, precision, threads and path of attention as before, so that the numbers continue
         const Json before = checkpoint->state.value("placement", Json::object());
         if (job.device == "auto")
             job.device = before.value("device", job.device);
@@ -130,6 +131,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
             job.dtype = before.value("dtype", job.dtype);
         if (job.threads == 0)
             job.threads = before.value("threads", job.threads);
+        attention = before.value("attention", attention);
     }
 
     HILUM_TRY(const TrainOptions o, trainOptions(job.options));
@@ -138,7 +140,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     at::set_num_threads(static_cast<int>(threads));
     if (place && job.device == "cuda")
         job.device = std::format("cuda:{}", place->localRank);
-    HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype));
+    HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype, attention));
     if (keepsRecord)
         HILUM_TRY_STATUS(writeWorkerFile(run));
     HILUM_TRY(const auto events, keepsRecord ? EventStream::open(run, request.echo) : EventStream::nowhere());

@@ -7,6 +7,7 @@
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/tensor_io.h"
+#include "core/learning/torch_guard.h"
 #include "core/learning/train/evaluation.h"
 #include "core/learning/train/schedule.h"
 
@@ -176,17 +177,21 @@ Status Trainer::heldOutLoss()
     evaluation.cancelled = [this] { return m_setup.monitor->cancelRequested(); };
     if (m_average)
         m_average->swapWith(m_setup.method->trainable());
-    const auto losses = caseLosses(*m_setup.method, evaluation, cases);
+    std::vector<double> losses;
+    const Status measured = torchGuard("the held-out loss", [&]() -> Status { // what is thrown too: the weights must be swapped back
+        HILUM_TRY(losses, caseLosses(*m_setup.method, evaluation, cases));
+        return {};
+    });
     if (m_average)
         m_average->swapWith(m_setup.method->trainable());
-    if (!losses && losses.error().code == ErrorCode::Cancelled)
+    if (!measured && measured.error().code == ErrorCode::Cancelled)
         return {}; // the checkpoint is written without it
-    if (!losses)
-        return std::unexpected(losses.error());
+    if (!measured)
+        return measured;
     double sum = 0;
-    for (const double loss : *losses)
+    for (const double loss : losses)
         sum += loss;
-    m_heldOut = sum / static_cast<double>(losses->size());
+    m_heldOut = sum / static_cast<double>(losses.size());
     return {};
 }
 
@@ -197,7 +202,8 @@ Status Trainer::save(const char* reason)
         return {};
     }
     m_setup.monitor->enter("saving");
-    HILUM_TRY_STATUS(heldOutLoss());
+    if (const Status measured = heldOutLoss(); !measured) // no reason to lose what was learnt
+        m_setup.events->emit(protocol::Warning, {{"code", "no_held_out_loss"}, {"text", "the checkpoint is written without its held-out loss: " + measured.error().sentence()}});
     Checkpoint checkpoint;
     checkpoint.step = m_step;
     checkpoint.weights = namedState(m_setup.method->trainable());

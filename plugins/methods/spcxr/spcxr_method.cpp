@@ -47,6 +47,8 @@ std::vector<std::string> SpcxrImageOptions::faults() const
     std::vector<std::string> out;
     if (imageSize % patch != 0)
         out.push_back(std::format("image_size = {} does not divide into patches of {} pixels", imageSize, patch));
+    else if (imageSize < 2 * patch)
+        out.push_back(std::format("image_size = {} is one patch of {} pixels; 2 a side are the least, some to corrupt and some to see", imageSize, patch));
     if (width % 4 != 0 || width % heads != 0)
         out.push_back(std::format("width = {} is not a multiple of 4 and of heads = {}", width, heads));
     if (reconstructionBlocks.empty())
@@ -124,6 +126,8 @@ PretrainingMethod::MaskedTarget SpcxrMethod::maskedTarget(const TensorMap& batch
     GroupOptions onTokens = m_options.groups;
     onTokens.align = patch;
     const double share = (std::min(0.5, onTokens.maxCorrupted) + onTokens.maxCorrupted) / 2; // the middle of what training draws
+    if (reachableShare(side, onTokens) < share) // training's grid or rectangles are finer than the patches: rectangles of up to two patches reach every token
+        onTokens.largestBlock = std::max(onTokens.largestBlock, 2.5 * static_cast<double>(patch) / static_cast<double>(side));
     at::Tensor masks = at::zeros({image.size(0), tokenGrid()[0], tokenGrid()[1]}, at::kFloat);
     for (std::int64_t b = 0; b < image.size(0); ++b) {
         Rng stream = rng.fork(static_cast<std::uint64_t>(b));

@@ -160,6 +160,42 @@ private Q_SLOTS:
         QVERIFY(!drawGroups(32, 0.5 * 32 * 32, o, rng).empty());
     }
 
+    /// What is evaluated hides whole patches, whatever grid and rectangles training has: seen, a run that could be trained had no checkpoint.
+    void heldOutGroupsFitEveryTraining_data()
+    {
+        QTest::addColumn<int>("side");
+        QTest::addColumn<int>("patch");
+        QTest::addColumn<int>("align");
+        QTest::addColumn<double>("largest");
+        QTest::newRow("tiny") << 64 << 8 << 8 << 0.3;
+        QTest::newRow("patches of 16") << 64 << 16 << 8 << 0.3;
+        QTest::newRow("small rectangles") << 64 << 8 << 1 << 0.1;
+        QTest::newRow("two patches a side") << 32 << 16 << 1 << 0.3;
+        QTest::newRow("patches of a pixel") << 16 << 1 << 1 << 0.25;
+    }
+    void heldOutGroupsFitEveryTraining()
+    {
+        QFETCH(int, side);
+        QFETCH(int, patch);
+        QFETCH(int, align);
+        QFETCH(double, largest);
+        SpcxrOptions o = toy();
+        o.image.imageSize = side;
+        o.image.patch = patch;
+        o.image.width = 16;
+        o.groups.align = align;
+        o.groups.largestBlock = largest;
+        QVERIFY2(o.faults().empty(), o.faults().empty() ? "" : o.faults().front().c_str());
+        SpcxrMethod method(o, Rng(1));
+        const auto target = method.maskedTarget({{"image", at::rand({3, 1, side, side})}}, Rng(5));
+        QCOMPARE(target.mask.sizes().vec(), (std::vector<std::int64_t>{3, side / patch * (side / patch)}));
+        const at::Tensor share = target.mask.mean(1);
+        QVERIFY2(share.min().item<double>() >= 0.625, std::to_string(share.min().item<double>()).c_str()); // the middle of 0.5 and 0.75
+        // one patch leaves nothing to see
+        o.image.imageSize = patch;
+        QVERIFY(!o.image.faults().empty());
+    }
+
     void featureIsTheMeanOfTheNamedBlocks()
     {
         torch::manual_seed(3);
