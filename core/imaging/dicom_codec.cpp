@@ -2,8 +2,10 @@
 
 #include "core/base/numbers.h"
 #include "core/imaging/codestream.h"
+#include "core/imaging/dicom_deflated.h"
 #include "core/imaging/dicom_item.h"
 #include "core/imaging/jpeg2000.h"
+#include "core/imaging/jpeg_warnings.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/pixel_values.h"
 #include "core/imaging/rle.h"
@@ -41,29 +43,6 @@ constexpr std::string_view Rle = "1.2.840.10008.1.2.5", EncapsulatedPlain = "1.2
 
 bool isJpeg2000(const std::string& syntax) { return syntax == "1.2.840.10008.1.2.4.90" || syntax == "1.2.840.10008.1.2.4.91"; }
 
-/// [sample][pixel] -> [pixel][sample]
-void interleave(std::span<std::byte> frame, int samples, std::size_t width)
-{
-    const std::vector<std::byte> planes(frame.begin(), frame.end());
-    const std::size_t pixels = frame.size() / width / static_cast<std::size_t>(samples);
-    for (std::size_t s = 0; s < static_cast<std::size_t>(samples); ++s)
-        for (std::size_t p = 0; p < pixels; ++p)
-            std::memcpy(&frame[(p * static_cast<std::size_t>(samples) + s) * width], &planes[(s * pixels + p) * width], width);
-}
-
-/// Y1 Y2 Cb Cr -> Y1 Cb Cr Y2 Cb Cr
-void expand422(std::span<const std::byte> packed, std::span<std::byte> out)
-{
-    for (std::size_t p = 0; 6 * p + 5 < out.size() && 4 * p + 3 < packed.size(); ++p) {
-        const std::byte* in = &packed[4 * p];
-        std::byte* to = &out[6 * p];
-        to[0] = in[0];
-        to[3] = in[1];
-        to[1] = to[4] = in[2];
-        to[2] = to[5] = in[3];
-    }
-}
-
 } // namespace
 
 struct DicomFrameReader::State {
@@ -93,6 +72,7 @@ struct DicomFrameReader::State {
     void keepEmbedded(std::span<const std::byte> stored);
     bool startsFrame(std::span<const std::byte> fragment) const;
     std::span<const std::byte> joined(std::int64_t frame, std::vector<std::byte>& room) const;
+    Status checkStream(std::int64_t frame, std::span<const std::byte> stream) const;
 };
 
 DicomFrameReader::DicomFrameReader(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -129,23 +109,17 @@ Status DicomFrameReader::State::openEncoded()
 {
     const DicomHeader& h = *header;
     const MuteDicomLog mute;
-    if (const OFCondition ok = format.loadFile(realFile(h.file).c_str()); ok.bad() && !h.deflated)
+    if (h.deflated) {
+        HILUM_TRY(inflated, inflatePixels(h));
+        return {};
+    }
+    if (const OFCondition ok = format.loadFile(realFile(h.file).c_str()); ok.bad())
         return refuse(ErrorCode::BadData, "truncated", "{}: the compressed pixel data are incomplete or damaged ({} bytes in the file; {})", h.file.string(),
                       grouped(h.fileSize), ok.text());
     DcmElement* element = nullptr;
     if (format.getDataset()->findAndGetElement(DCM_PixelData, element).bad() || !element)
         return refuse(ErrorCode::BadData, "no_pixels", "{} has no pixel data", h.file.string());
     pixels = dynamic_cast<DcmPixelData*>(element);
-    if (h.deflated) {
-        Uint8* bytes = nullptr;
-        Uint16* words = nullptr;
-        const std::size_t length = element->getLength();
-        if (element->getUint16Array(words).good() && words)
-            inflated.assign(reinterpret_cast<std::byte*>(words), reinterpret_cast<std::byte*>(words) + length);
-        else if (element->getUint8Array(bytes).good() && bytes)
-            inflated.assign(reinterpret_cast<std::byte*>(bytes), reinterpret_cast<std::byte*>(bytes) + length);
-        return {};
-    }
     if (!pixels)
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the pixel data element is damaged", h.file.string());
     return indexFragments();
@@ -204,11 +178,33 @@ Status DicomFrameReader::State::indexFragments()
     // what the header claims is held against the data before anybody takes memory for it
     std::vector<std::byte> room;
     const auto stream = joined(0, room);
-    if (const auto told = codestreamSize(stream); told && (told->columns != h.columns || (told->rows != 0 && told->rows != h.rows)))
-        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the compressed picture has {} x {} pixels, the header says {} x {}", h.file.string(), told->columns, told->rows, h.columns, h.rows);
+    HILUM_TRY_STATUS(checkStream(0, stream));
     constexpr std::size_t RleAtBest = 64; // 128 equal bytes become two
     if (h.transferSyntax == Rle && static_cast<std::uint64_t>(h.storedFrameBytes()) / (h.bitsAllocated == 1 ? 8 : 1) > RleAtBest * stream.size())
         return refuse(ErrorCode::BadData, "truncated", "{}: {} bytes of RLE data cannot hold a frame of {} bytes", h.file.string(), grouped(static_cast<std::int64_t>(stream.size())), grouped(h.storedFrameBytes()));
+    return {};
+}
+
+/// Is the codestream of a frame a picture of the header's kind? Each frame is asked before it is decoded: decoders believe the stream, and what they make of another
+/// picture would be taken for pixels of this one.
+Status DicomFrameReader::State::checkStream(std::int64_t frame, std::span<const std::byte> stream) const
+{
+    const DicomHeader& h = *header;
+    if (h.transferSyntax == Rle || h.transferSyntax == EncapsulatedPlain)
+        return {};
+    const auto told = codestreamSize(stream);
+    if (!told && isJpeg2000(h.transferSyntax)) // its decoder is told what to expect
+        return {};
+    if (!told)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the {} bytes of frame {} hold no JPEG frame header", h.file.string(), grouped(static_cast<std::int64_t>(stream.size())), frame + 1);
+    if (told->columns != h.columns || (told->rows != 0 && told->rows != h.rows) || told->components != h.samples)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the compressed picture of frame {} has {} x {} pixels of {} samples, the header says {} x {} of {}", h.file.string(), frame + 1,
+                      told->columns, told->rows, told->components, h.columns, h.rows, h.samples);
+    // JPEG 2000 values are put into the stored width one by one; the other decoders write one byte or two
+    const bool fits = isJpeg2000(h.transferSyntax) ? told->bits <= h.bitsAllocated : (told->bits > 8 ? 2 : 1) == h.storedBytesPerSample();
+    if (!fits)
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the compressed picture of frame {} has samples of {} bits, the header's Bits Allocated is {}", h.file.string(), frame + 1, told->bits,
+                      h.bitsAllocated);
     return {};
 }
 
@@ -303,13 +299,18 @@ Status DicomFrameReader::State::decodeDcmtk(std::int64_t frame, std::span<std::b
     DcmDataset& data = *format.getDataset();
     if (pixels->getUncompressedFrameSize(&data, size, OFFalse).bad() || size < out.size() || size > out.size() + 1)
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the decoder announces {} bytes for a frame of {}", h.file.string(), size, out.size());
+    std::vector<std::byte> room;
+    HILUM_TRY_STATUS(checkStream(frame, joined(frame, room)));
     std::vector<std::byte> buffer(out.size() + out.size() % 2);
     OFString colourModel;
     Uint32 fragment = firstFragment[static_cast<std::size_t>(frame)];
     const MuteDicomLog mute;
+    JpegWarnings warnings;
     const OFCondition ok = pixels->getUncompressedFrame(&data, static_cast<Uint32>(frame), fragment, buffer.data(), static_cast<Uint32>(buffer.size()), colourModel);
     if (ok.bad())
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: frame {} cannot be decoded: {}", h.file.string(), frame + 1, ok.text());
+    if (!warnings.loss().empty())
+        return refuse(ErrorCode::BadData, "damaged", "{}: the JPEG data of frame {} are damaged, part of the picture would be made up ({})", h.file.string(), frame + 1, warnings.loss());
     std::memcpy(out.data(), buffer.data(), out.size());
     return {};
 }
@@ -363,12 +364,12 @@ Status DicomFrameReader::State::decodeJpeg2000(std::int64_t frame, std::span<std
     const DicomHeader& h = *header;
     std::vector<std::byte> room;
     const std::span<const std::byte> stream = joined(frame, room);
-    auto image = imaging::decodeJpeg2000(stream);
+    HILUM_TRY_STATUS(checkStream(frame, stream));
+    auto image = imaging::decodeJpeg2000(stream, {.columns = h.columns, .rows = h.rows, .components = h.samples});
     if (!image)
         return std::unexpected(withContext(std::move(image).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
-    if (image->width != h.columns || image->height != h.rows || image->components != h.samples)
-        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream holds {} x {} x {} values, the header says {} x {} x {}", h.file.string(), image->width,
-                      image->height, image->components, h.columns, h.rows, h.samples);
+    if (image->values.size() * static_cast<std::size_t>(h.storedBytesPerSample()) != out.size())
+        return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream of frame {} gives {} values for {} bytes", h.file.string(), frame + 1, image->values.size(), out.size());
     if (image->bits > h.bitsAllocated)
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream has {} bits, the header {}", h.file.string(), image->bits, h.bitsAllocated);
     const auto put = [&]<class T>(T) {

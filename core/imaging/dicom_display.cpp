@@ -51,4 +51,14 @@ Json displayChain(const DicomHeader& h, const ImageHeader& header)
     return chain;
 }
 
+std::vector<Notice> displayNotices(const DicomHeader& h)
+{
+    std::vector<Notice> out;
+    if (h.photometric == "PALETTE COLOR" && h.samples == 1 && !h.palette)
+        out.push_back({"palette_missing", "the picture is PALETTE COLOR, but a colour table is missing or shorter than its descriptor says: the indices are shown as grey values"});
+    if (h.modality == "CT" && h.pixels == PixelKind::Integer && h.samples == 1 && !h.palette && !h.rescaled && !h.modalityLut && h.realWorld.empty())
+        out.push_back({"rescale_missing", "the CT image has neither Rescale Slope and Intercept nor a modality LUT: its values are as stored, not Hounsfield units"});
+    return out;
+}
+
 } // namespace hilum::imaging

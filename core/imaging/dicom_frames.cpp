@@ -42,9 +42,13 @@ void readMeasures(DcmItem& item, DicomFrame& frame)
         frame.spacingBetweenMm = mm;
 }
 
-/// A slope of 0 would make every voxel the same: it is left out, and noted.
+/// A slope of 0 would make every voxel the same: it is left out, and noted. What is no number is kept for the refusal.
 void readRescale(DcmItem& item, DicomFrame& frame, DicomHeader& h)
 {
+    for (const auto& [tag, name] : {std::pair(DCM_RescaleSlope, "Slope"), std::pair(DCM_RescaleIntercept, "Intercept")})
+        if (const std::string written = damagedNumber(item, tag); !written.empty() && h.damagedRescale.empty())
+            h.damagedRescale = std::format("Rescale {} is \"{}\"", name, written);
+    h.rescaled |= has(item, DCM_RescaleSlope) || has(item, DCM_RescaleIntercept);
     if (has(item, DCM_RescaleSlope)) {
         frame.slope = number(item, DCM_RescaleSlope, 1);
         if (frame.slope == 0) {
@@ -196,6 +200,8 @@ Status readDicomFrames(DcmItem& data, DicomHeader& h)
             f.positionLps.reset(); // one position cannot stand for many frames
         readDetector(data, h);
     }
+    if (!h.damagedRescale.empty() && h.pixels != PixelKind::None)
+        return refuse(ErrorCode::BadData, "damaged", "{}: {}, which is no number: the pixel values cannot be told", h.file.string(), h.damagedRescale);
     return {};
 }
 

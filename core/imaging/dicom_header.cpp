@@ -177,6 +177,13 @@ void readPixelDescription(DcmItem& d, DicomHeader& h)
         h.ultrasoundSpacingMm = 10 * std::abs(number(*region, DCM_PhysicalDeltaX)); // centimetres
 }
 
+/// Baseline, extended and progressive JPEG. JPEG-LS and JPEG 2000 may go either way: Lossy Image Compression tells.
+bool alwaysLossy(const std::string& syntax)
+{
+    static constexpr std::string_view Lossy[] = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"};
+    return std::ranges::find(Lossy, syntax) != std::end(Lossy);
+}
+
 bool printable(unsigned char c) { return c >= 'A' && c <= 'Z'; }
 
 } // namespace
@@ -328,6 +335,8 @@ Result<DicomHeader> readDicomHeader(const path& file)
     } else {
         findPixels(h, bytesOfFile, stopped, xfer.isExplicitVR());
     }
+    h.bigEndian = xfer.getPixelDataByteOrder() == EBO_BigEndian; // a private syntax of GE's has a little-endian header
+    h.lossy |= alwaysLossy(h.transferSyntax);
     if (h.pixels == PixelKind::Float || h.pixels == PixelKind::Double)
         h.bitsStored = h.bitsAllocated = h.pixels == PixelKind::Float ? 32 : 64;
     readLuts(data, h);

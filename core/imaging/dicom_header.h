@@ -73,10 +73,12 @@ struct DicomHeader {
     std::int64_t pixelOffset = -1;
     std::int64_t pixelLength = -1; ///< -1 when encapsulated
     std::int64_t fileSize = 0;
-    bool encapsulated = false, deflated = false, bigEndian = false;
+    bool encapsulated = false, deflated = false, bigEndian = false; ///< bigEndian: the pixels, whatever the header is
     bool pixelsInWords = true; ///< VR OW: 8-bit pixels of a big-endian file are swapped in pairs
 
     std::string rescaleType;
+    bool rescaled = false;     ///< Rescale Slope or Intercept is given
+    std::string damagedRescale; ///< what is written where Rescale Slope or Intercept has to be a number, with the name; empty when they are numbers
     bool slopeWasZero = false; ///< a Rescale Slope of 0, which 1 was taken for
     std::optional<ModalityLut> modalityLut;
     std::optional<ColourPalette> palette;

@@ -2,6 +2,8 @@
 
 #include "core/base/numbers.h"
 
+#include <cmath>
+
 namespace hilum::imaging::detail {
 
 namespace {
@@ -36,6 +38,13 @@ double number(DcmItem& item, const DcmTagKey& tag, double otherwise, unsigned lo
         return value;
     const auto parsed = parseDouble(text(item, tag, static_cast<long>(index)));
     return parsed ? *parsed : otherwise;
+}
+
+std::string damagedNumber(DcmItem& item, const DcmTagKey& tag)
+{
+    const std::string written = text(item, tag);
+    const auto parsed = parseDouble(written);
+    return parsed && std::isfinite(*parsed) ? std::string() : written;
 }
 
 std::int64_t integer(DcmItem& item, const DcmTagKey& tag, std::int64_t otherwise, unsigned long index)

@@ -63,7 +63,7 @@ void describe(Item& item, const DicomHeader& h)
 Unit unitOf(const DicomHeader& h)
 {
     const std::string& type = h.modalityLut ? h.modalityLut->type : h.rescaleType;
-    if (type == "HU" || (h.modality == "CT" && type != "US" && type != "OD"))
+    if (type == "HU" || (h.modality == "CT" && type.empty() && (h.rescaled || h.modalityLut)))
         return Unit::Hu;
     if (h.modality == "PT")
         return Unit::SuvRaw;

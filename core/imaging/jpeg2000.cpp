@@ -58,11 +58,18 @@ void dropMessage(const char*, void*) {}
 
 } // namespace
 
-Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> bytes)
+Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> bytes, const CodestreamSize& expected)
 {
     if (bytes.size() < 12)
         return refuse(ErrorCode::BadData, "truncated", "the JPEG 2000 stream has {} bytes", bytes.size());
     const bool boxed = std::to_integer<unsigned>(bytes[4]) == 'j' && std::to_integer<unsigned>(bytes[5]) == 'P';
+    const auto other = [&](std::int64_t columns, std::int64_t rows, std::int64_t components) {
+        return refuse(ErrorCode::BadData, "bad_pixels", "the JPEG 2000 stream holds {} x {} pixels of {} components, the header says {} x {} of {}", columns, rows, components,
+                      expected.columns, expected.rows, expected.components);
+    };
+    // reading the header alone takes memory for each component of each tile
+    if (const auto told = codestreamSize(bytes); told && told->components != expected.components)
+        return other(told->columns, told->rows, told->components);
     Source source{bytes};
     std::string message;
     const std::unique_ptr<opj_codec_t, void (*)(opj_codec_t*)> codec(opj_create_decompress(boxed ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K), opj_destroy_codec);
@@ -91,6 +98,9 @@ Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> bytes)
     const std::uint64_t pixels = std::uint64_t{image->x1 - image->x0} * (image->y1 - image->y0);
     if (image->x1 <= image->x0 || image->y1 <= image->y0 || pixels / 1'000'000 > bytes.size())
         return refuse(ErrorCode::BadData, "bad_pixels", "the JPEG 2000 stream of {} bytes claims {} x {} pixels", bytes.size(), image->x1 - image->x0, image->y1 - image->y0);
+    for (OPJ_UINT32 c = 0; c < image->numcomps; ++c)
+        if (image->comps[c].w != expected.columns || image->comps[c].h != expected.rows || image->numcomps != static_cast<OPJ_UINT32>(expected.components))
+            return other(image->comps[c].w, image->comps[c].h, image->numcomps);
     if (!opj_decode(codec.get(), stream.get(), image.get()) || !opj_end_decompress(codec.get(), stream.get()))
         return failed();
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/imaging/codestream.h"
 
 #include <cstdint>
 #include <span>
@@ -17,6 +18,8 @@ struct Jpeg2000Image {
 };
 
 /// Decodes a JPEG 2000 codestream or JP2 file held in memory; strict: an incomplete stream is an error.
-Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> stream);
+/// \param expected  columns, rows and components that the picture has to have (its `bits` are not looked at); another picture is "bad_pixels" before any memory is
+///                  taken for its pixels
+Result<Jpeg2000Image> decodeJpeg2000(std::span<const std::byte> stream, const CodestreamSize& expected);
 
 } // namespace hilum::imaging

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <jpeglib.h>
@@ -73,6 +74,7 @@ bool openHeader(Decoder& d, std::FILE* file)
         return false;
     jpeg_create_decompress(&d.codec);
     jpeg_stdio_src(&d.codec, file);
+    jpeg_save_markers(&d.codec, JPEG_APP0 + 1, 0xFFFF); // EXIF
     jpeg_read_header(&d.codec, TRUE);
     switch (d.codec.jpeg_color_space) {
     case JCS_GRAYSCALE: d.codec.out_color_space = JCS_GRAYSCALE; break;
@@ -105,6 +107,56 @@ bool readRows(Decoder& d, std::byte* row, std::int64_t& done, void (*keep)(void*
     }
     jpeg_finish_decompress(&d.codec);
     return true;
+}
+
+/// Orientation (tag 0112) in the first directory of EXIF data, which is laid out as a TIFF file; 1 when it is not told.
+int orientationIn(std::span<const unsigned char> tiff)
+{
+    if (tiff.size() < 8 || (tiff[0] != 'I' && tiff[0] != 'M'))
+        return 1;
+    const bool little = tiff[0] == 'I';
+    const auto at = [&](std::size_t place, std::size_t width) {
+        std::size_t v = 0;
+        for (std::size_t n = 0; n < width; ++n)
+            v = v << 8 | tiff[place + (little ? width - 1 - n : n)];
+        return v;
+    };
+    const std::size_t directory = at(4, 4);
+    if (directory > tiff.size() - 2)
+        return 1;
+    const std::size_t count = at(directory, 2);
+    for (std::size_t n = 0; n < count && directory + 2 + 12 * (n + 1) <= tiff.size(); ++n) {
+        const std::size_t entry = directory + 2 + 12 * n;
+        if (at(entry, 2) == 0x0112 && at(entry + 2, 2) == 3) { // a 16-bit number
+            const std::size_t told = at(entry + 8, 2);
+            return told >= 1 && told <= 8 ? static_cast<int>(told) : 1;
+        }
+    }
+    return 1;
+}
+
+int orientationOf(const jpeg_decompress_struct& codec)
+{
+    static constexpr std::array<unsigned char, 6> Exif{'E', 'x', 'i', 'f', 0, 0};
+    for (const jpeg_marker_struct* m = codec.marker_list; m; m = m->next)
+        if (const std::span<const unsigned char> data(m->data, m->data_length); m->marker == JPEG_APP0 + 1 && data.size() > Exif.size() && std::equal(Exif.begin(), Exif.end(), data.begin()))
+            return orientationIn(data.subspan(Exif.size()));
+    return 1;
+}
+
+/// The stored picture the right way up: from orientation 5 on its columns become rows.
+void turn(const JpegInfo& info, std::span<const std::byte> stored, std::span<std::byte> out)
+{
+    const int o = info.orientation;
+    const bool swapped = o >= 5, fromRight = o == 2 || o == 3 || o == 7 || o == 8, fromBelow = o == 3 || o == 4 || o == 6 || o == 7;
+    const auto width = static_cast<std::size_t>(info.width), height = static_cast<std::size_t>(info.height);
+    const std::size_t columns = swapped ? height : width, rows = swapped ? width : height, bytes = static_cast<std::size_t>(info.samples * info.bytesPerSample());
+    for (std::size_t y = 0; y < height; ++y)
+        for (std::size_t x = 0; x < width; ++x) {
+            const std::size_t i = swapped ? y : x, j = swapped ? x : y;
+            const std::size_t from = (fromBelow ? rows - 1 - j : j) * columns + (fromRight ? columns - 1 - i : i);
+            std::copy_n(stored.begin() + static_cast<std::ptrdiff_t>(from * bytes), bytes, out.begin() + static_cast<std::ptrdiff_t>((y * width + x) * bytes));
+        }
 }
 
 /// Where the rows go.
@@ -162,7 +214,11 @@ Result<JpegInfo> readJpegInfo(const path& file)
     const int parts = d.codec.num_components, bits = d.codec.data_precision;
     if ((parts != 1 && parts != 3 && parts != 4) || bits < 2 || bits > 16)
         return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: JPEG pixels of {} components of {} bits are not supported", file.string(), parts, bits);
-    return JpegInfo{.width = d.codec.image_width, .height = d.codec.image_height, .samples = parts == 1 ? 1 : 3, .bits = bits};
+    const int orientation = orientationOf(d.codec);
+    std::int64_t width = d.codec.image_width, height = d.codec.image_height;
+    if (orientation >= 5)
+        std::swap(width, height);
+    return JpegInfo{.width = width, .height = height, .orientation = orientation, .samples = parts == 1 ? 1 : 3, .bits = bits};
 }
 
 Status readJpegPixels(const path& file, const JpegInfo& info, std::span<std::byte> out)
@@ -171,17 +227,22 @@ Status readJpegPixels(const path& file, const JpegInfo& info, std::span<std::byt
     Decoder d;
     if (!openHeader(d, f.get()))
         return refuse(ErrorCode::BadData, "bad_header", "{}: the JPEG header cannot be read: {}", file.string(), said(d));
-    Target target{&d.codec, out.data(), static_cast<std::size_t>(info.width), static_cast<std::size_t>(info.samples), static_cast<std::size_t>(info.bytesPerSample())};
-    if (d.codec.image_width != info.width || d.codec.image_height != info.height || d.codec.data_precision != info.bits || out.size() != target.pixels * static_cast<std::size_t>(info.height) * target.samples * target.bytesEach)
+    const std::int64_t columns = info.orientation >= 5 ? info.height : info.width, rows = info.orientation >= 5 ? info.width : info.height;
+    std::vector<std::byte> stored(info.orientation > 1 ? out.size() : 0);
+    Target target{&d.codec, stored.empty() ? out.data() : stored.data(), static_cast<std::size_t>(columns), static_cast<std::size_t>(info.samples), static_cast<std::size_t>(info.bytesPerSample())};
+    if (d.codec.image_width != columns || d.codec.image_height != rows || d.codec.data_precision != info.bits || out.size() != target.pixels * static_cast<std::size_t>(rows) * target.samples * target.bytesEach)
         return refuse(ErrorCode::BadData, "damaged", "{}: the file changed while it was read", file.string());
     std::vector<std::byte> row(target.pixels * 4 * target.bytesEach);
     std::int64_t done = 0;
-    if (readRows(d, row.data(), done, keepRow, &target))
+    if (readRows(d, row.data(), done, keepRow, &target)) {
+        if (!stored.empty())
+            turn(info, stored, out);
         return {};
+    }
     if (d.handler.code == JWRN_JPEG_EOF || d.handler.code == JWRN_HIT_MARKER)
-        return refuse(ErrorCode::BadData, "truncated", "{}: the JPEG data end in or before row {} of {}: {}", file.string(), done + 1, info.height, said(d));
+        return refuse(ErrorCode::BadData, "truncated", "{}: the JPEG data end in or before row {} of {}: {}", file.string(), done + 1, rows, said(d));
     const bool damaged = d.handler.code == JWRN_HUFF_BAD_CODE || d.handler.code == JWRN_ARITH_BAD_CODE || d.handler.code == JWRN_MUST_RESYNC || done > 0;
-    return refuse(damaged ? ErrorCode::BadData : ErrorCode::Unsupported, damaged ? "damaged" : "unsupported_pixels", "{}: the JPEG data cannot be decoded from row {} of {} on: {}", file.string(), done + 1, info.height, said(d));
+    return refuse(damaged ? ErrorCode::BadData : ErrorCode::Unsupported, damaged ? "damaged" : "unsupported_pixels", "{}: the JPEG data cannot be decoded from row {} of {} on: {}", file.string(), done + 1, rows, said(d));
 }
 
 } // namespace hilum::imaging

@@ -2,7 +2,6 @@
 
 #include "core/base/numbers.h"
 
-#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -28,14 +27,19 @@ Status checkPng(const path& file, std::ifstream& in, std::uintmax_t size)
 
 Status checkJpeg(const path& file, std::ifstream& in, std::uintmax_t size)
 {
-    // the end marker, with some foreign bytes behind it allowed
-    const std::uintmax_t tail = std::min<std::uintmax_t>(size, 1 << 16);
-    std::string bytes(tail, '\0');
-    in.seekg(static_cast<std::streamoff>(size - tail));
-    in.read(bytes.data(), static_cast<std::streamsize>(tail));
-    if (bytes.rfind("\xFF\xD9") == std::string::npos)
-        return refuse(ErrorCode::BadData, "truncated", "{}: the JPEG file ends after {} bytes, before its end marker", file.string(), grouped(static_cast<std::int64_t>(size)));
-    return {};
+    // the end marker, sought from the back: any number of foreign bytes may follow it. The decoder finds what is missing before it
+    constexpr std::uintmax_t Step = 1 << 16;
+    std::string bytes;
+    for (std::uintmax_t end = size; end > 1;) {
+        const std::uintmax_t begin = end > Step ? end - Step : 0;
+        bytes.resize(static_cast<std::size_t>(end - begin));
+        in.seekg(static_cast<std::streamoff>(begin));
+        in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        if (bytes.rfind("\xFF\xD9") != std::string::npos)
+            return {};
+        end = begin == 0 ? 0 : begin + 1; // the marker may lie across two steps
+    }
+    return refuse(ErrorCode::BadData, "truncated", "{}: the JPEG file ends after {} bytes, before its end marker", file.string(), grouped(static_cast<std::int64_t>(size)));
 }
 
 } // namespace

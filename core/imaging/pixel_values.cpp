@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 namespace hilum::imaging {
@@ -100,6 +101,27 @@ void swapBytes(std::span<std::byte> samples, int bytesPerSample)
         std::reverse(samples.begin() + static_cast<std::ptrdiff_t>(n), samples.begin() + static_cast<std::ptrdiff_t>(n + width));
 }
 
+void interleave(std::span<std::byte> frame, int samples, std::size_t width)
+{
+    const std::vector<std::byte> planes(frame.begin(), frame.end());
+    const std::size_t pixels = frame.size() / width / static_cast<std::size_t>(samples);
+    for (std::size_t s = 0; s < static_cast<std::size_t>(samples); ++s)
+        for (std::size_t p = 0; p < pixels; ++p)
+            std::memcpy(&frame[(p * static_cast<std::size_t>(samples) + s) * width], &planes[(s * pixels + p) * width], width);
+}
+
+void expand422(std::span<const std::byte> packed, std::span<std::byte> out)
+{
+    for (std::size_t p = 0; 6 * p + 5 < out.size() && 4 * p + 3 < packed.size(); ++p) {
+        const std::byte* in = &packed[4 * p];
+        std::byte* to = &out[6 * p];
+        to[0] = in[0];
+        to[3] = in[1];
+        to[1] = to[4] = in[2];
+        to[2] = to[5] = in[3];
+    }
+}
+
 ScalarChoice chooseScalar(const std::vector<const DicomHeader*>& headers)
 {
     double low = 0, high = 0; // 0 belongs to every range
@@ -175,7 +197,8 @@ template <class T> void toRgb(const DicomHeader& h, std::span<const std::byte> s
     eachStoredValue(h, stored, [&](double v) { out[n++] = static_cast<T>(std::floor(v * scale)); });
     if (!h.photometric.starts_with("YBR_FULL"))
         return;
-    const double most = std::numeric_limits<T>::max(), middle = (most + 1) / 2;
+    // grey lies in the middle of the stored range, which may be less than T's
+    const double range = std::ldexp(scale, h.bitsStored), most = std::max(1.0, std::floor(range - scale)), middle = range / 2;
     for (std::size_t p = 0; p + 2 < out.size(); p += 3) { // PS3.3 C.7.6.3.1.2
         const double y = out[p], cb = out[p + 1] - middle, cr = out[p + 2] - middle;
         const auto clip = [&](double v) { return static_cast<T>(std::clamp(std::round(v), 0.0, most)); };

@@ -14,6 +14,12 @@ bool maskStoredBits(std::span<std::byte> samples, int bytesPerSample, int bitsSt
 /// Swaps the bytes of each sample.
 void swapBytes(std::span<std::byte> samples, int bytesPerSample);
 
+/// Samples of a frame from plane by plane ([sample][pixel]) to pixel by pixel ([pixel][sample]); `width` is the bytes of a sample.
+void interleave(std::span<std::byte> frame, int samples, std::size_t width);
+
+/// Y1 Y2 Cb Cr -> Y1 Cb Cr Y2 Cb Cr, of bytes.
+void expand422(std::span<const std::byte> packed, std::span<std::byte> out);
+
 /// Stored values as doubles, one by one: f(value).
 template <class F> void eachStoredValue(const DicomHeader& header, std::span<const std::byte> samples, F&& f);
 

@@ -59,11 +59,26 @@ public:
         m_elements[0x7FE00010] = {sizeof(T) == 1 ? "OB" : "OW", std::move(bytes)};
         return *this;
     }
+    /// The transfer syntax that the file names; its data set is written as explicit little endian all the same.
+    DicomFile& syntax(std::string uid)
+    {
+        m_syntax = std::move(uid);
+        return *this;
+    }
+    /// Compressed pixel data, one fragment each, with an empty offset table.
+    DicomFile& fragments(const std::vector<std::string>& streams)
+    {
+        std::string bytes("\xFE\xFF\x00\xE0\0\0\0\0", 8);
+        for (const std::string& s : streams)
+            bytes += std::string("\xFE\xFF\x00\xE0", 4) + u32(static_cast<std::uint32_t>(even(s).size())) + even(s);
+        m_elements[0x7FE00010] = {"OB", bytes + std::string("\xFE\xFF\xDD\xE0\0\0\0\0", 8), true};
+        return *this;
+    }
     std::string bytes() const
     {
         std::string meta = element(0x00020002, {"UI", even(m_elements.contains(0x00080016) ? m_elements.at(0x00080016).value : "1.2.840.10008.5.1.4.1.1.7")})
                          + element(0x00020003, {"UI", m_elements.contains(0x00080018) ? m_elements.at(0x00080018).value : even("1.2.3.4")})
-                         + element(0x00020010, {"UI", even("1.2.840.10008.1.2.1")}) + element(0x00020012, {"UI", even("1.2.3.4.5")});
+                         + element(0x00020010, {"UI", even(m_syntax)}) + element(0x00020012, {"UI", even("1.2.3.4.5")});
         return std::string(128, '\0') + "DICM" + element(0x00020000, {"UL", u32(static_cast<std::uint32_t>(meta.size()))}) + meta + dataset();
     }
     void write(const std::filesystem::path& file, std::size_t keepBytes = std::string::npos) const
@@ -75,6 +90,7 @@ public:
 private:
     struct Element {
         std::string vr, value;
+        bool noLength = false;
     };
     static std::string even(std::string s)
     {
@@ -88,7 +104,7 @@ private:
     {
         const std::string head = u16(static_cast<std::uint16_t>(tag >> 16)) + u16(static_cast<std::uint16_t>(tag & 0xFFFF)) + e.vr;
         const bool wide = e.vr == "OB" || e.vr == "OW" || e.vr == "SQ" || e.vr == "UN";
-        return wide ? head + u16(0) + u32(static_cast<std::uint32_t>(e.value.size())) + e.value : head + u16(static_cast<std::uint16_t>(e.value.size())) + e.value;
+        return wide ? head + u16(0) + u32(e.noLength ? 0xFFFFFFFF : static_cast<std::uint32_t>(e.value.size())) + e.value : head + u16(static_cast<std::uint16_t>(e.value.size())) + e.value;
     }
     std::string dataset() const
     {
@@ -97,6 +113,7 @@ private:
             out += element(tag, e);
         return out;
     }
+    std::string m_syntax = "1.2.840.10008.1.2.1";
     std::map<std::uint32_t, Element> m_elements; // DICOM wants them in order of their tags
 };
 
