@@ -17,4 +17,7 @@ public:
 
 Result<std::unique_ptr<ByteSource>> openBytes(const RawGrid& grid);
 
+/// Bytes of one file that stay open from one time point to the next: a compressed one is inflated once then, not from its start for each of them.
+using OpenBytes = std::unique_ptr<ByteSource>;
+
 } // namespace hilum::imaging

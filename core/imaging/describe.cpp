@@ -3,6 +3,8 @@
 #include "core/base/digest.h"
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
+#include "core/imaging/byte_source.h"
+#include "core/imaging/dicom_codec.h"
 #include "core/imaging/dicom_measurements.h"
 #include "core/imaging/dicom_series.h"
 #include "core/imaging/graphics.h"
@@ -21,10 +23,11 @@ namespace hilum::imaging {
 
 namespace {
 
-/// Minimum, maximum, mean and centre of mass, over all time points.
+/// Minimum, maximum, mean and centre of mass, over all time points. Values that are no finite number count nowhere.
 struct Statistics {
     double least = std::numeric_limits<double>::infinity(), most = -std::numeric_limits<double>::infinity();
     double sum = 0, count = 0;
+    std::int64_t notFinite = 0;
     bool whole = true;
     Vec3 weighted{0, 0, 0}, places{0, 0, 0}; // sum(v x), sum(x)
     Sha256 digest;
@@ -54,24 +57,31 @@ void Statistics::add(const Volume& volume)
     volume.visit([&]<class T>(std::span<const T> voxels) {
         for (std::int64_t k = 0; k < n[2]; ++k) {
             double sliceSum = 0;
-            Vec3 moment{0, 0, 0}; // sum v, weighted by i, j: [0] over i, [1] over j
+            Vec3 moment{0, 0, 0}, left{0, 0, 0}; // sum v, weighted by i, j: [0] over i, [1] over j; the same of 1 over the values left out, [2] their number
             const auto perRow = static_cast<std::size_t>(n[0]) * components;
             const T* in = voxels.data() + static_cast<std::size_t>(k * n[1]) * perRow;
             words.resize(static_cast<std::size_t>(n[1]) * perRow);
             for (std::int64_t j = 0; j < n[1]; ++j) {
                 double rowSum = 0, rowMoment = 0;
-                T low = in[0], high = in[0];
+                T low = std::numeric_limits<T>::max(), high = std::numeric_limits<T>::lowest();
                 for (std::size_t i = 0; i < perRow; ++i) {
                     const T v = in[i];
-                    if constexpr (std::is_floating_point_v<T>)
+                    if constexpr (std::is_floating_point_v<T>) {
                         whole &= v == std::floor(v) && std::abs(v) <= 2147483520.f;
+                        if (!std::isfinite(v)) {
+                            left = left + Vec3{static_cast<double>(i / components), static_cast<double>(j), 1};
+                            continue;
+                        }
+                    }
                     low = std::min(low, v);
                     high = std::max(high, v);
                     rowSum += static_cast<double>(v);
                     rowMoment += static_cast<double>(v) * static_cast<double>(i / components);
                 }
-                least = std::min(least, static_cast<double>(low));
-                most = std::max(most, static_cast<double>(high));
+                if (low <= high) { // a row of NaN has neither
+                    least = std::min(least, static_cast<double>(low));
+                    most = std::max(most, static_cast<double>(high));
+                }
                 sliceSum += rowSum;
                 moment[0] += rowMoment;
                 moment[1] += rowSum * static_cast<double>(j);
@@ -82,12 +92,13 @@ void Statistics::add(const Volume& volume)
             }
             if (whole)
                 digest.update(std::as_bytes(std::span(words)));
-            const double area = static_cast<double>(words.size());
+            const double all = static_cast<double>(words.size()), area = all - left[2];
             const Vec3 origin = sliceOrigin(h, k);
             sum += sliceSum;
             count += area;
+            notFinite += static_cast<std::int64_t>(left[2]);
             weighted = weighted + sliceSum * origin + moment[0] * alongI + moment[1] * alongJ;
-            places = places + area * origin + (area * static_cast<double>(n[0] - 1) / 2) * alongI + (area * static_cast<double>(n[1] - 1) / 2) * alongJ;
+            places = places + area * origin + (all * static_cast<double>(n[0] - 1) / 2 - left[0]) * alongI + (all * static_cast<double>(n[1] - 1) / 2 - left[1]) * alongJ;
         }
     });
 }
@@ -99,6 +110,8 @@ struct StoredStatistics {
     void add(const DicomHeader& h, std::span<const std::byte> stored)
     {
         eachStoredValue(h, stored, [&](double v) {
+            if (!std::isfinite(v))
+                return;
             least = std::min(least, v);
             most = std::max(most, v);
             sum += v;
@@ -108,6 +121,26 @@ struct StoredStatistics {
     }
     Json json() { return count > 0 ? Json{{"min", least}, {"max", most}, {"mean", sum / count}, {"digest", digest.finishHex().substr(0, 16)}} : Json(nullptr); }
 };
+
+/// Is the item made of one file whose frames are not its slices one by one: several time points, frames left out, frames of another item?
+bool differsFromItsFile(const DicomStack& stack)
+{
+    return stack.files.size() == 1 && !stack.times.empty() && (stack.times.size() > 1 || static_cast<std::int64_t>(stack.times.front().size()) != stack.files.front()->frameCount());
+}
+
+/// All frames of a file, as they lie in it.
+Status addFrames(const DicomHeader& h, StoredStatistics& stored, const Work& work)
+{
+    HILUM_TRY(auto reader, DicomFrameReader::open(h));
+    std::vector<std::byte> frame(static_cast<std::size_t>(h.storedFrameBytes()));
+    for (std::int64_t n = 0; n < h.frameCount(); ++n) {
+        if (work.cancelled())
+            return fail(ErrorCode::Cancelled, "stopped");
+        HILUM_TRY_STATUS(reader.decode(n, frame));
+        stored.add(h, frame);
+    }
+    return {};
+}
 
 /// Whole numbers without a decimal point.
 Json plain(double v)
@@ -235,16 +268,21 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
             if (item.format == "dicom") {
                 HILUM_TRY(stack, stackOf(item, work));
             }
+            const bool wholeFile = stack && differsFromItsFile(*stack);
+            if (wholeFile)
+                HILUM_TRY_STATUS(addFrames(*stack->files.front(), stored, work));
+            OpenBytes bytes;
             for (std::int64_t t = 0; t < std::max<std::int64_t>(1, item.timePoints); ++t) {
                 volume = Volume(); // one time point in memory at a time
                 if (stack) {
-                    HILUM_TRY(volume, readDicomStack(*stack, t, work, sink));
+                    HILUM_TRY(volume, readDicomStack(*stack, t, work, wholeFile ? StoredFrameSink() : sink));
                 } else if (isPictureStack(item)) {
                     HILUM_TRY(volume, readPictureStack(item, work));
                 } else {
-                    HILUM_TRY(volume, readFileVolume(item.files.front(), item.format, t));
+                    HILUM_TRY(volume, readFileVolume(item.files.front(), item.format, t, {}, &bytes));
                 }
                 all.add(volume);
+                notices.insert(notices.end(), volume.header().notices.begin(), volume.header().notices.end());
                 if (work.cancelled())
                     return fail(ErrorCode::Cancelled, "stopped");
             }
@@ -256,7 +294,10 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
         e["unit"] = name(h.unit);
         e["min"] = plain(all.least);
         e["max"] = plain(all.most);
-        e["mean"] = all.sum / all.count;
+        e["mean"] = all.count > 0 ? Json(all.sum / all.count) : Json(nullptr);
+        if (all.notFinite > 0)
+            notices.push_back({"not_finite", std::format("{} of {} values are no finite number (NaN or infinite); minimum, maximum, mean and centroid leave them out", grouped(all.notFinite),
+                                                         grouped(all.notFinite + static_cast<std::int64_t>(all.count)))});
         e["centroid_lps"] = h.hasPatientSpace ? all.centroid() : Json(nullptr);
         e["digest"] = all.whole ? Json(all.digest.finishHex().substr(0, 16)) : Json(nullptr);
         e["stored"] = stored.json();

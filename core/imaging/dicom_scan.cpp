@@ -275,6 +275,7 @@ void addStack(const Group& group, ScanResult& result)
         item.explanation["copies_left_out"] = group.copies;
     const bool seg = kindOfSopClass(first.sopClass) == ItemKind::Segmentation;
     item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] > 1 ? ItemKind::Volume : ItemKind::Image;
+    item.frames = stack->files.size() == 1 ? first.frameCount() : 1;
     finish(item, std::move(stack));
     result.items.push_back(std::move(item));
 }

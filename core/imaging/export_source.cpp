@@ -17,9 +17,23 @@ namespace hilum::imaging {
 
 namespace {
 
-std::string choice(const Item& i, const std::string& option)
+/// What chooses an item: series UID, else the name of its file.
+std::string labelOf(const Item& i) { return i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid; }
+
+/// Items of one series (a localizer and its slices) or files of one name are told apart as LABEL#1, LABEL#2, in the order in which they are listed.
+std::string labelAmong(const std::vector<const Item*>& items, std::size_t n)
 {
-    return std::format("{} {} ({} {} x {} x {}{})", option, i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality,
+    const std::string label = labelOf(*items[n]);
+    const auto same = [&](const Item* i) { return labelOf(*i) == label; };
+    if (std::ranges::count_if(items, same) < 2)
+        return label;
+    return std::format("{}#{}", label, std::count_if(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(n) + 1, same));
+}
+
+std::string choice(const std::vector<const Item*>& items, std::size_t n, const std::string& option)
+{
+    const Item& i = *items[n];
+    return std::format("{} {} ({} {} x {} x {}{})", option, labelAmong(items, n), i.modality.empty() ? i.format : i.modality,
         i.size[0], i.size[1], i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
 }
 
@@ -28,10 +42,13 @@ std::string choice(const Item& i, const std::string& option)
 Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work, const ChoiceOptions& options)
 {
     HILUM_TRY(const ScanResult found, scan({in}, work));
-    std::vector<const Item*> usable;
+    std::vector<const Item*> possible, usable;
     for (const Item& i : found.items)
-        if (std::ranges::find(kinds, i.kind) != kinds.end() && (options.format.empty() || i.format == options.format) && (series.empty() || i.seriesUid == series || i.where.filename() == series))
-            usable.push_back(&i);
+        if (std::ranges::find(kinds, i.kind) != kinds.end() && (options.format.empty() || i.format == options.format))
+            possible.push_back(&i);
+    for (std::size_t n = 0; n < possible.size(); ++n)
+        if (series.empty() || possible[n]->seriesUid == series || possible[n]->where.filename() == series || labelAmong(possible, n) == series)
+            usable.push_back(possible[n]);
     if (usable.size() == 1)
         return *usable.front();
     if (usable.empty()) {
@@ -46,8 +63,9 @@ Result<Item> chooseItem(const path& in, const std::string& series, std::span<con
         return fail(ErrorCode::Empty, "{} holds no image", in.string());
     }
     Error error{.code = ErrorCode::Usage, .message = std::format("{} holds {} images; choose one", in.string(), usable.size()), .reason = "several"};
-    for (const Item* i : usable)
-        error.details.push_back(choice(*i, options.option));
+    for (std::size_t n = 0; n < possible.size(); ++n)
+        if (std::ranges::find(usable, possible[n]) != usable.end())
+            error.details.push_back(choice(possible, n, options.option));
     return std::unexpected(std::move(error));
 }
 
@@ -65,7 +83,7 @@ Result<DicomStudy> studyOf(const Item& item)
         const MuteDicomLog mute;
         DcmFileFormat format;
         const path& file = item.files.front();
-        if (const OFCondition ok = format.loadFileUntilTag(file.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect, DcmTagKey(0x0028, 0x0000)); ok.bad())
+        if (const OFCondition ok = format.loadFileUntilTag(realFile(file).c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength, ERM_autoDetect, DcmTagKey(0x0028, 0x0000)); ok.bad())
             return refuse(ErrorCode::BadData, "damaged", "{}: the header cannot be read: {}", file.string(), ok.text());
         DcmDataset& d = *format.getDataset();
         (void)d.convertToUTF8();

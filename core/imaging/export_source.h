@@ -13,7 +13,7 @@ struct ChoiceOptions {
     std::string option = "--series", format = {};
 };
 
-/// The one item of `in` of a kind that is wanted; `series` (UID, or name of the file or folder) chooses among several.
+/// The one item of `in` of a kind that is wanted; `series` (UID, or name of the file or folder) chooses among several, UID#N the N-th of those that share it.
 /// \return Usage with the choices as details when there are several; the reason of the first refused file, Empty or NotFound when there is none
 Result<Item> chooseItem(const path& in, const std::string& series, std::span<const ItemKind> kinds, const Work& work = {}, const ChoiceOptions& options = {});
 

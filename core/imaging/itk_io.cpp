@@ -1,6 +1,7 @@
 #include "core/imaging/itk_io.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/byte_source.h"
 #include "core/imaging/grid_file.h"
 #include "core/imaging/jpeg_file.h"
 #include "core/imaging/library_logs.h"
@@ -310,11 +311,11 @@ Result<FileHeader> readFileHeader(const path& named, const std::string& format, 
     return std::move(o.header);
 }
 
-Result<Volume> readFileVolume(const path& named, const std::string& format, std::int64_t timePoint, const Portion& portion)
+Result<Volume> readFileVolume(const path& named, const std::string& format, std::int64_t timePoint, const Portion& portion, OpenBytes* kept)
 {
     const path file = realFile(named);
     if (format == "nifti")
-        return readNiftiVolume(file, timePoint, portion);
+        return readNiftiVolume(file, timePoint, portion, kept);
     const auto time = [&](std::int64_t points) -> Status {
         if (timePoint < 0 || timePoint >= points)
             return fail(ErrorCode::Usage, "{}: time point {} of {}", file.string(), timePoint, points);
@@ -328,7 +329,7 @@ Result<Volume> readFileVolume(const path& named, const std::string& format, std:
             HILUM_TRY(const Portion p, portion.within(g.grid.size));
             if (what == ReadWhat::Part)
                 HILUM_TRY_STATUS(checkPortion(p, g.grid, file));
-            HILUM_TRY(auto voxels, readGrid(g.grid, timePoint, p));
+            HILUM_TRY(auto voxels, readGrid(g.grid, timePoint, p, &g.header.image.notices, kept));
             return Volume(p.applied(std::move(g.header.image)), std::move(voxels), g.grid.components);
         }
         HILUM_TRY(Opened o, openFile(file, format));

@@ -7,6 +7,7 @@
 #include "core/base/progress.h"
 
 #include <map>
+#include <memory>
 #include <string>
 
 namespace hilum::imaging {
@@ -23,7 +24,8 @@ struct FileHeader {
 /// `format` is nifti, nrrd, metaimage, png, jpeg or tiff. Sizes are held against the file and the memory before anything is allocated.
 Result<FileHeader> readFileHeader(const path& file, const std::string& format, ReadWhat what = ReadWhat::Whole);
 /// Only the portion takes memory, except for pictures, which are decoded whole.
-Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint, const Portion& portion = {});
+/// \param kept  when set, the bytes of this file of voxels stay open in it for the next time point
+Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint, const Portion& portion = {}, std::unique_ptr<ByteSource>* kept = nullptr);
 
 /// The portion of a volume that is in memory.
 Result<Volume> cut(const Volume& volume, const Portion& portion);

@@ -2,6 +2,7 @@
 
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
+#include "core/imaging/byte_source.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/rtstruct.h"
 
@@ -12,6 +13,8 @@
 namespace hilum::imaging {
 
 namespace {
+
+constexpr std::size_t MostLabels = 10'000; // more different values than any label map has
 
 /// One segment of a seg.nrrd file.
 struct NrrdSegment {
@@ -98,8 +101,9 @@ Result<Segmentation> joinLayers(const Item& item, const FileHeader& header, std:
     image.timePoints = 1;
     std::erase_if(image.notices, [](const Notice& n) { return n.code == "time_series"; });
     bool overlap = false;
+    OpenBytes bytes;
     for (std::int64_t layer = 0; layer < header.timePoints; ++layer) {
-        HILUM_TRY(const Volume volume, readFileVolume(item.files.front(), item.format, layer));
+        HILUM_TRY(const Volume volume, readFileVolume(item.files.front(), item.format, layer, {}, &bytes));
         joined.resize(static_cast<std::size_t>(volume.geometry().voxelCount()));
         std::vector<std::uint16_t> own(options.layers ? joined.size() : 0);
         LabelMap whole;
@@ -171,7 +175,7 @@ std::array<std::uint8_t, 3> defaultLabelColour(std::int64_t value)
 Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
 {
     std::map<std::int64_t, std::int64_t> counts;
-    bool whole = true;
+    bool whole = true, tooMany = false;
     volume.visit([&](const auto& voxels) {
         std::int64_t last = 0, run = 0; // labels come in runs: few look-ups
         for (const auto v : voxels) {
@@ -182,6 +186,8 @@ Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
                 counts[last] += run;
                 last = value;
                 run = 0;
+                if (tooMany = counts.size() > MostLabels + 1; tooMany) // the background is among them; an image of noise would fill the memory
+                    return;
             }
             ++run;
         }
@@ -190,6 +196,8 @@ Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
     if (!whole)
         return refuse(ErrorCode::BadData, "not_labels", "the image holds numbers that are not whole: it is no label map");
     counts.erase(0);
+    if (tooMany || counts.size() > MostLabels)
+        return refuse(ErrorCode::BadData, "not_labels", "the image holds more than {} different values: it is no label map", grouped(static_cast<std::int64_t>(MostLabels)));
     return counts;
 }
 
@@ -219,22 +227,30 @@ Result<Segmentation> readSegmentation(const Item& item, const Work& work, const 
         }
         Segmentation out;
         Volume image;
+        const auto oneTime = [&](std::int64_t times) -> Status { // labels of the first one alone would pass for those of all
+            if (times > 1)
+                return refuse(ErrorCode::BadData, "not_labels", "{} holds {} time points and a label map has one; write one as a file of its own (hilum convert --time)", item.where.string(), times);
+            return {};
+        };
         if (item.format == "dicom") {
             HILUM_TRY(const auto stack, stackOf(item, work));
+            HILUM_TRY_STATUS(oneTime(static_cast<std::int64_t>(stack->times.size())));
             HILUM_TRY(image, readDicomStack(*stack, 0, work));
         } else {
             HILUM_TRY(const FileHeader header, readFileHeader(item.files.front(), item.format));
             auto segments = nrrdSegments(header.fields);
             if (!segments.empty())
                 return joinLayers(item, header, std::move(segments), options);
+            HILUM_TRY_STATUS(oneTime(header.timePoints));
             HILUM_TRY(image, readFileVolume(item.files.front(), item.format, 0));
         }
         if (image.components() != 1)
             return refuse(ErrorCode::BadData, "not_labels", "{} is a colour picture, no label map", item.where.string());
         HILUM_TRY(out.map.volume, asLabels(image));
-        HILUM_TRY(out.voxels, countLabels(out.map.volume));
-        if (out.voxels.size() > 10'000)
-            return refuse(ErrorCode::BadData, "not_labels", "{} holds {} different values: it is no label map", item.where.string(), out.voxels.size());
+        auto counted = countLabels(out.map.volume);
+        if (!counted)
+            return std::unexpected(withContext(std::move(counted).error(), item.where.string()));
+        out.voxels = *std::move(counted);
         for (const auto& [value, count] : out.voxels)
             out.map.labels.push_back({value, std::format("label {}", value), defaultLabelColour(value), Json::object()});
         return out;

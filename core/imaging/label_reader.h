@@ -22,7 +22,7 @@ struct Segmentation {
     std::vector<LabelMap> layers;                ///< where labels overlap, and only when asked for: every label whole, in the first layer where it covers no other
 };
 
-/// Reads SEG (binary, fractional, label map), seg.nrrd or an image of whole numbers.
+/// Reads SEG (binary, fractional, label map), seg.nrrd or an image of whole numbers, which must have one time point (not_labels).
 /// \param sink  SEG only: stored frames in file order
 Result<Segmentation> readSegmentation(const Item& item, const Work& work, const StoredFrameSink& sink = {}, const SegmentationReadOptions& options = {});
 
@@ -32,7 +32,7 @@ Result<Volume> readFractions(const Item& item, std::int64_t segment, const Work&
 /// A colour for a label that has none: well apart for neighbouring numbers.
 std::array<std::uint8_t, 3> defaultLabelColour(std::int64_t value);
 
-/// Label values and their voxels, without background; BadData when the image holds other than whole numbers.
+/// Label values and their voxels, without background; BadData when the image holds other than whole numbers, or more than 10,000 different ones.
 Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume);
 
 /// Labels in the narrowest of uint8, uint16 and int16, int32 as they are.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cctype>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -102,6 +103,11 @@ void place(NiftiHeader& h, const Forms& f)
         s[r] = {f.rows[r][0], f.rows[r][1], f.rows[r][2]};
         sOrigin[r] = f.rows[r][3];
     }
+    // one slice needs no way to the next: where the sform gives none, the normal of its plane is taken
+    if (const Vec3 normal = cross(s.column(0), s.column(1)); h.sformCode > 0 && h.dims[2] == 1 && norm(s.column(2)) <= 1e-9 && norm(normal) > 1e-9 && std::isfinite(norm(normal))) {
+        s.setColumn(2, h.pixdim[2] * normalised(normal));
+        h.notices.push_back({"repaired_direction", std::format("the sform of the header gives its single slice no third axis; the normal of the plane is taken, {} mm long", shortest(h.pixdim[2]))});
+    }
     const Mat3 rotation = h.qformCode > 0 ? rotationOf(f.quaternion[0], f.quaternion[1], f.quaternion[2]) : Mat3{};
     for (std::size_t c = 0; c < 3; ++c)
         q.setColumn(c, (h.pixdim[c] * (c == 2 && h.qformCode > 0 && f.qfac < 0 ? -1.0 : 1.0)) * rotation.column(c));
@@ -150,6 +156,13 @@ void toMillimetres(NiftiHeader& h, int units)
         h.originLps[r] *= factor;
     }
     h.notices.push_back({"length_unit", std::format("lengths of the header are given in {}; they were turned into millimetres", factor > 1 ? "metres" : "micrometres")});
+}
+
+std::string lowered(const path& ending)
+{
+    std::string s = ending.string();
+    std::ranges::transform(s, s.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return s;
 }
 
 int bitsOf(int datatype)
@@ -206,6 +219,23 @@ bool looksLikeAnalyze(std::string_view b)
         if (f.at<std::int16_t>(40 + 2 * static_cast<std::size_t>(n)) < 1)
             return false;
     return bitsOf(f.at<std::int16_t>(70)) > 0 && bitsOf(f.at<std::int16_t>(70)) == f.at<std::int16_t>(72);
+}
+
+path pairedFile(const path& file, const std::string& ending)
+{
+    path stem = file;
+    if (lowered(stem.extension()) == ".gz")
+        stem.replace_extension();
+    stem.replace_extension();
+    std::string upper = ending;
+    std::ranges::transform(upper, upper.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    const bool packed = lowered(file.extension()) == ".gz"; // what the file itself is comes first
+    const std::string all[] = {packed ? ending + ".gz" : ending, packed ? ending : ending + ".gz", packed ? upper + ".GZ" : upper, packed ? upper : upper + ".GZ"};
+    std::error_code ec;
+    for (const std::string& end : all)
+        if (const path other = stem.string() + end; std::filesystem::exists(other, ec))
+            return other;
+    return stem.string() + all[0];
 }
 
 Result<std::string> firstBytes(const path& file, std::size_t count, bool* compressed)
@@ -279,7 +309,8 @@ Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
     const double offset = second ? static_cast<double>(f.at<std::int64_t>(168)) : double{f.at<float>(108)};
     if (!(offset >= 0) || offset > 1e15)
         return refuse(ErrorCode::BadData, "bad_header", "{}: the header puts the voxels at byte {}", name, shortest(offset));
-    h.dataOffset = static_cast<std::int64_t>(offset);
+    // in one file with its header voxels begin behind it and its four bytes of extension, whatever is written; those of Analyze begin their own file
+    h.dataOffset = h.analyze ? 0 : h.twoFiles ? static_cast<std::int64_t>(offset) : std::max<std::int64_t>(static_cast<std::int64_t>(offset), second ? 544 : 352);
 
     // the sizes are only claims: hold them against the file, then against the memory
     const std::uint64_t claimed = h.dataBytes();
@@ -289,10 +320,8 @@ Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
         HILUM_TRY_STATUS(checkVolumeMemory(claimed, std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel), file));
     path& data = h.dataFile = file;
     if (h.twoFiles) {
-        data.replace_extension(file.extension() == ".gz" ? path(".img.gz") : path(".img"));
-        if (file.extension() == ".gz")
-            data = path(file).replace_extension().replace_extension(".img.gz");
-        h.dataOffset = 0;
+        data = pairedFile(file, ".img");
+        h.compressed = lowered(data.extension()) == ".gz"; // each of the two may be packed
     }
     std::error_code ec;
     const std::uint64_t size = std::filesystem::file_size(data, ec);

@@ -46,6 +46,9 @@ bool looksLikeAnalyze(std::string_view firstBytes);
 /// First bytes of a file, inflated when it is gzip.
 Result<std::string> firstBytes(const path& file, std::size_t count, bool* compressed = nullptr);
 
+/// The other file of a pair of header and voxels: `file` with `ending` (".img" or ".hdr"), packed or not, in small or large letters, whichever is there.
+path pairedFile(const path& file, const std::string& ending);
+
 /// Reads and checks the header: sizes positive, data present in the file (truncated, with the numbers), and memory for them (too_large).
 Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what = ReadWhat::Whole);
 

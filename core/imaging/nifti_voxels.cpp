@@ -1,6 +1,7 @@
 #include "core/imaging/nifti_voxels.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/byte_source.h"
 
 #include <algorithm>
 #include <cmath>
@@ -109,7 +110,7 @@ Result<FileHeader> niftiFileHeader(const NiftiHeader& h, const path& file)
     return out;
 }
 
-Result<Volume> readNiftiVolume(const path& file, std::int64_t timePoint, const Portion& portion)
+Result<Volume> readNiftiVolume(const path& file, std::int64_t timePoint, const Portion& portion, OpenBytes* kept)
 {
     const ReadWhat what = portion.isWhole({0, 0, 0}) ? ReadWhat::Whole : ReadWhat::Part;
     HILUM_TRY(const NiftiHeader h, readNiftiHeader(file, what));
@@ -120,9 +121,12 @@ Result<Volume> readNiftiVolume(const path& file, std::int64_t timePoint, const P
     HILUM_TRY(const Portion p, portion.within(g.size));
     if (what == ReadWhat::Part)
         HILUM_TRY_STATUS(checkPortion(p, g, file));
-    HILUM_TRY(auto voxels, readGrid(g, timePoint, p));
-    if (header.components == 1 && (h.slope != 1 || h.intercept != 0))
+    HILUM_TRY(auto voxels, readGrid(g, timePoint, p, &header.image.notices, kept));
+    if (header.components == 1 && (h.slope != 1 || h.intercept != 0)) {
         voxels = std::visit([&]<class T>(const std::vector<T>& v) { return scaled<T>(h, v); }, voxels);
+        if (h.isWholeNumbers() && std::holds_alternative<std::vector<float>>(voxels))
+            header.image.notices.push_back({"rounded", "whole values beyond 32-bit integers are kept as 32-bit floating point numbers, with 7 digits"});
+    }
     return Volume(p.applied(std::move(header.image)), std::move(voxels), header.components);
 }
 

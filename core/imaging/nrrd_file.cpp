@@ -1,6 +1,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/grid_file.h"
 #include "core/imaging/nifti_header.h"
+#include "core/imaging/nrrd_text.h"
 
 #include <algorithm>
 #include <array>
@@ -14,111 +15,9 @@ namespace hilum::imaging {
 
 namespace {
 
+using namespace nrrd;
+
 constexpr std::size_t MostHeaderBytes = 1 << 20;
-
-std::string lower(std::string s)
-{
-    std::ranges::transform(s, s.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return s;
-}
-
-std::string trimmed(std::string_view s)
-{
-    const auto begin = s.find_first_not_of(" \t\r");
-    return begin == std::string_view::npos ? std::string() : std::string(s.substr(begin, s.find_last_not_of(" \t\r") - begin + 1));
-}
-
-std::vector<std::string> wordsOf(const std::string& s)
-{
-    std::vector<std::string> out;
-    for (std::size_t at = 0; at < s.size();) {
-        const std::size_t begin = s.find_first_not_of(" \t", at);
-        if (begin == std::string::npos)
-            break;
-        std::size_t end;
-        if (s[begin] == '"') { // labels and the like
-            end = s.find('"', begin + 1);
-            end = end == std::string::npos ? s.size() : end + 1;
-        } else if (s[begin] == '(') {
-            end = s.find(')', begin);
-            end = end == std::string::npos ? s.size() : end + 1;
-        } else {
-            end = std::min(s.find_first_of(" \t", begin), s.size());
-        }
-        out.push_back(s.substr(begin, end - begin));
-        at = end;
-    }
-    return out;
-}
-
-/// "(a,b,c)" as numbers; empty for "none" and for what is no vector.
-std::vector<double> vectorOf(std::string s)
-{
-    std::vector<double> out;
-    if (s.size() < 2 || s.front() != '(' || s.back() != ')')
-        return out;
-    s = s.substr(1, s.size() - 2);
-    for (std::size_t at = 0; at <= s.size();) {
-        const std::size_t end = std::min(s.find(',', at), s.size());
-        const auto v = parseDouble(s.substr(at, end - at));
-        if (!v || !std::isfinite(*v))
-            return {};
-        out.push_back(*v);
-        at = end + 1;
-    }
-    return out;
-}
-
-struct Fields {
-    std::map<std::string, std::string> values; ///< by lower-case name
-    std::map<std::string, std::string> keys;   ///< key:=value pairs
-    std::vector<std::string> list;             ///< names behind "data file: LIST"
-    std::size_t bytes = 0;                     ///< of the header, with the blank line
-    std::string get(const std::string& key) const
-    {
-        const auto at = values.find(key);
-        return at == values.end() ? std::string() : at->second;
-    }
-};
-
-Result<Fields> parse(const std::string& text, const path& file)
-{
-    Fields f;
-    std::size_t at = 0;
-    bool list = false;
-    for (bool first = true; at < text.size(); first = false) {
-        const std::size_t end = text.find('\n', at);
-        if (end == std::string::npos && !list)
-            break; // an unfinished line
-        const std::string line = trimmed(std::string_view(text).substr(at, end - at));
-        at = end == std::string::npos ? text.size() : end + 1;
-        if (first || line.starts_with('#'))
-            continue;
-        if (list) {
-            if (!line.empty())
-                f.list.push_back(line);
-            continue;
-        }
-        if (line.empty()) {
-            f.bytes = at;
-            return f;
-        }
-        if (const auto pair = line.find(":="); pair != std::string::npos && pair < line.find(": ")) {
-            f.keys[trimmed(line.substr(0, pair))] = trimmed(line.substr(pair + 2));
-            continue;
-        }
-        const auto mark = line.find(':');
-        if (mark == std::string::npos)
-            return refuse(ErrorCode::BadData, "bad_header", "{}: the NRRD header has the line \"{}\", which is no field", file.string(), line.substr(0, 40));
-        std::string key = lower(trimmed(line.substr(0, mark)));
-        if (key == "datafile")
-            key = "data file";
-        f.values[key] = trimmed(line.substr(mark + 1));
-        list = key == "data file" && f.values[key].starts_with("LIST");
-    }
-    f.bytes = at;
-    return f; // a detached header needs no blank line
-}
 
 std::optional<RawGrid::Type> typeOf(const std::string& name)
 {
@@ -145,6 +44,7 @@ struct Axes {
     std::vector<Role> roles;
     std::vector<std::vector<double>> directions; ///< in the file's space; empty where none is given
     std::vector<double> spacings;                ///< not a number where none is given
+    std::vector<double> firsts;                  ///< centre of the first voxel along the axis, by its axis min; not a number where none is given
 };
 
 Result<Axes> axesOf(const Fields& f, const path& file, RawGrid::Type type)
@@ -164,12 +64,21 @@ Result<Axes> axesOf(const Fields& f, const path& file, RawGrid::Type type)
         return refuse(ErrorCode::BadData, "bad_header", "{}: {} sizes for {} axes", file.string(), a.sizes.size(), count);
     a.directions.resize(count);
     a.spacings.assign(count, std::nan(""));
+    a.firsts = a.spacings;
     const auto directions = wordsOf(f.get("space directions")), spacings = wordsOf(f.get("spacings")), kinds = wordsOf(lower(f.get("kinds")));
+    const auto mins = wordsOf(f.either("axis mins", "axismins")), maxs = wordsOf(f.either("axis maxs", "axismaxs")), centres = wordsOf(lower(f.either("centers", "centerings")));
+    const auto numberOf = [](const std::vector<std::string>& words, std::size_t n) { return n < words.size() ? parseDouble(words[n]).value_or(std::nan("")) : std::nan(""); };
     for (std::size_t n = 0; n < count; ++n) {
         if (n < directions.size())
             a.directions[n] = vectorOf(directions[n]);
-        if (n < spacings.size())
-            a.spacings[n] = parseDouble(spacings[n]).value_or(std::nan(""));
+        a.spacings[n] = numberOf(spacings, n);
+        // a cell's min and max are its borders, a node's the centres of its first and last voxel; cells where nothing is said
+        const double low = numberOf(mins, n), high = numberOf(maxs, n);
+        const bool node = n < centres.size() && centres[n] == "node";
+        if (!std::isfinite(a.spacings[n]) && std::isfinite(low) && std::isfinite(high) && high > low && a.sizes[n] > (node ? 1 : 0))
+            a.spacings[n] = (high - low) / static_cast<double>(a.sizes[n] - (node ? 1 : 0));
+        if (std::isfinite(low))
+            a.firsts[n] = node ? low : low + 0.5 * (std::isfinite(a.spacings[n]) ? std::abs(a.spacings[n]) : 1.0);
         const std::string kind = n < kinds.size() ? kinds[n] : "???";
         const bool colour = (kind == "rgb-color" || kind == "3-color" || kind == "rgba-color" || kind == "4-color") && type == RawGrid::Type::U8 && (a.sizes[n] == 3 || a.sizes[n] == 4);
         if (kind == "complex")
@@ -209,6 +118,49 @@ Space spaceOf(const Fields& f)
     return s;
 }
 
+/// Millimetres in a unit of length as headers name it; 0 for one that is not known.
+double millimetresOf(const std::string& unit)
+{
+    static constexpr std::pair<std::string_view, double> Names[] = {{"mm", 1}, {"millimeter", 1}, {"millimeters", 1}, {"millimetre", 1}, {"millimetres", 1}, {"cm", 10}, {"centimeters", 10}, {"m", 1000},
+        {"meter", 1000}, {"meters", 1000}, {"metres", 1000}, {"um", 1e-3}, {"\u00b5m", 1e-3}, {"\u03bcm", 1e-3}, {"micron", 1e-3}, {"microns", 1e-3}, {"micrometers", 1e-3}, {"micrometres", 1e-3}, {"nm", 1e-6}};
+    for (const auto& [name, millimetres] : Names)
+        if (name == unit)
+            return millimetres;
+    return 0;
+}
+
+/// Lengths along the axes of space become millimetres. \param units  of each axis of space, empty where none is given
+void toMillimetres(Mat3& columns, Vec3& origin, const std::array<std::string, 3>& units, std::vector<Notice>& notices)
+{
+    Vec3 factor{1, 1, 1};
+    std::string named;
+    for (std::size_t r = 0; r < 3; ++r) {
+        if (units[r].empty() || units[r] == "???")
+            continue;
+        factor[r] = millimetresOf(units[r]);
+        if (factor[r] == 0) {
+            notices.push_back({"length_unit", std::format("the header gives lengths in \"{}\", which is no known unit of length; they are taken as millimetres", units[r])});
+            return;
+        }
+        if (factor[r] != 1)
+            named = units[r];
+    }
+    if (named.empty())
+        return;
+    Mat3 scaled;
+    for (std::size_t r = 0; r < 3; ++r)
+        scaled[r] = factor[r] * columns[r];
+    // a voxel of a metre is no length of an image: the unit is a slip then
+    if (const double voxel = norm(scaled.column(0)); voxel > 100 || voxel < 1e-4) {
+        notices.push_back({"length_unit", std::format("the header gives lengths in {}, with which a voxel would be {} mm long; they are taken as millimetres", named, shortest(voxel))});
+        return;
+    }
+    columns = scaled;
+    for (std::size_t r = 0; r < 3; ++r)
+        origin[r] *= factor[r];
+    notices.push_back({"length_unit", std::format("lengths of the header are given in {}; they were turned into millimetres", named)});
+}
+
 /// Sizes, strides and the place of the grid.
 Status arrange(GridFile& out, Axes axes, const Fields& f, const path& file)
 {
@@ -222,6 +174,16 @@ Status arrange(GridFile& out, Axes axes, const Fields& f, const path& file)
     std::size_t inSpace = 0, others = 0;
     Mat3 columns;
     std::array<bool, 3> given{false, false, false};
+    Vec3 origin{0, 0, 0};
+    std::array<std::string, 3> units;
+    const auto unitAt = [](const std::vector<std::string>& words, std::size_t n) {
+        std::string unit = n < words.size() ? words[n] : std::string();
+        std::erase(unit, '"');
+        return unit;
+    };
+    const auto spaceUnits = wordsOf(lower(f.get("space units"))), axisUnits = wordsOf(lower(f.get("units")));
+    for (std::size_t r = 0; r < 3; ++r)
+        units[r] = unitAt(spaceUnits, r);
     for (std::size_t n = 0; n < axes.sizes.size(); ++n) {
         const std::int64_t size = axes.sizes[n];
         Role role = axes.roles[n];
@@ -236,6 +198,10 @@ Status arrange(GridFile& out, Axes axes, const Fields& f, const path& file)
                 column = {d[0], d[1], d.size() > 2 ? d[2] : 0.0};
             else if (std::isfinite(axes.spacings[n]) && axes.spacings[n] != 0)
                 column = std::abs(axes.spacings[n]) * column;
+            if (d.empty()) {
+                origin[inSpace] = std::isfinite(axes.firsts[n]) ? axes.firsts[n] * space.toLps[inSpace] : 0;
+                units[inSpace] = units[inSpace].empty() ? unitAt(axisUnits, n) : units[inSpace];
+            }
             for (std::size_t r = 0; r < 3; ++r)
                 column[r] *= space.toLps[r];
             columns.setColumn(inSpace, column);
@@ -254,16 +220,18 @@ Status arrange(GridFile& out, Axes axes, const Fields& f, const path& file)
         if (__builtin_mul_overflow(stride, size, &stride))
             return refuse(ErrorCode::TooLarge, "too_large", "{}: the sizes of the header multiply to more than any memory holds", file.string());
     }
-    if (inSpace == 2 && given[0] && given[1]) { // a plane in space
-        const Vec3 normal = cross(columns.column(0), columns.column(1));
-        if (norm(normal) > 0)
-            columns.setColumn(2, normalised(normal));
-    }
-    Vec3 origin{0, 0, 0};
-    if (const auto v = vectorOf(f.get("space origin")); v.size() >= 2)
+    if (const auto v = vectorOf(f.get("space origin")); v.size() >= 2) {
+        origin = {0, 0, 0};
         for (std::size_t r = 0; r < std::min<std::size_t>(3, v.size()); ++r)
             origin[r] = space.toLps[r] * v[r];
+    }
     ImageHeader& image = out.header.image;
+    toMillimetres(columns, origin, units, image.notices);
+    if (inSpace == 2 && given[0] && given[1]) { // a plane in space
+        const Vec3 normal = cross(columns.column(0), columns.column(1));
+        if (norm(normal) > 0 && std::isfinite(norm(normal)))
+            columns.setColumn(2, normalised(normal));
+    }
     if (!space.patient)
         image.notices.push_back({"assumed_orientation", f.get("space").empty() ? "the header gives no patient space; its axes are taken as left, posterior, superior"
                                                                               : std::format("the space of the header is \"{}\", not the patient's; its axes are taken as left, posterior, superior", f.get("space"))});
@@ -340,8 +308,11 @@ Result<std::string> headerText(const path& file, std::size_t limit)
 
 Result<std::vector<path>> patternFiles(const std::string& pattern, const std::string& from, const std::string& to, const std::string& step, const path& header)
 {
-    constexpr std::int64_t MostFiles = 100'000;
+    constexpr std::int64_t MostFiles = 100'000, MostNumber = 1'000'000'000;
     const auto first = parseInteger(from), last = parseInteger(to), by = parseInteger(step);
+    for (const auto& number : {first, last, by}) // their difference and its division must not overflow
+        if (number && (*number > MostNumber || *number < -MostNumber))
+            return refuse(ErrorCode::BadData, "bad_header", "{}: the pattern \"{}\" from {} to {} by {} has the number {}, which is beyond {}", header.string(), pattern, from, to, step, *number, MostNumber);
     const auto percent = pattern.find('%');
     std::size_t end = percent + 1;
     std::string digits;

@@ -8,15 +8,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 namespace hilum::imaging {
 
 namespace {
 
 /// The portion's numbers of one time point, components interleaved.
-template <class T> Result<std::vector<T>> pick(const RawGrid& g, std::int64_t time, const Portion& p)
+template <class T> Result<std::vector<T>> pick(const RawGrid& g, std::int64_t time, const Portion& p, OpenBytes& source)
 {
-    HILUM_TRY(auto source, openBytes(g));
+    if (!source) {
+        HILUM_TRY(source, openBytes(g));
+    }
     const Index3 n = p.size();
     const auto keep = static_cast<std::size_t>(g.components);
     std::vector<T> out = zeros<T>(static_cast<std::size_t>(n[0] * n[1] * n[2]) * keep);
@@ -55,7 +59,7 @@ template <class T> Result<std::vector<T>> pick(const RawGrid& g, std::int64_t ti
 }
 
 /// Wide numbers in the narrowest type that holds them exactly.
-template <class T> Volume::Voxels narrowest(const std::vector<T>& all)
+template <class T> Volume::Voxels narrowest(const std::vector<T>& all, std::vector<Notice>* notices)
 {
     const auto as = [&]<class U>(U) {
         std::vector<U> out(all.size());
@@ -72,6 +76,16 @@ template <class T> Volume::Voxels narrowest(const std::vector<T>& all)
         if (fits(-2147483648.0, 2147483647.0))
             return as(std::int32_t{});
     }
+    const auto changed = [](T v) {
+        const auto kept = static_cast<float>(v);
+        if constexpr (std::is_integral_v<T>)
+            return kept >= static_cast<float>(std::numeric_limits<T>::max()) || static_cast<T>(kept) != v;
+        else
+            return v == v && static_cast<double>(kept) != static_cast<double>(v); // NaN stays NaN
+    };
+    if (notices && std::ranges::any_of(all, changed))
+        notices->push_back({"rounded", std::is_integral_v<T> ? "whole values beyond 32-bit integers are kept as 32-bit floating point numbers, with 7 digits"
+                                                             : "64-bit floating point values are kept as 32-bit floating point numbers, with 7 digits"});
     return as(float{});
 }
 
@@ -175,16 +189,18 @@ Status checkPortion(const Portion& p, const RawGrid& g, const path& file)
     return checkMemory(bytes, std::format("a part of {} x {} x {} voxels", n[0], n[1], n[2]), file);
 }
 
-Result<Volume::Voxels> readGrid(const RawGrid& g, std::int64_t time, const Portion& wanted)
+Result<Volume::Voxels> readGrid(const RawGrid& g, std::int64_t time, const Portion& wanted, std::vector<Notice>* notices, OpenBytes* kept)
 {
+    OpenBytes own;
+    OpenBytes& source = kept ? *kept : own;
     HILUM_TRY(const Portion p, wanted.within(g.size));
     const auto same = [&]<class T>(T) -> Result<Volume::Voxels> {
-        HILUM_TRY(auto values, pick<T>(g, time, p));
+        HILUM_TRY(auto values, pick<T>(g, time, p, source));
         return Volume::Voxels(std::move(values));
     };
     const auto narrow = [&]<class T>(T) -> Result<Volume::Voxels> {
-        HILUM_TRY(const auto values, pick<T>(g, time, p));
-        return narrowest(values);
+        HILUM_TRY(const auto values, pick<T>(g, time, p, source));
+        return narrowest(values, notices);
     };
     using Type = RawGrid::Type;
     switch (g.type) {

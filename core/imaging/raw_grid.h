@@ -5,9 +5,12 @@
 #include "core/imaging/volume.h"
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace hilum::imaging {
+
+class ByteSource;
 
 /// A header is looked at to read all of the voxels, which have to fit into memory, or only a part.
 enum class ReadWhat { Whole, Part };
@@ -57,6 +60,8 @@ Status checkPortion(const Portion& portion, const RawGrid& grid, const path& fil
 
 /// One time point of a portion, in the narrowest type that holds it exactly; U8, I16, U16 and F32 stay as they are.
 /// Only the portion takes memory. Raw files are read where it lies, deflated ones from their start to its end.
-Result<Volume::Voxels> readGrid(const RawGrid& grid, std::int64_t time, const Portion& portion);
+/// \param notices  gets `rounded` when a value of 64 bits, or a whole one beyond 32, was changed by becoming a float
+/// \param kept     when set, the file's bytes: opened by the first call, used again by the next ones
+Result<Volume::Voxels> readGrid(const RawGrid& grid, std::int64_t time, const Portion& portion, std::vector<Notice>* notices = nullptr, std::unique_ptr<ByteSource>* kept = nullptr);
 
 } // namespace hilum::imaging

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 namespace hilum::imaging {
 
@@ -21,6 +22,15 @@ std::vector<Vec3> originsOf(const ImageHeader& h)
     for (std::int64_t k = 0; k < h.geometry.size[2]; ++k)
         out.push_back(h.geometry.indexToWorld({0, 0, static_cast<double>(k)}));
     return out;
+}
+
+constexpr double StraightDegrees = 0.5; // a tilt below this is no gantry's
+
+/// Sideways way from the first slice to the last, mm, of slices whose third axis is oblique.
+Vec3 driftOf(const Geometry& g)
+{
+    const Vec3 normal = normalised(cross(g.direction.column(0), g.direction.column(1))), way = static_cast<double>(g.size[2] - 1) * g.spacingMm[2] * g.direction.column(2);
+    return way - dot(way, normal) * normal;
 }
 
 struct Plan {
@@ -127,10 +137,39 @@ bool isIrregular(const Volume& v)
     return v.header().irregular || orthonormalError(v.geometry().direction) > 1e-4;
 }
 
+bool isNearlyStraight(const Volume& v)
+{
+    const ImageHeader& h = v.header();
+    const Geometry& g = h.geometry;
+    if (!h.hasPatientSpace || h.irregular || !h.sliceOriginsLps.empty() || g.size[2] < 2)
+        return false;
+    const Vec3 across = cross(g.direction.column(0), g.direction.column(1));
+    if (std::abs(dot(g.direction.column(0), g.direction.column(1))) > 1e-4 || !(norm(across) > 0))
+        return false;
+    const double way = static_cast<double>(g.size[2] - 1) * g.spacingMm[2], drift = norm(driftOf(g));
+    return drift <= 0.5 * std::min(g.spacingMm[0], g.spacingMm[1]) && drift <= way * std::sin(StraightDegrees * std::numbers::pi / 180);
+}
+
+Volume straightened(const Volume& volume)
+{
+    ImageHeader h = volume.header();
+    Geometry& g = h.geometry;
+    const Vec3 drift = driftOf(g), step = g.spacingMm[2] * g.direction.column(2);
+    const Vec3 across = normalised(cross(g.direction.column(0), g.direction.column(1))), normal = dot(step, across) < 0 ? -1.0 * across : across;
+    g.direction.setColumn(2, normal);
+    g.spacingMm[2] = dot(step, normal);
+    g.originLps = g.originLps + 0.5 * drift; // no slice is off by more than half of the drift
+    h.notices.push_back({"repaired_direction", std::format("the slices drift sideways by {} mm from the first to the last, less than half a pixel; they are kept as they are on a grid with perpendicular axes, "
+                                                           "each off by {} mm at most", fixed(norm(drift), 3), fixed(0.5 * norm(drift), 3))});
+    return volume.withHeader(std::move(h));
+}
+
 Result<Volume> regularise(const Volume& volume, const Work& work)
 {
     if (!isIrregular(volume))
         return volume;
+    if (isNearlyStraight(volume))
+        return straightened(volume);
     if (volume.components() != 1)
         return fail(ErrorCode::Unsupported, "colour slices cannot be made even");
     const ImageHeader& h = volume.header();
@@ -154,17 +193,24 @@ Result<Volume> regularise(const Volume& volume, const Work& work)
     return Volume(std::move(header), std::move(*made));
 }
 
-Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& work)
+std::string whyIrregular(const Volume& volume)
 {
-    if (policy == SpacingPolicy::AsAcquired || !isIrregular(volume))
-        return volume;
-    if (policy == SpacingPolicy::Regularise)
-        return regularise(volume, work);
     std::string why;
     for (const Notice& n : volume.header().notices)
         if (n.code == "missing_slice" || n.code == "uneven_spacing" || n.code == "gantry_tilt" || n.code == "not_a_volume")
             why += (why.empty() ? "" : "; ") + n.text;
-    return refuse(ErrorCode::BadData, "irregular", "the slices form no regular grid: {}", why);
+    if (why.empty()) // a tilt below that of any gantry
+        why = std::format("the slices are shifted sideways by {} mm from the first to the last", fixed(norm(driftOf(volume.geometry())), 3));
+    return why;
+}
+
+Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& work)
+{
+    if (policy == SpacingPolicy::AsAcquired || !isIrregular(volume))
+        return volume;
+    if (policy == SpacingPolicy::Regularise || isNearlyStraight(volume))
+        return regularise(volume, work);
+    return refuse(ErrorCode::BadData, "irregular", "the slices form no regular grid: {}", whyIrregular(volume));
 }
 
 } // namespace hilum::imaging

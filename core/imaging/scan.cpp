@@ -41,6 +41,17 @@ bool hasImageName(const path& file)
     return name.ends_with(".dcm") || name.ends_with(".dicom") || name.ends_with(".ima") || !formatOfName(file).empty();
 }
 
+/// The voxels of a NIfTI or Analyze pair were named: their header stands for both.
+path headerBeside(const path& file)
+{
+    const std::string name = lowerName(file);
+    if (!name.ends_with(".img") && !name.ends_with(".img.gz"))
+        return file;
+    std::error_code ec;
+    const path header = pairedFile(file, ".hdr");
+    return std::filesystem::exists(header, ec) ? header : file;
+}
+
 /// A file, or the files of an archive.
 void addCandidate(path file, bool named, std::vector<Candidate>& out, ScanResult& result)
 {
@@ -273,7 +284,7 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
         if (std::filesystem::is_directory(status))
             walk(p, candidates, result, entered, work);
         else if (std::filesystem::exists(status))
-            addCandidate(p, true, candidates, result);
+            addCandidate(headerBeside(p), true, candidates, result);
         else if (std::filesystem::exists(realFile(p), ec)) // a member of an archive
             candidates.push_back({p, true});
         else

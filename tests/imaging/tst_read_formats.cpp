@@ -1,4 +1,5 @@
 #include "core/imaging/codestream.h"
+#include "core/imaging/export_source.h"
 #include "core/imaging/graphics.h"
 #include "core/imaging/grey_image.h"
 #include "core/imaging/label_reader.h"
@@ -365,6 +366,9 @@ private Q_SLOTS:
         const auto volume = readVolume(kept);
         HILUM_VERIFY_OK(volume);
         QCOMPARE(volume->at(0, 0, 2), 3.0);
+        const auto study = studyOf(kept); // read from its copy, too
+        HILUM_VERIFY_OK(study);
+        QCOMPARE(study->patientId, std::string("T1"));
 
         HILUM_VERIFY_OK(addToZip(f / "locked.zip", {members[0]}, true));
         const auto locked = scan({f / "locked.zip"});

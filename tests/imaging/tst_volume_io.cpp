@@ -1,6 +1,7 @@
 #include "core/base/digest.h"
 #include "core/base/random.h"
 #include "core/imaging/itk_io.h"
+#include "core/imaging/label_reader.h"
 #include "core/imaging/read.h"
 #include "core/imaging/volume_write.h"
 #include "tests/support/compare.h"
@@ -246,6 +247,151 @@ private Q_SLOTS:
         QCOMPARE(v->at(0, 0, 0), 258.0);
         QCOMPARE(v->at(1, 0, 0), 7.0);
         QCOMPARE(v->geometry().direction.column(0), (Vec3{-1, 0, 0})); // RAS +x is the patient's right
+    }
+
+    void voxelsBeginBehindTheHeader()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        Nifti n(2, 1, 1, 4, 16);
+        n.put<float>(108, {0, 1, 0}); // "the voxels are the header"
+        n.bytes += std::string("\x07\x00\x09\x00", 4);
+        n.write(folder->where() / "a.nii");
+        const auto volume = readVolume(folder->where() / "a.nii");
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(volume->at(0, 0, 0), 7.0);
+        QCOMPARE(volume->at(1, 0, 0), 9.0);
+    }
+
+    void pairsOfFilesInAnyWriting()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        Nifti n(2, 1, 1, 4, 16);
+        std::memcpy(n.bytes.data() + 344, "ni1", 4);
+        n.bytes.resize(348);
+        n.put<float>(108, {4, 1, 0}); // four bytes stand before the voxels
+        const auto write = [&](const char* name, const std::string& bytes) { std::ofstream(folder->where() / name, std::ios::binary) << bytes; };
+        const std::string voxels("\xFF\xFF\xFF\xFF\x07\x00\x09\x00", 8);
+        write("a.hdr", n.bytes);
+        write("a.img", voxels);
+        write("B.HDR", n.bytes);
+        write("B.IMG", voxels);
+        Geometry g = grid({});
+        g.size = {2, 1, 1};
+        ImageHeader h;
+        h.geometry = g;
+        HILUM_VERIFY_OK(writeVolume(Volume(h, std::vector<std::int16_t>{7, 9}), folder->where() / "c.nii.gz", "nifti"));
+        std::filesystem::rename(folder->where() / "c.nii.gz", folder->where() / "c.img.gz"); // packed: a header of 352 bytes stands before the voxels here
+        n.put<float>(108, {352, 1, 0});
+        write("c.hdr", n.bytes);
+        for (const char* name : {"a.hdr", "a.img", "B.HDR", "B.IMG", "c.hdr", "c.img.gz"}) {
+            const auto volume = readVolume(folder->where() / name);
+            HILUM_VERIFY_OK(volume);
+            QCOMPARE(volume->at(0, 0, 0), 7.0);
+            QCOMPARE(volume->at(1, 0, 0), 9.0);
+        }
+    }
+
+    void oneSliceNeedsNoThirdAxis()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const auto read = [&](std::int16_t slices) {
+            Nifti n(2, 3, slices, 2, 8);
+            n.put<float>(280, {2, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0}).put<float>(76, {1, 2, 3, 5});
+            n.bytes += std::string(static_cast<std::size_t>(6 * slices), '\1');
+            n.write(folder->where() / "a.nii");
+            return readVolume(folder->where() / "a.nii");
+        };
+        const auto one = read(1);
+        HILUM_VERIFY_OK(one);
+        QCOMPARE(one->geometry().spacingMm, (Vec3{2, 3, 5}));
+        QCOMPARE(one->geometry().direction.column(2), (Vec3{0, 0, 1}));
+        QVERIFY(std::ranges::any_of(one->header().notices, [](const Notice& n) { return n.code == "repaired_direction"; }));
+        HILUM_VERIFY_ERROR(read(2), ErrorCode::BadData);
+    }
+
+    void valuesThatAreNoNumbersAreLeftOutAndTold()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const float none = std::nanf("");
+        const auto describe = [&](std::initializer_list<float> values) {
+            Nifti n(3, 2, 1, 16, 32);
+            n.bytes.resize(352 + 24);
+            n.put<float>(352, values).write(folder->where() / "a.nii");
+            return describeItem(scan({folder->where() / "a.nii"}).value().items.at(0), false).value();
+        };
+        const auto told = [](const Json& entry) { return entry["warnings"].dump().find("not_finite") != std::string::npos; };
+        const Json some = describe({none, 5000, 1, none, none, none});
+        QCOMPARE(some["min"].get<double>(), 1.0);
+        QCOMPARE(some["max"].get<double>(), 5000.0);
+        QCOMPARE(some["mean"].get<double>(), 2500.5);
+        QVERIFY(std::abs(some["centroid_lps"][0].get<double>() + 1) < 1e-9); // the voxel of 5000, one to the patient's right
+        QVERIFY(std::abs(some["centroid_lps"][1].get<double>()) < 1e-9);
+        QVERIFY(some["digest"].is_null() && told(some));
+        const Json all = describe({none, none, none, none, none, none});
+        QVERIFY(all["min"].is_null() && all["mean"].is_null() && told(all));
+        QVERIFY(!told(describe({1, 2, 3, 4, 5, 6})));
+    }
+
+    void changedValuesAreTold_data()
+    {
+        QTest::addColumn<int>("type");
+        QTest::addColumn<QByteArray>("voxel");
+        QTest::addColumn<bool>("told");
+        const auto bytes = []<class T>(T v) { return QByteArray(reinterpret_cast<const char*>(&v), sizeof v); };
+        QTest::newRow("whole, too wide") << 768 << bytes(std::uint32_t{4294967295}) << true;
+        QTest::newRow("whole, a power of two") << 768 << bytes(std::uint32_t{2147483648}) << false;
+        QTest::newRow("whole, 64 bits") << 1024 << bytes(std::int64_t{9007199254740993}) << true;
+        QTest::newRow("a tenth") << 64 << bytes(0.1) << true;
+        QTest::newRow("a half") << 64 << bytes(0.5) << false;
+        QTest::newRow("no number") << 64 << bytes(std::nan("")) << false;
+    }
+    void changedValuesAreTold()
+    {
+        QFETCH(int, type);
+        QFETCH(QByteArray, voxel);
+        QFETCH(bool, told);
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        Nifti n(1, 1, 1, static_cast<std::int16_t>(type), static_cast<std::int16_t>(8 * voxel.size()));
+        n.bytes += voxel.toStdString();
+        n.write(folder->where() / "a.nii");
+        const auto volume = readVolume(folder->where() / "a.nii");
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(std::string(volume->scalarName()), std::string("float32"));
+        QCOMPARE(std::ranges::any_of(volume->header().notices, [](const Notice& m) { return m.code == "rounded"; }), told);
+    }
+
+    void labelsHaveOneTimePoint()
+    {
+        const auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        Nifti n(2, 1, 1, 2, 8);
+        n.put<std::int16_t>(40, {4, 2, 1, 1, 2, 1, 1, 1});
+        n.bytes += std::string("\1\0\0\2", 4);
+        n.write(folder->where() / "a.nii");
+        const auto found = scan({folder->where() / "a.nii"});
+        HILUM_VERIFY_OK(found);
+        const auto entry = describeItem(found->items.at(0), true);
+        HILUM_VERIFY_ERROR(entry, ErrorCode::BadData);
+        QCOMPARE(entry.error().reason, std::string("not_labels"));
+        HILUM_VERIFY_OK(describeItem(found->items.at(0), false));
+    }
+
+    void noiseIsNoLabelMap()
+    {
+        Geometry g = grid({});
+        g.size = {137, 73, 1}; // 10,001 voxels: the background and 10,000 labels
+        HILUM_VERIFY_OK(countLabels(ramp<std::int32_t>(g)));
+        QCOMPARE(countLabels(ramp<std::int32_t>(g))->size(), std::size_t{10'000});
+        const auto many = countLabels(ramp<std::int32_t>(g, 1));
+        HILUM_VERIFY_ERROR(many, ErrorCode::BadData);
+        QCOMPARE(many.error().reason, std::string("not_labels"));
+        g.size = {1000, 1000, 1};
+        HILUM_VERIFY_ERROR(countLabels(ramp<std::int32_t>(g)), ErrorCode::BadData);
     }
 
     void countsLabels()

@@ -47,7 +47,7 @@ QString size(const project::SeriesRow& row)
     if (row.width <= 0)
         return {};
     const QString flat = QStringLiteral("%1 \u00d7 %2").arg(row.width).arg(row.height);
-    const std::int64_t deep = std::max(row.slices, row.frames);
+    const std::int64_t deep = row.slices > 1 ? row.slices : row.frames; // of frames in time, the slices of one time point
     return deep > 1 ? flat + QStringLiteral(" \u00d7 %1").arg(deep) : flat;
 }
 

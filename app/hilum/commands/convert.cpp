@@ -68,14 +68,10 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
     HILUM_TRY(imaging::Volume volume, a.part() ? imaging::readPart(item, portion, options.timePoint, work) : imaging::readVolume(item, options, work));
     if (!imaging::isIrregular(volume))
         return volume;
-    if (a.spacing.empty()) {
-        std::string why;
-        for (const imaging::Notice& n : volume.header().notices)
-            why += (why.empty() ? "" : "; ") + n.text;
+    if (a.spacing.empty() && !imaging::isNearlyStraight(volume))
         return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
-            a.in, why);
-    }
-    return imaging::applySpacing(std::move(volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work);
+            a.in, imaging::whyIrregular(volume));
+    return imaging::applySpacing(std::move(volume), a.spacing == "as-acquired" ? imaging::SpacingPolicy::AsAcquired : imaging::SpacingPolicy::Regularise, work);
 }
 
 std::string derivationOf(const Arguments& a, const imaging::Item& item)
@@ -290,7 +286,7 @@ Run declareConvert(CLI::App& verb)
     verb.add_option("--to", a->to, "what to write where the ending does not say it: nifti, nrrd, seg.nrrd, mha, png; as DICOM: dicom (what fits), ct or mr (a series of slices), seg (one bit a "
                                    "voxel), labelmap (label map segmentation), sc (Secondary Capture), dx (radiograph)")
         ->check(CLI::IsMember({"nifti", "nrrd", "seg.nrrd", "mha", "png", "dicom", "ct", "mr", "seg", "labelmap", "sc", "dx"}));
-    verb.add_option("--series", a->series, "series UID (or file name) where there are several");
+    verb.add_option("--series", a->series, "series UID (or file name) where there are several, with #N for the N-th grid of one series");
     verb.add_option("--time", a->time, "time point, from 0")->check(CLI::NonNegativeNumber);
     verb.add_option("--slice", a->slice, "slice for PNG and Secondary Capture, from 0")->check(CLI::NonNegativeNumber);
     CLI::Option* as = verb.add_option("--as", a->as, "stack: the pictures of a folder, or the pages of a TIFF file, as slices of one volume")->check(CLI::IsMember({"stack"}));
