@@ -3,6 +3,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/codestream.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/jpeg2000.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/pixel_values.h"
@@ -129,6 +130,7 @@ Status DicomFrameReader::State::openEncoded()
 {
     const DicomHeader& h = *header;
     const MuteDicomLog mute;
+    HILUM_TRY_STATUS(checkNesting(h.file));
     if (const OFCondition ok = format.loadFile(realFile(h.file).c_str()); ok.bad() && !h.deflated)
         return refuse(ErrorCode::BadData, "truncated", "{}: the compressed pixel data are incomplete or damaged ({} bytes in the file; {})", h.file.string(),
                       grouped(h.fileSize), ok.text());
