@@ -6,6 +6,7 @@
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
 #include "core/imaging/pixel_values.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <bit>
@@ -80,6 +81,20 @@ Result<SegGrid> placedGrid(const DicomHeader& h)
     g.header.geometry = plan.geometry;
     g.header.irregular = plan.irregular;
     g.header.sliceOriginsLps = plan.sliceOriginsLps;
+    // positions that the plan takes for one (rounding of the directions): it decides
+    if (const auto& levels = plan.times.front(); levels.size() < along.size()) {
+        std::vector<double> kept;
+        std::vector<SlicePose> keptPoses;
+        for (const std::size_t p : levels) {
+            kept.push_back(along[p]);
+            keptPoses.push_back(poses[p]);
+        }
+        for (std::int64_t& s : g.slice)
+            s = std::ranges::min_element(kept, {}, [&](double k) { return std::abs(k - along[static_cast<std::size_t>(s)]); }) - kept.begin();
+        along = std::move(kept);
+        poses = std::move(keptPoses);
+        std::erase_if(plan.notices, [](const Notice& n) { return n.code == "time_series" || n.code == "duplicate_position"; });
+    }
     double smallest = along.size() > 1 ? along[1] - along[0] : told;
     for (std::size_t n = 1; n < along.size(); ++n)
         smallest = std::min(smallest, along[n] - along[n - 1]);
@@ -87,7 +102,10 @@ Result<SegGrid> placedGrid(const DicomHeader& h)
         return step > 0 && std::ranges::all_of(along, [&](double s) { return std::abs((s - along[0]) / step - std::round((s - along[0]) / step)) < 0.05; });
     };
     const bool declared = first.spacingBetweenMm > 0 && fits(first.spacingBetweenMm);
-    const double step = declared ? first.spacingBetweenMm : fits(smallest) ? smallest : 0;
+    constexpr double MostSlices = 1e6;
+    double step = declared ? first.spacingBetweenMm : fits(smallest) ? smallest : 0;
+    if (step > 0 && !((along.back() - along[0]) / step < MostSlices))
+        step = 0;
     // segments on every third slice are evenly spaced, too: the declared distance tells how many empty ones lie between them
     if (step > 0 && along.size() > 1 && (plan.irregular || (declared && smallest > 1.5 * step))) {
         for (std::int64_t& s : g.slice)
@@ -100,6 +118,11 @@ Result<SegGrid> placedGrid(const DicomHeader& h)
         g.header.sliceOriginsLps.clear();
         std::erase_if(plan.notices, [](const Notice& n) { return n.code == "missing_slice" || n.code == "uneven_spacing"; });
     }
+    if (along.size() > 1 && first.spacingBetweenMm <= 0 && first.sliceThicknessMm > 0 && smallest > 1.5 * first.sliceThicknessMm)
+        plan.notices.push_back({"assumed_spacing", std::format("frames lie {} mm apart, Slice Thickness is {} mm and Spacing Between Slices is missing: voxels are taken as {} mm thick",
+                                                               fixed(smallest, 3), fixed(first.sliceThicknessMm, 3), fixed(g.header.geometry.spacingMm[2], 3))});
+    if (first.spacingMm[0] <= 0)
+        plan.notices.push_back({"assumed_spacing", "Pixel Spacing is missing; 1 mm is assumed"});
     g.header.notices = plan.notices;
     return g;
 }
@@ -175,7 +198,7 @@ Status paintBits(const DicomHeader& h, const SegGrid& grid, std::span<const std:
     std::vector<std::vector<std::int64_t>> framesOf(static_cast<std::size_t>(n[2]));
     for (std::int64_t f = 0; f < h.frameCount(); ++f)
         framesOf[static_cast<std::size_t>(grid.slice[static_cast<std::size_t>(f)])].push_back(f);
-    const int fd = ::open(h.file.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open(realFile(h.file).c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return std::unexpected(systemError("open", h.file.string(), errno));
     std::mutex mutex;
@@ -282,6 +305,8 @@ Result<std::vector<LabelMap>> separateLayers(const DicomHeader& h, const SegGrid
 
 Result<SegGrid> gridOf(const DicomHeader& h)
 {
+    if (h.samples != 1)
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: a segmentation has 1 sample for each pixel, this one {}", h.file.string(), h.samples);
     const bool placed = std::ranges::all_of(h.frames, [](const DicomFrame& f) { return f.positionLps && f.orientation; });
     if (placed)
         return placedGrid(h);
