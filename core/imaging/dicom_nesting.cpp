@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -232,8 +231,11 @@ private:
     {
         Head head;
         for (;;) {
-            while (!m_open.empty() && m_in.at() == m_open.back().limit)
+            while (!m_open.empty() && m_in.at() == m_open.back().limit) {
+                if (!m_open.back().defined) // DCMTK goes on within it, behind the end of what it lies in
+                    return count();
                 close();
+            }
             if (!m_open.empty() && m_in.at() > m_open.back().limit)
                 return count();
             const Open in = m_open.empty() ? Open{.coding = m_coding} : m_open.back();
@@ -336,31 +338,36 @@ private:
         m_open.pop_back();
     }
 
-    /// From here on to the end: whatever looks like an item, in either byte order.
+    /// From here on to the end: whatever looks like an item, in either byte order. One whose length is told ends there, unless something of undefined length (four
+    /// bytes FF) may have begun in it.
     Status count()
     {
-        std::vector<std::uint64_t> ends;
+        struct Seen {
+            std::uint64_t begin, end;
+        };
+        std::vector<Seen> seen;
+        std::uint64_t undefinedAt = 0;
+        int run = 0; // bytes FF
         for (;;) {
             const auto now = m_in.peek(4 * Chunk);
             if (now.size() < 8)
                 return {};
             const std::size_t last = now.size() - 7;
-            const auto item = [&](std::size_t at, bool bigEndian) {
-                if (at >= last || now.substr(at, 4) != (bigEndian ? std::string_view("\xFF\xFE\xE0\x00", 4) : std::string_view("\xFE\xFF\x00\xE0", 4)))
-                    return true;
-                const std::uint64_t begin = m_in.at() + at;
-                const std::uint32_t length = lengthAt(now, at + 4, bigEndian);
-                std::erase_if(ends, [&](std::uint64_t end) { return end <= begin; });
-                ends.push_back(length == 0xFFFFFFFFu ? Undefined : begin + 8 + length);
-                return m_levels + ends.size() <= MostLevels;
-            };
-            for (std::size_t n = 0; n <= last; ++n) {
-                const void* next = std::memchr(now.data() + n, 0xFE, last + 1 - n); // the second byte of a big-endian tag, the first of the other
-                if (!next)
-                    break;
-                n = static_cast<std::size_t>(static_cast<const char*>(next) - now.data());
-                if (!item(n, false) || (n > 0 && !item(n - 1, true)))
-                    return tooDeep(m_in.at() + n);
+            for (std::size_t n = 0; n < last; ++n) {
+                const std::uint64_t at = m_in.at() + n;
+                const auto byte = static_cast<unsigned char>(now[n]);
+                run = byte == 0xFF ? run + 1 : 0;
+                if (run >= 4)
+                    undefinedAt = at;
+                const bool bigEndian = byte == 0xFF;
+                if (byte < 0xFE || now.substr(n, 4) != (bigEndian ? std::string_view("\xFF\xFE\xE0\x00", 4) : std::string_view("\xFE\xFF\x00\xE0", 4)))
+                    continue;
+                while (!seen.empty() && seen.back().end <= at && undefinedAt < seen.back().begin)
+                    seen.pop_back();
+                const std::uint32_t length = lengthAt(now, n + 4, bigEndian);
+                seen.push_back({at, length == 0xFFFFFFFFu ? Undefined : at + 8 + length});
+                if (m_levels + seen.size() > MostLevels)
+                    return tooDeep(at);
             }
             m_in.skip(last);
         }

@@ -132,6 +132,8 @@ private Q_SLOTS:
         QTest::newRow("behind a long value") << 2;
         QTest::newRow("with delimiters within values") << 3;
         QTest::newRow("in a value of unknown kind") << 4;
+        QTest::newRow("behind the ends that are told") << 5;
+        QTest::newRow("where the way is lost") << 6;
     }
     void deepNestingIsFoundAnywhere()
     {
@@ -159,6 +161,13 @@ private Q_SLOTS:
             bytes += std::string("\x09\x00\x12\x10UN\0\0\xFF\xFF\xFF\xFF", 12) + ItemStart;
             for (int level = 0; level < 200'000; ++level)
                 bytes += std::string("\x18\x00\x03\x90\xFF\xFF\xFF\xFF", 8) + ItemStart;
+        } else if (place == 5) { // each item goes on where its sequence has ended
+            for (int level = 0; level < 200'000; ++level)
+                bytes += std::string("\x18\x00\x03\x90SQ\0\0\x08\0\0\0", 12) + ItemStart;
+        } else if (place == 6) { // bytes of undefined length are read as a sequence
+            bytes += std::string("\x09\x00\x13\x10OB\0\0\xFF\xFF\xFF\xFF", 12) + ItemStart;
+            for (int level = 0; level < 200'000; ++level) // items that seem to end before the next one begins
+                bytes += SequenceStart + std::string("\xFE\xFF\x00\xE0\x0C\0\0\0", 8);
         } else {
             bytes += manyLevels();
         }
