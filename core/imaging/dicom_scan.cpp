@@ -1,7 +1,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_display.h"
-#include "core/imaging/dicom_fragments.h"
 #include "core/imaging/dicom_geometry.h"
+#include "core/imaging/dicom_pixel_check.h"
 #include "core/imaging/dicom_series.h"
 
 #include <algorithm>
@@ -322,29 +322,10 @@ std::string identityOf(const DicomHeader& h)
 /// False (and a refusal) when the file cannot hold the pixels that its header promises.
 bool holdsItsPixels(const DicomHeader& h, ScanResult& result)
 {
-    const auto refused = [&](ErrorCode error, std::string code, std::string reason) {
-        result.refused.push_back({h.file, std::move(code), std::move(reason), error});
-        return false;
-    };
-    if (h.rows <= 0 || h.columns <= 0)
-        return refused(ErrorCode::BadData, "no_pixels", std::format("the image has {} rows and {} columns", h.rows, h.columns));
-    if (const std::string why = whyNotDecodable(h.transferSyntax); !why.empty())
-        return refused(ErrorCode::Unsupported, "unsupported_syntax", why);
-    if (h.samples != 1 && h.samples != 3)
-        return refused(ErrorCode::Unsupported, "unsupported_pixels", std::format("{} samples for each pixel are not supported", h.samples));
-    if (h.encapsulated) {
-        const Status whole = checkFragments(h);
-        return whole || refused(whole.error().code, whole.error().reason, whole.error().message);
-    }
-    if (h.deflated)
-        return true;
-    std::int64_t bits = h.rows * h.columns * h.samples * h.bitsAllocated * h.frameCount();
-    if (h.photometric == "YBR_FULL_422" && h.samples == 3)
-        bits = bits / 3 * 2;
-    const std::int64_t need = (bits + 7) / 8, have = std::min(h.pixelLength, h.fileSize - h.pixelOffset);
-    if (have < need || h.fileSize - h.pixelOffset < h.pixelLength - 1)
-        return refused(ErrorCode::BadData, "truncated", std::format("pixel data end after {} of {} bytes", grouped(std::max<std::int64_t>(0, have)), grouped(std::max(need, h.pixelLength))));
-    return true;
+    const Status whole = checkPixels(h);
+    if (!whole)
+        result.refused.push_back({h.file, whole.error().reason, whole.error().message, whole.error().code});
+    return whole.has_value();
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-#include "core/imaging/dicom_fragments.h"
+#include "core/imaging/dicom_pixel_check.h"
 
 #include "core/base/numbers.h"
 #include "core/imaging/zip_archive.h"
@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int MostPieces = 1'000'000; // of more, the decoder finds out
 
+/// Do the pieces of compressed pixel data lie within the file? Only their heads are read.
 Status walk(const DicomHeader& h, int fd)
 {
     std::int64_t at = h.pixelOffset;
@@ -41,9 +43,7 @@ Status walk(const DicomHeader& h, int fd)
     return {};
 }
 
-} // namespace
-
-Status checkFragments(const DicomHeader& h)
+Status checkPieces(const DicomHeader& h)
 {
     if (h.pixelOffset < 0 || h.bigEndian) // compressed files are little endian
         return {};
@@ -53,6 +53,34 @@ Status checkFragments(const DicomHeader& h)
     const Status whole = walk(h, fd);
     ::close(fd);
     return whole;
+}
+
+} // namespace
+
+Status checkPixels(const DicomHeader& h)
+{
+    constexpr std::int64_t Most = 65535; // of the two bytes that rows and columns are written in
+    if (h.rows <= 0 || h.columns <= 0)
+        return refuse(ErrorCode::BadData, "no_pixels", "the image has {} rows and {} columns", h.rows, h.columns);
+    if (h.rows > Most || h.columns > Most)
+        return refuse(ErrorCode::BadData, "bad_header", "the image has {} rows and {} columns, more than {}", h.rows, h.columns, Most);
+    if (const std::string why = whyNotDecodable(h.transferSyntax); !why.empty())
+        return refuse(ErrorCode::Unsupported, "unsupported_syntax", "{}", why);
+    if (h.samples != 1 && h.samples != 3)
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{} samples for each pixel are not supported", h.samples);
+    if (h.bitsAllocated < 0 || h.bitsAllocated > 64)
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{} bits for each sample are not supported", h.bitsAllocated);
+    if (h.encapsulated)
+        return checkPieces(h);
+    if (h.deflated)
+        return {};
+    std::int64_t bits = h.rows * h.columns * h.samples * h.bitsAllocated * h.frameCount();
+    if (h.photometric == "YBR_FULL_422" && h.samples == 3)
+        bits = bits / 3 * 2;
+    const std::int64_t need = (bits + 7) / 8, have = std::min(h.pixelLength, h.fileSize - h.pixelOffset);
+    if (have < need || h.fileSize - h.pixelOffset < h.pixelLength - 1)
+        return refuse(ErrorCode::BadData, "truncated", "pixel data end after {} of {} bytes", grouped(std::max<std::int64_t>(0, have)), grouped(std::max(need, h.pixelLength)));
+    return {};
 }
 
 } // namespace hilum::imaging
