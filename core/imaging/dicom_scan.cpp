@@ -324,7 +324,7 @@ bool holdsItsPixels(const DicomHeader& h, ScanResult& result)
 {
     const Status whole = checkPixels(h);
     if (!whole)
-        result.refused.push_back({h.file, whole.error().reason, whole.error().message, whole.error().code});
+        result.refused.push_back({h.file, whole.error().reason.empty() ? std::string(name(whole.error().code)) : whole.error().reason, whole.error().message, whole.error().code});
     return whole.has_value();
 }
 

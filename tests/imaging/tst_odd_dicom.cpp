@@ -287,8 +287,8 @@ private Q_SLOTS:
         for (int k = 0; k < 3; ++k)
             dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::to_string(k));
         // lengths whose squares are beyond all numbers
-        writeBytes(f / "inf.nrrd", "NRRD0004\ntype: short\ndimension: 2\nspace: left-posterior-superior\nsizes: 2 2\nspace directions: (1e200,0,0) (0,1e200,0)\n"
-                                   "space origin: (0,0,0)\nendian: little\nencoding: raw\n\n" + std::string(8, '\1'));
+        writeBytes(f / "inf.nrrd", std::string("NRRD0004\ntype: short\ndimension: 2\nspace: left-posterior-superior\nsizes: 2 2\nspace directions: (1e200,0,0) (0,1e200,0)\n"
+                                   "space origin: (0,0,0)\nendian: little\nencoding: raw\n\n") + std::string(8, '\1'));
         const auto found = scan({f.where()});
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->items.size(), std::size_t{1});
