@@ -4,6 +4,7 @@
 #include "core/imaging/codestream.h"
 #include "core/imaging/dicom_deflated.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/jpeg2000.h"
 #include "core/imaging/jpeg_warnings.h"
 #include "core/imaging/library_logs.h"
@@ -113,6 +114,7 @@ Status DicomFrameReader::State::openEncoded()
         HILUM_TRY(inflated, inflatePixels(h));
         return {};
     }
+    HILUM_TRY_STATUS(checkNesting(h.file));
     if (const OFCondition ok = format.loadFile(realFile(h.file).c_str()); ok.bad())
         return refuse(ErrorCode::BadData, "truncated", "{}: the compressed pixel data are incomplete or damaged ({} bytes in the file; {})", h.file.string(),
                       grouped(h.fileSize), ok.text());

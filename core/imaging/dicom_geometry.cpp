@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
 
@@ -12,6 +13,7 @@ namespace hilum::imaging {
 namespace {
 
 constexpr double SamePositionMm = 2e-3;    // written coordinates have three decimals at worst
+constexpr double NearPositionMm = 0.1;     // images of a time series may lie this far apart at one position
 constexpr double TiltNoticeDegrees = 0.5;
 constexpr double OrthogonalShiftMm = 0.05; // less sideways drift over the whole stack than this is rounding
 
@@ -40,6 +42,39 @@ std::vector<Level> levelsOf(const std::vector<SlicePose>& poses, const Vec3& nor
     for (Level& level : levels)
         std::ranges::stable_sort(level.poses, [&](std::size_t a, std::size_t b) { return poses[a].timeKey < poses[b].timeKey; });
     return levels;
+}
+
+/// Levels that lie near each other in equal numbers, far from the next ones, are the time points of one position. How far apart they are at most; 0: nothing was joined.
+double joinNear(std::vector<Level>& levels, const std::vector<SlicePose>& poses)
+{
+    std::vector<double> gaps;
+    for (std::size_t n = 1; n < levels.size(); ++n)
+        gaps.push_back(levels[n].along - levels[n - 1].along);
+    if (gaps.size() < 2)
+        return 0;
+    const double near = std::min(NearPositionMm, 0.05 * *std::ranges::max_element(gaps));
+    double apart = std::numeric_limits<double>::max(); // the smallest gap between positions
+    for (const double g : gaps)
+        if (g > near)
+            apart = std::min(apart, g);
+    std::vector<Level> joined;
+    double most = 0, begin = 0;
+    for (std::size_t n = 0; n < levels.size(); ++n) {
+        if (n == 0 || gaps[n - 1] > near) {
+            joined.push_back(levels[n]);
+            begin = levels[n].along;
+            continue;
+        }
+        joined.back().poses.insert(joined.back().poses.end(), levels[n].poses.begin(), levels[n].poses.end());
+        most = std::max(most, levels[n].along - begin);
+    }
+    const auto [fewest, largest] = std::ranges::minmax(joined, {}, [](const Level& l) { return l.poses.size(); });
+    if (joined.size() == levels.size() || joined.size() < 2 || fewest.poses.size() != largest.poses.size() || most > std::min(NearPositionMm, 0.05 * apart))
+        return 0;
+    for (Level& level : joined)
+        std::ranges::stable_sort(level.poses, [&](std::size_t a, std::size_t b) { return poses[a].timeKey < poses[b].timeKey; });
+    levels = std::move(joined);
+    return most;
 }
 
 double median(std::vector<double> values)
@@ -125,13 +160,15 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     StackPlan plan;
     HILUM_TRY_STATUS(straighten(row, column, plan.notices));
     const Vec3 normal = cross(row, column);
-    const std::vector<Level> levels = levelsOf(poses, normal);
+    std::vector<Level> levels = levelsOf(poses, normal);
+    const double jitter = joinNear(levels, poses);
 
     // images at one position: equally many everywhere is a time series, else the later ones are left out
     const auto [fewest, most] = std::ranges::minmax(levels, {}, [](const Level& l) { return l.poses.size(); });
     const std::size_t times = fewest.poses.size() == most.poses.size() ? fewest.poses.size() : 1;
     if (times > 1) {
-        plan.notices.push_back({"time_series", std::format("{} images at each of {} positions: read as {} time points", times, levels.size(), times)});
+        plan.notices.push_back({"time_series", std::format("{} images at each of {} positions: read as {} time points{}", times, levels.size(), times,
+                                                           jitter > 0 ? std::format("; their positions differ by up to {}", mm(jitter)) : std::string())});
     } else if (most.poses.size() > 1) {
         std::size_t extra = 0;
         for (const Level& level : levels)

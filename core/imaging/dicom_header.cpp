@@ -226,8 +226,17 @@ std::string whyNotDecodable(const std::string& uid)
     return std::format("transfer syntax {} ({}) has no decoder here", uid, known);
 }
 
+bool DicomHeader::isCrossSection() const
+{
+    // CT, Enhanced CT and its legacy form; MR, Enhanced MR, in colour, legacy; PET, legacy, Enhanced
+    static constexpr std::string_view Storage = "1.2.840.10008.5.1.4.1.1.", Classes[] = {"2", "2.1", "2.2", "4", "4.1", "4.3", "4.4", "128", "128.1", "130"};
+    return sopClass.starts_with(Storage) && std::ranges::find(Classes, std::string_view(sopClass).substr(Storage.size())) != std::end(Classes);
+}
+
 bool DicomHeader::isProjection() const
 {
+    if (isCrossSection())
+        return false;
     // volumes of modalities that mostly make projections: Enhanced US, XA and craniofacial X-ray in three dimensions, breast tomosynthesis
     static constexpr std::string_view Volumes[] = {"1.2.840.10008.5.1.4.1.1.6.2", "1.2.840.10008.5.1.4.1.1.13.1.1", "1.2.840.10008.5.1.4.1.1.13.1.2", "1.2.840.10008.5.1.4.1.1.13.1.3"};
     if (std::ranges::find(Volumes, sopClass) != std::end(Volumes))
@@ -265,6 +274,8 @@ Result<OFCondition> parseHeader(const path& file, const Bytes& bytes, std::int64
         stopped = static_cast<std::int64_t>(stream.tell());
         return status;
     };
+    if (mayBeDeflated(bytes.begin())) // otherwise what fits into the beginning cannot be nested too deeply
+        HILUM_TRY_STATUS(checkNesting(file));
     {
         DcmInputBufferStream stream;
         stream.setBuffer(bytes.begin().data(), static_cast<offile_off_t>(bytes.begin().size()));
@@ -276,8 +287,9 @@ Result<OFCondition> parseHeader(const path& file, const Bytes& bytes, std::int64
         if (all || inside)
             return status;
     }
-    HILUM_TRY_STATUS(checkNesting(file)); // what fits into the beginning cannot be nested too deeply
-    DcmInputFileStream stream(file.c_str());
+    if (!mayBeDeflated(bytes.begin()))
+        HILUM_TRY_STATUS(checkNesting(file));
+    DcmInputFileStream stream(realFile(file).c_str());
     if (stream.status().bad()) {
         format.reset();
         return stream.status();
@@ -305,7 +317,7 @@ Result<DicomHeader> readDicomHeader(const path& file)
         return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     std::unique_ptr<DcmFileFormat> parsed;
     std::int64_t stopped = 0;
-    HILUM_TRY(const OFCondition status, parseHeader(real, bytesOfFile, h.fileSize, parsed, stopped));
+    HILUM_TRY(const OFCondition status, parseHeader(file, bytesOfFile, h.fileSize, parsed, stopped));
     if (!parsed)
         return std::unexpected(systemError("open", file.string(), errno ? errno : EIO));
     DcmFileFormat& format = *parsed;

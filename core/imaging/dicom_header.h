@@ -108,7 +108,8 @@ struct DicomHeader {
     /// Bytes of one frame as this program hands it on: whole bytes for each sample, interleaved.
     std::int64_t storedBytesPerSample() const { return bitsAllocated <= 8 ? 1 : bitsAllocated / 8; }
     std::int64_t storedFrameBytes() const { return rows * columns * samples * storedBytesPerSample(); }
-    bool isProjection() const; ///< a radiograph or another image without slices
+    bool isCrossSection() const; ///< CT, MR or PET by its SOP class, whatever its modality says
+    bool isProjection() const;   ///< a radiograph or another image without slices
 };
 
 /// Reads a header (up to the pixel data) and finds where the pixels lie. Fails with a reason key: "truncated", "not_dicom",

@@ -1,5 +1,6 @@
 #include "core/imaging/dicom_header.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/dicom_net_association.h"
 #include "core/imaging/library_logs.h"
 
@@ -31,6 +32,8 @@ bool lookInto(InstanceResult& result, std::string& syntax)
     DcmFileFormat format;
     if (!looksLikeDicomFile(result.file))
         return fails(result, "it is no DICOM file"), false;
+    if (const Status nesting = checkNesting(result.file); !nesting)
+        return fails(result, nesting.error().message), false;
     if (const OFCondition ok = format.loadFile(result.file.c_str()); ok.bad())
         return fails(result, std::format("it cannot be read as DICOM: {}", ok.text())), false;
     DcmItem& data = *format.getDataset();

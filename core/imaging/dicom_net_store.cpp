@@ -1,6 +1,7 @@
 #include "core/imaging/dicom_net_store.h"
 
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/library_logs.h"
 
@@ -89,6 +90,8 @@ Status markTransfer(const path& out, const Transfer& transfer)
 void InstanceStore::place(const path& part, const T_DIMSE_C_StoreRQ& request, InstanceResult& result, std::string& study) const
 {
     const MuteDicomLog mute;
+    if (const Status nesting = checkNesting(part); !nesting)
+        return fails(result, STATUS_STORE_Error_CannotUnderstand, nesting.error().message);
     DcmFileFormat format;
     if (const OFCondition ok = format.loadFile(part.c_str()); ok.bad())
         return fails(result, STATUS_STORE_Error_CannotUnderstand, std::format("the data set cannot be read: {}", ok.text()));

@@ -1,6 +1,7 @@
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_display.h"
 #include "core/imaging/dicom_geometry.h"
+#include "core/imaging/dicom_pixel_check.h"
 #include "core/imaging/dicom_series.h"
 
 #include <algorithm>
@@ -119,10 +120,13 @@ void giveOwnPlane(const DicomHeader& h, ImageHeader& header)
         header.spacingMeaning = SpacingMeaning::Calibrated;
     } else if (const auto& own = h.imagerSpacingMm[0] > 0 ? h.imagerSpacingMm : pixel[0] > 0 ? pixel : h.nominalSpacingMm; own[0] > 0) {
         spacing = own;
-        header.spacingMeaning = SpacingMeaning::DetectorPlane;
+        header.spacingMeaning = h.isCrossSection() ? SpacingMeaning::Patient : SpacingMeaning::DetectorPlane;
     }
     header.geometry.spacingMm = {spacing[0] > 0 ? spacing[0] : 1, spacing[1] > 0 ? spacing[1] : 1, 1};
 }
+
+/// Siemens: the slices of a volume as tiles of one picture.
+bool isMosaic(const DicomHeader& h) { return h.modality == "MR" && h.imageType.find("MOSAIC") != std::string::npos; }
 
 bool isColour(const DicomHeader& h) { return h.samples == 3 || (h.samples == 1 && h.palette); }
 
@@ -176,7 +180,12 @@ void addPicture(const Header& h, ScanResult& result)
     item.frames = h->frameCount();
     item.explanation = {{"decision", h->isProjection() ? "a projection has its own plane and no patient space" : "no Image Position: a picture of its own"}};
     item.explanation["display"] = displayChain(*h, stack->header);
-    if (h->frameCount() > 1 && !h->isProjection())
+    if (h->isCrossSection()) {
+        const bool position = std::ranges::all_of(h->frames, [](const DicomFrame& f) { return f.positionLps.has_value(); });
+        const bool orientation = std::ranges::all_of(h->frames, [](const DicomFrame& f) { return f.orientation.has_value(); });
+        stack->header.notices.push_back({"not_a_volume", std::format("{} missing or invalid: {} without a place in the patient", position ? "Image Orientation (Patient) is"
+            : orientation ? "Image Position (Patient) is" : "Image Position (Patient) and Image Orientation (Patient) are", h->frameCount() > 1 ? std::format("{} frames", h->frameCount()) : "a picture")});
+    } else if (h->frameCount() > 1 && !h->isProjection())
         stack->header.notices.push_back({"not_a_volume", std::format("{} frames without positions: a sequence of pictures", h->frameCount())});
     finish(item, std::move(stack));
     result.items.push_back(std::move(item));
@@ -263,6 +272,17 @@ void addStack(const Group& group, ScanResult& result)
     }
     if (first.volumeSpace)
         notices.push_back({"assumed_orientation", "positions are given in the volume's own frame, not in the patient's; its axes are taken as left, posterior, superior"});
+    const bool mosaic = isMosaic(first);
+    if (mosaic) { // Image Position and Orientation are those of the whole sheet
+        std::erase_if(notices, [](const Notice& n) { return n.code != "time_series" && n.code != "duplicate_position" && n.code != "lossy"; });
+        notices.push_back({"not_a_volume", std::format("a mosaic: slices side by side on a sheet of {} x {} pixels, which has no place in the patient; they are not taken apart", first.columns, first.rows)});
+        const Index3 size = stack->header.geometry.size;
+        stack->header.geometry = {};
+        giveOwnPlane(first, stack->header);
+        stack->header.geometry.size = size;
+        stack->header.irregular = false;
+        stack->header.sliceOriginsLps.clear();
+    }
     item.explanation = plan->explanation;
     item.explanation["decision"] = group.splitByOrientation ? std::format("one of {} grids of this series: its slices have orientations or pixel sizes of their own", group.parts)
                                                             : std::string("one grid: same series, image size, pixel spacing and orientation");
@@ -274,7 +294,7 @@ void addStack(const Group& group, ScanResult& result)
     if (group.copies > 0)
         item.explanation["copies_left_out"] = group.copies;
     const bool seg = kindOfSopClass(first.sopClass) == ItemKind::Segmentation;
-    item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] > 1 ? ItemKind::Volume : ItemKind::Image;
+    item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] == 1 ? ItemKind::Image : mosaic ? ItemKind::ImageSequence : ItemKind::Volume;
     item.frames = stack->files.size() == 1 ? first.frameCount() : 1;
     finish(item, std::move(stack));
     result.items.push_back(std::move(item));
@@ -303,25 +323,10 @@ std::string identityOf(const DicomHeader& h)
 /// False (and a refusal) when the file cannot hold the pixels that its header promises.
 bool holdsItsPixels(const DicomHeader& h, ScanResult& result)
 {
-    const auto refused = [&](ErrorCode error, std::string code, std::string reason) {
-        result.refused.push_back({h.file, std::move(code), std::move(reason), error});
-        return false;
-    };
-    if (h.rows <= 0 || h.columns <= 0)
-        return refused(ErrorCode::BadData, "no_pixels", std::format("the image has {} rows and {} columns", h.rows, h.columns));
-    if (const std::string why = whyNotDecodable(h.transferSyntax); !why.empty())
-        return refused(ErrorCode::Unsupported, "unsupported_syntax", why);
-    if (h.samples != 1 && h.samples != 3)
-        return refused(ErrorCode::Unsupported, "unsupported_pixels", std::format("{} samples for each pixel are not supported", h.samples));
-    if (h.encapsulated || h.deflated)
-        return true;
-    std::int64_t bits = h.rows * h.columns * h.samples * h.bitsAllocated * h.frameCount();
-    if (h.photometric == "YBR_FULL_422" && h.samples == 3)
-        bits = bits / 3 * 2;
-    const std::int64_t need = (bits + 7) / 8, have = std::min(h.pixelLength, h.fileSize - h.pixelOffset);
-    if (have < need || h.fileSize - h.pixelOffset < h.pixelLength - 1)
-        return refused(ErrorCode::BadData, "truncated", std::format("pixel data end after {} of {} bytes", grouped(std::max<std::int64_t>(0, have)), grouped(std::max(need, h.pixelLength))));
-    return true;
+    const Status whole = checkPixels(h);
+    if (!whole)
+        result.refused.push_back({h.file, whole.error().reason.empty() ? std::string(name(whole.error().code)) : whole.error().reason, whole.error().message, whole.error().code});
+    return whole.has_value();
 }
 
 } // namespace
@@ -372,7 +377,9 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
             addPicture(h, result);
             continue;
         }
-        const std::string key = std::format("{}|{}|{}x{}x{}|{}|{}|{}", h->seriesUid, h->sopClass, h->columns, h->rows, h->samples, h->bitsAllocated, static_cast<int>(h->pixels), h->photometric);
+        // files without a series are kept together by their folder at least
+        const std::string owner = std::format("{}|{}|{}", h->patientId, h->studyUid, h->seriesUid.empty() ? h->file.parent_path().string() : h->seriesUid);
+        const std::string key = std::format("{}|{}|{}x{}x{}|{}|{}|{}", owner, h->sopClass, h->columns, h->rows, h->samples, h->bitsAllocated, static_cast<int>(h->pixels), h->photometric);
         auto [at, added] = series.try_emplace(key);
         if (added)
             order.push_back(key);

@@ -1,18 +1,19 @@
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_codec.h"
-#include "core/imaging/dicom_geometry.h"
 #include "core/imaging/label_reader.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
 #include "core/imaging/pixel_values.h"
+#include "core/imaging/seg_grid.h"
+#include "core/imaging/zip_archive.h"
 
 #include <algorithm>
 #include <bit>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -20,89 +21,12 @@
 
 namespace hilum::imaging {
 
+using detail::SegGrid;
+using detail::segGridOf;
+
 namespace {
 
 constexpr char UidLabelMapSegmentation[] = "1.2.840.10008.5.1.4.1.1.66.7";
-
-/// Frame -> slice of the grid that all frames lie on.
-struct SegGrid {
-    ImageHeader header;
-    std::vector<std::int64_t> slice;
-};
-
-/// Frames without places: the n-th frame of each segment lies on slice n.
-SegGrid flatGrid(const DicomHeader& h)
-{
-    SegGrid g;
-    std::map<std::int64_t, std::int64_t> next;
-    std::int64_t most = 1;
-    for (const DicomFrame& f : h.frames) {
-        g.slice.push_back(next[f.segment]++);
-        most = std::max(most, next[f.segment]);
-    }
-    g.header.hasPatientSpace = false;
-    g.header.spacingMeaning = SpacingMeaning::Unknown;
-    g.header.geometry.size = {h.columns, h.rows, most};
-    const auto& spacing = h.frames.front().spacingMm;
-    if (spacing[0] > 0 && spacing[1] > 0)
-        g.header.geometry.spacingMm = {spacing[0], spacing[1], 1};
-    return g;
-}
-
-/// Frames by their positions. Slices without any segment are not stored: the grid has them, empty, when all gaps are whole multiples of
-/// the slice distance.
-Result<SegGrid> placedGrid(const DicomHeader& h)
-{
-    const DicomFrame& first = h.frames.front();
-    for (const DicomFrame& f : h.frames)
-        for (std::size_t a = 0; a < 2; ++a)
-            if (norm((*f.orientation)[a] - (*first.orientation)[a]) > 1e-3)
-                return refuse(ErrorCode::Unsupported, "mixed_orientation", "{}: its frames have several orientations", h.file.string());
-    const Vec3 normal = normalised(cross((*first.orientation)[0], (*first.orientation)[1]));
-    std::vector<std::pair<double, std::size_t>> order;
-    for (std::size_t n = 0; n < h.frames.size(); ++n)
-        order.emplace_back(dot(*h.frames[n].positionLps, normal), n);
-    std::ranges::sort(order);
-    SegGrid g;
-    g.slice.resize(h.frames.size());
-    std::vector<SlicePose> poses; // one for each distinct position
-    std::vector<double> along;
-    for (const auto& [s, n] : order) {
-        if (along.empty() || s - along.back() > 2e-3) {
-            along.push_back(s);
-            poses.push_back({*h.frames[n].positionLps, {}});
-        }
-        g.slice[n] = static_cast<std::int64_t>(along.size()) - 1;
-    }
-    const double told = first.spacingBetweenMm > 0 ? first.spacingBetweenMm : first.sliceThicknessMm;
-    std::array<double, 2> spacing = first.spacingMm[0] > 0 ? first.spacingMm : std::array{1.0, 1.0};
-    HILUM_TRY(StackPlan plan, planStack(poses, (*first.orientation)[0], (*first.orientation)[1], spacing, {h.columns, h.rows, 1}, told));
-    g.header.geometry = plan.geometry;
-    g.header.irregular = plan.irregular;
-    g.header.sliceOriginsLps = plan.sliceOriginsLps;
-    double smallest = along.size() > 1 ? along[1] - along[0] : told;
-    for (std::size_t n = 1; n < along.size(); ++n)
-        smallest = std::min(smallest, along[n] - along[n - 1]);
-    const auto fits = [&](double step) {
-        return step > 0 && std::ranges::all_of(along, [&](double s) { return std::abs((s - along[0]) / step - std::round((s - along[0]) / step)) < 0.05; });
-    };
-    const bool declared = first.spacingBetweenMm > 0 && fits(first.spacingBetweenMm);
-    const double step = declared ? first.spacingBetweenMm : fits(smallest) ? smallest : 0;
-    // segments on every third slice are evenly spaced, too: the declared distance tells how many empty ones lie between them
-    if (step > 0 && along.size() > 1 && (plan.irregular || (declared && smallest > 1.5 * step))) {
-        for (std::int64_t& s : g.slice)
-            s = std::llround((along[static_cast<std::size_t>(s)] - along[0]) / step);
-        const Vec3 whole = poses.back().positionLps - poses.front().positionLps;
-        const double count = std::round((along.back() - along[0]) / step);
-        g.header.geometry.size[2] = static_cast<std::int64_t>(count) + 1;
-        g.header.geometry.spacingMm[2] = norm(whole) / count;
-        g.header.irregular = false;
-        g.header.sliceOriginsLps.clear();
-        std::erase_if(plan.notices, [](const Notice& n) { return n.code == "missing_slice" || n.code == "uneven_spacing"; });
-    }
-    g.header.notices = plan.notices;
-    return g;
-}
 
 /// Frames of a SEG one by one: which voxels they set.
 class Frames {
@@ -175,7 +99,7 @@ Status paintBits(const DicomHeader& h, const SegGrid& grid, std::span<const std:
     std::vector<std::vector<std::int64_t>> framesOf(static_cast<std::size_t>(n[2]));
     for (std::int64_t f = 0; f < h.frameCount(); ++f)
         framesOf[static_cast<std::size_t>(grid.slice[static_cast<std::size_t>(f)])].push_back(f);
-    const int fd = ::open(h.file.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = ::open(realFile(h.file).c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return std::unexpected(systemError("open", h.file.string(), errno));
     std::mutex mutex;
@@ -280,14 +204,6 @@ Result<std::vector<LabelMap>> separateLayers(const DicomHeader& h, const SegGrid
     return out;
 }
 
-Result<SegGrid> gridOf(const DicomHeader& h)
-{
-    const bool placed = std::ranges::all_of(h.frames, [](const DicomFrame& f) { return f.positionLps && f.orientation; });
-    if (placed)
-        return placedGrid(h);
-    return flatGrid(h);
-}
-
 bool isLabelMap(const DicomHeader& h) { return h.segmentationType == "LABELMAP" || h.sopClass == UidLabelMapSegmentation; }
 
 void describeSegmentation(ImageHeader& header, const DicomHeader& h)
@@ -305,7 +221,9 @@ void describeSegmentation(ImageHeader& header, const DicomHeader& h)
 
 Result<Segmentation> readDicomSegmentation(const DicomHeader& h, const Work& work, const StoredFrameSink& sink, const SegmentationReadOptions& options)
 {
-    HILUM_TRY(SegGrid grid, gridOf(h));
+    if (isLabelMap(h) && (h.pixels != PixelKind::Integer || h.bitsStored > 16))
+        return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: a label map has whole numbers of up to 16 bits, this one {} bits", h.file.string(), h.bitsStored);
+    HILUM_TRY(SegGrid grid, segGridOf(h));
     const Index3& n = grid.header.geometry.size;
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2])});
     HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("a label map of {} x {} x {}", n[0], n[1], n[2]), h.file));
@@ -380,7 +298,7 @@ Result<Volume> readFractions(const Item& item, std::int64_t segment, const Work&
                 h.segmentationType.empty() ? "of unknown type" : h.segmentationType);
         if (std::ranges::none_of(h.segments, [&](const DicomSegment& s) { return s.number == segment; }))
             return fail(ErrorCode::NotFound, "{} holds no segment {}", h.file.string(), segment);
-        HILUM_TRY(SegGrid grid, gridOf(h));
+        HILUM_TRY(SegGrid grid, segGridOf(h));
         const Index3& n = grid.header.geometry.size;
         const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2])});
         HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 4}), std::format("fractions of {} x {} x {}", n[0], n[1], n[2]), h.file));

@@ -169,7 +169,8 @@ void readOverlays(DcmItem& data, DicomHeader& h)
         plane.group = group;
         plane.rows = integer(data, tag(0x0010));
         plane.columns = integer(data, tag(0x0011));
-        if (plane.rows <= 0 || plane.columns <= 0)
+        constexpr std::int64_t Most = 65535; // of the two bytes that they are written in
+        if (plane.rows < 1 || plane.rows > Most || plane.columns < 1 || plane.columns > Most)
             continue;
         plane.origin = {integer(data, tag(0x0050), 1, 0), integer(data, tag(0x0050), 1, 1)};
         plane.type = text(data, tag(0x0040)) == "R" ? 'R' : 'G';
@@ -194,7 +195,7 @@ void readOverlays(DcmItem& data, DicomHeader& h)
         }
         const std::int64_t bit = integer(data, tag(0x0102), 0);
         const bool unused = bit > h.highBit || bit <= h.highBit - h.bitsStored;
-        if (integer(data, tag(0x0100), 1) > 1 && bit < h.bitsAllocated && unused && plane.rows == h.rows && plane.columns == h.columns && h.samples == 1) {
+        if (integer(data, tag(0x0100), 1) > 1 && bit >= 0 && bit < h.bitsAllocated && unused && plane.rows == h.rows && plane.columns == h.columns && h.samples == 1) {
             plane.embedded = true;
             plane.slice = -1;
             h.overlays.push_back(std::move(plane));

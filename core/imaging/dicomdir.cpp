@@ -1,6 +1,7 @@
 #include "core/imaging/dicomdir.h"
 
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/zip_archive.h"
 
@@ -38,6 +39,10 @@ bool isDicomDirectory(const DicomHeader& h) { return h.sopClass.empty() && sameN
 void readDicomDirectory(const path& file, std::vector<std::shared_ptr<const DicomHeader>>& headers, ScanResult& result)
 {
     const MuteDicomLog mute;
+    if (const Status nesting = checkNesting(file); !nesting) {
+        result.refused.push_back({file, nesting.error().reason, nesting.error().message, nesting.error().code});
+        return;
+    }
     DcmFileFormat format;
     const OFCondition ok = format.loadFile(realFile(file).c_str());
     DcmSequenceOfItems* records = detail::sequence(*format.getDataset(), DCM_DirectoryRecordSequence);

@@ -2,6 +2,7 @@
 
 #include "core/base/guard.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/zip_archive.h"
 
@@ -128,6 +129,7 @@ Result<std::vector<MeasurementGroup>> readMeasurementGroups(const Item& item)
         const MuteDicomLog mute;
         DcmFileFormat format;
         const path& file = item.files.front();
+        HILUM_TRY_STATUS(checkNesting(file));
         if (const OFCondition ok = format.loadFile(realFile(file).c_str()); ok.bad())
             return refuse(ErrorCode::BadData, "damaged", "{}: the report cannot be read: {}", file.string(), ok.text());
         (void)format.getDataset()->convertToUTF8();

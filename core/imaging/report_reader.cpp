@@ -3,6 +3,7 @@
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/zip_archive.h"
 
@@ -110,6 +111,7 @@ Result<Json> readStructured(const Item& item)
     const MuteDicomLog mute;
     const path& file = item.files.front();
     DcmFileFormat format;
+    HILUM_TRY_STATUS(checkNesting(file));
     if (const OFCondition ok = format.loadFile(realFile(file).c_str()); ok.bad())
         return refuse(ErrorCode::BadData, "damaged", "{}: the report cannot be read: {}", file.string(), ok.text());
     DcmDataset& data = *format.getDataset();

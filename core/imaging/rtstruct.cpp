@@ -2,6 +2,7 @@
 
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_item.h"
+#include "core/imaging/dicom_nesting.h"
 #include "core/imaging/library_logs.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/zip_archive.h"
@@ -168,6 +169,7 @@ Result<ContourSet> readContourSet(const path& file)
     routeLibraryLogs();
     const MuteDicomLog mute;
     DcmFileFormat format;
+    HILUM_TRY_STATUS(checkNesting(file));
     if (const OFCondition ok = format.loadFile(realFile(file).c_str()); ok.bad())
         return refuse(ErrorCode::BadData, "damaged", "{}: the structure set cannot be read: {}", file.string(), ok.text());
     DcmDataset& data = *format.getDataset();

@@ -1,3 +1,4 @@
+#include "core/base/guard.h"
 #include "core/imaging/dicom_series.h"
 #include "core/imaging/dicomdir.h"
 #include "core/imaging/itk_io.h"
@@ -305,7 +306,12 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
                    .stop = work.stop};
         HILUM_TRY_STATUS(parallelFor(static_cast<std::int64_t>(end - begin), [&](std::int64_t n) -> Status {
             const auto at = begin + static_cast<std::size_t>(n);
-            found[at] = lookAt(candidates[at]);
+            const path& file = candidates[at].file;
+            auto looked = guard("reading the header", [&]() -> Result<Found> { return lookAt(candidates[at]); });
+            if (looked)
+                found[at] = std::move(*looked);
+            else // one file that cannot be understood is not the end of a folder
+                found[at].refusal = refusalOf(file, looked.error());
             return {};
         }, piece, "looking at files"));
         HILUM_TRY_STATUS(news.tell(candidates, found, begin, end));
