@@ -9,20 +9,6 @@ namespace hilum::view {
 
 namespace {
 
-using Corners = std::array<Vec3, 8>;
-
-Corners corners(const Geometry& g)
-{
-    Corners out;
-    for (int corner = 0; corner < 8; ++corner) {
-        Vec3 index;
-        for (std::size_t axis = 0; axis < 3; ++axis)
-            index[axis] = (corner >> axis & 1) ? static_cast<double>(g.size[axis]) - 0.5 : -0.5;
-        out[static_cast<std::size_t>(corner)] = g.indexToWorld(index);
-    }
-    return out;
-}
-
 /// Whether two boxes have no room in common: then a plane lies between them, along a face of one or along an edge of each (separating axes).
 bool apart(const Geometry& a, const Geometry& b, double toleranceMm)
 {
@@ -33,7 +19,7 @@ bool apart(const Geometry& a, const Geometry& b, double toleranceMm)
         for (std::size_t k = 0; k < 3; ++k)
             axes.push_back(cross(a.direction.column(n), b.direction.column(k)));
     }
-    const Corners ofA = corners(a), ofB = corners(b);
+    const auto ofA = boxCorners(a), ofB = boxCorners(b);
     return std::ranges::any_of(axes, [&](const Vec3& axis) {
         if (norm(axis) < 1e-6)
             return false; // parallel edges
@@ -100,6 +86,18 @@ bool sameLattice(const Geometry& image, const Geometry& labels)
 }
 
 } // namespace
+
+std::array<Vec3, 8> boxCorners(const Geometry& grid)
+{
+    std::array<Vec3, 8> out;
+    for (int corner = 0; corner < 8; ++corner) {
+        Vec3 index;
+        for (std::size_t axis = 0; axis < 3; ++axis)
+            index[axis] = (corner >> axis & 1) ? static_cast<double>(grid.size[axis]) - 0.5 : -0.5;
+        out[static_cast<std::size_t>(corner)] = grid.indexToWorld(index);
+    }
+    return out;
+}
 
 OverlayFit overlayFit(const Geometry& image, const Geometry& labels)
 {

@@ -2,6 +2,7 @@
 
 #include "core/base/geometry.h"
 
+#include <array>
 #include <string>
 
 namespace hilum::view {
@@ -24,5 +25,8 @@ struct OverlayFit {
 
 /// Compares the grids. Tolerance: a corner may lie 1/1000 of the smallest spacing off (rounding of text headers).
 OverlayFit overlayFit(const Geometry& image, const Geometry& labels);
+
+/// The corners of the box of all voxels, LPS mm: corner n lies at the far end of index axis a where bit a of n is set.
+std::array<Vec3, 8> boxCorners(const Geometry& grid);
 
 } // namespace hilum::view

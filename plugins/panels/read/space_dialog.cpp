@@ -1,6 +1,8 @@
 #include "plugins/panels/read/space_dialog.h"
 #include "plugins/panels/read/answer_buttons.h"
 
+#include "core/view/overlay_fit.h"
+
 #include <QDialogButtonBox>
 #include <QLabel>
 #include <QPainter>
@@ -15,18 +17,6 @@ namespace hilum::panels {
 
 namespace {
 
-std::array<Vec3, 8> corners(const Geometry& g)
-{
-    std::array<Vec3, 8> out;
-    for (int corner = 0; corner < 8; ++corner) {
-        Vec3 index;
-        for (std::size_t axis = 0; axis < 3; ++axis)
-            index[axis] = (corner >> axis & 1) ? static_cast<double>(g.size[axis]) - 0.5 : -0.5;
-        out[static_cast<std::size_t>(corner)] = g.indexToWorld(index);
-    }
-    return out;
-}
-
 /// Both boxes, seen from the front (patient's right on the left) and from the left side (front on the left).
 QPixmap boxes(const Geometry& image, const Geometry& labels)
 {
@@ -35,7 +25,7 @@ QPixmap boxes(const Geometry& image, const Geometry& labels)
     picture.fill(QColor(24, 24, 24));
     QPainter painter(&picture);
     painter.setRenderHint(QPainter::Antialiasing);
-    const auto imageCorners = corners(image), labelCorners = corners(labels);
+    const auto imageCorners = view::boxCorners(image), labelCorners = view::boxCorners(labels);
     Vec3 low = imageCorners[0], high = low;
     for (const auto* all : {&imageCorners, &labelCorners})
         for (const Vec3& p : *all)
