@@ -3,6 +3,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/options_json.h"
+#include "core/services/prepared_case.h"
 #include "core/services/result_pictures.h"
 #include "widgets/shell/messages.h"
 
@@ -52,14 +53,7 @@ Result<std::string> digestOf(const SourceFiles& source)
     std::error_code ec; // a folder, or nothing: no file to digest
     if (source.files.empty())
         return std::filesystem::is_regular_file(source.where, ec) ? sha256File(source.where) : Result<std::string>(std::string());
-    if (source.files.size() == 1)
-        return sha256File(source.files.front());
-    Sha256 all;
-    for (const path& file : source.files) {
-        HILUM_TRY(const std::string one, sha256File(file));
-        all.update(one);
-    }
-    return all.finishHex();
+    return services::sourceDigest(source.files);
 }
 
 void addSource(Provenance& record, const std::string& digest)
