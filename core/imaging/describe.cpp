@@ -202,7 +202,7 @@ void addLabels(Json& entry, const Segmentation& s)
     entry["labels"] = std::move(labels);
 }
 
-Json baseEntry(const Item& item)
+Json baseEntry(const Item& item, bool explain)
 {
     Json e;
     e["kind"] = name(item.kind);
@@ -219,15 +219,17 @@ Json baseEntry(const Item& item)
     e["transfer_syntax"] = textOrNull(item.transferSyntax);
     e["frames"] = item.frames;
     e["time_points"] = item.timePoints;
+    if (explain)
+        e["explanation"] = item.explanation;
     return e;
 }
 
 } // namespace
 
-Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
+Result<Json> describeItem(const Item& item, bool asLabels, const Work& work, bool explain)
 {
     return guard("describing " + item.where.string(), [&]() -> Result<Json> {
-        Json e = baseEntry(item);
+        Json e = baseEntry(item, explain);
         std::vector<Notice> notices = item.notices;
         const auto warnings = [&] {
             Json list = Json::array();
@@ -288,6 +290,11 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work)
             }
         }
         const ImageHeader& h = volume.header();
+        if (!h.leftOut.empty()) { // what was planned is not what was read
+            HILUM_TRY(const Item rest, itemAsRead(item, h, work));
+            e.update(baseEntry(rest, explain));
+            notices = rest.notices;
+        }
         addGeometry(e, h);
         e["components"] = volume.components();
         e["scalar"] = volume.scalarName();

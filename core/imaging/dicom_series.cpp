@@ -4,12 +4,15 @@
 #include "core/imaging/big_vector.h"
 #include "core/imaging/dicom_codec.h"
 #include "core/imaging/dicom_display.h"
+#include "core/imaging/dicom_stack.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
 #include "core/imaging/pixel_values.h"
 
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -49,48 +52,84 @@ struct Decoding {
     std::vector<std::vector<std::byte>>* kept; // stored values per slice, when they are wanted
     std::vector<std::vector<std::vector<std::uint8_t>>> embedded; // [slice][overlay], where a file has any
     std::atomic<bool> masked{false}, overflow{false};
+    std::mutex mutex;
+    std::map<std::size_t, Error> failed; // by slice, those that can be left out; guarded by mutex
+
+    /// Takes note of a slice that cannot be decoded where the others can do without it; else its error ends the work.
+    Status note(std::size_t slice, Error error)
+    {
+        const bool damaged = error.code == ErrorCode::BadData || error.code == ErrorCode::Unsupported;
+        if (!damaged || !stack.madeOf || !mayBeLeftOut(stack.fileOf(slices[slice])))
+            return std::unexpected(std::move(error));
+        const std::lock_guard lock(mutex);
+        failed.insert_or_assign(slice, std::move(error));
+        return {};
+    }
+    std::vector<Refusal> refusals() const;
 };
 
-template <class T> Result<std::vector<T>> decodeAll(Decoding& d, int components)
+std::vector<Refusal> Decoding::refusals() const
 {
-    const Index3& n = d.stack.header.geometry.size;
-    const auto perSlice = static_cast<std::size_t>(n[0] * n[1] * components);
-    std::vector<T> voxels = zeros<T>(perSlice * d.slices.size());
+    std::vector<Refusal> out;
+    for (const auto& [slice, error] : failed) {
+        const path& file = stack.fileOf(slices[slice]).file;
+        std::string reason = error.sentence();
+        if (const std::string prefix = file.string() + ": "; reason.starts_with(prefix)) // the file is told beside the reason
+            reason.erase(0, prefix.size());
+        out.push_back({file, error.reason.empty() ? std::string(name(error.code)) : error.reason, std::move(reason), error.code});
+    }
+    return out;
+}
+
+/// Decodes the slices on all cores: `use(slice, reader, stored)` on any thread. Damaged ones that can be left out are noted and passed over.
+template <class Use> Status decodeEach(Decoding& d, const Use& use)
+{
     const auto chunks = chunksOf(d.stack, d.slices);
     d.overflow = false;
-    auto status = parallelFor(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t c) -> Status {
+    d.failed.clear();
+    return parallelFor(static_cast<std::int64_t>(chunks.size()), [&](std::int64_t c) -> Status {
         const Chunk& chunk = chunks[static_cast<std::size_t>(c)];
         const DicomHeader& header = *d.stack.files[chunk.file];
-        HILUM_TRY(auto reader, DicomFrameReader::open(header));
+        auto reader = DicomFrameReader::open(header);
+        if (!reader) // a file that can be left out holds one slice
+            return d.note(chunk.slices.front(), std::move(reader).error());
         // one buffer for each thread: a new one for each file would cost as much as reading it
         thread_local std::vector<std::byte> stored;
         stored.resize(static_cast<std::size_t>(header.storedFrameBytes()));
         for (const std::size_t k : chunk.slices) {
             if (d.work.cancelled() || d.overflow)
                 return {};
-            HILUM_TRY_STATUS(reader.decode(d.slices[k].frame, stored));
-            if (!header.overlays.empty())
-                d.embedded[k] = reader.embeddedOverlays();
-            const std::span<T> out(voxels.data() + k * perSlice, perSlice);
-            if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>) {
-                if (d.stack.colour) {
-                    toRgb<T>(header, stored, out);
-                    if (d.kept)
-                        (*d.kept)[k] = stored;
-                    continue;
-                }
+            if (auto decoded = reader->decode(d.slices[k].frame, stored); !decoded) {
+                HILUM_TRY_STATUS(d.note(k, std::move(decoded).error()));
+                continue;
             }
-            if (!toModality<T>(header, d.stack.frameOf(d.slices[k]), stored, out))
-                d.overflow = true;
-            if (d.kept)
-                (*d.kept)[k] = stored;
+            use(k, *reader, stored);
         }
-        if (reader.maskedBits())
+        if (reader->maskedBits())
             d.masked = true;
         return {};
     }, d.work, "decoding slices");
-    if (!status)
-        return std::unexpected(std::move(status).error());
+}
+
+template <class T> Result<std::vector<T>> decodeAll(Decoding& d, int components)
+{
+    const Index3& n = d.stack.header.geometry.size;
+    const auto perSlice = static_cast<std::size_t>(n[0] * n[1] * components);
+    std::vector<T> voxels = zeros<T>(perSlice * d.slices.size());
+    HILUM_TRY_STATUS(decodeEach(d, [&](std::size_t k, const DicomFrameReader& reader, const std::vector<std::byte>& stored) {
+        const DicomHeader& header = d.stack.fileOf(d.slices[k]);
+        if (!header.overlays.empty())
+            d.embedded[k] = reader.embeddedOverlays();
+        if (d.kept)
+            (*d.kept)[k] = stored;
+        const std::span<T> out(voxels.data() + k * perSlice, perSlice);
+        if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>) {
+            if (d.stack.colour)
+                return toRgb<T>(header, stored, out);
+        }
+        if (!toModality<T>(header, d.stack.frameOf(d.slices[k]), stored, out))
+            d.overflow = true;
+    }));
     return voxels;
 }
 
@@ -138,9 +177,8 @@ std::uint64_t bytesOf(ScalarKind kind)
     return kind == ScalarKind::UInt8 ? 1 : kind == ScalarKind::Int16 || kind == ScalarKind::UInt16 ? 2 : 4;
 }
 
-} // namespace
-
-Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, const Work& work, const StoredFrameSink& sink)
+/// \param failed  becomes the slices that have to be left out before it can be read: then the error is that of the first one
+Result<Volume> readAsPlanned(const DicomStack& stack, std::int64_t timePoint, const Work& work, const StoredFrameSink& sink, std::vector<Refusal>& failed)
 {
     if (timePoint < 0 || timePoint >= static_cast<std::int64_t>(stack.times.size()))
         return fail(ErrorCode::Usage, "time point {} of {}", timePoint, stack.times.size());
@@ -160,17 +198,21 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     const auto perVoxel = bytesOf(choice.kind) + (sink ? static_cast<std::uint64_t>(first.storedBytesPerSample()) : 0);
     HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({voxels, perVoxel}), std::format("a volume of {} x {} x {}", n[0], n[1], slices.size()), first.file));
 
+    std::vector<std::vector<std::byte>> kept(sink ? slices.size() : 0);
+    Decoding decoding{stack, slices, work, sink ? &kept : nullptr, std::vector<std::vector<std::vector<std::uint8_t>>>(slices.size())};
+
     // far more than the files hold: the first one is opened to see whether its compressed data are what the header claims
     std::uint64_t onDisk = 0;
     for (const DicomHeader* h : used)
         onDisk += static_cast<std::uint64_t>(h->fileSize);
     if ((first.encapsulated || first.deflated) && saturatingProduct({voxels, perVoxel}) > 20 * onDisk + (64u << 20)) {
-        HILUM_TRY(const auto probe, DicomFrameReader::open(first));
-        (void)probe;
+        if (auto probe = DicomFrameReader::open(first); !probe) {
+            HILUM_TRY_STATUS(decoding.note(0, probe.error()));
+            HILUM_TRY(failed, undecodableSlices(stack, slices, work)); // the others, too, before memory is taken for what is left
+            return std::unexpected(std::move(probe).error());
+        }
     }
 
-    std::vector<std::vector<std::byte>> kept(sink ? slices.size() : 0);
-    Decoding decoding{stack, slices, work, sink ? &kept : nullptr, std::vector<std::vector<std::vector<std::uint8_t>>>(slices.size())};
     auto decoded = decodeAs(choice.kind, decoding, components);
     const bool widened = decoded && decoding.overflow;
     if (widened) {
@@ -179,6 +221,10 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     }
     if (!decoded)
         return std::unexpected(std::move(decoded).error());
+    if (!decoding.failed.empty()) {
+        failed = decoding.refusals();
+        return std::unexpected(decoding.failed.begin()->second);
+    }
     if (sink) { // files in slice order, the frames of a file as they lie in it
         std::vector<std::size_t> order(slices.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
@@ -196,6 +242,29 @@ Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, c
     const auto shown = displayNotices(first);
     header.notices.insert(header.notices.end(), shown.begin(), shown.end());
     return Volume(std::move(header), std::move(*decoded), components);
+}
+
+} // namespace
+
+Result<Volume> readDicomStack(const DicomStack& stack, std::int64_t timePoint, const Work& work, const StoredFrameSink& sink)
+{
+    std::vector<Refusal> failed;
+    auto volume = readAsPlanned(stack, timePoint, work, sink, failed);
+    // without them the others lie in another grid, with values of another type perhaps: as seldom as that is, they are read anew
+    for (std::shared_ptr<const DicomStack> rest; !failed.empty();) {
+        HILUM_TRY(const Item item, itemWithout(rest ? *rest : stack, failed));
+        rest = item.dicom;
+        failed.clear();
+        volume = readAsPlanned(*rest, 0, work, sink, failed);
+    }
+    return volume;
+}
+
+Result<std::vector<Refusal>> undecodableSlices(const DicomStack& stack, const std::vector<DicomStack::Reference>& slices, const Work& work)
+{
+    Decoding decoding{stack, slices, work, nullptr, {}};
+    HILUM_TRY_STATUS(decodeEach(decoding, [](std::size_t, const DicomFrameReader&, const std::vector<std::byte>&) {}));
+    return decoding.refusals();
 }
 
 } // namespace hilum::imaging

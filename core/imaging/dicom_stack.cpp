@@ -104,6 +104,18 @@ std::vector<std::int64_t> timeKey(const Entry& e)
     return key;
 }
 
+/// Says which files were left out, and why; a few by name.
+Notice leftOutNotice(const std::vector<Refusal>& files)
+{
+    constexpr std::size_t MostNamed = 5;
+    std::string text = files.size() == 1 ? std::string("1 slice is left out, its pixels cannot be decoded: ") : std::format("{} slices are left out, their pixels cannot be decoded: ", files.size());
+    for (std::size_t n = 0; n < std::min(files.size(), MostNamed); ++n)
+        text += std::format("{}{}: {}", n ? "; " : "", files[n].file.filename().string(), files[n].reason);
+    if (files.size() > MostNamed)
+        text += std::format("; and {} more", files.size() - MostNamed);
+    return {"slice_left_out", std::move(text)};
+}
+
 } // namespace
 
 void describeHeader(Item& item, const DicomHeader& h)
@@ -157,7 +169,7 @@ void finishItem(Item& item, std::shared_ptr<DicomStack> stack)
     item.dicom = std::move(stack);
 }
 
-void addStack(const DicomGroup& group, ScanResult& result)
+void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Refusal>& leftOut)
 {
     const DicomHeader& first = *group.entries.front().header;
     const DicomFrame& frame = group.entries.front().info();
@@ -224,11 +236,47 @@ void addStack(const DicomGroup& group, ScanResult& result)
         item.explanation["patient_position"] = first.patientPosition;
     if (group.copies > 0)
         item.explanation["copies_left_out"] = group.copies;
+    if (!leftOut.empty()) {
+        notices.push_back(leftOutNotice(leftOut));
+        stack->header.leftOut = leftOut;
+        Json files = Json::array();
+        for (const Refusal& r : leftOut)
+            files.push_back({{"path", r.file.string()}, {"code", r.code}, {"reason", r.reason}});
+        item.explanation["slices_left_out"] = std::move(files);
+    }
+    // a series in time is left as it is: without one image it would become another
+    if (stack->times.size() == 1 && stack->times.front().size() > 1 && std::ranges::any_of(group.entries, [](const Entry& e) { return mayBeLeftOut(*e.header); }))
+        stack->madeOf = std::make_shared<const DicomGroup>(group);
     const bool seg = kindOfSopClass(first.sopClass) == ItemKind::Segmentation;
     item.kind = seg ? ItemKind::Segmentation : plan->geometry.size[2] == 1 ? ItemKind::Image : mosaic ? ItemKind::ImageSequence : ItemKind::Volume;
     item.frames = stack->files.size() == 1 ? first.frameCount() : 1;
     finishItem(item, std::move(stack));
     result.items.push_back(std::move(item));
+}
+
+bool mayBeLeftOut(const DicomHeader& h) { return h.frameCount() == 1 && (h.encapsulated || h.deflated); }
+
+Result<Item> itemWithout(const DicomStack& stack, const std::vector<Refusal>& files)
+{
+    std::vector<Refusal> leftOut = stack.header.leftOut;
+    leftOut.insert(leftOut.end(), files.begin(), files.end());
+    if (leftOut.empty() || !stack.madeOf)
+        return fail(ErrorCode::Internal, "{} of {} files cannot be left out", leftOut.size(), stack.files.size());
+    std::set<path> without;
+    for (const Refusal& r : leftOut)
+        without.insert(r.file);
+    DicomGroup rest = *stack.madeOf;
+    std::erase_if(rest.entries, [&](const Entry& e) { return without.contains(e.header->file); });
+    const auto refuseAll = [](const Refusal& r, const std::string& more) { return refuse(r.error, r.code, "{}: {}{}", r.file.string(), r.reason, more); };
+    if (rest.entries.empty())
+        return refuseAll(leftOut.front(), std::format("; none of the {} slices can be decoded", leftOut.size()));
+    ScanResult planned;
+    addStack(rest, planned, leftOut);
+    if (planned.items.empty())
+        return refuseAll(planned.refused.front(), {});
+    if (planned.items.front().timePoints != 1)
+        return refuseAll(leftOut.front(), std::format("; without it the others would be read as {} time points", planned.items.front().timePoints));
+    return std::move(planned.items.front());
 }
 
 } // namespace hilum::imaging

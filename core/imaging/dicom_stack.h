@@ -32,6 +32,15 @@ std::shared_ptr<DicomStack> ownStack(const std::shared_ptr<const DicomHeader>& h
 void finishItem(Item& item, std::shared_ptr<DicomStack> stack);
 
 /// Plans the grid of a group and makes an item of it; its files are refused when they form none.
-void addStack(const DicomGroup& group, ScanResult& result);
+/// \param leftOut  files of the series that are not in the group any more, for the notices
+void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Refusal>& leftOut = {});
+
+/// Is it a slice that the others can do without when its decoder fails: the only frame of its file, compressed?
+bool mayBeLeftOut(const DicomHeader& h);
+
+/// The item that is left of a stack without these files, planned again: positions decide. The reason of the first one when nothing is left, or when the others would
+/// become something else than one volume in time.
+/// \param files  besides those that were left out before
+Result<Item> itemWithout(const DicomStack& stack, const std::vector<Refusal>& files);
 
 } // namespace hilum::imaging

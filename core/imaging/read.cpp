@@ -1,7 +1,7 @@
 #include "core/imaging/read.h"
 
 #include "core/base/guard.h"
-#include "core/imaging/dicom_series.h"
+#include "core/imaging/dicom_stack.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
 #include "core/imaging/picture_stack.h"
@@ -47,6 +47,14 @@ Result<std::shared_ptr<const DicomStack>> stackOf(const Item& item, const Work& 
         return refuse(r.error, r.code, "{}: {}", r.file.string(), r.reason);
     }
     return fail(ErrorCode::Mismatch, "{} does not hold the series that was there before", item.where.string());
+}
+
+Result<Item> itemAsRead(const Item& item, const ImageHeader& header, const Work& work)
+{
+    if (header.leftOut.empty())
+        return item;
+    HILUM_TRY(const auto stack, stackOf(item, work));
+    return itemWithout(*stack, header.leftOut);
 }
 
 Result<Volume> readVolume(const Item& item, const ReadOptions& options, const Work& work)

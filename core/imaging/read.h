@@ -14,14 +14,6 @@ namespace hilum::imaging {
 enum class ItemKind { Volume, Image, ImageSequence, Segmentation, Report, Contours, Presentation, Document, Other };
 std::string_view name(ItemKind kind);
 
-/// A file that cannot be used, with the reason.
-struct Refusal {
-    path file;
-    std::string code;   ///< "truncated", "no_pixels", "unsupported_syntax", "not_an_image", ...
-    std::string reason; ///< one sentence
-    ErrorCode error = ErrorCode::BadData;
-};
-
 struct DicomStack;
 
 /// One series, file or stack found by a scan: enough to list it and to read it later. Nothing is decoded for it.
@@ -57,8 +49,12 @@ struct ReadOptions {
     std::int64_t timePoint = 0;
 };
 
-/// Decodes an item into a volume or image of modality values. Memory is checked before allocation (TooLarge with the numbers).
+/// Decodes an item into a volume or image of modality values. Memory is checked before allocation (TooLarge with the numbers). Slices of a DICOM series whose
+/// compressed pixels are damaged are left out, and the others planned again without them; a notice says so.
 Result<Volume> readVolume(const Item& item, const ReadOptions& options = {}, const Work& work = {});
+
+/// The item without the files that its reading left out (`header` of what was read): its files, size and notices are those of the volume.
+Result<Item> itemAsRead(const Item& item, const ImageHeader& header, const Work& work = {});
 
 /// Reads one path that holds exactly one readable item; fails with the choices when there are several.
 Result<Volume> readVolume(const path& fileOrFolder, const ReadOptions& options = {}, const Work& work = {});
@@ -70,6 +66,7 @@ Result<LabelMap> readLabelMap(const Item& item, const Work& work = {});
 Result<Json> readReport(const Item& item);
 
 /// The "hilum.info/1" entry of an item (decodes it): see the command-line contract.
-Result<Json> describeItem(const Item& item, bool asLabels, const Work& work = {});
+/// \param explain  with the explanation of how the item was put together
+Result<Json> describeItem(const Item& item, bool asLabels, const Work& work = {}, bool explain = false);
 
 } // namespace hilum::imaging

@@ -2,7 +2,7 @@
 
 #include "core/base/guard.h"
 #include "core/base/numbers.h"
-#include "core/imaging/dicom_series.h"
+#include "core/imaging/dicom_stack.h"
 #include "core/imaging/itk_io.h"
 #include "core/imaging/label_reader.h"
 #include "core/imaging/memory_check.h"
@@ -66,6 +66,7 @@ Result<Volume> readStackPart(const DicomStack& stack, const Portion& wanted, std
     for (std::size_t begin = 0; begin < slices.size(); begin += SlicesAtOnce) {
         const std::size_t end = std::min(slices.size(), begin + SlicesAtOnce);
         DicomStack some = stack;
+        some.madeOf.reset(); // a damaged slice changes the whole, not the piece
         some.times = {{slices.begin() + static_cast<std::ptrdiff_t>(begin), slices.begin() + static_cast<std::ptrdiff_t>(end)}};
         some.header.geometry.size[2] = static_cast<std::int64_t>(end - begin);
         some.header.sliceOriginsLps.clear();
@@ -82,6 +83,26 @@ Result<Volume> readStackPart(const DicomStack& stack, const Portion& wanted, std
     ImageHeader header = stack.header;
     header.notices = std::move(notices);
     return Volume(p.applied(std::move(header)), join(std::move(pieces)), stack.colour ? 3 : 1);
+}
+
+/// A part of what the series is without its damaged slices. Which those are shows when all have been decoded, so the slices beside the part are decoded as well.
+Result<Volume> readSeriesPart(const DicomStack& stack, const Portion& wanted, std::int64_t timePoint, const Work& work)
+{
+    auto part = readStackPart(stack, wanted, timePoint, work);
+    const bool damaged = !part && (part.error().code == ErrorCode::BadData || part.error().code == ErrorCode::Unsupported);
+    if (!stack.madeOf || (!part && !damaged))
+        return part;
+    const auto& all = stack.times.front();
+    HILUM_TRY(const Portion p, wanted.within(stack.header.geometry.size));
+    std::vector<DicomStack::Reference> slices;
+    for (std::int64_t k = 0; k < static_cast<std::int64_t>(all.size()); ++k)
+        if (damaged || k < p.begin[2] || k >= p.end[2] || (k - p.begin[2]) % p.step != 0)
+            slices.push_back(all[static_cast<std::size_t>(k)]);
+    HILUM_TRY(const auto failed, undecodableSlices(stack, slices, work));
+    if (failed.empty())
+        return part;
+    HILUM_TRY(const Item rest, itemWithout(stack, failed));
+    return readSeriesPart(*rest.dicom, wanted, timePoint, work);
 }
 
 } // namespace
@@ -136,7 +157,7 @@ Result<Volume> readPart(const Item& item, const Portion& portion, std::int64_t t
         const bool picture = item.kind == ItemKind::Volume || item.kind == ItemKind::Image || item.kind == ItemKind::ImageSequence;
         if (item.format == "dicom" && picture) {
             HILUM_TRY(const auto stack, stackOf(item, work));
-            return readStackPart(*stack, portion, timePoint, work);
+            return readSeriesPart(*stack, portion, timePoint, work);
         }
         if (picture && item.files.size() == 1)
             return readFileVolume(item.files.front(), item.format, timePoint, portion);

@@ -2,6 +2,7 @@
 
 #include "core/base/geometry.h"
 #include "core/base/jsonl.h"
+#include "core/base/paths.h"
 #include "core/base/result.h"
 
 #include <cstdint>
@@ -40,6 +41,14 @@ struct Notice {
     std::string text; ///< one sentence with the numbers
 };
 
+/// A file that cannot be used, with the reason.
+struct Refusal {
+    path file;
+    std::string code;   ///< "truncated", "no_pixels", "unsupported_syntax", "not_an_image", ...
+    std::string reason; ///< one sentence
+    ErrorCode error = ErrorCode::BadData;
+};
+
 /// Where lengths on an image without patient space come from.
 enum class SpacingMeaning { Patient, DetectorPlane, Calibrated, Unknown };
 
@@ -63,6 +72,7 @@ struct ImageHeader {
     std::shared_ptr<const Graphics> graphics; ///< overlays and shutter of DICOM (graphics.h); null when there are none
     std::int64_t timePoints = 1;
     std::vector<Notice> notices;
+    std::vector<Refusal> leftOut; ///< files of the series whose compressed pixels are damaged: the volume is read without their slices
     std::string description;      ///< series description; may identify: never logged
     std::string seriesUid, studyUid, frameOfReferenceUid; ///< empty outside DICOM
 };

@@ -184,11 +184,13 @@ Status writeFilm(const Arguments& a, const imaging::Item& item, const imaging::V
 }
 
 /// Labels in a format that keeps their names, overlap included.
-Status writeLabels(const Arguments& a, const imaging::Item& item, Target target, Json& more, const Work& work)
+/// \param item  becomes what was read of it
+Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json& more, const Work& work)
 {
     imaging::SegmentationReadOptions read;
     read.layers = true;
     HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
+    HILUM_TRY(item, imaging::itemAsRead(item, s.map.volume.header(), work));
     const std::span<const imaging::LabelMap> layers = s.layers.empty() ? std::span(&s.map, 1) : std::span<const imaging::LabelMap>(s.layers);
     more.update(imaging::recordOf(s.map.volume));
     more["labels"] = imaging::recordOf(s.map.labels);
@@ -235,7 +237,7 @@ Status run(Arguments a)
     HILUM_TRY(Target target, targetOf(a, format));
     if (a.to == "ct" || a.to == "mr")
         a.modality = a.to == "ct" ? "CT" : "MR";
-    HILUM_TRY(const imaging::Item item, inputOf(a, work));
+    HILUM_TRY(imaging::Item item, inputOf(a, work));
     HILUM_TRY_STATUS(imaging::checkNotSource(item, a.out));
     Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
     std::string done;
@@ -244,6 +246,7 @@ Status run(Arguments a)
         done = std::format("{} labels", more["labels"].size());
     } else {
         HILUM_TRY(const imaging::Volume volume, readOne(a, item, work));
+        HILUM_TRY(item, imaging::itemAsRead(item, volume.header(), work));
         more.update(imaging::recordOf(volume));
         if (target == Target::Dicom)
             target = dicomTarget(item, volume);

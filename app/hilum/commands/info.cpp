@@ -82,7 +82,7 @@ Status run(const Arguments& a)
         for (const imaging::Refusal& r : found->refused)
             refused(r.file, r.code, r.reason, r.error);
         for (const imaging::Item& item : found->items) {
-            auto entry = imaging::describeItem(item, a.as == "labels", work);
+            auto entry = imaging::describeItem(item, a.as == "labels", work, a.explain);
             if (!entry && entry.error().code == ErrorCode::Cancelled)
                 return std::unexpected(entry.error());
             if (!entry) {
@@ -91,8 +91,6 @@ Status run(const Arguments& a)
                 refused(item.where, e.reason.empty() ? std::string(name(e.code)) : e.reason, e.message.starts_with(prefix) ? e.message.substr(prefix.size()) : e.message, e.code);
                 continue;
             }
-            if (a.explain)
-                (*entry)["explanation"] = item.explanation;
             document["items"].push_back(std::move(*entry));
         }
     } else {

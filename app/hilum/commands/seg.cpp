@@ -75,6 +75,7 @@ Result<Read> readLabels(const Transfer& t, const Work& work)
     HILUM_TRY(out.item, imaging::chooseItem(t.in, t.series, LabelKinds, work));
     HILUM_TRY_STATUS(imaging::checkNotSource(out.item, t.out));
     HILUM_TRY(imaging::Segmentation s, imaging::readSegmentation(out.item, work, {}, {.threshold = t.threshold, .layers = true}));
+    HILUM_TRY(out.item, imaging::itemAsRead(out.item, s.map.volume.header(), work));
     out.notices = s.map.volume.header().notices;
     if (s.layers.empty())
         out.layers.push_back(std::move(s.map));
