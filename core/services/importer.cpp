@@ -62,17 +62,26 @@ project::NewSeries rowOf(const Item& item, std::string thumbnail)
     return out;
 }
 
-/// The item cut down to the file of its middle slice, where each slice is a file.
-Item middleOf(const Item& item)
+/// The middle slice of an item whose slices are files of their own, a quarter of them further where that one is damaged; else the whole item.
+Result<imaging::Volume> readForThumbnail(const Item& item)
 {
+    const std::size_t files = item.files.size();
+    if (item.format != "dicom" || files < 2 || item.frames > 1)
+        return imaging::readVolume(item);
     Item one = item;
-    if (item.format == "dicom" && item.files.size() > 1 && item.frames <= 1) {
-        one.files = {item.files[item.files.size() / 2]};
-        one.dicom.reset(); // the headers of the whole series
-        one.kind = ItemKind::Image;
-        one.size[2] = 1;
-    }
-    return one;
+    one.dicom.reset(); // the headers of the whole series
+    one.kind = ItemKind::Image;
+    one.size[2] = 1;
+    const auto read = [&](std::size_t n) {
+        one.files = {item.files[n]};
+        return imaging::readVolume(one);
+    };
+    auto middle = read(files / 2);
+    for (const std::size_t n : {files / 4, 3 * files / 4})
+        if (!middle && n != files / 2)
+            if (auto other = read(n))
+                return other;
+    return middle;
 }
 
 } // namespace
@@ -82,7 +91,7 @@ Result<std::string> thumbnailPng(const Item& item)
     if (!isPicture(item.kind))
         return std::string();
     return guard("making a thumbnail", [&]() -> Result<std::string> {
-        HILUM_TRY(const imaging::Volume volume, imaging::readVolume(middleOf(item)));
+        HILUM_TRY(const imaging::Volume volume, readForThumbnail(item));
         HILUM_TRY(const imaging::GreyImage grey, imaging::greyImage(volume, volume.geometry().size[2] / 2));
         const Json square = {{"kind", "radiograph"}, {"size", {ThumbnailSize, ThumbnailSize}}, {"resize", "pad"}, {"region", "none"}};
         HILUM_TRY(const imaging::ModelInput small, imaging::modelInput(grey, square));
