@@ -10,6 +10,8 @@ QStringList changesOnReading(const imaging::ImageHeader& header)
     for (const imaging::Notice& notice : header.notices) {
         if (notice.code == "missing_slice" || notice.code == "uneven_spacing" || notice.code == "gantry_tilt")
             changes << QObject::tr("regularised");
+        else if (notice.code == "slice_left_out")
+            changes << QObject::tr("slice left out");
         else if (notice.code == "lossy")
             changes << QObject::tr("lossy");
         else if (notice.code == "assumed_spacing")
