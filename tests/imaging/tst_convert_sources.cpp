@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 using namespace hilum;
 using namespace hilum::imaging;
@@ -105,6 +106,41 @@ private Q_SLOTS:
         const auto shifted = readVolume(f.folder.where(), {.spacing = SpacingPolicy::Reject});
         HILUM_VERIFY_ERROR(shifted, ErrorCode::BadData);
         QVERIFY(shifted.error().message.find("sideways by 0.300 mm") != std::string::npos);
+    }
+
+    // between label 1 and label 3 there was a slice of label 2
+    void noLabelComesInBetween_data()
+    {
+        QTest::addColumn<double>("shift"); // of each slice along the rows, mm
+        QTest::newRow("a missing slice") << 0.0;
+        QTest::newRow("a tilt") << 0.7;
+    }
+    void noLabelComesInBetween()
+    {
+        QFETCH(double, shift);
+        ImageHeader h;
+        h.geometry.size = {4, 3, 4};
+        h.unit = Unit::Label;
+        h.irregular = true;
+        const double heights[] = {0, 1, 3, 4};
+        for (const double z : heights)
+            h.sliceOriginsLps.push_back({shift * z, 0, z});
+        std::vector<std::uint8_t> voxels;
+        for (const int label : {1, 1, 3, 3})
+            for (int n = 0; n < 12; ++n)
+                voxels.push_back(static_cast<std::uint8_t>(n % 4 < 2 ? label : 7));
+        const auto even = regularise(Volume(h, voxels));
+        HILUM_VERIFY_OK(even);
+        QCOMPARE(even->geometry().size[2], std::int64_t{5});
+        std::set<int> found;
+        even->visit([&](auto all) {
+            for (const auto v : all)
+                found.insert(static_cast<int>(v));
+        });
+        QCOMPARE(found, shift > 0 ? (std::set<int>{0, 1, 3, 7}) : (std::set<int>{1, 3, 7})); // beside the slices: background
+        // the acquired slices themselves stay what they are
+        QCOMPARE(even->at(0, 1, 0), 1.0);
+        QCOMPARE(even->at(shift > 0 ? 5 : 3, 1, 4), 7.0);
     }
 
     void storedValuesAreThoseOfTheWholeFile_data()
