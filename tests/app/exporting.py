@@ -203,7 +203,7 @@ refuses(6, "colour picture.*--to sc", "convert", OUT / "shot.png", OUT / "film.d
 refuses(5, "it is an image, no label map", "seg", "compare", OUT / "labels.nii.gz", OUT / "ct.nii")
 refuses(13, "what is wanted", "seg", "export", OUT / "labels.nii.gz", OUT / "none.dcm", "--reference", OUT / "ct.nii")
 
-left = [str(p) for p in OUT.rglob("*") if p.name.endswith(".part")]
+left = [str(p) for p in OUT.rglob("*") if re.search(r"\.part(-\d+)?$", p.name)]
 if left:
     failures.append(f"half-written files stayed: {left}")
 print("\n".join(failures) or "all exports came back")
