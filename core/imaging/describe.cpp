@@ -172,6 +172,8 @@ void addGeometry(Json& entry, const ImageHeader& h)
         const bool known = h.spacingMeaning != SpacingMeaning::Unknown;
         entry["spacing_mm"] = known ? Json{g.spacingMm[0], g.spacingMm[1]} : Json(nullptr);
         entry["spacing_meaning"] = known ? Json(meaningName(h.spacingMeaning)) : Json(nullptr);
+        if (const double ratio = planeSpacing(h)[1]; !known && ratio != 1)
+            entry["pixel_height_over_width"] = ratio;
         entry["origin_lps"] = nullptr;
         entry["direction"] = nullptr;
         entry["geometry"] = "none";

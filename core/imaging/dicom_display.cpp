@@ -41,19 +41,24 @@ Json displayChain(const DicomHeader& h, const ImageHeader& header)
     if (h.presentationLutShape == "INVERSE")
         chain["presentation_lut_shape"] = "INVERSE, which MONOCHROME1 says already; it is not applied a second time";
     if (!h.overlays.empty())
-        chain["overlays"] = std::format("{} overlay planes are drawn over the picture", h.overlays.size());
+        chain["overlays"] = std::format("{} overlay planes lie over the picture; they are listed, not drawn", h.overlays.size());
     if (!h.shutter.isEmpty())
         chain["shutter"] = "what lies outside of the display shutter is covered; the values stay as they are";
     if (!header.hasPatientSpace) {
         static constexpr std::string_view Meanings[] = {"in the patient", "in the plane of the detector: lengths in the patient are shorter", "calibrated by somebody", "unknown: lengths cannot be measured"};
         chain["pixel_spacing"] = Meanings[static_cast<std::size_t>(header.spacingMeaning)];
+        if (const double ratio = planeSpacing(header)[1]; header.spacingMeaning == SpacingMeaning::Unknown && ratio != 1)
+            chain["pixel_aspect_ratio"] = std::format("a pixel is {} times as high as it is wide", shortest(ratio));
     }
     return chain;
 }
 
-std::vector<Notice> displayNotices(const DicomHeader& h)
+std::vector<Notice> displayNotices(const DicomHeader& h, const Graphics* graphics)
 {
     std::vector<Notice> out;
+    if (graphics && !graphics->overlays.empty()) // what was marked or written there is missing from the picture
+        out.push_back({"overlay_not_shown", std::format("{} of the file {} not drawn over the picture", graphics->overlays.size() == 1 ? "an overlay plane"
+            : std::format("{} overlay planes", graphics->overlays.size()), graphics->overlays.size() == 1 ? "is" : "are")});
     if (h.photometric == "PALETTE COLOR" && h.samples == 1 && !h.palette)
         out.push_back({"palette_missing", "the picture is PALETTE COLOR, but a colour table is missing or shorter than its descriptor says: the indices are shown as grey values"});
     if (h.modality == "CT" && h.pixels == PixelKind::Integer && h.samples == 1 && !h.palette && !h.rescaled && !h.modalityLut && h.realWorld.empty())

@@ -173,8 +173,9 @@ void readPixelDescription(DcmItem& d, DicomHeader& h)
     };
     h.imagerSpacingMm = pair(DCM_ImagerPixelSpacing);
     h.nominalSpacingMm = pair(DCM_NominalScannedPixelSpacing);
-    if (DcmItem* region = sequenceItem(d, DCM_SequenceOfUltrasoundRegions); region && integer(*region, DCM_PhysicalUnitsXDirection) == 3)
-        h.ultrasoundSpacingMm = 10 * std::abs(number(*region, DCM_PhysicalDeltaX)); // centimetres
+    h.ultrasound = ultrasoundScale(d);
+    if (const auto ratio = numbers(d, DCM_PixelAspectRatio); ratio.size() == 2 && ratio[0] > 0 && ratio[1] > 0)
+        h.pixelAspect = ratio[0] / ratio[1]; // vertical, horizontal
 }
 
 /// Baseline, extended and progressive JPEG. JPEG-LS and JPEG 2000 may go either way: Lossy Image Compression tells.

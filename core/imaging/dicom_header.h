@@ -2,6 +2,7 @@
 
 #include "core/base/paths.h"
 #include "core/imaging/graphics.h"
+#include "core/imaging/ultrasound_regions.h"
 #include "core/imaging/volume.h"
 
 #include <cstdint>
@@ -98,7 +99,8 @@ struct DicomHeader {
     std::array<double, 2> imagerSpacingMm{0, 0}, nominalSpacingMm{0, 0}; ///< between columns, between rows
     std::string spacingCalibration;
     std::array<std::string, 2> patientOrientation;
-    double ultrasoundSpacingMm = 0;
+    UltrasoundScale ultrasound;
+    double pixelAspect = 1; ///< height of a pixel over its width; lengths in millimetres, where there are any, say it better
 
     std::vector<DicomSegment> segments;
     std::string segmentationType; ///< BINARY, FRACTIONAL, LABELMAP

@@ -232,7 +232,8 @@ Result<std::vector<MeasurementGroup>> measurementGroupsOf(const Json& file, cons
         const std::string space = file.at("space").get<std::string>(), meaning = file.value("length_meaning", "");
         const bool patient = space == "patient_lps_mm", pixels = space == "image_plane_px";
         if (!patient && !pixels && (spacingMm[0] <= 0 || spacingMm[1] <= 0))
-            return fail(ErrorCode::Usage, "the measurements are millimetres on the image, whose pixel spacing is not told; give the image's DICOM series");
+            return fail(ErrorCode::Usage, "the measurements are {} on the image, whose pixel {} is not told; give the image's DICOM series",
+                space == "image_plane_pixel_widths" ? "widths of a pixel" : "millimetres", space == "image_plane_pixel_widths" ? "aspect ratio" : "spacing");
         std::vector<MeasurementGroup> out;
         for (const Json& m : file.at("measurements")) {
             MeasurementGroup g;

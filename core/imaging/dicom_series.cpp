@@ -239,7 +239,7 @@ Result<Volume> readAsPlanned(const DicomStack& stack, std::int64_t timePoint, co
         header.notices.push_back({"unused_bits_masked", std::format("bits outside the {} stored bits were set and left out", first.bitsStored)});
     if (widened && choice.wider == ScalarKind::Float)
         header.notices.push_back({"rounded", "whole values beyond 32-bit integers are kept as 32-bit floating point numbers, with 7 digits"});
-    const auto shown = displayNotices(first);
+    const auto shown = displayNotices(first, header.graphics.get());
     header.notices.insert(header.notices.end(), shown.begin(), shown.end());
     return Volume(std::move(header), std::move(*decoded), components);
 }

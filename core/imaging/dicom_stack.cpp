@@ -49,6 +49,8 @@ ImageHeader imageHeader(const DicomHeader& h)
         if (h.paddingLimit)
             out.paddingLimit = modality(*h.paddingLimit);
     }
+    if (isColour(h) && h.bitsAllocated > 8 && !h.palette) // kept in 16 bits, wider samples without their lowest
+        out.colourWhite = std::max(1.0, std::floor(std::ldexp(1.0, h.bitsStored - std::max(0, h.bitsAllocated - 16))) - 1);
     if (h.lossy)
         out.notices.push_back({"lossy", "the picture was compressed with loss"});
     if (h.slopeWasZero)
@@ -70,14 +72,16 @@ void giveOwnPlane(const DicomHeader& h, ImageHeader& header)
     if (pixel[0] > 0 && (!h.spacingCalibration.empty() || differs)) {
         spacing = pixel;
         header.spacingMeaning = SpacingMeaning::Calibrated;
-    } else if (h.ultrasoundSpacingMm > 0) {
-        spacing = {h.ultrasoundSpacingMm, h.ultrasoundSpacingMm};
+    } else if (!h.ultrasound.differing.empty()) {
+        header.notices.push_back({"ultrasound_regions", std::format("the regions of the ultrasound picture have different scales ({}): lengths are in pixels", h.ultrasound.differing)});
+    } else if (h.ultrasound.spacingMm[0] > 0) {
+        spacing = h.ultrasound.spacingMm;
         header.spacingMeaning = SpacingMeaning::Calibrated;
     } else if (const auto& own = h.imagerSpacingMm[0] > 0 ? h.imagerSpacingMm : pixel[0] > 0 ? pixel : h.nominalSpacingMm; own[0] > 0) {
         spacing = own;
         header.spacingMeaning = h.isCrossSection() ? SpacingMeaning::Patient : SpacingMeaning::DetectorPlane;
     }
-    header.geometry.spacingMm = {spacing[0] > 0 ? spacing[0] : 1, spacing[1] > 0 ? spacing[1] : 1, 1};
+    header.geometry.spacingMm = spacing[0] > 0 && spacing[1] > 0 ? Vec3{spacing[0], spacing[1], 1} : Vec3{1, h.pixelAspect, 1};
 }
 
 /// Siemens: the slices of a volume as tiles of one picture.

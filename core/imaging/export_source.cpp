@@ -117,7 +117,7 @@ DicomSeriesInfo newSeries(const Item& source, std::string description, int numbe
     return series;
 }
 
-Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work)
+Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work, std::int64_t timePoint)
 {
     std::vector<DicomReference> out;
     if (item.format != "dicom")
@@ -134,13 +134,51 @@ Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& wo
         return out;
     }
     HILUM_TRY(const auto stack, stackOf(item, work));
-    if (stack->times.empty())
+    if (stack->times.empty()) {
         for (const auto& file : stack->files)
             add(*file);
-    else
-        for (const auto& reference : stack->times.front())
-            add(stack->fileOf(reference));
+        return out;
+    }
+    if (timePoint < 0 || timePoint >= static_cast<std::int64_t>(stack->times.size()))
+        return fail(ErrorCode::Usage, "{}: time point {} of {}", item.where.string(), timePoint, stack->times.size());
+    for (const auto& reference : stack->times[static_cast<std::size_t>(timePoint)])
+        add(stack->fileOf(reference));
     return out;
+}
+
+Result<std::vector<DicomReference>> sourcesOf(const Item& item, const Volume& read, const Portion& portion, std::int64_t timePoint, const Work& work)
+{
+    HILUM_TRY(std::vector<DicomReference> all, instancesOf(item, work, timePoint));
+    if (all.size() < 2)
+        return all;
+    const bool resampled = std::ranges::any_of(read.header().notices, [](const Notice& n) { return n.code == "resampled"; });
+    std::vector<DicomReference> out;
+    if (resampled || static_cast<std::int64_t>(all.size()) != item.size[2])
+        return out;
+    HILUM_TRY(const Portion p, portion.within(item.size));
+    for (std::int64_t k = p.begin[2]; k < p.end[2]; k += p.step)
+        out.push_back(std::move(all[static_cast<std::size_t>(k)]));
+    if (static_cast<std::int64_t>(out.size()) != read.geometry().size[2])
+        out.clear();
+    return out;
+}
+
+Result<path> makeFolderBeside(const path& out)
+{
+    if (out.has_parent_path())
+        HILUM_TRY_STATUS(makeFolder(out.parent_path()));
+    constexpr int Most = 1000; // names tried
+    std::error_code ec;
+    for (int n = 1; n <= Most; ++n) {
+        const path folder = out.string() + (n == 1 ? std::string(".part") : std::format(".part-{}", n));
+        if (std::filesystem::create_directory(folder, ec)) {
+            std::filesystem::permissions(folder, std::filesystem::perms::owner_all, ec);
+            return folder;
+        }
+        if (ec && !std::filesystem::exists(folder))
+            return std::unexpected(systemError("make the folder", folder.string(), ec.value()));
+    }
+    return fail(ErrorCode::Usage, "{}.part and {} further names for a folder beside it are taken; remove what is left of stopped conversions", out.string(), Most - 1);
 }
 
 Result<ImageHeader> headerOf(const Item& item, const Work& work)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/imaging/dicom_write.h"
+#include "core/imaging/raw_grid.h"
 #include "core/imaging/read.h"
 
 #include <span>
@@ -23,9 +24,18 @@ Result<DicomStudy> studyOf(const Item& item);
 /// A new series in that study, made now: new UID, today's content date.
 DicomSeriesInfo newSeries(const Item& source, std::string description, int number);
 
-/// The instances of a DICOM item: one a slice in the order of k (first time point), or its one multi-frame file; empty for other formats.
+/// The instances of a DICOM item: one a slice in the order of k (of a time point), or its one multi-frame file; empty for other formats.
 /// Files that lack their UIDs are left out: nothing can refer to them.
-Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work = {});
+/// \return Usage for a time point that there is not
+Result<std::vector<DicomReference>> instancesOf(const Item& item, const Work& work = {}, std::int64_t timePoint = 0);
+
+/// Those that the slices of `read` come from: one a slice in the order of k, or the one multi-frame file; empty where a slice has no one instance that it comes
+/// from (resampled slices, slices left out on reading).
+/// \param portion  what was read of the item
+Result<std::vector<DicomReference>> sourcesOf(const Item& item, const Volume& read, const Portion& portion, std::int64_t timePoint, const Work& work = {});
+
+/// A new empty folder beside `out`, under a name that nobody had, to be filled and then renamed to `out`.
+Result<path> makeFolderBeside(const path& out);
 
 /// Header with the grid of an image item, without its voxels.
 Result<ImageHeader> headerOf(const Item& item, const Work& work = {});

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace hilum::imaging {
 
@@ -37,10 +36,10 @@ std::pair<double, double> percentiles(std::vector<float> values, double low, dou
     return {at(low), at(high)};
 }
 
-template <class T> void colourToLuma(std::span<const T> slice, std::vector<float>& out)
+template <class T> void colourToLuma(std::span<const T> slice, double white, std::vector<float>& out)
 {
     // ITU-R BT.601
-    const float scale = std::is_floating_point_v<T> ? 1.f : 1.f / static_cast<float>(std::numeric_limits<T>::max());
+    const auto scale = static_cast<float>(1 / white);
     for (std::size_t n = 0; n < out.size(); ++n)
         out[n] = std::clamp(scale * (0.299f * static_cast<float>(slice[3 * n]) + 0.587f * static_cast<float>(slice[3 * n + 1]) + 0.114f * static_cast<float>(slice[3 * n + 2])), 0.f, 1.f);
 }
@@ -65,7 +64,7 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     image.visit([&](const auto& voxels) {
         const auto slice = voxels.subspan(static_cast<std::size_t>(k) * count * static_cast<std::size_t>(image.components()), count * static_cast<std::size_t>(image.components()));
         if (image.components() == 3) {
-            colourToLuma(slice, out.values);
+            colourToLuma(slice, colourWhite(image), out.values);
             return;
         }
         for (std::size_t n = 0; n < count; ++n)
@@ -77,11 +76,10 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     }
 
     std::vector<bool> padded;
-    if (h.paddingValue) {
+    if (const Padding padding = paddingOf(h); !padding.isNone()) {
         padded.resize(count);
-        const auto [low, high] = std::minmax({static_cast<float>(*h.paddingValue), static_cast<float>(h.paddingLimit.value_or(*h.paddingValue))});
         for (std::size_t n = 0; n < count; ++n)
-            padded[n] = out.values[n] >= low && out.values[n] <= high;
+            padded[n] = padding.holds(out.values[n]);
     }
     if (windowIndex < 0 && !h.voiLuts.empty()) {
         const VoiLut& lut = h.voiLuts.front();

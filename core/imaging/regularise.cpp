@@ -78,26 +78,32 @@ Plan planOf(const ImageHeader& h)
     return p;
 }
 
-/// Bilinear value of slice k at (i, j); false outside.
-template <class T> bool sample(std::span<const T> voxels, const Index3& n, std::int64_t k, double i, double j, double& out)
+/// A place within a slice: false when it lies outside, else moved onto the slice where rounding put it beside the border.
+bool within(const Index3& n, double& i, double& j)
 {
     constexpr double Slack = 1e-6; // rounding at the border
     if (i < -Slack || j < -Slack || i > static_cast<double>(n[0] - 1) + Slack || j > static_cast<double>(n[1] - 1) + Slack)
         return false;
     i = std::clamp(i, 0.0, static_cast<double>(n[0] - 1));
     j = std::clamp(j, 0.0, static_cast<double>(n[1] - 1));
+    return true;
+}
+
+/// Bilinear value of slice k at (i, j), which lies within.
+template <class T> double sample(std::span<const T> voxels, const Index3& n, std::int64_t k, double i, double j)
+{
     const auto i0 = static_cast<std::int64_t>(i), j0 = static_cast<std::int64_t>(j);
     const std::int64_t i1 = std::min(i0 + 1, n[0] - 1), j1 = std::min(j0 + 1, n[1] - 1);
     const double u = i - static_cast<double>(i0), v = j - static_cast<double>(j0);
     const auto at = [&](std::int64_t x, std::int64_t y) { return static_cast<double>(voxels[static_cast<std::size_t>((k * n[1] + y) * n[0] + x)]); };
-    out = (1 - v) * ((1 - u) * at(i0, j0) + u * at(i1, j0)) + v * ((1 - u) * at(i0, j1) + u * at(i1, j1));
-    return true;
+    return (1 - v) * ((1 - u) * at(i0, j0) + u * at(i1, j0)) + v * ((1 - u) * at(i0, j1) + u * at(i1, j1));
 }
 
 template <class T> Status resample(const Volume& from, std::span<const T> voxels, const Plan& plan, double fill, std::vector<T>& out, const Work& work)
 {
     const Geometry& source = from.geometry();
     const Index3 &n = source.size, &m = plan.target.size;
+    const bool labels = from.header().unit == Unit::Label; // between labels 1 and 3 there is no 2
     const auto put = [](double v) {
         if constexpr (std::is_floating_point_v<T>)
             return static_cast<T>(v);
@@ -119,10 +125,13 @@ template <class T> Status resample(const Volume& from, std::span<const T> voxels
         for (std::int64_t y = 0; y < m[1]; ++y)
             for (std::int64_t x = 0; x < m[0]; ++x, ++to) {
                 // along the oblique way from slice to slice, so that edges parallel to it stay sharp
-                const double i = static_cast<double>(x) + (1 - w) * i0 + w * i1, j = static_cast<double>(y) + (1 - w) * j0 + w * j1;
-                double a = 0, b = 0;
-                const bool inA = sample(voxels, n, static_cast<std::int64_t>(lower), i, j, a), inB = sample(voxels, n, static_cast<std::int64_t>(upper), i, j, b);
-                *to = put(inA && inB ? (1 - w) * a + w * b : fill);
+                double i = static_cast<double>(x) + (1 - w) * i0 + w * i1, j = static_cast<double>(y) + (1 - w) * j0 + w * j1;
+                if (!within(n, i, j))
+                    *to = put(fill);
+                else if (labels)
+                    *to = voxels[static_cast<std::size_t>((static_cast<std::int64_t>(w < 0.5 ? lower : upper) * n[1] + std::llround(j)) * n[0] + std::llround(i))];
+                else
+                    *to = put((1 - w) * sample(voxels, n, static_cast<std::int64_t>(lower), i, j) + w * sample(voxels, n, static_cast<std::int64_t>(upper), i, j));
             }
         return {};
     }, work, "making slices even");
@@ -177,7 +186,7 @@ Result<Volume> regularise(const Volume& volume, const Work& work)
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(plan.target.size[0]), static_cast<std::uint64_t>(plan.target.size[1]), static_cast<std::uint64_t>(plan.target.size[2])});
     HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, volume.byteCount() / static_cast<std::uint64_t>(volume.geometry().voxelCount())}), "the volume with even slices", "series"));
     Result<Volume::Voxels> made = volume.visit([&]<class T>(std::span<const T> in) -> Result<Volume::Voxels> {
-        const double fill = h.paddingValue ? *h.paddingValue : static_cast<double>(*std::ranges::min_element(in));
+        const double fill = h.unit == Unit::Label ? 0 : h.paddingValue ? *h.paddingValue : static_cast<double>(*std::ranges::min_element(in));
         std::vector<T> out(voxels);
         HILUM_TRY_STATUS(resample<T>(volume, in, plan, fill, out, work));
         return Volume::Voxels(std::move(out));
@@ -188,8 +197,8 @@ Result<Volume> regularise(const Volume& volume, const Work& work)
     header.geometry = plan.target;
     header.irregular = false;
     header.sliceOriginsLps.clear();
-    header.notices.push_back({"resampled", std::format("{} acquired slices were resampled to {} slices {} mm apart, perpendicular to the plane", volume.geometry().size[2], plan.target.size[2],
-                                                       fixed(plan.target.spacingMm[2], 3))});
+    header.notices.push_back({"resampled", std::format("{} acquired slices were resampled to {} slices {} mm apart, perpendicular to the plane{}", volume.geometry().size[2], plan.target.size[2],
+                                                       fixed(plan.target.spacingMm[2], 3), h.unit == Unit::Label ? "; each voxel has the label of the nearest" : "")});
     return Volume(std::move(header), std::move(*made));
 }
 

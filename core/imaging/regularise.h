@@ -21,7 +21,8 @@ std::string whyIrregular(const Volume& volume);
 /// The volume on a grid with perpendicular axes and even spacing: linear along the way from slice to slice, linear within the plane where tilted slices are
 /// sheared back. Spacing along the normal is the median (smallest for missing slices: the usual) distance; the grid covers all acquired slices.
 /// A volume that is nearly straight is straightened, not resampled.
-/// Voxels outside keep the lowest value (padding value where there is one). Integers stay integers (rounded). A notice says what was done.
+/// Voxels outside keep the lowest value (padding value where there is one). Integers stay integers (rounded). Labels are those of the nearest pixel of the
+/// nearest slice, background outside: no label comes in between. A notice says what was done.
 Result<Volume> regularise(const Volume& volume, const Work& work = {});
 
 /// What a reader does with `policy`: nothing, regularise, or BadData naming the notices. Reject takes a volume that is nearly straight.

@@ -1,7 +1,10 @@
 #include "core/imaging/volume.h"
 
+#include <algorithm>
 #include <format>
+#include <limits>
 #include <stdexcept>
+#include <type_traits>
 
 namespace hilum::imaging {
 
@@ -45,6 +48,34 @@ Volume Volume::withHeader(ImageHeader header) const
     Volume out;
     out.m_state = std::make_shared<const State>(std::move(header), m_state->voxels, m_state->components);
     return out;
+}
+
+Padding paddingOf(const ImageHeader& h)
+{
+    if (!h.paddingValue)
+        return {};
+    const auto [low, high] = std::minmax({static_cast<float>(*h.paddingValue), static_cast<float>(h.paddingLimit.value_or(*h.paddingValue))});
+    return {low, high};
+}
+
+double colourWhite(const Volume& image)
+{
+    if (image.header().colourWhite > 0)
+        return image.header().colourWhite;
+    return image.visit([]<class T>(std::span<const T> values) {
+        if constexpr (std::is_integral_v<T>)
+            return static_cast<double>(std::numeric_limits<T>::max());
+        else
+            return std::ranges::any_of(values, [](T v) { return v > 1; }) ? 255.0 : 1.0;
+    });
+}
+
+std::array<double, 2> planeSpacing(const ImageHeader& h)
+{
+    const Vec3& mm = h.geometry.spacingMm;
+    if (h.spacingMeaning == SpacingMeaning::Unknown)
+        return {1, mm[1] / mm[0]};
+    return {mm[0], mm[1]};
 }
 
 const Label* LabelMap::find(std::int64_t value) const

@@ -5,6 +5,7 @@
 #include "core/base/paths.h"
 #include "core/base/result.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,7 +57,7 @@ struct Graphics;
 
 /// Everything about an image but its voxels.
 struct ImageHeader {
-    Geometry geometry;            ///< for a radiograph: size [w, h, 1], spacing in its own plane, no patient space
+    Geometry geometry;            ///< for a radiograph: size [w, h, 1], spacing in its own plane (see planeSpacing), no patient space
     bool hasPatientSpace = true;  ///< false for radiographs, PNG, JPEG: origin and direction mean nothing
     bool irregular = false;       ///< slices are not evenly spaced as acquired: `sliceOriginsLps` is the truth
     std::vector<Vec3> sliceOriginsLps; ///< per slice when irregular, else empty
@@ -70,6 +71,7 @@ struct ImageHeader {
     std::optional<double> paddingValue; ///< modality value that means "outside the image"
     std::optional<double> paddingLimit; ///< the other end of a range of such values, both ends included
     std::shared_ptr<const Graphics> graphics; ///< overlays and shutter of DICOM (graphics.h); null when there are none
+    double colourWhite = 0;       ///< value of a full channel of a colour image where the file tells it, 0: see colourWhite()
     std::int64_t timePoints = 1;
     std::vector<Notice> notices;
     std::vector<Refusal> leftOut; ///< files of the series whose compressed pixels are damaged: the volume is read without their slices
@@ -79,7 +81,7 @@ struct ImageHeader {
 
 /// An image or a volume: header and voxels, immutable, cheap to copy. Voxels are modality values (after rescale) in the
 /// narrowest of the types that holds them exactly; order i fastest, then j, k; `components` values interleaved per voxel.
-/// One time point. Colour images have unsigned 8-bit components (3) and no rescale.
+/// One time point. Colour images have three components and no rescale; colourWhite() says which value is a full channel.
 class Volume {
 public:
     using Voxels = std::variant<std::vector<std::uint8_t>, std::vector<std::int16_t>, std::vector<std::uint16_t>, std::vector<std::int32_t>, std::vector<float>>;
@@ -114,6 +116,21 @@ private:
     };
     std::shared_ptr<const State> m_state;
 };
+
+/// The values that mean "outside of the picture": Pixel Padding Value, or all from it to its range limit. Windows leave them out, pictures show them black.
+struct Padding {
+    float low = 1, high = 0; ///< both included; none when low > high
+    bool isNone() const { return low > high; }
+    bool holds(float value) const { return value >= low && value <= high; }
+};
+Padding paddingOf(const ImageHeader& header);
+
+/// The value of a full channel of a colour image: what its file says, else the highest of its integer type; of floats 1, or 255 where one lies above 1.
+double colourWhite(const Volume& image);
+
+/// Size of a pixel, along i and along j, in the plane of an image without patient space: millimetres, or widths of a pixel where lengths are unknown, so that a
+/// file that tells the ratio of its pixels alone still keeps its shapes.
+std::array<double, 2> planeSpacing(const ImageHeader& header);
 
 /// One label of a label map: DICOM segment, seg.nrrd segment or plain integer.
 struct Label {

@@ -46,9 +46,10 @@ MeasureValue measured(const Measurement& m, LengthMeaning meaning)
     }
     out.meaning = meaningWords(meaning);
     const bool pixels = meaning == LengthMeaning::Unknown;
+    const bool widths = meaning == LengthMeaning::PixelWidths;
     if (m.kind == MeasureKind::Distance) {
         out.value = norm(m.points[1] - m.points[0]);
-        out.unit = pixels ? "px" : "mm";
+        out.unit = pixels || widths ? "px" : "mm";
         out.text = std::format("{} {}", fixed(out.value, 1), out.unit);
         if (!pixels && meaning != LengthMeaning::Patient)
             out.text += std::format(", {}", name(meaning));
@@ -120,7 +121,7 @@ Json toJson(const MeasurementList& list, const MeasurementSource& source)
 {
     const bool pixels = source.meaning == LengthMeaning::Unknown;
     Json out = {{"schema", "hilum.measurements/1"},
-                {"space", source.patientSpace ? "patient_lps_mm" : pixels ? "image_plane_px" : "image_plane_mm"},
+                {"space", source.patientSpace ? "patient_lps_mm" : pixels ? "image_plane_px" : source.meaning == LengthMeaning::PixelWidths ? "image_plane_pixel_widths" : "image_plane_mm"},
                 {"series_uid", source.seriesUid},
                 {"frame_of_reference_uid", source.frameOfReferenceUid},
                 {"length_meaning", meaningWords(source.meaning)},

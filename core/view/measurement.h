@@ -71,7 +71,7 @@ struct MeasurementSource {
     bool patientSpace = false;
     LengthMeaning meaning = LengthMeaning::Patient;
 };
-/// {"schema": "hilum.measurements/1", "space": "patient_lps_mm" | "image_plane_mm" | "image_plane_px", "series_uid", "frame_of_reference_uid",
+/// {"schema": "hilum.measurements/1", "space": "patient_lps_mm" | "image_plane_mm" | "image_plane_px" | "image_plane_pixel_widths", "series_uid", "frame_of_reference_uid",
 /// "length_meaning", "intended_use", "measurements": [{"id", "kind", "plane", "value", "unit" (of a text: "text"), "points": [[x, y, z], ...]}]}
 Json toJson(const MeasurementList& list, const MeasurementSource& source);
 /// One row a measurement: id,kind,plane,value,unit,meaning,x1,y1,z1,...,x3,y3,z3,text; first line names the columns.

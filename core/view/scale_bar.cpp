@@ -8,7 +8,7 @@ namespace hilum::view {
 
 std::string_view name(LengthMeaning meaning)
 {
-    constexpr std::string_view Names[] = {"", "detector plane", "calibrated", "pixels"};
+    constexpr std::string_view Names[] = {"", "detector plane", "calibrated", "pixels", "pixel widths"};
     return Names[static_cast<std::size_t>(meaning)];
 }
 
@@ -23,8 +23,8 @@ ScaleBar scaleBar(double pixelsPerMm, double longestPixels, LengthMeaning meanin
         if (factor * decade <= longest * (1 + 1e-9))
             length = factor * decade;
     ScaleBar bar{length, length * pixelsPerMm, {}};
-    if (meaning == LengthMeaning::Unknown) {
-        bar.text = std::format("{:g} px", length);
+    if (meaning == LengthMeaning::Unknown || meaning == LengthMeaning::PixelWidths) {
+        bar.text = std::format("{:g} px{}", length, meaning == LengthMeaning::Unknown ? "" : ", pixel widths");
         return bar;
     }
     bar.text = length >= 10 ? std::format("{:g} cm", length / 10) : std::format("{:g} mm", length);

@@ -77,6 +77,17 @@ check("grid of the NIfTI that came back", [round(v, 4) for v in info(OUT / "back
 refuses(2, "exists", "convert", OUT / "ct.nii", OUT / "ct", "--to", "ct")
 refuses(2, "is what is read", "convert", OUT / "ct.nii", OUT / "ct.nii")
 refuses(2, "must end with", "convert", OUT / "ct.nii", OUT / "ct.xyz")
+works("convert", OUT / "ct.nii", f"{OUT}/ended/", "--to", "ct")
+check("a folder named with its separator", (info(OUT / "ended")["digest"], (OUT / "ended.json").is_file(), (OUT / "ended.part").exists()), (before["digest"], True, False))
+refuses(2, "names a folder", "convert", OUT / "labels.nii.gz", f"{OUT}/none/", "--to", "seg")
+refuses(2, "names a folder", "convert", OUT / "ct.nii", f"{OUT}/none/", "--to", "nifti")
+if (OUT / "none").exists():
+    failures.append("a refused conversion left a folder")
+(OUT / "kept.part").mkdir()
+(OUT / "kept.part" / "mine.txt").write_text("mine")
+works("convert", OUT / "ct.nii", OUT / "kept", "--to", "ct")
+check("somebody's folder kept.part", [p.name for p in OUT.glob("kept.part*/*")], ["mine.txt"])
+shutil.rmtree(OUT / "kept.part")
 works("convert", OUT / "wide.nii", OUT / "wide", "--to", "mr")
 check("whole numbers beyond 32767", info(OUT / "wide")["digest"], info(OUT / "wide.nii")["digest"])
 refuses(6, "float.nii.*float values.*--quantise", "convert", OUT / "float.nii", OUT / "float", "--to", "ct")
@@ -105,6 +116,22 @@ for encoding in ("binary", "labelmap"):
     works("convert", seg, OUT / f"{encoding}.again.dcm", "--to", "labelmap" if encoding == "binary" else "seg")
     check(f"{encoding} SEG converted to the other kind", [(l["value"], l["name"], l["voxels"]) for l in info(OUT / f"{encoding}.again.dcm")["labels"]],
           [(l["value"], l["name"], l["voxels"]) for l in entry["labels"]])
+# a part of the labels is a part; there is no later time point; values alone cannot hold two labels at a place
+seen = {v: sum(1 for (i, j, k), l in zip(INDEX, label_values) if l == v and 4 <= i < 20 and j < 10 and k < 6) for v in (1, 40)}
+for target in ("part.seg.nrrd", "part.dcm", "part.nii.gz"):
+    works("convert", OUT / "binary.dcm", OUT / target, "--region", "4,0,0,20,10,6")
+    entry = info(OUT / target, "--as", "labels")
+    check(f"labels of {target}", ({l["value"]: l["voxels"] for l in entry["labels"]}, entry["size"]), (seen, [16, 10, 6]))
+    refuses(2, "--time 1", "convert", OUT / "binary.dcm", OUT / target, "--time", 1)
+works("convert", OUT / "binary.dcm", OUT / "third.seg.nrrd", "--decimate", 3)
+check("every third label", info(OUT / "third.seg.nrrd")["size"], [7, 6, 3])
+fields = "".join(f"Segment{n}_ID:=s{n}\nSegment{n}_LabelValue:={n + 1}\nSegment{n}_Layer:={n}\nSegment{n}_Name:=part {n}\n" for n in (0, 1))
+(OUT / "both.seg.nrrd").write_bytes(("NRRD0004\ntype: uint8\ndimension: 4\nspace: left-posterior-superior\nsizes: 2 4 4 3\nspace directions: none (1,0,0) (0,1,0) (0,0,1)\n"
+                                     "kinds: list domain domain domain\nencoding: raw\nspace origin: (0,0,0)\n" + fields + "\n").encode() + bytes([1, 2] * 48))
+refuses(6, "segments overlap.*overlap later", "convert", OUT / "both.seg.nrrd", OUT / "both.nii.gz")
+if (OUT / "both.nii.gz").exists():
+    failures.append("a refused conversion left a file")
+works("convert", OUT / "both.seg.nrrd", OUT / "both.dcm")
 works("seg", "export", OUT / "labels.nii.gz", OUT / "spleen.stl", "--label", 1)
 refuses(2, "--label", "seg", "export", OUT / "labels.nii.gz", OUT / "all.stl")
 try:
@@ -140,6 +167,16 @@ check("colours of the Secondary Capture", info(OUT / "shot.dcm")["stored"]["dige
 works("convert", OUT / "wide", OUT / "slice.png", "--slice", 3)
 check("16 bits of a PNG slice", info(OUT / "slice.png")["max"], max(40000 + 3 * i + j for i, j, k in INDEX))
 
+# what is there, in words, also where no value is a number or one of several is no stack
+nifti(OUT / "nan.nii", (2, 2, 2), 16, [float("nan")] * 8)
+if "none is a finite number" not in (said := works("info", OUT / "nan.nii", OUT / "ct.nii")) or "ct.nii" not in said:
+    failures.append(f"info of values that are no numbers: {said!r}")
+(OUT / "stack").mkdir()
+for n in (1, 2, 3):
+    shutil.copy(OUT / "shot.png", OUT / "stack" / f"{n}.png")
+said = json.loads(works("info", "--as", "stack", OUT / "home", OUT / "stack", "--json"))
+check("stacks", ([i["size"] for i in said["items"]], [r["path"] for r in said["refused"]]), ([[18, 12, 3]], [str(OUT / "home")]))
+
 # reports
 (OUT / "report.txt").write_text("FINDINGS: There is a 12 mm nodule.\nNo effusion.\nIMPRESSION: Nodule.\n")
 for kind in ("basic", "comprehensive"):
@@ -166,7 +203,7 @@ refuses(6, "colour picture.*--to sc", "convert", OUT / "shot.png", OUT / "film.d
 refuses(5, "it is an image, no label map", "seg", "compare", OUT / "labels.nii.gz", OUT / "ct.nii")
 refuses(13, "what is wanted", "seg", "export", OUT / "labels.nii.gz", OUT / "none.dcm", "--reference", OUT / "ct.nii")
 
-left = [str(p) for p in OUT.rglob("*") if p.name.endswith(".part")]
+left = [str(p) for p in OUT.rglob("*") if re.search(r"\.part(-\d+)?$", p.name)]
 if left:
     failures.append(f"half-written files stayed: {left}")
 print("\n".join(failures) or "all exports came back")

@@ -1,11 +1,13 @@
 #include "core/base/digest.h"
 #include "core/imaging/export_source.h"
+#include "core/imaging/read_part.h"
 #include "core/imaging/regularise.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_dicom.h"
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 using namespace hilum;
 using namespace hilum::imaging;
@@ -105,6 +107,108 @@ private Q_SLOTS:
         const auto shifted = readVolume(f.folder.where(), {.spacing = SpacingPolicy::Reject});
         HILUM_VERIFY_ERROR(shifted, ErrorCode::BadData);
         QVERIFY(shifted.error().message.find("sideways by 0.300 mm") != std::string::npos);
+    }
+
+    // between label 1 and label 3 there was a slice of label 2
+    void noLabelComesInBetween_data()
+    {
+        QTest::addColumn<double>("shift"); // of each slice along the rows, mm
+        QTest::newRow("a missing slice") << 0.0;
+        QTest::newRow("a tilt") << 0.7;
+    }
+    void noLabelComesInBetween()
+    {
+        QFETCH(double, shift);
+        ImageHeader h;
+        h.geometry.size = {4, 3, 4};
+        h.unit = Unit::Label;
+        h.irregular = true;
+        const double heights[] = {0, 1, 3, 4};
+        for (const double z : heights)
+            h.sliceOriginsLps.push_back({shift * z, 0, z});
+        std::vector<std::uint8_t> voxels;
+        for (const int label : {1, 1, 3, 3})
+            for (int n = 0; n < 12; ++n)
+                voxels.push_back(static_cast<std::uint8_t>(n % 4 < 2 ? label : 7));
+        const auto even = regularise(Volume(h, voxels));
+        HILUM_VERIFY_OK(even);
+        QCOMPARE(even->geometry().size[2], std::int64_t{5});
+        std::set<int> found;
+        even->visit([&](auto all) {
+            for (const auto v : all)
+                found.insert(static_cast<int>(v));
+        });
+        QCOMPARE(found, shift > 0 ? (std::set<int>{0, 1, 3, 7}) : (std::set<int>{1, 3, 7})); // beside the slices: background
+        // the acquired slices themselves stay what they are
+        QCOMPARE(even->at(0, 1, 0), 1.0);
+        QCOMPARE(even->at(shift > 0 ? 5 : 3, 1, 4), 7.0);
+    }
+
+    // slices of a later time point, of a part, and resampled ones referred to images that they were not made from
+    void slicesReferToTheImagesThatTheyComeFrom()
+    {
+        const Folder f;
+        int number = 0;
+        for (int t = 0; t < 2; ++t)
+            for (int k = 0; k < 5; ++k)
+                dicomSlice({.number = ++number, .position = std::format("0\\0\\{}", 2 * k), .modality = "MR", .sopClass = "1.2.840.10008.5.1.4.1.1.4"}).write(f / std::to_string(number));
+        const auto found = scan({f.folder.where()});
+        HILUM_VERIFY_OK(found);
+        const Item& item = found->items.at(0);
+        QCOMPARE(item.timePoints, std::int64_t{2});
+        const auto numbers = [](const std::vector<DicomReference>& sources) {
+            std::vector<std::string> out;
+            for (const DicomReference& r : sources)
+                out.push_back(r.sopInstanceUid.substr(r.sopInstanceUid.rfind('.') + 1));
+            return out;
+        };
+        const auto later = instancesOf(item, {}, 1);
+        HILUM_VERIFY_OK(later);
+        QCOMPARE(numbers(*later), (std::vector<std::string>{"6", "7", "8", "9", "10"}));
+        HILUM_VERIFY_ERROR(instancesOf(item, {}, 2), ErrorCode::Usage);
+        const Portion part{.begin = {0, 0, 1}, .end = {3, 3, 5}, .step = 2};
+        const auto read = readPart(item, part, 1);
+        HILUM_VERIFY_OK(read);
+        const auto sources = sourcesOf(item, *read, part, 1);
+        HILUM_VERIFY_OK(sources);
+        QCOMPARE(numbers(*sources), (std::vector<std::string>{"7", "9"}));
+    }
+
+    void resampledSlicesReferToNoSingleImage()
+    {
+        const Folder f;
+        const double heights[] = {0, 2, 4, 7, 8}; // as many slices when they are even, two of them from between
+        for (int k = 0; k < 5; ++k)
+            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", heights[k])}).write(f / std::to_string(k));
+        const auto found = scan({f.folder.where()});
+        HILUM_VERIFY_OK(found);
+        const Item& item = found->items.at(0);
+        const auto even = readVolume(item, {.spacing = SpacingPolicy::Regularise});
+        HILUM_VERIFY_OK(even);
+        QCOMPARE(even->geometry().size[2], std::int64_t{5});
+        const auto sources = sourcesOf(item, *even, {}, 0);
+        HILUM_VERIFY_OK(sources);
+        QVERIFY(sources->empty());
+        const auto kept = readVolume(item);
+        HILUM_VERIFY_OK(kept);
+        const auto own = sourcesOf(item, *kept, {}, 0);
+        HILUM_VERIFY_OK(own);
+        QCOMPARE(own->size(), std::size_t{5});
+    }
+
+    // a folder that a person had called OUT.part was removed
+    void aFolderBesideTakesNobodysName()
+    {
+        const Folder f;
+        const path out = f / "new" / "series";
+        const auto first = makeFolderBeside(out);
+        HILUM_VERIFY_OK(first);
+        QCOMPARE(first->string(), out.string() + ".part");
+        HILUM_VERIFY_OK(writeFileAtomically(*first / "own.txt", std::string("kept")));
+        const auto second = makeFolderBeside(out);
+        HILUM_VERIFY_OK(second);
+        QVERIFY(*second != *first && second->parent_path() == first->parent_path() && std::filesystem::is_empty(*second));
+        QVERIFY(std::filesystem::exists(*first / "own.txt"));
     }
 
     void storedValuesAreThoseOfTheWholeFile_data()

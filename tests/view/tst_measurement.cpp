@@ -25,6 +25,9 @@ private Q_SLOTS:
         QTest::newRow("straight") << angle << patient << QList<double>{-5, 0, 3, 0, 0, 3, 7, 0, 3} << 180.0 << "180.0°";
         QTest::newRow("60 degrees") << angle << detector << QList<double>{1, 0, 0, 0, 0, 0, 0.5, 0.8660254037844386, 0} << 60.0 << "60.0°, detector plane";
         QTest::newRow("pixels of unknown shape") << angle << unknown << QList<double>{1, 0, 0, 0, 0, 0, 1, 1, 0} << 45.0 << "45.0°, square pixels supposed";
+        const int widths = int(LengthMeaning::PixelWidths); // 45 degrees on the picture, whose pixels are twice as high as wide
+        QTest::newRow("pixels of a known shape") << angle << widths << QList<double>{1, 0, 0, 0, 0, 0, 2, 2, 0} << 45.0 << "45.0°, pixel widths";
+        QTest::newRow("widths of a pixel") << distance << widths << QList<double>{0, 0, 0, 3, 4, 0} << 5.0 << "5.0 px, pixel widths";
         QTest::newRow("a leg without length") << angle << patient << QList<double>{1, 0, 0, 1, 0, 0, 4, 4, 0} << 0.0 << "0.0°";
     }
     void valuesAreKnown()
@@ -119,6 +122,7 @@ private Q_SLOTS:
         QCOMPARE(QString::fromStdString(csv).split('\n').at(1), QStringLiteral("1,distance,Axial,5,mm,in the patient,0.5,0,-7,3.5,4,-7,,,,"));
         const Json flat = toJson(list, {.meaning = LengthMeaning::Unknown});
         QCOMPARE(flat["space"].get<std::string>(), std::string("image_plane_px"));
+        QCOMPARE(toJson(list, {.meaning = LengthMeaning::PixelWidths})["space"].get<std::string>(), std::string("image_plane_pixel_widths"));
         QCOMPARE(flat["measurements"][0]["unit"].get<std::string>(), std::string("px"));
     }
 };

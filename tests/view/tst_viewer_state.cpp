@@ -108,6 +108,7 @@ private Q_SLOTS:
         QCOMPARE(scaleBar(500, 120).text, std::string("0.2 mm"));
         QCOMPARE(scaleBar(1, 100).text, std::string("10 cm"));
         QCOMPARE(scaleBar(0.5, 120, LengthMeaning::Unknown).text, std::string("200 px"));
+        QCOMPARE(scaleBar(0.5, 120, LengthMeaning::PixelWidths).text, std::string("200 px, pixel widths"));
         QCOMPARE(scaleBar(2, 120, LengthMeaning::DetectorPlane).text, std::string("5 cm, detector plane"));
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, scaleBar(0, 100));
     }

@@ -10,7 +10,7 @@ namespace {
 std::vector<float> sampleOf(const imaging::Volume& volume)
 {
     constexpr std::size_t Wanted = 200'000;
-    const std::optional<double> padding = volume.header().paddingValue;
+    const imaging::Padding padding = imaging::paddingOf(volume.header());
     return volume.visit([&](auto voxels) {
         // an odd step does not run along rows and columns
         const std::size_t step = std::max<std::size_t>(1, voxels.size() / Wanted) | 1;
@@ -18,7 +18,7 @@ std::vector<float> sampleOf(const imaging::Volume& volume)
         sample.reserve(voxels.size() / step + 1);
         for (std::size_t i = 0; i < voxels.size(); i += step) {
             const auto v = static_cast<float>(voxels[i]);
-            if (std::isfinite(v) && !(padding && static_cast<double>(v) == *padding))
+            if (std::isfinite(v) && !padding.holds(v))
                 sample.push_back(v);
         }
         return sample;

@@ -1,5 +1,6 @@
 #include "widgets/viewer/slice_sampler.h"
 
+#include "core/imaging/graphics.h"
 #include "widgets/viewer/vtk_volume.h"
 
 #include <vtkImageData.h>
@@ -63,6 +64,9 @@ struct SliceSampler::State {
     mutable view::Transfer tableOf;
     mutable std::vector<std::uint8_t> table;
     mutable bool tableValid = false;
+    imaging::Padding padding;
+    double colourScale = 1;            ///< component -> 0..255
+    mutable std::vector<std::uint8_t> shuttered; ///< of each pixel of the grid: does the display shutter cover it? Empty: not looked at yet
 
     template <class F> auto withSamples(F&& f) const
     {
@@ -75,6 +79,9 @@ struct SliceSampler::State {
 SliceSampler::SliceSampler(const imaging::Volume& volume, const Geometry& geometry) : m_state(std::make_unique<State>())
 {
     m_state->volume = volume;
+    m_state->padding = imaging::paddingOf(volume.header());
+    if (volume.components() >= 3)
+        m_state->colourScale = 255 / imaging::colourWhite(volume);
     m_state->geometry = geometry;
     for (std::size_t r = 0; r < 3; ++r)
         for (std::size_t c = 0; c < 3; ++c)
@@ -112,6 +119,7 @@ void SliceSampler::sample(const PixelGrid& grid, Interpolation interpolation)
         return;
     s.grid = grid;
     s.interpolation = interpolation;
+    s.shuttered.clear();
     s.first = s.fromMm * (grid.origin - s.geometry.originLps);
     s.right = s.fromMm * grid.right;
     s.down = s.fromMm * grid.down;
@@ -206,7 +214,7 @@ void SliceSampler::draw(const view::Transfer& transfer, QImage& picture) const
         if (s.volume.components() >= 3) {
             const auto n = static_cast<std::size_t>(s.volume.components());
             const std::vector<std::uint8_t> table = view::greyTable(transfer, 0, 256);
-            const auto channel = [&](T v) { return static_cast<int>(table[static_cast<std::size_t>(std::clamp(static_cast<double>(v), 0.0, 255.0))]); };
+            const auto channel = [&](T v) { return static_cast<int>(table[static_cast<std::size_t>(std::clamp(s.colourScale * static_cast<double>(v) + 0.5, 0.0, 255.0))]); };
             rows([&](const T* v) { return qRgb(channel(v[0]), channel(v[1]), channel(v[2])); }, n);
             return;
         }
@@ -215,6 +223,10 @@ void SliceSampler::draw(const view::Transfer& transfer, QImage& picture) const
             constexpr auto Lowest = std::numeric_limits<T>::lowest();
             if (!s.tableValid || !(s.tableOf == transfer)) {
                 s.table = view::greyTable(transfer, Lowest, std::int64_t{1} << (8 * sizeof(T)));
+                if (!s.padding.isNone()) // black, whichever way round the values are, as in exported pictures
+                    for (std::size_t n = 0; n < s.table.size(); ++n)
+                        if (s.padding.holds(static_cast<float>(static_cast<std::int64_t>(n) + Lowest)))
+                            s.table[n] = 0;
                 s.tableOf = transfer;
                 s.tableValid = true;
             }
@@ -224,13 +236,43 @@ void SliceSampler::draw(const view::Transfer& transfer, QImage& picture) const
             const float scale = static_cast<float>(255 / transfer.window.width) * (transfer.inverted ? -1 : 1);
             const float offset = static_cast<float>(127.5 - scale * transfer.window.centre);
             rows([&](const T* v) {
+                if (s.padding.holds(static_cast<float>(*v)))
+                    return shade(0);
                 const float g = scale * static_cast<float>(*v) + offset + 0.5f;
                 return shade(g >= 255.5f ? 255 : g > 0 ? static_cast<int>(g) : 0); // NaN comes out black
             }, components);
         } else {
-            rows([&](const T* v) { return shade(static_cast<int>(std::lround(255 * view::grey(transfer, static_cast<double>(*v))))); }, components);
+            rows([&](const T* v) { return shade(s.padding.holds(static_cast<float>(*v)) ? 0 : static_cast<int>(std::lround(255 * view::grey(transfer, static_cast<double>(*v))))); }, components);
         }
     });
+    drawShutter(picture);
+}
+
+void SliceSampler::drawShutter(QImage& picture) const
+{
+    const State& s = *m_state;
+    const auto& graphics = s.volume.header().graphics;
+    if (!graphics || graphics->shutter.isEmpty())
+        return;
+    const auto width = static_cast<std::size_t>(s.grid.width);
+    if (s.shuttered.empty()) { // once for a grid: it stays while the window is dragged
+        s.shuttered.resize(width * static_cast<std::size_t>(s.grid.height));
+        const auto pixel = [&](std::size_t axis, int x, int y) { // of the slice, from 1
+            return std::clamp<std::int64_t>(std::llround(s.first[axis] + x * s.right[axis] + y * s.down[axis]), 0, s.geometry.size[axis] - 1) + 1;
+        };
+        for (int y = 0; y < s.grid.height; ++y) {
+            const auto [first, last] = insideRow(y);
+            for (int x = first; x < last; ++x)
+                s.shuttered[static_cast<std::size_t>(y) * width + static_cast<std::size_t>(x)] = graphics->shutter.hides(pixel(1, x, y), pixel(0, x, y));
+        }
+    }
+    const QRgb cover = 0xff000000u | static_cast<QRgb>(std::lround(255 * std::clamp(graphics->shutter.grey, 0.0, 1.0))) * 0x010101u;
+    for (int y = 0; y < s.grid.height; ++y) {
+        auto* line = reinterpret_cast<QRgb*>(picture.scanLine(y));
+        for (std::size_t x = 0; x < width; ++x)
+            if (s.shuttered[static_cast<std::size_t>(y) * width + x])
+                line[x] = cover;
+    }
 }
 
 } // namespace hilum::widgets

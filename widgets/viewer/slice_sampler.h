@@ -45,10 +45,13 @@ public:
     /// The samples of row y as whole numbers: for label maps.
     void labelsOfRow(int y, std::vector<std::int64_t>& values) const;
     /// Draws the samples through `transfer` into `picture` (Format_RGB32, the grid's size); pixels outside keep what they are.
-    /// Each channel (0..255) of a colour image goes through it by itself.
+    /// Each channel of a colour image, brought to 0..255, goes through it by itself. Padding is black, and what the file's display shutter covers has the shutter's
+    /// grey, as in exported pictures.
     void draw(const view::Transfer& transfer, QImage& picture) const;
 
 private:
+    void drawShutter(QImage& picture) const;
+
     struct State;
     std::unique_ptr<State> m_state;
 };

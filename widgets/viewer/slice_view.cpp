@@ -10,13 +10,13 @@ namespace hilum::widgets {
 
 namespace {
 
-/// The plane of an image that has no patient space: x right, y down, z frames; pixels where the spacing is unknown.
+/// The plane of an image that has no patient space: x right, y down, z frames; widths of a pixel where the spacing is unknown.
 Geometry planeGeometry(const imaging::Volume& volume)
 {
     Geometry g;
     g.size = volume.geometry().size;
-    if (volume.header().spacingMeaning != imaging::SpacingMeaning::Unknown)
-        g.spacingMm = {volume.geometry().spacingMm[0], volume.geometry().spacingMm[1], 1};
+    const auto [columns, rows] = imaging::planeSpacing(volume.header());
+    g.spacingMm = {columns, rows, 1};
     return g;
 }
 
@@ -26,7 +26,7 @@ view::LengthMeaning meaningOf(const imaging::ImageHeader& header)
     switch (header.spacingMeaning) {
     case From::DetectorPlane: return view::LengthMeaning::DetectorPlane;
     case From::Calibrated: return view::LengthMeaning::Calibrated;
-    case From::Unknown: return view::LengthMeaning::Unknown;
+    case From::Unknown: return imaging::planeSpacing(header)[1] == 1 ? view::LengthMeaning::Unknown : view::LengthMeaning::PixelWidths;
     default: return view::LengthMeaning::Patient;
     }
 }

@@ -18,7 +18,7 @@ void SliceView::windowFromBox(const QRectF& box)
     if (isEmpty() || m->volume.components() > 1 || box.width() < SmallestBox || box.height() < SmallestBox)
         return;
     const auto columns = std::clamp(static_cast<int>(std::ceil(box.width())), 1, MostSamples), rows = std::clamp(static_cast<int>(std::ceil(box.height())), 1, MostSamples);
-    const std::optional<double> padding = m->volume.header().paddingValue;
+    const imaging::Padding padding = imaging::paddingOf(m->volume.header());
     std::vector<float> sample;
     sample.reserve(static_cast<std::size_t>(columns * rows));
     const view::Viewport port = viewport();
@@ -31,9 +31,9 @@ void SliceView::windowFromBox(const QRectF& box)
                 Index3 voxel;
                 for (std::size_t a = 0; a < 3; ++a)
                     voxel[a] = std::clamp<std::int64_t>(std::llround(index[a]), 0, m->geometry.size[a] - 1);
-                const auto value = static_cast<double>(voxels[static_cast<std::size_t>((voxel[2] * m->geometry.size[1] + voxel[1]) * m->geometry.size[0] + voxel[0])]);
-                if (std::isfinite(value) && !(padding && value == *padding))
-                    sample.push_back(static_cast<float>(value));
+                const auto value = static_cast<float>(voxels[static_cast<std::size_t>((voxel[2] * m->geometry.size[1] + voxel[1]) * m->geometry.size[0] + voxel[0])]);
+                if (std::isfinite(value) && !padding.holds(value))
+                    sample.push_back(value);
             }
     });
     if (sample.empty())

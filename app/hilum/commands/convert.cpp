@@ -28,6 +28,17 @@ struct Arguments {
     bool part() const { return !region.empty() || decimate > 1; }
 };
 
+/// Takes the separators off a name that ends with them; true when there were any. `out/` and `out` are one folder, `out/.part` lies within it and not beside.
+bool withoutEnd(std::string& name)
+{
+    path p = name;
+    while (p.has_relative_path() && (!p.has_filename() || p.filename() == ".") && p.has_parent_path())
+        p = p.parent_path();
+    const bool ended = p.string() != name;
+    name = p.string();
+    return ended;
+}
+
 /// What is written: a format of files, or a kind of DICOM object.
 enum class Target { File, SegNrrd, Png, Dicom, Series, Seg, LabelMap, Capture, Radiograph };
 
@@ -95,7 +106,7 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
     if (h.modality != "CT" && h.modality != "MR")
         return fail(ErrorCode::Usage, "{} {}; add --modality CT or --modality MR", a.in, h.modality.empty() ? "does not say what made it"
             : std::format("is {}, which is not written as slices", h.modality));
-    const path out = a.out, part = path(a.out + ".part");
+    const path out = a.out;
     if (std::filesystem::exists(out))
         return fail(ErrorCode::Usage, "{} exists; slices are written into a new folder", a.out);
     HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
@@ -105,14 +116,13 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
     options.derived = true;
     options.derivation = derivationOf(a, item);
     options.floats = a.quantise ? imaging::FloatPolicy::Quantise : imaging::FloatPolicy::Refuse;
-    HILUM_TRY(options.sources, imaging::instancesOf(item, work));
-    if (static_cast<std::int64_t>(options.sources.size()) != volume.geometry().size[2] && options.sources.size() > 1)
-        options.sources.clear(); // resampled: slices no longer come from one image each, and the derivation says so
+    HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
+    HILUM_TRY(options.sources, imaging::sourcesOf(item, volume, portion, std::max<std::int64_t>(0, a.time), work)); // none when resampled, and the derivation says so
     const auto scale = imaging::storedScale(volume, options.floats);
     if (!scale)
         return fail(scale.error().code, "{}: {}{}", a.in, scale.error().message, a.quantise ? ""
             : "; --quantise stores them in 65536 even steps and says how far off they are");
-    std::filesystem::remove_all(part);
+    HILUM_TRY(const path part, imaging::makeFolderBeside(out));
     const auto written = imaging::writeSliceSeries(volume.withHeader(std::move(h)), study, series, part, work, options);
     if (!written) {
         std::filesystem::remove_all(part);
@@ -164,9 +174,10 @@ Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging
         return fail(ErrorCode::Unsupported, "{}: a picture holds whole values from 0 to 65535, and this one has others; write .png first for what a person sees", a.in);
     HILUM_TRY(const imaging::DicomStudy study, imaging::studyOf(item));
     const imaging::DicomSeriesInfo series = imaging::newSeries(item, item.seriesDescription, 200);
-    HILUM_TRY(picture.sources, imaging::instancesOf(item, work));
+    HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
+    HILUM_TRY(picture.sources, imaging::sourcesOf(item, volume, portion, std::max<std::int64_t>(0, a.time), work));
     if (picture.sources.size() > 1)
-        picture.sources = {picture.sources[std::min(static_cast<std::size_t>(slice), picture.sources.size() - 1)]};
+        picture.sources = {picture.sources[static_cast<std::size_t>(slice)]};
     more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}};
     return imaging::writeSecondaryCapture(picture, study, series, a.out).transform([](const auto&) {});
 }
@@ -189,8 +200,17 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
 {
     imaging::SegmentationReadOptions read;
     read.layers = true;
-    HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
+    HILUM_TRY(imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
     HILUM_TRY(item, imaging::itemAsRead(item, s.map.volume.header(), work));
+    HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
+    const auto chosen = [&](imaging::LabelMap& map) -> Status {
+        HILUM_TRY(map.volume, imaging::cut(map.volume, portion));
+        HILUM_TRY(map.volume, imaging::applySpacing(std::move(map.volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work));
+        return {};
+    };
+    HILUM_TRY_STATUS(chosen(s.map));
+    for (imaging::LabelMap& layer : s.layers)
+        HILUM_TRY_STATUS(chosen(layer));
     const std::span<const imaging::LabelMap> layers = s.layers.empty() ? std::span(&s.map, 1) : std::span<const imaging::LabelMap>(s.layers);
     more.update(imaging::recordOf(s.map.volume));
     more["labels"] = imaging::recordOf(s.map.labels);
@@ -201,9 +221,21 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
     series.frameOfReferenceUid = s.map.volume.header().frameOfReferenceUid;
     imaging::SegmentationWriteOptions options;
     options.encoding = target == Target::LabelMap ? imaging::SegmentationEncoding::LabelMap : imaging::SegmentationEncoding::Binary;
-    HILUM_TRY(options.sources, imaging::instancesOf(item, work));
+    HILUM_TRY(options.sources, imaging::sourcesOf(item, s.map.volume, portion, 0, work));
     more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}};
     return imaging::writeSegmentation(layers, study, series, a.out, options, work).transform([](const auto&) {});
+}
+
+/// The labels of a segmentation whose values alone go into a file; the later of two that overlap would hide the other.
+Result<Json> onlyLabels(const Arguments& a, const imaging::Item& item, const Work& work)
+{
+    imaging::SegmentationReadOptions read;
+    read.layers = true;
+    HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
+    if (s.layers.size() > 1)
+        return refuse(ErrorCode::Unsupported, "overlap", "{}: its segments overlap, and {} holds one label a voxel; write .seg.nrrd, or use hilum seg import --overlap later (the later segment wins)",
+            a.in, a.out);
+    return imaging::recordOf(s.map.labels);
 }
 
 /// What a plain `.dcm` or folder means for this input.
@@ -235,13 +267,20 @@ Status run(Arguments a)
     const Work work = consoleWork();
     std::string format;
     HILUM_TRY(Target target, targetOf(a, format));
+    const bool folder = withoutEnd(a.out);
     if (a.to == "ct" || a.to == "mr")
         a.modality = a.to == "ct" ? "CT" : "MR";
     HILUM_TRY(imaging::Item item, inputOf(a, work));
     HILUM_TRY_STATUS(imaging::checkNotSource(item, a.out));
+    const bool labels = item.kind == ItemKind::Segmentation || item.kind == ItemKind::Contours;
+    const bool asLabels = target == Target::SegNrrd || target == Target::Seg || target == Target::LabelMap || (target == Target::Dicom && item.kind == ItemKind::Segmentation);
+    if ((labels || asLabels) && a.time > 0 && item.timePoints < 2)
+        return fail(ErrorCode::Usage, "{}: --time {}, and its labels have one time point, 0", a.in, a.time);
+    if (folder && (asLabels || (target != Target::Dicom && target != Target::Series)))
+        return fail(ErrorCode::Usage, "{}/ names a folder, which takes the slices of a series; this is written as one file: name that", a.out);
     Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
     std::string done;
-    if (target == Target::SegNrrd || target == Target::Seg || target == Target::LabelMap || (target == Target::Dicom && item.kind == ItemKind::Segmentation)) {
+    if (asLabels) {
         HILUM_TRY_STATUS(writeLabels(a, item, target, more, work));
         done = std::format("{} labels", more["labels"].size());
     } else {
@@ -250,6 +289,8 @@ Status run(Arguments a)
         more.update(imaging::recordOf(volume));
         if (target == Target::Dicom)
             target = dicomTarget(item, volume);
+        if (folder && target != Target::Series)
+            return fail(ErrorCode::Usage, "{}/ names a folder, which takes the slices of a series; this is written as one file: name that", a.out);
         std::string chain;
         if (target == Target::Png) {
             const std::int64_t slices = volume.geometry().size[2];
@@ -264,11 +305,10 @@ Status run(Arguments a)
         } else if (target == Target::Radiograph) {
             HILUM_TRY_STATUS(writeFilm(a, item, volume));
         } else {
-            HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
             if (item.kind == ItemKind::Segmentation) { // the file holds values only: their names stand beside it
-                HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work));
-                more["labels"] = imaging::recordOf(s.map.labels);
+                HILUM_TRY(more["labels"], onlyLabels(a, item, work));
             }
+            HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
         }
         const Index3& n = volume.geometry().size;
         done = std::format("{} x {} x {} {}", n[0], n[1], n[2], volume.scalarName());

@@ -36,7 +36,10 @@ std::string readable(const Json& e)
         out += std::format("  spacing {} mm{}, {} geometry\n", numbers(e["spacing_mm"], " x "), word("spacing_meaning") == "patient" || word("spacing_meaning").empty() ? "" : " (" + word("spacing_meaning") + ")", word("geometry"));
         if (e["origin_lps"].is_array())
             out += std::format("  origin {} mm (LPS), axes {}\n", numbers(e["origin_lps"], ", "), numbers(e["direction"], " "));
-        out += std::format("  values {} to {}, mean {:.4g}\n", e["min"].dump(), e["max"].dump(), e["mean"].get<double>());
+        if (e["mean"].is_number())
+            out += std::format("  values {} to {}, mean {:.4g}\n", e["min"].dump(), e["max"].dump(), e["mean"].get<double>());
+        else
+            out += "  values unknown: none is a finite number\n";
     }
     if (e.contains("labels"))
         for (const Json& l : e["labels"])
@@ -65,13 +68,20 @@ Status run(const Arguments& a)
         if (!first)
             first = Error{.code = number, .message = where.string() + ": " + reason, .reason = code};
     };
+    const auto refusedFor = [&](const path& where, const Error& e) {
+        const std::string prefix = where.string() + ": "; // the path is given beside the reason
+        refused(where, e.reason.empty() ? std::string(name(e.code)) : e.reason, e.message.starts_with(prefix) ? e.message.substr(prefix.size()) : e.message, e.code);
+    };
     const auto look = [&]() -> Result<imaging::ScanResult> {
         if (a.as != "stack")
             return imaging::scan(paths, work);
         imaging::ScanResult stacks;
-        for (const path& p : paths) {
-            HILUM_TRY(imaging::Item item, imaging::pictureStack(p));
-            stacks.items.push_back(std::move(item));
+        for (const path& p : paths) { // one that is no stack does not hide the others
+            auto item = imaging::pictureStack(p);
+            if (item)
+                stacks.items.push_back(*std::move(item));
+            else
+                refusedFor(p, item.error());
         }
         return stacks;
     };
@@ -86,16 +96,13 @@ Status run(const Arguments& a)
             if (!entry && entry.error().code == ErrorCode::Cancelled)
                 return std::unexpected(entry.error());
             if (!entry) {
-                const Error& e = entry.error();
-                const std::string prefix = item.where.string() + ": "; // the path is given beside the reason
-                refused(item.where, e.reason.empty() ? std::string(name(e.code)) : e.reason, e.message.starts_with(prefix) ? e.message.substr(prefix.size()) : e.message, e.code);
+                refusedFor(item.where, entry.error());
                 continue;
             }
             document["items"].push_back(std::move(*entry));
         }
     } else {
-        const std::string prefix = a.paths.front() + ": ", &text = found.error().message;
-        refused(paths.front(), found.error().reason.empty() ? std::string(name(found.error().code)) : found.error().reason, text.starts_with(prefix) ? text.substr(prefix.size()) : text, found.error().code);
+        refusedFor(paths.front(), found.error());
     }
     if (a.json) {
         print(document.dump(1, ' ', false, Json::error_handler_t::replace));

@@ -97,10 +97,9 @@ Status writeDicomReport(const Arguments& a, Content& c, Json& more, const Work& 
         if (!frame.empty() && !header.frameOfReferenceUid.empty() && frame != header.frameOfReferenceUid)
             return fail(ErrorCode::Mismatch, "{} was measured in another frame of reference than that of {}", a.in, a.reference);
         series.frameOfReferenceUid = frame.empty() ? header.frameOfReferenceUid : frame;
-        const auto& g = header.geometry;
+        const bool known = header.spacingMeaning != imaging::SpacingMeaning::Unknown, widths = c.measurements.value("space", "") == "image_plane_pixel_widths";
         HILUM_TRY(c.groups, imaging::measurementGroupsOf(c.measurements, images.empty() ? std::nullopt : std::optional(images.front()),
-                                                         header.spacingMeaning == imaging::SpacingMeaning::Unknown ? std::array{0.0, 0.0}
-                                                             : std::array{g.spacingMm[0], g.spacingMm[1]}));
+                                                         known != widths && !a.reference.empty() ? imaging::planeSpacing(header) : std::array{0.0, 0.0}));
         more["measurements"] = imaging::toJson(c.groups);
         return imaging::writeMeasurementReport(c.groups, study, series, images, a.out).transform([](const auto&) {});
     }

@@ -82,8 +82,8 @@ Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& lab
         // pixel on pixel in the image's own plane
         Geometry plane;
         plane.size = a.geometry.size;
-        if (a.spacingMeaning != imaging::SpacingMeaning::Unknown)
-            plane.spacingMm = {a.geometry.spacingMm[0], a.geometry.spacingMm[1], 1};
+        const auto [columns, rows] = imaging::planeSpacing(a);
+        plane.spacingMm = {columns, rows, 1};
         return {Kind::Fits, "it has the image's pixels", plane};
     }
     if (!a.frameOfReferenceUid.empty() && !b.frameOfReferenceUid.empty() && a.frameOfReferenceUid != b.frameOfReferenceUid)

@@ -1,5 +1,7 @@
 #include "plugins/panels/read/reading_changes.h"
 
+#include "core/imaging/graphics.h"
+
 #include <QObject>
 
 namespace hilum::panels {
@@ -18,7 +20,11 @@ QStringList changesOnReading(const imaging::ImageHeader& header)
             changes << QObject::tr("spacing assumed");
         else if (notice.code == "assumed_orientation")
             changes << QObject::tr("orientation assumed");
+        else if (notice.code == "overlay_not_shown")
+            changes << QObject::tr("overlay not shown");
     }
+    if (header.graphics && !header.graphics->shutter.isEmpty())
+        changes << QObject::tr("shutter");
     changes.removeDuplicates();
     return changes;
 }
