@@ -1,6 +1,7 @@
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/masking.h"
 #include "core/learning/nn/masked_autoencoder.h"
+#include "core/learning/torch_guard.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_parity_case.h"
 
