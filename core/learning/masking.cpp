@@ -83,7 +83,7 @@ at::Tensor maskNoise(std::int64_t batch, std::int64_t tokens, const Rng& rng)
     return noise;
 }
 
-TokenMask uniformMask(const at::Tensor& noise, double ratio)
+TokenMask uniformMask(const at::Tensor& noise, double ratio, NoneVisible none)
 {
     const at::Tensor values = noise.to(at::kCPU, at::kDouble).contiguous();
     const std::int64_t batch = values.size(0), tokens = values.size(1);
@@ -92,12 +92,12 @@ TokenMask uniformMask(const at::Tensor& noise, double ratio)
     std::vector<CaseOrder> cases;
     for (std::int64_t b = 0; b < batch; ++b)
         cases.push_back({sorted(all, values.const_data_ptr<double>() + b * tokens), visibleCount(tokens, ratio)});
-    if (cases.front().visible < 1)
+    if (none == NoneVisible::Refused && cases.front().visible < 1)
         throw OptionsFault(std::format("a mask ratio of {} leaves none of {} tokens visible", ratio, tokens));
     return assemble(cases, tokens);
 }
 
-TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside)
+TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside, NoneVisible none)
 {
     TORCH_CHECK(noise.sizes() == inside.sizes(), "noise ", noise.sizes(), " and region ", inside.sizes(), " differ in shape");
     const at::Tensor values = noise.to(at::kCPU, at::kDouble).contiguous();
@@ -124,7 +124,7 @@ TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double r
         smallest = std::min(smallest, one.visible);
         cases.push_back(std::move(one));
     }
-    if (smallest < 1)
+    if (none == NoneVisible::Refused && smallest < 1)
         throw OptionsFault(std::format("mask ratios of {} inside and {} outside leave none of {} tokens visible", ratioInside, ratioOutside, tokens));
     return assemble(cases, tokens);
 }

@@ -20,6 +20,9 @@ struct TokenMask {
     TokenMask to(at::Device device) const;
 };
 
+/// What a ratio that leaves none of a case's tokens visible does: a training is refused, published code goes on with the class token alone.
+enum class NoneVisible { Refused, Allowed };
+
 /// int(n * (1 - ratio)) in double, as the public codes count: 100 tokens at 0.9 give 9.
 std::int64_t visibleCount(std::int64_t tokens, double ratio);
 
@@ -27,14 +30,14 @@ std::int64_t visibleCount(std::int64_t tokens, double ratio);
 at::Tensor maskNoise(std::int64_t batch, std::int64_t tokens, const Rng& rng);
 
 /// MAE's mask: each case keeps its visibleCount(N, ratio) tokens of lowest noise. Ties go to the lower index.
-/// \param noise [B, N] float64
-TokenMask uniformMask(const at::Tensor& noise, double ratio);
+/// \param noise [B, N] float64 \throws OptionsFault where none stays visible and that is refused
+TokenMask uniformMask(const at::Tensor& noise, double ratio, NoneVisible none = NoneVisible::Refused);
 
 /// Context-aware mask of HD X-ray MAE (public code): inside and outside each keep visibleCount of their own tokens, lowest noise
 /// first; order of the tokens: kept outside, kept inside, hidden outside, hidden inside.
 /// The counts hold for every case, also where regions of one batch differ in size.
-/// \param noise [B, N] float64 \param inside [B, N] bool
-TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside);
+/// \param noise [B, N] float64 \param inside [B, N] bool \throws OptionsFault where none of a case stays visible and that is refused
+TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double ratioInside, double ratioOutside, NoneVisible none = NoneVisible::Refused);
 
 /// A mask given by the user. \param hidden [B, N], non-zero = hidden; each case shows at least one token.
 TokenMask givenMask(const at::Tensor& hidden);

@@ -1,6 +1,7 @@
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/masking.h"
 #include "core/learning/nn/masked_autoencoder.h"
+#include "core/learning/torch_guard.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_parity_case.h"
 
@@ -12,6 +13,7 @@
 #include <cmath>
 #include <filesystem>
 #include <optional>
+#include <tuple>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -123,6 +125,33 @@ private Q_SLOTS:
         QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
     }
 
+    /// The same where two regions have ratios of their own: of 2 x 2 tokens one is inside, int(0.05) = 0 and int(3 x 0.15) = 0 stay.
+    void aCaseMayHideBothRegions()
+    {
+        const torch::NoGradGuard none;
+        MaskedAutoencoderSizes sizes = small();
+        sizes.strides = {4, 2, 1};
+        const MaskedAutoencoder network(sizes, Rng(2));
+        torch::manual_seed(3);
+        const at::Tensor image = at::randn({2, 1, 16, 16});
+        // outside lie tokens 0, 1 and 2, hidden by rising noise and before token 3
+        const at::Tensor outer = at::tensor({0.7f, 0.2f, 0.5f, 0.1f, 0.6f, 0.3f}).reshape({2, 3}), inner = at::tensor({0.1f, 0.9f}).reshape({2, 1});
+        const at::Tensor restore = at::tensor({2, 0, 1, 3, 0, 2, 1, 3}, at::kLong).reshape({2, 4});
+        const TokenMask mask{.keep = at::zeros({2, 0}, at::kLong), .restore = restore, .hidden = at::ones({2, 4}), .filler = {}};
+        const at::Tensor latent = network.encode(image, mask);
+        QCOMPARE(latent.sizes().vec(), (std::vector<std::int64_t>{2, 1, 16}));
+        Json json = sizesOfSmall();
+        json.erase("patch_size");
+        json.erase("mask_ratio");
+        json.update({{"kind", "hdxray-mae"}, {"region", "as-released"}, {"tokeniser_strides", {4, 2, 1}}, {"tokeniser_width", 16}, {"mask_ratio_inner", 0.95}, {"mask_ratio_outer", 0.85}});
+        writeParityCase(m_folder->where(), json,
+            {{"image", image}, {"noise_outer", outer}, {"noise_inner", inner}, {"ids_restore", restore}, {"mask", mask.hidden}, {"latent", latent}, {"pred", network.decode(latent, mask)}}, network);
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
+        // a training is refused all the same
+        QVERIFY_THROWS_EXCEPTION(OptionsFault, regionMask(at::rand({1, 4}), publishedRectangle({2, 2}).unsqueeze(0), 0.95, 0.85));
+        QVERIFY_THROWS_EXCEPTION(OptionsFault, uniformMask(at::rand({1, 4}), 0.95));
+    }
+
     void epsilonIsAddedToTheVariance()
     {
         LayerNorm norm(4);
@@ -147,6 +176,23 @@ private Q_SLOTS:
         json.erase("layer_norm_eps");
         writeParityCase(at_("plain"), json, arraysOf(network), network);
         QCOMPARE(missedBy(registry(), at_("plain")), std::string("latent pred"));
+    }
+
+    void aCaseMayNameAFractionOfTheWidth()
+    {
+        // public codes: int(width * ratio); 100 * 2.3 is below 230 in double
+        for (const auto& [width, ratio, hidden] : {std::tuple{64, 2.67, 170}, {96, 2.6, 249}, {96, 3.3, 316}, {16, 2.6, 41}, {100, 2.3, 229}, {768, 4.0, 3072}})
+            QCOMPARE(mlpWidth(width, ratio), std::int64_t(hidden));
+        MaskedAutoencoderSizes sizes = small();
+        sizes.mlpRatio = 2.6;
+        const MaskedAutoencoder network(sizes, Rng(2));
+        const auto weights = network.named_parameters();
+        QCOMPARE(weights["blocks.0.mlp.fc1.weight"].size(0), std::int64_t(41));         // 41.6
+        QCOMPARE(weights["decoder_blocks.0.mlp.fc1.weight"].size(0), std::int64_t(31)); // 31.2
+        Json json = sizesOfSmall();
+        json["mlp_ratio"] = 2.6;
+        writeParityCase(m_folder->where(), json, arraysOf(network), network);
+        QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
     }
 
     void whatIsNotBuiltIsRefusedByName_data()

@@ -56,6 +56,40 @@ private Q_SLOTS:
         QCOMPARE(memory.forward(at::zeros({2, 4, 8})).sizes().vec(), (std::vector<std::int64_t>{2, 4, 24}));
     }
 
+    /// The first half of the gates lets the new memory in, the second one keeps the old: i tanh(M) + f M where attention and MLP add nothing.
+    void memoryGatesComeInTheirOrder()
+    {
+        const at::NoGradGuard none;
+        RelationalMemory memory(2, 4, 2, Rng(1));
+        for (auto& parameter : memory.named_parameters()) {
+            at::Tensor& value = parameter.value();
+            const std::string& name = parameter.key();
+            if (name.starts_with("attn.linears.3.") || name.starts_with("mlp.2.") || name.starts_with("W.") || name.starts_with("U."))
+                value.zero_();
+            if (name == "W.weight")
+                value.slice(0, 4).copy_(at::eye(4)); // the word in the forget gate
+            if (name == "W.bias") {
+                value.slice(0, 0, 4).fill_(std::log(3.0));
+                value.slice(0, 4).fill_(-std::log(3.0));
+            }
+            if (name == "U.weight")
+                value.slice(0, 0, 4).copy_(at::eye(4)); // tanh of the memory in the input gate
+        }
+        const at::Tensor words = at::tensor({0.0f, 0.5f, 0.0f, 0.0f, 1.0f, 0.0f, 0.0f, 0.0f}).reshape({1, 2, 4}), out = memory.forward(words).reshape({2, 2, 4});
+        const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+        double first = 1, second = 1; // slot 0 at place 0, slot 1 at place 1; elsewhere the memory stays 0
+        for (std::int64_t t = 0; t < 2; ++t) {
+            const auto next = [&](double m, std::int64_t place) {
+                return sigmoid(std::log(3.0) + std::tanh(m)) * std::tanh(m) + sigmoid(-std::log(3.0) + words[0][t][place].item<double>()) * m;
+            };
+            first = next(first, 0);
+            second = next(second, 1);
+            QVERIFY(std::abs(out[t][0][0].item<double>() - first) < 1e-5 && std::abs(out[t][1][1].item<double>() - second) < 1e-5);
+            QVERIFY(out[t][0].slice(0, 1).abs().max().item<double>() < 1e-6 && std::abs(out[t][1][0].item<double>()) < 1e-6);
+        }
+        QVERIFY(std::abs(first - second) > 0.05); // the words differ
+    }
+
     void conditionalNormWithSilentMemoryIsThePlainOne()
     {
         torch::manual_seed(2);

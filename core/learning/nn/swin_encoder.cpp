@@ -324,7 +324,7 @@ at::Tensor SwinEncoder::embed(const at::Tensor& volume) const
     return m_convEmbedding ? m_convEmbedding->forward(volume) : at::conv3d(volume, m_embedWeight, m_embedBias, /*stride=*/2);
 }
 
-std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, HiddenStates states) const
+std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, HiddenStates states, at::Tensor* rawDeepest) const
 {
     const auto shown = [&](const at::Tensor& map) {
         if (states == HiddenStates::Raw)
@@ -340,6 +340,8 @@ std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, Hidden
         x = m_stages[k]->forward(x);
         out[k + 1] = shown(x);
     }
+    if (rawDeepest)
+        *rawDeepest = x;
     return out;
 }
 

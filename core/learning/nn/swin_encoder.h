@@ -55,7 +55,8 @@ public:
     at::Tensor embed(const at::Tensor& volume) const;
 
     /// The five hidden states from the embedding on: [B, f 2^k, D/2^(k+1), ...] for k = 0 to 4; the first is the embedding itself.
-    std::array<at::Tensor, 5> stages(const at::Tensor& embedded, HiddenStates states) const;
+    /// \param rawDeepest receives the last one before any normalisation
+    std::array<at::Tensor, 5> stages(const at::Tensor& embedded, HiddenStates states, at::Tensor* rawDeepest = nullptr) const;
 
     const SwinSizes& sizes() const { return m_sizes; }
 

@@ -24,7 +24,7 @@ SwinUnetrEncoder::Maps SwinUnetrEncoder::forward(const at::Tensor& volume, Hidde
 SwinUnetrEncoder::Maps SwinUnetrEncoder::forward(const at::Tensor& volume, const at::Tensor& embedded, HiddenStates states) const
 {
     Maps maps;
-    maps.hidden = m_swin->stages(embedded, states);
+    maps.hidden = m_swin->stages(embedded, states, &maps.rawDeepest);
     const auto encoded = [this](std::size_t i, const at::Tensor& x) {
         return checkpointed(x, [block = m_encoders[i].get()](const at::Tensor& y) { return block->forward(y.contiguous()); });
     };

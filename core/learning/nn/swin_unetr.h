@@ -14,6 +14,7 @@ public:
     struct Maps {
         std::array<at::Tensor, 5> hidden; ///< of the Swin encoder, see SwinEncoder::stages
         std::array<at::Tensor, 4> skips;  ///< encoder1 of the volume, encoder2, 3, 4 of hidden 0, 1, 2: [B, f, D, ...], [B, f, D/2, ...], ...
+        at::Tensor rawDeepest;            ///< the last hidden state as it is before it is normalised
         at::Tensor bottleneck;            ///< encoder10 of hidden 4: [B, 16f, D/32, ...]
     };
     Maps forward(const at::Tensor& volume, HiddenStates states = HiddenStates::Normalised) const;

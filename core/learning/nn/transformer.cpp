@@ -132,13 +132,14 @@ at::Tensor Mlp::forward(const at::Tensor& x, const at::Tensor& residual) const
     return m_fc2->forward(canFuseGelu(hidden) ? fusedGelu(hidden) : at::gelu(hidden), residual);
 }
 
+std::int64_t mlpWidth(std::int64_t width, double ratio) { return static_cast<std::int64_t>(static_cast<double>(width) * ratio); }
+
 TransformerBlock::TransformerBlock(std::int64_t width, std::int64_t heads, double mlpRatio, const Rng& rng)
 {
     m_norm1 = register_module("norm1", std::make_shared<LayerNorm>(width));
     m_attn = register_module("attn", std::make_shared<Attention>(width, heads, rng.fork("attn")));
     m_norm2 = register_module("norm2", std::make_shared<LayerNorm>(width));
-    const auto hidden = static_cast<std::int64_t>(std::llround(mlpRatio * static_cast<double>(width)));
-    m_mlp = register_module("mlp", std::make_shared<Mlp>(width, hidden, rng.fork("mlp")));
+    m_mlp = register_module("mlp", std::make_shared<Mlp>(width, mlpWidth(width, mlpRatio), rng.fork("mlp")));
 }
 
 at::Tensor TransformerBlock::forward(const at::Tensor& x, at::Tensor* tap, const at::Tensor& attend, const at::Tensor& branches) const

@@ -61,7 +61,10 @@ private:
     std::shared_ptr<Linear> m_qkv, m_proj;
 };
 
-/// Linear, exact GELU (erf), Linear; hidden width = ratio * width.
+/// Hidden width of a block's MLP: int(width * ratio) in double, as the public codes (timm, GMML) count: 64 at 2.67 gives 170.
+std::int64_t mlpWidth(std::int64_t width, double ratio);
+
+/// Linear, exact GELU (erf), Linear.
 class Mlp : public torch::nn::Module {
 public:
     Mlp(std::int64_t width, std::int64_t hidden, const Rng& rng);

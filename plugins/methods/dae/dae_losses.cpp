@@ -1,5 +1,7 @@
 #include "plugins/methods/dae/dae_losses.h"
 
+#include "core/learning/full_precision.h"
+
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
@@ -34,7 +36,8 @@ at::Tensor modalityClasses(const std::vector<std::string>& modalities)
 
 at::Tensor contrastiveAsCoded(const at::Tensor& bottleneck, const at::Tensor& classes, double temperature)
 {
-    const at::Tensor features = bottleneck.reshape({bottleneck.size(0), -1});
+    const FullPrecision precision;
+    const at::Tensor wide = c10::elementSize(bottleneck.scalar_type()) < 4 ? bottleneck.to(at::kFloat) : bottleneck, features = wide.reshape({wide.size(0), -1});
     const at::Tensor logits = at::matmul(features, features.t()) * std::exp(temperature);
     return (at::cross_entropy_loss(logits, classes) + at::cross_entropy_loss(logits.t(), classes)) / 2;
 }
@@ -43,6 +46,7 @@ at::Tensor supervisedContrastive(const at::Tensor& features, const at::Tensor& c
 {
     TORCH_CHECK(features.dim() == 2 && classes.dim() == 1 && features.size(0) == classes.size(0), "features ", features.sizes(), " and classes ", classes.sizes(), " do not fit");
     TORCH_CHECK(temperature > 0, "temperature ", temperature, " is not positive");
+    const FullPrecision precision;
     const at::Tensor unit = features.to(at::kFloat) / features.to(at::kFloat).norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-8);
     const at::Tensor self = at::eye(features.size(0), at::TensorOptions(at::kBool).device(features.device()));
     const at::Tensor same = classes.unsqueeze(0).eq(classes.unsqueeze(1)).logical_and(self.logical_not());
@@ -52,6 +56,12 @@ at::Tensor supervisedContrastive(const at::Tensor& features, const at::Tensor& c
     const at::Tensor logProbability = at::log_softmax((at::matmul(unit, unit.t()) / temperature).masked_fill(self, -std::numeric_limits<float>::infinity()), 1);
     const at::Tensor perSample = -logProbability.masked_fill(same.logical_not(), 0).sum(1) / positives.clamp_min(1);
     return perSample.sum() / positives.gt(0).sum();
+}
+
+at::Tensor supervisedContrastive(const at::Tensor& features, const at::Tensor& classes, double temperature, std::int64_t unknown)
+{
+    const at::Tensor known = classes.ne(unknown).nonzero().squeeze(1);
+    return supervisedContrastive(features.index_select(0, known), classes.index_select(0, known), temperature);
 }
 
 } // namespace hilum::learning

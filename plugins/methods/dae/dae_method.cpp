@@ -206,9 +206,10 @@ StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)
     if (disrupted.channels.defined())
         out.metrics["channels_hidden"] = disrupted.channels.sum().item<double>();
     if (m_options.contrastive != ContrastiveTerm::None) {
-        const at::Tensor classes = arrayOf(batch, "modality").reshape({-1}), bottleneck = maps.hidden[4].to(at::kFloat);
-        const at::Tensor term = m_options.contrastive == ContrastiveTerm::AsCoded ? contrastiveAsCoded(bottleneck, numberedInBatch(classes), m_options.temperature)
-                                                                                 : supervisedContrastive(pooled(bottleneck), classes, m_options.temperature);
+        const at::Tensor classes = arrayOf(batch, "modality").reshape({-1});
+        const at::Tensor term = m_options.contrastive == ContrastiveTerm::AsCoded
+            ? contrastiveAsCoded(maps.rawDeepest.to(at::kFloat), numberedInBatch(classes), m_options.temperature) // never normalised, whatever the decoder gets
+            : supervisedContrastive(pooled(maps.hidden[4].to(at::kFloat)), classes, m_options.temperature, OtherModality);
         out.loss = out.loss + m_options.contrastiveWeight * term;
         out.metrics["loss_cmcl"] = term.item<double>();
     }

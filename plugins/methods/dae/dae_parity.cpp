@@ -3,12 +3,29 @@
 #include "plugins/methods/dae/dae_corruption.h"
 #include "plugins/methods/dae/dae_losses.h"
 
+#include <ATen/ops/ones_like.h>
+
 #include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
 
 namespace {
+
+/// What a "sld-noise" case multiplies the embedding by, in one of three forms: `channel_noise` [B, C, D/2, H/2, W/2], of whose channels the chosen ones count;
+/// [B, n, D/2, H/2, W/2] of the n chosen ones alone, by rising number; or `channel_mask` [B or 1, C, D/2, H/2, W/2], the factors themselves.
+at::Tensor factorsOf(const ParityCase& c, const at::Tensor& embedded)
+{
+    const at::Tensor mask = c.array("channel_mask").to(embedded.scalar_type());
+    if (mask.dim() == 5)
+        return mask;
+    const at::Tensor chosen = mask.reshape({-1}).nonzero().squeeze(1), &noise = c.array("channel_noise");
+    TORCH_CHECK(mask.numel() == embedded.size(1), "channel_mask of ", mask.sizes(), " for an embedding of ", embedded.size(1), " channels");
+    TORCH_CHECK(noise.dim() == 5 && (noise.size(1) == embedded.size(1) || noise.size(1) == chosen.size(0)), "channel_noise of ", noise.sizes(), " has neither the ", embedded.size(1),
+        " channels of the embedding nor the ", chosen.size(0), " chosen ones");
+    const at::Tensor ofChosen = noise.size(1) == embedded.size(1) ? noise.index_select(1, chosen) : noise;
+    return at::ones_like(embedded).index_copy(1, chosen, ofChosen.to(embedded.scalar_type()).expand({embedded.size(0), -1, -1, -1, -1}));
+}
 
 TensorMap run(const ParityCase& c)
 {
@@ -17,7 +34,7 @@ TensorMap run(const ParityCase& c)
                multiplied = disruption == "sld-noise" || disruption == "sld_noise", masked = disruption == "all" || disruption == "sld" || multiplied;
     if (!noisy && !decimated && !masked)
         throw std::invalid_argument(std::format("disruption \"{}\" is none of all, denoise, superres, sld, sld-noise", disruption));
-    if (multiplied && !c.arrays.contains("channel_noise"))
+    if (multiplied && !c.arrays.contains("channel_noise") && c.array("channel_mask").dim() != 5)
         throw std::invalid_argument(std::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", disruption));
     const at::Tensor& image = c.array("image");
     TensorMap out;
@@ -29,11 +46,10 @@ TensorMap run(const ParityCase& c)
     SwinUnetr network(sizes, c.integer("out_channels"), Rng(0));
     c.fill(network, "dae");
     at::Tensor embedded = network.swin().embed(corrupted);
-    if (masked) {
-        const at::Tensor chosen = c.array("channel_mask").to(embedded.scalar_type()); // it may hold truth values
-        const at::Tensor kept = hideChannels(embedded, chosen);
-        embedded = multiplied ? kept + hideChannels(embedded, 1 - chosen) * c.array("channel_noise") : kept;
-    }
+    if (multiplied)
+        embedded = embedded * factorsOf(c, embedded);
+    else if (masked)
+        embedded = hideChannels(embedded, c.array("channel_mask").to(embedded.scalar_type())); // it may hold truth values
     const auto maps = network.forward(corrupted, embedded, c.flag("normalise_hidden") ? HiddenStates::Normalised : HiddenStates::Raw);
     for (std::size_t i = 0; i < maps.hidden.size(); ++i)
         out[std::format("hidden_{}", i)] = maps.hidden[i];

@@ -75,6 +75,8 @@ std::vector<GroupBox> drawGroups(std::int64_t side, double pixels, const GroupOp
     return boxes;
 }
 
+double replacedShare(const GroupOptions& o, Rng& rng) { return o.maxReplaced > 0.5 ? rng.uniform(0.5, o.maxReplaced) : o.maxReplaced; }
+
 CorruptedBatch corruptGroups(const at::Tensor& images, const GroupOptions& o, const Rng& rng)
 {
     TORCH_CHECK(images.dim() == 4 && images.size(2) == images.size(3), "images of shape ", images.sizes(), " are not square");
@@ -87,7 +89,7 @@ CorruptedBatch corruptGroups(const at::Tensor& images, const GroupOptions& o, co
         Rng stream = rng.sample(b);
         at::Tensor image = clean[b].clone(), mask = at::zeros({side, side}, at::kFloat);
         const bool alien = stream.chance(o.alienProbability);
-        const double share = alien ? o.maxReplaced : stream.uniform(std::min(0.5, o.maxCorrupted), o.maxCorrupted);
+        const double share = alien ? replacedShare(o, stream) : stream.uniform(std::min(0.5, o.maxCorrupted), o.maxCorrupted);
         const std::int64_t donor = alien ? stream.integer(0, batch) : -1;
         const at::Tensor noise = !alien && o.fill == GroupFill::Noise ? noiseLike(image, stream.fork("noise")) : at::Tensor();
         for (const GroupBox& box : drawGroups(side, share * area, o, stream)) {

@@ -21,7 +21,7 @@ enum class GroupFill {
 
 struct GroupOptions {
     double maxCorrupted = 0.75; ///< stage 1 corrupts a share between min(0.5, this) and this
-    double maxReplaced = 0.3;   ///< stage 2 replaces this share
+    double maxReplaced = 0.3;   ///< stage 2 replaces this share, above 0.5 one between 0.5 and this (replacedShare)
     double alienProbability = 0.5; ///< that an image gets another image's pixels instead of stage 1
     double largestBlock = 0.3;  ///< longest side of a rectangle, in sides of the image
     std::int64_t align = 16;    ///< rectangles lie on multiples of this many pixels; 1: anywhere
@@ -38,6 +38,9 @@ double reachableShare(std::int64_t side, const GroupOptions& options);
 /// Draws rectangles until they cover at least `pixels` of an S x S image; they may overlap, so that larger connected groups arise.
 /// Throws c10::Error when they never could.
 std::vector<GroupBox> drawGroups(std::int64_t side, double pixels, const GroupOptions& options, Rng& rng);
+
+/// Share of an image that another one's pixels overwrite: the rule of stage 1 with m = maxReplaced, U(min(0.5, m), m), which is m itself up to a half (no number is drawn then).
+double replacedShare(const GroupOptions& options, Rng& rng);
 
 struct CorruptedBatch {
     at::Tensor images; ///< [B, C, S, S], where mask is 0 bit-identical to the clean ones

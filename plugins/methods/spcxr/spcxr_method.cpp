@@ -188,7 +188,8 @@ PretrainingMethod::Shown SpcxrMethod::reconstruct(const TensorMap& item, const J
     } else if (donor.defined()) {
         Rng stream = rng;
         mask = at::zeros({side, side}, at::kFloat);
-        for (const GroupBox& box : drawGroups(side, groups.maxReplaced * static_cast<double>(side * side), groups, stream))
+        const double share = replacedShare(groups, stream);
+        for (const GroupBox& box : drawGroups(side, share * static_cast<double>(side * side), groups, stream))
             mask.slice(0, box[0], box[0] + box[2]).slice(1, box[1], box[1] + box[3]).fill_(1);
         mask = mask.to(image.device());
         corrupted = corruptGiven(image, mask, groups.fill, donor, rng);

@@ -66,7 +66,7 @@ struct SpcxrOptions {
         visit(field("max_corrupted").text("Most corrupted", "Upper share of the image that groups of noise overwrite; the lower one is half the image, or this where it is less.")
                   .range(0.05, 0.95).in("Mask").from("GMML, public code: drop_perc 0.75"),
               o.groups.maxCorrupted);
-        visit(field("max_replaced").text("Replaced", "Share of the image that another image's pixels overwrite where they do.").range(0.05, 0.95).in("Mask")
+        visit(field("max_replaced").text("Replaced", "Share of the image that another image's pixels overwrite where they do; above 0.5, a share between half the image and this.").range(0.05, 0.95).in("Mask")
                   .from("GMML, public code: drop_replace 0.3"),
               o.groups.maxReplaced);
         visit(field("alien_probability").text("Other image", "Probability that an image gets another image's pixels instead of its own groups.").range(0, 1).in("Mask")

@@ -1,5 +1,7 @@
 #include "plugins/methods/unimedi/alignment_losses.h"
 
+#include "core/learning/full_precision.h"
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>

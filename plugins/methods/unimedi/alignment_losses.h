@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <array>
 #include <cstdint>
@@ -10,12 +9,6 @@ namespace hilum::learning {
 
 // Losses that align images with reports: those of MGCA (Wang et al. 2022, NeurIPS, arXiv 2210.06044), on which UniMedI builds; behaviour of the
 // public code HKU-MedAI/MGCA. Letters: B cases, C features, P patches, W words, K prototypes. Inputs need not be normalised: it is done here.
-
-/// Products in float32 for its scope, whatever autocast says: cosines over a small temperature lose too much in bfloat16, and equal ones would count as ties.
-/// What goes in has to be float32.
-class FullPrecision {
-    c10::impl::ExcludeDispatchKeyGuard m_guard{c10::autocast_dispatch_keyset};
-};
 
 /// Cross-entropy of cosine / temperature in both directions, added (not averaged). log(B) each for identical embeddings.
 /// \param image, report [B, C] \return [] scalar

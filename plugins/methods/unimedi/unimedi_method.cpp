@@ -16,7 +16,6 @@
 #include <cstring>
 #include <format>
 #include <numbers>
-#include <numeric>
 
 namespace hilum::learning {
 
@@ -200,22 +199,6 @@ std::vector<UnimediMethod::Part> UnimediMethod::parts(const TensorMap& batch)
 
 namespace {
 
-/// [b, m] int64: which of N tokens each case hides, rising. \param cases numbers in the batch, which give the streams
-at::Tensor drawHidden(const std::vector<std::int64_t>& cases, std::int64_t tokens, double ratio, const Rng& rng)
-{
-    const std::int64_t count = std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(tokens) * ratio), 1, std::max<std::int64_t>(tokens - 1, 1));
-    std::vector<std::int64_t> out;
-    for (const std::int64_t number : cases) {
-        std::vector<std::int64_t> order(static_cast<std::size_t>(tokens));
-        std::iota(order.begin(), order.end(), std::int64_t{0});
-        Rng stream = rng.sample(number).fork("mask");
-        stream.shuffle(std::span(order));
-        std::sort(order.begin(), order.begin() + count);
-        out.insert(out.end(), order.begin(), order.begin() + count);
-    }
-    return at::tensor(out, at::kLong).reshape({static_cast<std::int64_t>(cases.size()), count});
-}
-
 /// Pieces of one word are added (MGCA). \param values [B, T, ...] \return [B, words, ...]
 at::Tensor summedByWord(const at::Tensor& values, const at::Tensor& words, std::int64_t count)
 {
@@ -273,7 +256,7 @@ StepOutput UnimediMethod::step(const TensorMap& batch, Rng rng)
             taught = net.teacherVision->encode(sequenceFor(*net.teacherVision, part.pixels, part.chosen).tokens());
         }
         const std::int64_t tokens = sequence.patches.size(1);
-        const at::Tensor hidden = drawHidden(part.cases, tokens, o.maskRatio, rng).to(device); // [b, m]
+        const at::Tensor hidden = hiddenTokens(part.cases, tokens, o.maskRatio, rng).to(device); // [b, m]
         const at::Tensor mask = at::zeros({hidden.size(0), tokens}, at::TensorOptions(at::kBool).device(device)).scatter(1, hidden, true);
         const at::Tensor seen = net.vision->encode(net.vision->hidden(sequence, mask));
         at::Tensor teacherClass, teacherPatch;

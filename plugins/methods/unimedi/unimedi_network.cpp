@@ -1,9 +1,9 @@
 #include "plugins/methods/unimedi/unimedi_network.h"
 
+#include "core/learning/full_precision.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/nn/volume_layers.h"
-#include "plugins/methods/unimedi/alignment_losses.h"
 
 #include <ATen/ATen.h>
 

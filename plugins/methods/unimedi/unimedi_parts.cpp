@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <numeric>
+#include <span>
 
 namespace hilum::learning {
 
@@ -53,6 +55,21 @@ at::Tensor unitRows(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=
 UnimediVision::Sequence sequenceFor(const UnimediVision& vision, const at::Tensor& pixels, const at::Tensor& chosen)
 {
     return chosen.defined() ? vision.withSlices(pixels, chosen) : vision.ofImages(pixels);
+}
+
+at::Tensor hiddenTokens(const std::vector<std::int64_t>& cases, std::int64_t tokens, double ratio, const Rng& rng)
+{
+    const std::int64_t count = std::clamp<std::int64_t>(static_cast<std::int64_t>(static_cast<double>(tokens) * ratio), 1, std::max<std::int64_t>(tokens - 1, 1));
+    std::vector<std::int64_t> out;
+    for (const std::int64_t number : cases) {
+        std::vector<std::int64_t> order(static_cast<std::size_t>(tokens));
+        std::iota(order.begin(), order.end(), std::int64_t{0});
+        Rng stream = rng.sample(number).fork("mask");
+        stream.shuffle(std::span(order));
+        std::sort(order.begin(), order.begin() + count);
+        out.insert(out.end(), order.begin(), order.begin() + count);
+    }
+    return at::tensor(out, at::kLong).reshape({static_cast<std::int64_t>(cases.size()), count});
 }
 
 ReadReports readReports(const Bert& text, const TensorMap& batch, bool attention)

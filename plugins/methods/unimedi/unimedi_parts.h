@@ -1,8 +1,13 @@
 #pragma once
 
+#include "core/base/random.h"
 #include "core/learning/method.h"
 #include "core/learning/text/wordpiece.h"
 #include "plugins/methods/unimedi/unimedi_network.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 /// What training, evaluation and pictures of UniMedI share.
 namespace hilum::learning {
@@ -30,6 +35,10 @@ at::Tensor unitRows(const at::Tensor& x);
 
 /// Of volumes with their chosen slices, of radiographs when `chosen` is undefined.
 UnimediVision::Sequence sequenceFor(const UnimediVision& vision, const at::Tensor& pixels, const at::Tensor& chosen);
+
+/// Which tokens the student does not see in the distillation: int(N * ratio) of each case, one at least and one left. A case's draw depends on its stream alone.
+/// \param cases numbers in the batch, which give the streams \return [b, m] int64, rising
+at::Tensor hiddenTokens(const std::vector<std::int64_t>& cases, std::int64_t tokens, double ratio, const Rng& rng);
 
 /// Reports as the text encoder gives them, cut to the longest of the batch.
 struct ReadReports {

@@ -1,5 +1,6 @@
 #include "core/learning/data/case_image.h"
 #include "core/learning/data/volume_case.h"
+#include "core/learning/full_precision.h"
 #include "plugins/methods/unimedi/alignment_losses.h"
 #include "plugins/methods/unimedi/slice_selection.h"
 #include "plugins/methods/unimedi/unimedi_method.h"

@@ -90,7 +90,7 @@ Json VoCoImageOptions::pipeline() const
     if (spacing == SpacingRule::ByRegion)
         spacingMm = chest ? Json{1.25, 1.25, 5.0} : Json{1.5, 1.5, 1.5};
     return {{"kind", "volume"}, {"orientation", "RAS"}, {"spacing_mm", spacingMm}, {"grey", "window"}, {"window", chest ? Json{-1000, 500} : Json{-175, 250}},
-        {"foreground", foreground < 0 ? Json() : Json(foreground)}, {"fit", working == WorkingVolume::Resize ? "resize" : "pad"}, {"size", {whole[2], whole[1], whole[0]}}};
+        {"foreground", foreground < 0 ? Json() : Json(foreground)}, {"fit", resized() ? "resize" : "pad"}, {"size", {whole[2], whole[1], whole[0]}}};
 }
 
 VoCoMethod::VoCoMethod(const VoCoOptions& options, const Rng& initialisation) : m_options(options)
@@ -205,7 +205,7 @@ void registerVoco(MethodRegistry& registry)
         .shows = {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}};
     const Json small = {{"feature_size", 24}, {"projector_width", 512}, {"steps", 5000}, {"warmup_steps", 250}, {"lr", 3e-4}, {"checkpoint_every", 500}};
     const auto published = [](std::int64_t features) {
-        return Json{{"feature_size", features}, {"projector_width", 1024}, {"crop_depth", 64}, {"crops", 2}, {"spacing", "by-region"}, {"working_volume", "part"}, {"lr", 1e-4},
+        return Json{{"feature_size", features}, {"projector_width", 1024}, {"crop_depth", 64}, {"crops", 2}, {"spacing", "by-region"}, {"working_volume", "by-region"}, {"lr", 1e-4},
             {"warmup_steps", 5000}, {"steps", 250000}, {"checkpoint_every", 1000}, {"preview_every", 10000}, {"activation_checkpointing", true}};
     };
     const Json v1 = {{"version", "v1"}, {"grid", 4}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"crops", 2}, {"body_region", "abdomen"},
@@ -214,7 +214,7 @@ void registerVoco(MethodRegistry& registry)
     entry.info.presets = {
         {"tiny", "Tiny, 64 x 64 x 32", "Nine base crops of a 192 x 192 x 32 volume, 12 features; minutes on a CPU (our setting).", Json::object()},
         {"small", "Small, 64 x 64 x 32", "24 features; hours on a CPU, minutes on a GPU (our setting).", small},
-        {"voco-b", "VoCo-B, 64 x 64 x 64", "The published base network (48 features) and input; body_region chooses window and spacing. Length for one computer is our setting (published: 2 million steps).",
+        {"voco-b", "VoCo-B, 64 x 64 x 64", "The published base network (48 features) and input; body_region chooses window, spacing, and whether the image is resized (head and neck) or a part of it is taken. Length for one computer is our setting (published: 2 million steps).",
             published(48)},
         {"voco-l", "VoCo-L, 64 x 64 x 64", "The published large network (96 features); otherwise as voco-b.", published(96)},
         {"voco-h", "VoCo-H, 64 x 64 x 64", "The published huge network (192 features); otherwise as voco-b.", published(192)},

@@ -14,6 +14,7 @@ enum class SpacingRule { ByRegion, AsAcquired };
 enum class WorkingVolume {
     Resize, ///< the whole image is resized to the grid of base crops
     Part,   ///< a part of that size, at random while training, the middle otherwise; smaller images are padded
+    ByRegion, ///< v2's public code: head and neck resized, a part of chest and abdomen
 };
 enum class EmbeddingDropout { Whole, Elements };
 
@@ -34,6 +35,7 @@ struct VoCoImageOptions {
     std::int64_t inputSide() const { return networkSide > 0 ? networkSide : grid.side; }
     std::int64_t inputDepth() const { return networkDepth > 0 ? networkDepth : grid.depth; }
     SwinSizes swin() const { return {.featureSize = featureSize, .convolutionBeforeStage = true, .merging = merging}; }
+    bool resized() const { return working == WorkingVolume::Resize || (working == WorkingVolume::ByRegion && region == BodyRegion::HeadNeck); }
     std::vector<std::string> faults() const;
     Json pipeline() const;
 };
@@ -113,8 +115,9 @@ struct VoCoOptions {
                   .oneOf({{"by-region", "Of the region", "As v2."}, {"as-acquired", "As acquired", "As v1."}}).in("Input").from("v2: of the region; v1: as acquired"),
               i.spacing);
         visit(field("working_volume").text("Working volume", "How an image becomes the volume that the base crops fill.")
-                  .oneOf({{"resize", "Resize", "The whole image, each axis by its own factor."}, {"part", "Part", "A part, drawn anew each time; padded where the image is smaller."}})
-                  .in("Input").from("v1 and unlabelled images of v2: resize; labelled chest and abdomen of v2: part"),
+                  .oneOf({{"resize", "Resize", "The whole image, each axis by its own factor."}, {"part", "Part", "A part, drawn anew each time; padded where the image is smaller."},
+                      {"by-region", "Of the region", "As v2: head and neck are resized, of chest and abdomen it is a part."}})
+                  .in("Input").from("v1: resize; v2: of the region, and unlabelled abdomen resized"),
               i.working);
         visit(field("foreground").text("Foreground", "Only the box around grey values above this is used; -1: the whole image.").range(-1, 0.99).in("Input").expert()
                   .from("v1: 0.3; v2: above 0"),

@@ -1,5 +1,8 @@
+#include "core/learning/data/shard_reader.h"
+#include "core/learning/train/placement.h"
 #include "plugins/methods/dae/dae_corruption.h"
 #include "plugins/methods/dae/dae_losses.h"
+#include "plugins/methods/dae/dae_method.h"
 
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -8,11 +11,32 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <vector>
 
 using namespace hilum;
 using namespace hilum::learning;
 
-/// Properties 11 to 13: noise, decimation, hidden channels, contrastive losses.
+namespace {
+
+/// Crops of 64 x 32 x 32, one block a stage.
+DaeOptions toy()
+{
+    DaeOptions o;
+    o.cropSize = {64, 32, 32};
+    o.depths = {1, 1, 1, 1};
+    return o;
+}
+
+/// The first `count` of four crops of these modalities (modalityNumber).
+TensorMap batchOf(std::vector<std::int64_t> modalities, std::int64_t count)
+{
+    torch::manual_seed(9);
+    return {{"image", at::rand({4, 1, 64, 32, 32}).slice(0, 0, count)}, {"modality", at::tensor(modalities, at::kLong).slice(0, 0, count).unsqueeze(1)}};
+}
+
+} // namespace
+
+/// Properties 11 to 13: noise, decimation, hidden channels, contrastive losses, and what the method gives these.
 class TestDaeCorruption : public QObject {
     Q_OBJECT
 private Q_SLOTS:
@@ -81,6 +105,51 @@ private Q_SLOTS:
         at::Tensor g = f.clone().requires_grad_(true);
         supervisedContrastive(g, classes, 0.5).backward();
         QVERIFY(g.grad().isfinite().all().item<bool>());
+    }
+
+    /// bfloat16 has steps of 0.004 near a cosine of 1, and of 256 near the products of 20,736 numbers.
+    void autocastDoesNotShortenTheContrastiveLosses()
+    {
+        torch::manual_seed(6);
+        const at::Tensor alike = at::randn({1, 768}) + 0.1 * at::randn({4, 768}), bottleneck = at::randn({1, 768, 3, 3, 3}) + 0.1 * at::randn({4, 768, 3, 3, 3}),
+                         classes = at::tensor({0, 0, 1, 1}, at::kLong);
+        const double supervised = supervisedContrastive(alike, classes, 0.1).item<double>(), coded = contrastiveAsCoded(bottleneck, classes, 0.5).item<double>();
+        QVERIFY(coded > 1); // it tells the samples apart
+        const PrecisionScope shortened({.dtype = at::kBFloat16});
+        QCOMPARE(at::matmul(alike, alike.t()).scalar_type(), at::kBFloat16); // what products are without a guard
+        QVERIFY(std::abs(supervisedContrastive(alike, classes, 0.1).item<double>() - supervised) < 1e-5);
+        QVERIFY(std::abs(contrastiveAsCoded(bottleneck, classes, 0.5).item<double>() / coded - 1) < 1e-5);
+    }
+
+    /// Two volumes of which nothing is known are not alike for that: neither a pair, nor the others of a known one.
+    void unknownModalitiesAreLeftOut()
+    {
+        const at::Tensor f = at::tensor({3.f, 0.f, 3.f, 0.f, 0.f, 2.f, 1.f, 1.f, 1.f, 1.f}).reshape({5, 2}), classes = at::tensor({0, 0, 1, 6, 6}, at::kLong);
+        // both cosines between the pair and the third are 0, its own is 1: -log(e^2 / (e^2 + 1))
+        QVERIFY(std::abs(supervisedContrastive(f, classes, 0.5, OtherModality).item<double>() + std::log(std::exp(2.0) / (std::exp(2.0) + 1))) < 1e-6);
+        QCOMPARE(supervisedContrastive(f, at::full({5}, 6, at::kLong), 0.5, OtherModality).item<double>(), 0.0);
+        // and so the method hands them over
+        DaeMethod method(toy(), Rng(1));
+        const auto term = [&](const std::vector<std::int64_t>& modalities, std::int64_t count) { return method.step(batchOf(modalities, count), Rng(2)).metrics.at("loss_cmcl"); };
+        const double three = term({0, 0, 1}, 3);
+        QVERIFY(three > 0);
+        QVERIFY(std::abs(term({0, 0, 1, OtherModality}, 4) - three) < 1e-4);
+        QCOMPARE(term({OtherModality, OtherModality, 1, 0}, 4), 0.0);
+        QVERIFY(term({5, 5, 1, 0}, 4) > 0); // "mr" is one that is known
+    }
+
+    /// The coded term takes the bottleneck as the encoder gives it, whether or not the decoder's states are normalised: else all of its products with themselves were equal.
+    void theCodedTermIsOfTheRawBottleneck()
+    {
+        DaeOptions o = toy();
+        o.contrastive = ContrastiveTerm::AsCoded;
+        DaeMethod normalised(o, Rng(1));
+        o.hidden = HiddenKind::Raw;
+        DaeMethod raw(o, Rng(1));
+        const TensorMap batch = batchOf({0, 1}, 2);
+        const StepOutput a = normalised.step(batch, Rng(2)), b = raw.step(batch, Rng(2));
+        QCOMPARE(a.metrics.at("loss_cmcl"), b.metrics.at("loss_cmcl"));
+        QVERIFY(a.metrics.at("loss_reconstruction") != b.metrics.at("loss_reconstruction"));
     }
 };
 

@@ -94,6 +94,26 @@ private Q_SLOTS:
         QCOMPARE(missedBy(registry(), m_folder->where()), std::string());
     }
 
+    /// The public code draws numbers for the chosen channels alone, and multiplies by a map that holds 1 elsewhere.
+    void channelNoiseComesInThreeForms()
+    {
+        const torch::NoGradGuard none;
+        torch::manual_seed(4);
+        const SwinUnetr network(sizes(), 1, Rng(2));
+        const at::Tensor image = at::randn({2, 1, 64, 32, 32}), mask = at::tensor({1.0, 0.0, 1.0}, at::kFloat), noise = at::randn({2, 2, 32, 16, 16});
+        const at::Tensor factors = at::stack({noise.select(1, 0), at::ones({2, 32, 16, 16}), noise.select(1, 1)}, 1);
+        const at::Tensor embedded = network.swin().embed(image) * factors;
+        const auto missed = [&](const TensorMap& given) {
+            writeParityCase(m_folder->where(), sizesInWords("sld_noise"), arraysOf(network, given, image, embedded), network);
+            return missedBy(registry(), m_folder->where());
+        };
+        QCOMPARE(missed({{"image", image}, {"channel_mask", mask}, {"channel_noise", noise}}), std::string());
+        QCOMPARE(missed({{"image", image}, {"channel_mask", mask.ne(0)}, {"channel_noise", factors}}), std::string());
+        QCOMPARE(missed({{"image", image}, {"channel_mask", factors}}), std::string());
+        const std::string three = missed({{"image", image}, {"channel_mask", at::tensor({0.0, 1.0, 0.0}, at::kFloat)}, {"channel_noise", noise}});
+        QVERIFY2(three.find("channel_noise of [2, 2, 32, 16, 16] has neither the 3 channels of the embedding nor the 1 chosen ones") != std::string::npos, three.c_str());
+    }
+
     void whatIsMissingIsNamed()
     {
         const torch::NoGradGuard none;

@@ -16,7 +16,9 @@
 
 #include <QTest>
 
+#include <array>
 #include <cmath>
+#include <string>
 
 namespace hilum::learning {
 void registerSpcxrParity(ParityRegistry& registry);
@@ -74,92 +76,10 @@ std::string shortRun(const path& run, const path& cache, std::int64_t loaderThre
 
 } // namespace
 
-/// Properties 6, 7 and 19 for SPCXR, and what every method owes.
+/// Properties 7 and 19 for SPCXR, and what every method owes. Property 6: tst_group_corruption.
 class TestSpcxr : public QObject {
     Q_OBJECT
 private Q_SLOTS:
-    void groupsCoverWhatTheyShall_data()
-    {
-        QTest::addColumn<int>("align");
-        QTest::newRow("anywhere") << 1;
-        QTest::newRow("on the patches") << 16;
-    }
-    void groupsCoverWhatTheyShall()
-    {
-        QFETCH(int, align);
-        GroupOptions o;
-        o.align = align;
-        const double block = 66.0 * 66 / (224 * 224); // int(0.3 x 224) is the exclusive limit 67
-        for (std::uint64_t seed = 0; seed < 40; ++seed) {
-            Rng rng(seed);
-            at::Tensor covered = at::zeros({224, 224}, at::kByte);
-            for (const GroupBox& box : drawGroups(224, 0.6 * 224 * 224, o, rng)) {
-                QVERIFY(box[2] >= 1 && box[3] >= 1 && box[2] <= 66 && box[3] <= 66 && box[0] + box[2] <= 224 && box[1] + box[3] <= 224);
-                for (const std::int64_t edge : {box[0], box[1], box[2], box[3]})
-                    QCOMPARE(edge % align, std::int64_t(0));
-                covered.slice(0, box[0], box[0] + box[2]).slice(1, box[1], box[1] + box[3]).fill_(1);
-            }
-            const double share = covered.to(at::kDouble).mean().item<double>();
-            QVERIFY2(share >= 0.6 && share < 0.6 + block, std::to_string(share).c_str());
-        }
-    }
-
-    void corruptionIsNoiseOrAnotherImage()
-    {
-        torch::manual_seed(1);
-        const at::Tensor images = at::randn({200, 2, 64, 64});
-        GroupOptions o;
-        o.align = 8;
-        const CorruptedBatch out = corruptGroups(images, o, Rng(4));
-        const double block = 18.0 * 18 / (64 * 64);
-        int aliens = 0;
-        for (std::int64_t b = 0; b < 200; ++b) {
-            const at::Tensor hidden = out.mask[b].unsqueeze(0).expand({2, -1, -1}).ne(0);
-            QVERIFY(at::equal(out.images[b].masked_select(hidden.logical_not()), images[b].masked_select(hidden.logical_not())));
-            const double share = out.mask[b].mean().item<double>();
-            const std::int64_t donor = out.donors[static_cast<std::size_t>(b)];
-            if (donor >= 0) {
-                ++aliens;
-                QVERIFY(share >= 0.3 && share < 0.3 + block);
-                QVERIFY(at::equal(out.images[b].masked_select(hidden), images[donor].masked_select(hidden)));
-            } else {
-                QVERIFY(share >= 0.5 && share < 0.75 + block);
-                const at::Tensor noise = out.images[b].masked_select(hidden);
-                QVERIFY(std::abs(noise.mean().item<double>()) < 0.1 && std::abs(noise.std().item<double>() - 1) < 0.1); // at least 4096 draws
-            }
-        }
-        QVERIFY2(std::abs(aliens - 100) < 36, std::to_string(aliens).c_str()); // five deviations of 200 fair draws
-        // noise alone depends on the case, not on its batch
-        o.alienProbability = 0;
-        const CorruptedBatch few = corruptGroups(images.slice(0, 0, 3), o, Rng(4)), many = corruptGroups(images.slice(0, 0, 9), o, Rng(4));
-        QVERIFY(at::equal(few.images, many.images.slice(0, 0, 3)));
-    }
-
-    void otherFillsKeepTheirWord()
-    {
-        torch::manual_seed(2);
-        const at::Tensor images = at::rand({3, 1, 64, 64}) + 5; // no value that noise or zero could have
-        GroupOptions o{.alienProbability = 0, .align = 8, .fill = GroupFill::Zeros};
-        const CorruptedBatch zeros = corruptGroups(images, o, Rng(1));
-        QCOMPARE((zeros.images * zeros.mask.unsqueeze(1)).abs().max().item<double>(), 0.0);
-        o.fill = GroupFill::Place;
-        const CorruptedBatch place = corruptGroups(images, o, Rng(1));
-        QVERIFY(place.images.min().item<double>() >= 5);
-        QVERIFY(!at::equal(place.images, images));
-        QVERIFY_THROWS_EXCEPTION(c10::Error, corruptGroups(images, GroupOptions{.align = 32}, Rng(1)));
-    }
-
-    void rectanglesThatCannotCoverEnoughAreRefused()
-    {
-        // 32 pixels, multiples of 8, at most 9 long: they begin at 16 at the latest and end at 24
-        const GroupOptions o{.alienProbability = 0, .align = 8};
-        QCOMPARE(reachableShare(32, o), 24.0 * 24 / (32 * 32));
-        QCOMPARE(reachableShare(224, {}), 1.0);
-        Rng rng(1);
-        QVERIFY_THROWS_EXCEPTION(c10::Error, drawGroups(32, 0.6 * 32 * 32, o, rng)); // it would draw for ever
-        QVERIFY(!drawGroups(32, 0.5 * 32 * 32, o, rng).empty());
-    }
-
     /// What is evaluated hides whole patches, whatever grid and rectangles training has: seen, a run that could be trained had no checkpoint.
     void heldOutGroupsFitEveryTraining_data()
     {
@@ -194,6 +114,29 @@ private Q_SLOTS:
         // one patch leaves nothing to see
         o.image.imageSize = patch;
         QVERIFY(!o.image.faults().empty());
+    }
+
+    /// Three times Linear and GELU, then kernel = stride = patch: each token makes its own patch, channel by channel, row by row.
+    void theHeadIsATransposedConvolution()
+    {
+        const torch::NoGradGuard none;
+        torch::manual_seed(8);
+        const GmmlNetwork network({{.imageSize = 12, .patch = 4, .channels = 2, .width = 6, .depth = 1, .heads = 2}, {1}}, Rng(2));
+        const auto weight = [all = network.named_parameters()](const char* name) { return all["head_recons." + std::string(name)].to(at::kDouble); };
+        const at::Tensor features = at::randn({2, 9, 6}), made = network.reconstruct(features);
+        QCOMPARE(made.sizes().vec(), (std::vector<std::int64_t>{2, 2, 12, 12}));
+        at::Tensor x = features.to(at::kDouble);
+        for (const auto& [w, b] : {std::pair{"mlp.0.weight", "mlp.0.bias"}, {"mlp.2.weight", "mlp.2.bias"}, {"mlp.4.weight", "mlp.4.bias"}}) {
+            const at::Tensor y = at::matmul(x, weight(w).t()) + weight(b);
+            x = y * 0.5 * (1 + at::erf(y / std::sqrt(2.0)));
+        }
+        const at::Tensor kernel = weight("convTrans.weight"), bias = weight("convTrans.bias"); // [D, C, p, p]
+        // by the definition: out[b, c, 4 r + i, 4 s + j] = bias[c] + sum over d of x[b, 3 r + s, d] kernel[d, c, i, j]
+        for (const auto& [b, c, row, column] : {std::array{0, 0, 0, 0}, {0, 1, 5, 2}, {1, 0, 3, 11}, {1, 1, 10, 7}}) {
+            const double expected = (bias[c] + (x[b][row / 4 * 3 + column / 4] * kernel.select(1, c).select(1, row % 4).select(1, column % 4)).sum()).item<double>();
+            QVERIFY(std::abs(made[b][c][row][column].item<double>() - expected) < 1e-5);
+        }
+        QVERIFY((at::conv_transpose2d(x.transpose(1, 2).reshape({2, 6, 3, 3}), kernel, bias, at::IntArrayRef{4, 4}) - made).abs().max().item<double>() < 1e-5);
     }
 
     void featureIsTheMeanOfTheNamedBlocks()

@@ -73,6 +73,35 @@ private Q_SLOTS:
         QVERIFY(in.patches.grad().isfinite().all().item<bool>());
     }
 
+    /// Three words and two patches, worked out by a program of its own from the equations, the temperature 0.5 in both places: 0.64468 of the words and 0.42307 of the patches.
+    void tokensHaveTheirKnownValue()
+    {
+        TokenAlignment in{.patches = at::eye(2).unsqueeze(0), .words = at::tensor({1.0f, 0.0f, 0.6f, 0.8f, 0.0f, -1.0f}).reshape({1, 3, 2}),
+            .classAttention = at::tensor({0.4f, 0.0f, 0.2f, 0.2f}).reshape({1, 2, 2}),  // the heads' mean 0.3, 0.1; clipped to 0.28, 0.12
+            .wordAttention = at::tensor({0.4f, 0.2f, 0.0f}).unsqueeze(0),               // clipped to 0.38, 0.22; the word that nothing attends to has no weight
+            .wordPadding = at::tensor({0, 0, 1}, at::kByte).unsqueeze(0), .temperature = 0.5};
+        QVERIFY(std::abs(tokenAlignment(in).item<double>() - 1.067748) < 1e-5);
+    }
+
+    void codesAndPrototypesHaveTheirKnownValues()
+    {
+        // one iteration by hand: exp(s / 0.05) = e^2, 1 and e^2, e; prototypes are scaled first (1/2, 1/2 and 1/(1+e), e/(1+e)), then samples
+        const at::Tensor scores = at::tensor({0.1f, 0.0f, 0.1f, 0.05f}).reshape({2, 2}), once = sinkhornCodes(scores, 0.05, 1);
+        QVERIFY(std::abs(once[0][0].item<double>() - 0.5 / (0.5 + 1 / (1 + std::exp(1.0)))) < 1e-5);
+        QVERIFY(std::abs(once[1][0].item<double>() - 0.5 / (0.5 + 1 / (1 + std::exp(-1.0)))) < 1e-5);
+        const at::Tensor three = sinkhornCodes(scores, 0.05, 3);
+        QVERIFY(std::abs(three[0][0].item<double>() - 0.622561) < 1e-5 && std::abs(three[1][0].item<double>() - 0.377642) < 1e-5);
+        // images on the prototypes, reports with cosines 0.8 and 0.6: codes 1, 0 and 1 / (1 + e^-4); (log(1 + 1/e) + log(1 + e^-5) + 5 / (1 + e^4)) / 2
+        const at::Tensor images = at::eye(2), reports = at::tensor({0.8f, 0.6f, 0.6f, 0.8f}).reshape({2, 2});
+        const double known = (std::log1p(std::exp(-1.0)) + std::log1p(std::exp(-5.0)) + 5 / (1 + std::exp(4.0))) / 2;
+        const auto aligned = prototypeAlignment(images, reports, at::eye(2), 0.2, 0.05, 3);
+        QVERIFY(std::abs(aligned.loss.item<double>() - known) < 1e-5);
+        QVERIFY(std::abs(aligned.reportCodes[0][0].item<double>() - 1 / (1 + std::exp(-4.0))) < 1e-5);
+        // without symmetry: each predicts the other's code, not its own (which would give 0.31653)
+        const at::Tensor uneven = at::tensor({0.8f, 0.6f, 0.28f, 0.96f}).reshape({2, 2}), prototypes = at::tensor({1.0f, 0.0f, 0.6f, 0.8f}).reshape({2, 2});
+        QVERIFY(std::abs(prototypeAlignment(images, uneven, prototypes, 0.2, 0.05, 3).loss.item<double>() - 0.41083) < 1e-4);
+    }
+
     void prototypesSwapPredictions()
     {
         torch::manual_seed(4);

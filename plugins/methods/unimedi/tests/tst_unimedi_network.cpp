@@ -91,6 +91,13 @@ private Q_SLOTS:
         torch::manual_seed(3);
         const at::Tensor zero = at::zeros({5, 8});
         QVERIFY(std::abs(distillation(zero, at::randn({5, 8}), at::zeros({8}), 0.1, 0.04).item<double>() - std::log(8.0)) < 1e-5); // a flat student
+        // by hand: the teacher's (t - c) / 0.04 = 1, 0.75, 0.25 gives 0.444, 0.346, 0.210; the student's s / 0.1 = 2, 0, -1 gives the logarithms -0.170, -2.170, -3.170
+        const at::Tensor s = at::tensor({0.2f, 0.0f, -0.1f}).unsqueeze(0), t = at::tensor({0.05f, 0.09f, 0.01f}).unsqueeze(0), c = at::tensor({0.01f, 0.06f, 0.0f});
+        QVERIFY(std::abs(distillation(s, t, c, 0.1, 0.04).item<double>() - 1.49125) < 1e-4);
+        QVERIFY(std::abs(distillation(s, t, at::zeros({3}), 0.1, 0.04).item<double>() - 1.77042) < 1e-4); // without a centre
+        const at::Tensor both = at::tensor({0.3f, -0.2f, 0.7f});
+        QVERIFY(std::abs(distillation(s, t + both, c + both, 0.1, 0.04).item<double>() - 1.49125) < 1e-4); // what moves both is taken away
+        QVERIFY(std::abs(distillation(at::cat({s, zero.slice(0, 0, 1).slice(1, 0, 3)}), t.expand({2, 3}), c, 0.1, 0.04).item<double>() - (1.49125 + std::log(3.0)) / 2) < 1e-4); // mean of the rows
         at::Tensor centre = at::ones({8}), teacher = at::randn({5, 3, 8});
         teacher.set_requires_grad(true);
         updateCentre_(centre, teacher, 0.9);

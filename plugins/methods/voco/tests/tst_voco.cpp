@@ -376,6 +376,13 @@ private Q_SLOTS:
         QCOMPARE(pipeline("voco-b", Json::object()).at("spacing_mm"), (Json{1.25, 1.25, 5.0}));
         QCOMPARE(pipeline("voco-b", Json::object()).at("window"), (Json{-1000, 500}));
         QCOMPARE(pipeline("voco-l", {{"body_region", "head-neck"}}).at("spacing_mm"), (Json{1.5, 1.5, 1.5}));
+        // head and neck are resized as a whole, of chest and abdomen a part is taken; what is asked for goes first
+        for (const char* preset : {"voco-b", "voco-l", "voco-h"})
+            for (const auto& [region, fit] : {std::pair{"chest", "pad"}, {"abdomen", "pad"}, {"head-neck", "resize"}}) {
+                QCOMPARE(pipeline(preset, {{"body_region", region}}).at("fit"), Json(fit));
+                QCOMPARE(pipeline(preset, {{"body_region", region}, {"working_volume", "part"}}).at("fit"), Json("pad"));
+                QCOMPARE(pipeline(preset, {{"body_region", region}, {"working_volume", "resize"}}).at("fit"), Json("resize"));
+            }
         QCOMPARE(pipeline("voco-h", {{"body_region", "abdomen"}}).at("window"), (Json{-175, 250}));
         const Json v1 = pipeline("v1", Json::object());
         QVERIFY(v1.at("size") == (Json{96, 384, 384}) && v1.at("spacing_mm").is_null() && v1.at("window") == (Json{-175, 250}) && v1.at("foreground") == Json(0.3) && v1.at("fit") == "resize");
@@ -409,7 +416,7 @@ private Q_SLOTS:
         expected.update(v1 ? Json{{"version", "v1"}, {"grid", 4}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"shift_probability", 0.1},
                                  {"projector_width", 2048}, {"feature_dropout", 0}, {"foreground", 0.3}, {"spacing", "as-acquired"}, {"working_volume", "resize"}, {"steps", 250000}}
                            : Json{{"version", "v2"}, {"grid", 3}, {"crop_size", 64}, {"crop_depth", 64}, {"network_size", 0}, {"network_depth", 0}, {"shift_probability", 0.5},
-                                 {"projector_width", 1024}, {"feature_dropout", 0.2}, {"dropout_kind", "whole"}, {"foreground", 0}, {"spacing", "by-region"}, {"working_volume", "part"}});
+                                 {"projector_width", 1024}, {"feature_dropout", 0.2}, {"dropout_kind", "whole"}, {"foreground", 0}, {"spacing", "by-region"}, {"working_volume", "by-region"}});
         for (const auto& [key, value] : expected.items())
             QVERIFY2(published.at(key) == value, (key + " = " + jsonLine(published.at(key)) + " where " + jsonLine(value) + " was published").c_str());
         // 4.2 base grid and working volume, 4.3 the network

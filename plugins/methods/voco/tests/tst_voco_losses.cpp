@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <string>
 
 using namespace hilum;
@@ -126,6 +127,99 @@ private Q_SLOTS:
             QVERIFY2(p.key().starts_with("teacher.") != p.value().grad().defined(), p.key().c_str());
         QCOMPARE(out.embeddings.sizes().vec(), (std::vector<std::int64_t>{6, 72}));
         QVERIFY_THROWS_EXCEPTION(c10::Error, network.step({in.crops, in.bases, at::zeros({2, 2, 2}), in.keep}));
+    }
+
+    /// The teacher moves before it answers, a crop is held against the next of three volumes, dropped embeddings are zeros to the student alone, and the teacher's answers are constants.
+    /// (That the kept embeddings are divided by 0.8 changes nothing: the norm after the first layer takes every common factor away.)
+    void stepOfV2IsWhatItsPartsMake()
+    {
+        torch::manual_seed(6);
+        constexpr std::int64_t Volumes = 3, Bases = 3; // one crop each
+        const SwinSizes swin{.featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = true, .merging = MergeMode::Legacy};
+        VoCoV2Network network({swin, 8}, Rng(2));
+        std::map<std::string, at::Tensor> before;
+        for (const auto& p : network.named_parameters())
+            before[p.key()] = p.value().detach().clone();
+        const at::Tensor labels = at::tensor({1.0, 0.0, 0.0, 0.25, 0.75, 0.0, 0.0, 0.5, 0.5}, at::kFloat).reshape({Volumes, 1, Bases});
+        at::Tensor keep = at::ones({Volumes * (1 + Bases)});
+        for (const std::int64_t dropped : {1, 5, 7}) // the crop of volume 1, a base of volume 0, one of volume 1; two that are compared would be equal, and the logarithm of rounding alone
+            keep[dropped] = 0;
+        const VoCoNetwork::StepInput in{at::randn({Volumes, 1, 64, 32, 32}), at::randn({Volumes * Bases, 1, 64, 32, 32}), labels, keep, 0.2, 0.9};
+        const auto out = network.step(in);
+        out.embeddings.retain_grad();
+        out.loss.backward();
+
+        // projectors of our own with the weights of before the step: kept = 0 is the student, 1 the teacher, 0.9 the teacher that has followed
+        const auto projector = [&](double kept) {
+            const torch::NoGradGuard none;
+            auto made = std::make_unique<VoCoProjector>(24 * swin.featureSize, 8, Rng(9));
+            for (auto& p : made->named_parameters())
+                p.value().copy_(kept * before.at("teacher." + p.key()) + (1 - kept) * before.at("student." + p.key()));
+            return made;
+        };
+        const at::Tensor embeddings = out.embeddings.detach().clone().requires_grad_(true);
+        const at::Tensor student = projector(0)->forward(embeddings * keep.unsqueeze(1) / 0.8), teacher = projector(0.9)->forward(embeddings);
+
+        // the equations one number at a time
+        struct Terms {
+            double intra = 0, inter = 0, regularisation = 0;
+        };
+        const auto byHand = [&](const at::Tensor& s, const at::Tensor& t, std::int64_t step) {
+            const auto cosine = [](const at::Tensor& a, const at::Tensor& b) {
+                const at::Tensor x = a.detach().to(at::kDouble), y = b.detach().to(at::kDouble);
+                return std::max(0.0, (x * y).sum().item<double>() / (x.norm().item<double>() * y.norm().item<double>()));
+            };
+            const auto base = [&](const at::Tensor& x, std::int64_t v, std::int64_t b) { return x[Volumes + v * Bases + b]; };
+            Terms sum;
+            for (std::int64_t v = 0; v < Volumes; ++v) {
+                const std::int64_t next = (v + step) % Volumes;
+                for (const bool within : {true, false}) {
+                    double position = 0, mass = 0, negative = 0, apart = 0;
+                    for (std::int64_t b = 0; b < Bases; ++b) {
+                        const double y = within ? labels[v][0][b].item<double>() : cosine(t[v], base(t, next, b));
+                        const double l = within ? cosine(s[v], base(t, v, b)) : cosine(s[v], base(s, next, b));
+                        position -= y * std::log(1 - std::abs(y - l) + 1e-6);
+                        mass += y;
+                        negative -= y == 0 ? std::log(1 - l + 1e-6) : 0;
+                        apart += y == 0 ? 1 : 0;
+                    }
+                    (within ? sum.intra : sum.inter) += (position / (mass + 1e-6) + negative / (apart + 1e-6)) / Volumes;
+                }
+                for (std::int64_t i = 0; i < Bases; ++i)
+                    for (std::int64_t j = i + 1; j < Bases; ++j)
+                        sum.regularisation += std::pow(cosine(base(s, v, i), base(s, v, j)), 2) / 3 / Volumes; // three pairs
+            }
+            return sum;
+        };
+        const Terms expected = byHand(student, teacher, 1), late = byHand(student, projector(1)->forward(embeddings), 1), back = byHand(student, teacher, 2),
+                    whole = byHand(projector(0)->forward(embeddings), teacher, 1);
+        qInfo("intra %.6f, by hand %.6f, teacher as it was %.6f, nothing dropped %.6f; inter %.6f, by hand %.6f, previous volume %.6f", out.intra.item<double>(), expected.intra, late.intra,
+            whole.intra, out.inter.item<double>(), expected.inter, back.inter);
+        QVERIFY(std::abs(out.intra.item<double>() - expected.intra) < 5e-4 && std::abs(out.inter.item<double>() - expected.inter) < 5e-4); // float32, logarithms near 0
+        QVERIFY(std::abs(out.regularisation.item<double>() - expected.regularisation) < 1e-4);
+        QVERIFY(std::abs((out.intra + out.inter + out.regularisation - out.loss).item<double>()) < 1e-5);
+        QVERIFY(std::abs((out.position + out.negative - out.intra).item<double>()) < 1e-5);
+        QVERIFY(std::abs(late.intra - expected.intra) > 2e-3 && std::abs(back.inter - expected.inter) > 2e-3 && std::abs(whole.intra - expected.intra) > 2e-3);
+
+        // where the gradient goes: what the teacher says is a constant
+        const auto gradient = [&](const at::Tensor& t) {
+            at::Tensor loss = at::zeros({});
+            const auto overlap = [](const at::Tensor& y, const at::Tensor& l) { return positionLoss(y, l) + negativeLoss(y, l, NegativeTerm::Logarithm); };
+            const auto crop = [](const at::Tensor& x, std::int64_t v) { return x.slice(0, v, v + 1); };
+            const auto bases = [](const at::Tensor& x, std::int64_t v) { return x.slice(0, Volumes + v * Bases, Volumes + (v + 1) * Bases); };
+            for (std::int64_t v = 0; v < Volumes; ++v) {
+                const std::int64_t next = (v + 1) % Volumes;
+                loss = loss + overlap(labels[v], predictedOverlap(crop(student, v), bases(t, v))) + baseRegularisation(bases(student, v)) +
+                    overlap(predictedOverlap(crop(t, v), bases(t, next)), predictedOverlap(crop(student, v), bases(student, next)));
+            }
+            return torch::autograd::grad({loss / Volumes}, {embeddings}, {}, /*retain_graph=*/true).front();
+        };
+        const at::Tensor own = gradient(teacher.detach()), through = gradient(teacher), got = out.embeddings.grad();
+        const double largest = own.abs().max().item<double>();
+        QVERIFY((got - own).abs().max().item<double>() < 1e-3 * largest);
+        QVERIFY((through - own).abs().max().item<double>() > 1e-2 * largest);
+        for (const auto& p : network.named_parameters())
+            QVERIFY2(p.key().starts_with("teacher.") != p.value().grad().defined(), p.key().c_str());
     }
 
     void stepOfV1IsWhatItsPartsMake()

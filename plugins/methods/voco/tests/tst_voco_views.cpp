@@ -45,7 +45,7 @@ private Q_SLOTS:
         QFETCH(double, tolerance);
         const VoCoGrid g{.grid = grid, .side = side, .depth = side};
         const std::int64_t half = side / 2, end = grid * side - half;
-        for (std::int64_t i = half; i < end; i += grid == 3 ? 1 : 7) {
+        for (std::int64_t i = half; i < end; ++i) {
             std::vector<VoxelBox> row;
             for (std::int64_t j = half; j < end; ++j)
                 row.push_back(g.crop({i, j, half}));
