@@ -196,8 +196,14 @@ Result<Json> exportRecord(const Item& item, const path& in, const path& out, con
     }
     Json outputs = Json::array();
     std::vector<path> written{out};
-    if (std::filesystem::is_directory(out)) {
-        written.assign(std::filesystem::directory_iterator(out), {});
+    HILUM_TRY(const bool several, isFolder(out));
+    if (several) {
+        std::error_code ec;
+        written.clear();
+        for (std::filesystem::directory_iterator it(out, ec), end; !ec && it != end; it.increment(ec))
+            written.push_back(it->path());
+        if (ec)
+            return std::unexpected(systemError("read the folder", out.string(), ec.value()));
         std::ranges::sort(written);
     }
     for (const path& f : written) {
