@@ -190,7 +190,7 @@ Json recordOf(std::span<const Label> labels)
 Result<Json> exportRecord(const Item& item, const path& in, const path& out, const Json& more)
 {
     Json files = Json::array();
-    for (const path& f : item.files) {
+    for (const path& f : item.sources()) {
         HILUM_TRY(std::string digest, sha256File(realFile(f)));
         files.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
     }
@@ -232,7 +232,7 @@ Status writeExportRecord(const Item& item, const path& in, const path& out, cons
 Status checkNotSource(const Item& item, const path& out)
 {
     std::error_code ec;
-    for (const path& f : item.files)
+    for (const path& f : item.sources())
         if (std::filesystem::equivalent(f, out, ec))
             return fail(ErrorCode::Usage, "{} is what is read: write to another file", out.string());
     return {};
