@@ -57,7 +57,8 @@ Result<path> demoStudies(const Work& work)
 {
     HILUM_TRY(const path data, dataFolder());
     const path folder = data / "demo-studies", making = data / "demo-studies.part";
-    if (std::filesystem::exists(folder))
+    HILUM_TRY(const bool made, isThere(folder));
+    if (made)
         return folder;
     std::error_code error; // leftovers of a stopped start; a failure shows in the next step
     std::filesystem::remove_all(making, error);

@@ -33,7 +33,8 @@ Result<path> writeImageTable(const path& folder, const Json& facts)
 /// Whether a run folder holds this very job (the films are a function of the seed, which is among the options); Usage when it holds another one.
 Result<bool> holds(const path& run, const MethodChoice& method)
 {
-    if (!std::filesystem::exists(run / "job.json"))
+    HILUM_TRY(const bool there, isThere(run / "job.json"));
+    if (!there)
         return false;
     HILUM_TRY(const std::string text, readTextFile(run / "job.json"));
     HILUM_TRY(const Json job, parseJson(text));
@@ -48,7 +49,8 @@ Result<Json> train(const DemoModel& model, const path& images, const path& run, 
                                                       {std::format("steps={}", model.steps), std::format("batch={}", Batch), "warmup_steps=10", std::format("checkpoint_every={}", model.keepEvery),
                                                        std::format("keep_every={}", model.keepEvery), std::format("preview_every={}", model.keepEvery), std::format("seed={}", seed)}));
     HILUM_TRY(const bool there, holds(run, method));
-    if (!there || !std::filesystem::exists(run / "evaluation.json")) {
+    HILUM_TRY(const bool finished, isThere(run / "evaluation.json"));
+    if (!there || !finished) {
         services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title + " " + method.preset, .options = method.options, .cache = {},
                                      .threads = std::max(1u, std::thread::hardware_concurrency()), .run = run}; // no window needs a core
         if (!there) {

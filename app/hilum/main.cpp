@@ -14,7 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
+#include <format>
 
 using namespace hilum;
 
@@ -23,8 +23,15 @@ namespace {
 void startLog()
 {
     log::addSink(log::linesToStderr(), log::Level::Error);
-    if (const auto folder = dataFolder(); folder && makeFolder(*folder / "logs"))
-        log::addSink(log::rotatingFile(*folder / "logs" / "hilum.log"));
+    const auto file = [&]() -> Result<log::Sink> {
+        HILUM_TRY(const path folder, dataFolder());
+        HILUM_TRY_STATUS(makeFolder(folder / "logs"));
+        return log::rotatingFile(folder / "logs" / "hilum.log");
+    }();
+    if (file)
+        log::addSink(*file);
+    else
+        std::fputs(std::format("hilum: {}; going on without a log\n", file.error().sentence()).c_str(), stderr);
 }
 
 int report(const Status& status)
@@ -109,9 +116,14 @@ int main(int argc, char** argv)
 #ifdef HILUM_WITH_WINDOW
     if (argc == 2 && std::strcmp(argv[1], "--opengl") == 0)
         return app::describeOpenGl(argc, argv);
-    if (argc > 1 && argv[1][0] != '-' && !std::filesystem::exists(argv[1])) {
-        std::fputs(std::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
-        return static_cast<int>(ErrorCode::Usage);
+    if (argc > 1 && argv[1][0] != '-') {
+        const auto there = isThere(argv[1]);
+        if (!there)
+            return report(std::unexpected(there.error()));
+        if (!*there) {
+            std::fputs(std::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
+            return static_cast<int>(ErrorCode::Usage);
+        }
     }
     const auto given = [](const char* variable) { return std::getenv(variable) && *std::getenv(variable); };
     if (!given("DISPLAY") && !given("WAYLAND_DISPLAY") && !given("QT_QPA_PLATFORM")) {

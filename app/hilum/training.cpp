@@ -3,6 +3,8 @@
 #include "app/hilum/commands/command.h"
 #include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
+#include "core/base/options_json.h"
+#include "core/services/cache_places.h"
 #include "core/services/job_words.h"
 #include "core/services/worker_program.h"
 
@@ -37,6 +39,16 @@ Result<std::string> deviceOf(const path& run, const Json& changes)
     return device.is_string() ? device.get<std::string>() : std::string();
 }
 
+/// What `options` make of a method: complete, and the pipeline that belongs to them.
+Result<MethodChoice> described(MethodChoice choice, const Json& options)
+{
+    HILUM_TRY(const std::string text, services::workerOutput({"describe", "--method", choice.id, "--preset", choice.preset, "--options", jsonLine(options)}));
+    HILUM_TRY(const Json answer, parseJson(text));
+    choice.options = answer.at("options");
+    choice.pipeline = answer.at("pipeline");
+    return choice;
+}
+
 } // namespace
 
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings)
@@ -46,16 +58,72 @@ Result<MethodChoice> chooseMethod(const std::string& id, const std::string& pres
     if (choice.preset.empty())
         choice.preset = entry.at("presets").at(0).value("id", "");
     HILUM_TRY(const Json options, services::methodOptions(entry, choice.preset, settings));
-    HILUM_TRY(const std::string text, services::workerOutput({"describe", "--method", id, "--preset", choice.preset, "--options", jsonLine(options)}));
-    HILUM_TRY(const Json described, parseJson(text));
-    choice.options = described.at("options");
-    choice.pipeline = described.at("pipeline");
-    return choice;
+    return described(std::move(choice), options);
+}
+
+Result<MethodChoice> methodOfJob(const Json& job)
+{
+    const std::string id = job.value("method", "");
+    HILUM_TRY(const Json entry, services::methodEntry(id));
+    std::string preset = job.value("preset", "");
+    if (preset.empty())
+        preset = entry.at("presets").at(0).value("id", "");
+    HILUM_TRY(Json options, services::methodOptions(entry, preset, {}));
+    const Json given = job.value("options", Json::object());
+    HILUM_TRY_STATUS(checkAgainstSchema(given, entry.value("schema", Json::array())));
+    options.update(given);
+    return described({.id = id, .preset = preset, .title = entry.value("title", id), .options = {}, .pipeline = {}}, options);
+}
+
+Result<Json> readJobFile(const path& file, const std::string& command)
+{
+    HILUM_TRY(const std::string text, readTextFile(file));
+    auto job = parseJson(text);
+    if (!job)
+        return std::unexpected(withContext(std::move(job).error(), "reading " + file.string()));
+    const Json schema = job->is_object() ? job->value("schema", Json()) : Json();
+    if (schema != protocol::JobSchema)
+        return fail(ErrorCode::WrongVersion, "{} is no job file of this program (schema {})", file.string(), jsonLine(schema));
+    Error faults{.code = ErrorCode::Options, .message = file.string()};
+    const auto check = [&](std::initializer_list<const char*> keys, auto fits, const char* kind) {
+        for (const char* key : keys)
+            if (const auto it = job->find(key); it != job->end() && !fits(*it))
+                faults.details.push_back(std::format("{} = {} is no {}", key, jsonLine(*it).substr(0, 100), kind));
+    };
+    check({"command", "method", "preset", "device", "dtype", "model", "mode"}, [](const Json& v) { return v.is_string(); }, "text");
+    check({"threads", "seed"}, [](const Json& v) { return v.is_number_unsigned(); }, "whole number of 0 and more");
+    check({"fraction"}, [](const Json& v) { return v.is_number(); }, "number");
+    check({"compare_untrained"}, [](const Json& v) { return v.is_boolean(); }, "true or false");
+    check({"options", "cache"}, [](const Json& v) { return v.is_object(); }, "object");
+    if (!faults.details.empty())
+        return std::unexpected(std::move(faults));
+    if (const std::string other = job->value("command", "train"); other != command)
+        return fail(ErrorCode::Usage, "{} is the job of a {}: `hilum {} --job` runs those", file.string(), other == "finetune" ? "classifier" : "pre-training", other);
+    return job;
+}
+
+Result<path> cacheOfJob(const Json& job)
+{
+    auto cache = services::findCache(job.value("cache", Json::object()));
+    if (!cache)
+        cache.error().message += "; or name the images with --data";
+    return cache;
+}
+
+Result<bool> isCache(const std::vector<path>& data)
+{
+    if (data.size() != 1)
+        return false;
+    return isThere(data.front() / "index.json");
 }
 
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work)
 {
-    if (data.size() == 1 && std::filesystem::exists(data.front() / "index.json")) {
+    HILUM_TRY(const bool prepared, isCache(data));
+    if (prepared) {
+        std::error_code apart; // what is not there is another folder
+        if (!out.empty() && !std::filesystem::equivalent(data.front(), out, apart))
+            return fail(ErrorCode::Usage, "{} is a prepared cache and is used as it is: nothing would be written to {}; name the images instead", data.front().string(), out.string());
         HILUM_TRY(services::PreparedCache cache, services::openCache(data.front()));
         HILUM_TRY(const std::string text, readTextFile(data.front() / "index.json", std::uintmax_t{1} << 30));
         HILUM_TRY(const Json index, parseJson(text));

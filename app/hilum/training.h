@@ -18,7 +18,17 @@ struct MethodChoice {
 /// \param settings "key=value" texts; all faults at once. An empty preset is the method's first.
 Result<MethodChoice> chooseMethod(const std::string& id, const std::string& preset, const std::vector<std::string>& settings);
 
-/// `data` when it is a prepared cache that fits, else images prepared into the user's cache. Warnings go to standard error.
+/// The method of a job file, with the pipeline that the job's own options make.
+Result<MethodChoice> methodOfJob(const Json& job);
+/// A job file of `command` ("train" or "finetune"), the types of its values checked: WrongVersion when it is none, Usage when it is of the other command, Options with all faults.
+Result<Json> readJobFile(const path& file, const std::string& command);
+/// The prepared images that a job file names.
+Result<path> cacheOfJob(const Json& job);
+
+/// Is `data` one prepared cache?
+Result<bool> isCache(const std::vector<path>& data);
+/// `data` when it is a prepared cache that fits, else images prepared into `out` (empty: the user's cache). Warnings go to standard error.
+/// \return Usage when `data` is a cache and `out` another folder, in which nothing would be written
 Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const MethodChoice& method, const path& out, const Work& work);
 
 /// Starts or resumes a job and follows it to its end; the terminal shows progress, an interrupt asks it to stop with a checkpoint.

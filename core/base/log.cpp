@@ -7,7 +7,9 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <exception>
 #include <map>
+#include <memory>
 #include <mutex>
 
 namespace hilum::log {
@@ -78,9 +80,14 @@ Sink linesToStderr()
     return [](const Record& record) { std::fputs(("hilum: " + readable(record) + "\n").c_str(), stderr); };
 }
 
-Sink rotatingFile(const std::filesystem::path& file)
+Result<Sink> rotatingFile(const std::filesystem::path& file)
 {
-    auto target = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file.string(), 2u << 20, 5);
+    std::shared_ptr<spdlog::sinks::rotating_file_sink_mt> target;
+    try {
+        target = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file.string(), 2u << 20, 5);
+    } catch (const spdlog::spdlog_ex& e) {
+        return fail(ErrorCode::Io, "the log {} cannot be opened: {}", file.string(), e.what());
+    }
     target->set_pattern("%Y-%m-%dT%H:%M:%S.%e %v");
     return [target](const Record& record) {
         const std::string text = readable(record);
@@ -96,11 +103,18 @@ void write(Level level, std::string_view category, std::string text, Json fields
     if (r.inside)
         return;
     r.inside = true;
+    const struct Leave {
+        bool& inside;
+        ~Leave() { inside = false; }
+    } leave{r.inside};
     const Record record{level, std::string(category), std::move(text), std::move(fields)};
     for (const auto& [number, entry] : r.sinks)
         if (level >= entry.lowest)
-            entry.sink(record);
-    r.inside = false;
+            try {
+                entry.sink(record);
+            } catch (const std::exception&) {
+                continue; // what is logged goes on though its record is lost (a full disk), and the other sinks get it
+            }
 }
 
 } // namespace hilum::log

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/jsonl.h"
+#include "core/base/result.h"
 
 #include <filesystem>
 #include <format>
@@ -24,13 +25,14 @@ struct Record {
 using Sink = std::function<void(const Record&)>;
 
 /// Sinks are called one at a time from whatever thread logs. Returns a number for removeSink.
+/// A record that a sink cannot write (it throws) is lost to that sink alone: logging never fails.
 int addSink(Sink sink, Level lowest = Level::Info);
 void removeSink(int number);
 
 /// Ready-made sinks: one JSON object per line on standard error; readable lines on standard error; a rotating file (5 x 2 MB).
 Sink jsonLinesToStderr();
 Sink linesToStderr();
-Sink rotatingFile(const std::filesystem::path& file);
+Result<Sink> rotatingFile(const std::filesystem::path& file); ///< Io when the file cannot be opened for writing
 
 void write(Level level, std::string_view category, std::string text, Json fields = {});
 

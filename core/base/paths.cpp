@@ -36,6 +36,32 @@ struct Descriptor {
     }
 };
 
+/// A file that goes away again, unless it has become what it was made for.
+struct Scratch {
+    path file;
+    bool kept = false;
+    ~Scratch()
+    {
+        if (!kept)
+            ::unlink(file.c_str());
+    }
+};
+
+void syncFolder(const path& folder)
+{
+    if (const Descriptor dir{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; dir.fd >= 0)
+        ::fsync(dir.fd);
+}
+
+Result<std::filesystem::file_type> typeAt(const path& place)
+{
+    std::error_code error;
+    const auto type = std::filesystem::status(place, error).type();
+    if (type == std::filesystem::file_type::none) // what is not there is a type of its own
+        return std::unexpected(systemError("look at", place.string(), error.value()));
+    return type;
+}
+
 std::string randomHex(std::size_t bytes)
 {
     std::random_device device;
@@ -58,19 +84,19 @@ Result<std::string> userKey()
     const path file = folder / "key";
     // a second process may make the key at the same time: O_EXCL decides, then both read what won
     const path fresh = folder / ("key." + randomHex(8));
-    if (!std::filesystem::exists(file)) {
+    HILUM_TRY(const bool made, isThere(file));
+    if (!made) {
         const Descriptor out{::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
         if (out.fd < 0)
             return std::unexpected(systemError("write", fresh.string(), errno));
+        const Scratch scratch{fresh};
         const std::string key = randomHex(32);
         HILUM_TRY_STATUS(writeAll(out.fd, std::as_bytes(std::span(key)), fresh));
-        ::fsync(out.fd);
-        if (::link(fresh.c_str(), file.c_str()) != 0 && errno != EEXIST) {
-            const int error = errno;
-            ::unlink(fresh.c_str());
-            return std::unexpected(systemError("write", file.string(), error));
-        }
-        ::unlink(fresh.c_str());
+        if (::fsync(out.fd) != 0)
+            return std::unexpected(systemError("write", fresh.string(), errno));
+        if (::link(fresh.c_str(), file.c_str()) != 0 && errno != EEXIST)
+            return std::unexpected(systemError("write", file.string(), errno));
+        syncFolder(folder); // all keyed hashes go with it
     }
     HILUM_TRY(std::string key, readTextFile(file, 4096));
     if (key.size() < 64)
@@ -111,27 +137,33 @@ Status writeAll(int fd, std::span<const std::byte> bytes, const path& nameForErr
     return {};
 }
 
-Status writeFileAtomically(const path& file, const std::function<Status(int)>& writer)
+Status writeFileAtomically(const path& given, const std::function<Status(int)>& writer)
 {
+    std::error_code unknown; // then it is written as a plain file
+    path file = given;
+    if (std::filesystem::is_symlink(given, unknown))
+        if (const path real = std::filesystem::canonical(given, unknown); !unknown)
+            file = real;
     const path folder = file.has_parent_path() ? file.parent_path() : path(".");
-    const path temporary = folder / ("." + file.filename().string() + "." + randomHex(6) + ".part");
-    const auto discard = [&](Error error) -> Status {
-        ::unlink(temporary.c_str());
-        return std::unexpected(std::move(error));
-    };
+    constexpr std::size_t LongestStem = 200; // a name has 255 bytes at most, and the temporary one is longer
+    Scratch temporary{folder / ("." + file.filename().string().substr(0, LongestStem) + "." + randomHex(6) + ".part")};
     {
-        const Descriptor out{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
-        if (out.fd < 0)
-            return std::unexpected(systemError("write", file.string(), errno));
-        if (auto written = writer(out.fd); !written)
-            return discard(std::move(written).error());
+        const Descriptor out{::open(temporary.file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
+        if (out.fd < 0) {
+            temporary.kept = true; // there is none
+            return std::unexpected(systemError("write", given.string(), errno));
+        }
+        struct stat before {};
+        if (::stat(file.c_str(), &before) == 0 && ::fchmod(out.fd, before.st_mode & 0777) != 0 && errno != EPERM && errno != EOPNOTSUPP) // some shares have no modes
+            return std::unexpected(systemError("write", given.string(), errno));
+        HILUM_TRY_STATUS(writer(out.fd));
         if (::fsync(out.fd) != 0)
-            return discard(systemError("write", file.string(), errno));
+            return std::unexpected(systemError("write", given.string(), errno));
     }
-    if (::rename(temporary.c_str(), file.c_str()) != 0)
-        return discard(systemError("write", file.string(), errno));
-    if (const Descriptor dir{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; dir.fd >= 0)
-        ::fsync(dir.fd);
+    if (::rename(temporary.file.c_str(), file.c_str()) != 0)
+        return std::unexpected(systemError("write", given.string(), errno));
+    temporary.kept = true;
+    syncFolder(folder);
     return {};
 }
 
@@ -163,22 +195,44 @@ Result<std::string> readTextFile(const path& file, std::uintmax_t limitBytes)
 
 Status makeFolder(const path& folder)
 {
-    if (std::filesystem::is_directory(folder))
+    HILUM_TRY(const bool there, isFolder(folder));
+    if (there)
         return {};
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error)
-        return std::unexpected(systemError("make the folder", folder.string(), error.value()));
-    ::chmod(folder.c_str(), 0700);
-    return {};
+    if (const path above = folder.parent_path(); !above.empty() && above != folder)
+        HILUM_TRY_STATUS(makeFolder(above));
+    if (::mkdir(folder.c_str(), 0700) == 0)
+        return {};
+    const int error = errno;
+    HILUM_TRY(const bool meanwhile, isFolder(folder)); // made by somebody else, or named by "a/"
+    if (meanwhile)
+        return {};
+    return std::unexpected(systemError("make the folder", folder.string(), error == EEXIST ? ENOTDIR : error));
+}
+
+Result<bool> isThere(const path& place)
+{
+    HILUM_TRY(const auto type, typeAt(place));
+    return type != std::filesystem::file_type::not_found;
+}
+
+Result<bool> isFolder(const path& place)
+{
+    HILUM_TRY(const auto type, typeAt(place));
+    return type == std::filesystem::file_type::directory;
 }
 
 Result<std::uintmax_t> freeSpace(const path& folder)
 {
-    path at = std::filesystem::absolute(folder);
-    while (!std::filesystem::exists(at) && at.has_parent_path() && at != at.parent_path())
-        at = at.parent_path();
     std::error_code error;
+    path at = std::filesystem::absolute(folder, error);
+    if (error)
+        return std::unexpected(systemError("ask for free space of", folder.string(), error.value()));
+    for (;;) {
+        HILUM_TRY(const bool there, isThere(at));
+        if (there || !at.has_parent_path() || at == at.parent_path())
+            break;
+        at = at.parent_path();
+    }
     const auto space = std::filesystem::space(at, error);
     if (error)
         return std::unexpected(systemError("ask for free space of", at.string(), error.value()));

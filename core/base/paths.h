@@ -34,7 +34,8 @@ private:
     path m_path;
 };
 
-/// Writes a whole file or nothing: temporary file beside it, fsync, rename, fsync of the folder.
+/// Writes a whole file or nothing: temporary file beside it, fsync, rename, fsync of the folder. A file that is replaced keeps its mode; a link stays, and what it
+/// leads to is replaced.
 Status writeFileAtomically(const path& file, std::string_view content);
 /// The same with a writer for large content; what it returns as an error removes the temporary file.
 Status writeFileAtomically(const path& file, const std::function<Status(int fileDescriptor)>& writer);
@@ -42,7 +43,12 @@ Status writeFileAtomically(const path& file, const std::function<Status(int file
 Status writeAll(int fileDescriptor, std::span<const std::byte> bytes, const path& nameForErrors);
 
 Result<std::string> readTextFile(const path& file, std::uintmax_t limitBytes = 64u << 20);
+/// With the folders above it, each that is made with mode 0700.
 Status makeFolder(const path& folder);
+/// Is there something, links followed? AccessDenied, Io and the like, with the path, where the system does not tell.
+Result<bool> isThere(const path& place);
+/// Is there a folder? As isThere.
+Result<bool> isFolder(const path& place);
 /// Free bytes on the disk that holds `folder`, or its nearest existing parent.
 Result<std::uintmax_t> freeSpace(const path& folder);
 

@@ -228,14 +228,20 @@ Json recordOf(std::span<const Label> labels)
 Result<Json> exportRecord(const Item& item, const path& in, const path& out, const Json& more)
 {
     Json files = Json::array();
-    for (const path& f : item.files) {
+    for (const path& f : item.sources()) {
         HILUM_TRY(std::string digest, sha256File(realFile(f)));
         files.push_back({{"name", f.filename().string()}, {"sha256", std::move(digest)}});
     }
     Json outputs = Json::array();
     std::vector<path> written{out};
-    if (std::filesystem::is_directory(out)) {
-        written.assign(std::filesystem::directory_iterator(out), {});
+    HILUM_TRY(const bool several, isFolder(out));
+    if (several) {
+        std::error_code ec;
+        written.clear();
+        for (std::filesystem::directory_iterator it(out, ec), end; !ec && it != end; it.increment(ec))
+            written.push_back(it->path());
+        if (ec)
+            return std::unexpected(systemError("read the folder", out.string(), ec.value()));
         std::ranges::sort(written);
     }
     for (const path& f : written) {
@@ -264,7 +270,7 @@ Status writeExportRecord(const Item& item, const path& in, const path& out, cons
 Status checkNotSource(const Item& item, const path& out)
 {
     std::error_code ec;
-    for (const path& f : item.files)
+    for (const path& f : item.sources())
         if (std::filesystem::equivalent(f, out, ec))
             return fail(ErrorCode::Usage, "{} is what is read: write to another file", out.string());
     return {};

@@ -299,16 +299,32 @@ Result<Volume> cut(const Volume& volume, const Portion& portion)
 Result<FileHeader> readFileHeader(const path& named, const std::string& format, ReadWhat what)
 {
     const path file = realFile(named);
+    const auto with = [&](FileHeader header, const std::vector<path>& data) {
+        for (const path& d : data)
+            if (d != file)
+                header.dataFiles.push_back(file == named ? d : (named.parent_path() / d.lexically_relative(file.parent_path())).lexically_normal());
+        return header;
+    };
     if (format == "nifti") {
         HILUM_TRY(const NiftiHeader header, readNiftiHeader(file, what));
-        return niftiFileHeader(header, file);
+        HILUM_TRY(FileHeader out, niftiFileHeader(header, file));
+        return with(std::move(out), {header.dataFile});
     }
     if (isGrid(format)) {
         HILUM_TRY(GridFile g, openGrid(file, format, what));
-        return std::move(g.header);
+        return with(std::move(g.header), g.grid.files);
     }
     HILUM_TRY(Opened o, openFile(file, format));
     return std::move(o.header);
+}
+
+std::vector<path> dataFilesOf(const path& file)
+{
+    const std::string format = formatOfName(file);
+    if (format != "nifti" && !isGrid(format))
+        return {};
+    auto header = readFileHeader(file, format, ReadWhat::Part);
+    return header ? std::move(header->dataFiles) : std::vector<path>();
 }
 
 Result<Volume> readFileVolume(const path& named, const std::string& format, std::int64_t timePoint, const Portion& portion, OpenBytes* kept)

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace hilum::imaging {
 
@@ -18,11 +19,14 @@ struct FileHeader {
     int components = 1;                 ///< as the voxels will have (alpha is left out)
     std::int64_t timePoints = 1;
     std::map<std::string, std::string> fields; ///< free fields (NRRD key/value pairs)
+    std::vector<path> dataFiles;               ///< of the voxels, where the file is a header alone; of a member of an archive named as it is
     Json explanation = Json::object();         ///< where the place comes from: which form, which space, the axes as they are written
 };
 
 /// `format` is nifti, nrrd, metaimage, png, jpeg or tiff. Sizes are held against the file and the memory before anything is allocated.
 Result<FileHeader> readFileHeader(const path& file, const std::string& format, ReadWhat what = ReadWhat::Whole);
+/// FileHeader::dataFiles of a file by its name; nothing of what is no header of the format that its name says.
+std::vector<path> dataFilesOf(const path& file);
 /// Only the portion takes memory, except for pictures, which are decoded whole.
 /// \param kept  when set, the bytes of this file of voxels stay open in it for the next time point
 Result<Volume> readFileVolume(const path& file, const std::string& format, std::int64_t timePoint, const Portion& portion = {}, std::unique_ptr<ByteSource>* kept = nullptr);

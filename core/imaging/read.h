@@ -21,6 +21,7 @@ struct Item {
     ItemKind kind = ItemKind::Other;
     std::string format;         ///< dicom | nifti | nrrd | metaimage | png | jpeg | tiff
     std::vector<path> files;    ///< in reading order (DICOM: by position along row x column, lowest first)
+    std::vector<path> dataFiles; ///< of the voxels, where `files` is a header alone (.hdr, .mhd, .nhdr): they are found through it
     path where;                 ///< the file, or the folder of the series
     std::string modality, seriesUid, studyUid, transferSyntax;
     std::string patientId, patientName, patientSex, patientAge, studyDate, studyDescription, seriesDescription, bodyPart, accession;
@@ -29,6 +30,14 @@ struct Item {
     Json explanation = Json::object(); ///< "How was this loaded?": positions, gaps, tilt, why these files are one series
     std::vector<Notice> notices;
     std::shared_ptr<const DicomStack> dicom; ///< headers as the scan read them; null for other formats and for items made by hand
+
+    /// All that it is read from: files and dataFiles.
+    std::vector<path> sources() const
+    {
+        std::vector<path> all = files;
+        all.insert(all.end(), dataFiles.begin(), dataFiles.end());
+        return all;
+    }
 };
 
 struct ScanResult {

@@ -144,6 +144,7 @@ Result<std::optional<Item>> largeFileItem(const path& file)
     item.kind = ItemKind::Volume;
     item.format = format;
     item.files = {file};
+    item.dataFiles = header.dataFiles;
     item.where = file;
     item.size = header.image.geometry.size;
     item.timePoints = header.timePoints;

@@ -130,6 +130,7 @@ Item fileItem(const path& file, const std::string& format, const FileHeader& hea
     Item item;
     item.format = format;
     item.files = {file};
+    item.dataFiles = header.dataFiles;
     item.where = file;
     item.size = header.image.geometry.size;
     item.timePoints = header.timePoints;

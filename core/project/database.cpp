@@ -99,8 +99,11 @@ Result<std::unique_ptr<Database>> Database::open(const path& file, const Storage
     out->m_file = file;
     out->m_readOnly = !storage.writable || access == Access::Read;
     out->m_writer = std::make_unique<Connection>();
-    if (out->m_readOnly && !std::filesystem::exists(file))
-        return fail(ErrorCode::NotFound, "there is no library in {}", file.parent_path().string());
+    if (out->m_readOnly) {
+        HILUM_TRY(const bool there, isThere(file));
+        if (!there)
+            return fail(ErrorCode::NotFound, "there is no library in {}", file.parent_path().string());
+    }
     if (!out->m_readOnly) {
         HILUM_TRY(auto lock, WriterLock::take(file.parent_path() / "library.lock"));
         out->m_lock.emplace(std::move(lock));

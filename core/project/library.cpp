@@ -143,7 +143,8 @@ public:
     Result<std::int64_t> relink(const path& from, const path& to) override
     {
         const path oldRoot = withoutSlash(from), newRoot = withoutSlash(to);
-        if (!std::filesystem::is_directory(newRoot))
+        HILUM_TRY(const bool there, isFolder(newRoot));
+        if (!there)
             return fail(ErrorCode::NotFound, "{} is not a folder", newRoot.string());
         HILUM_TRY(const auto all, m_database->read([](SQLite::Database& db) { return store::places(db); }));
         std::vector<std::pair<RowId, path>> found;

@@ -114,6 +114,10 @@ std::optional<RowId> existing(SQLite::Database& db, const SeriesRow& row, const 
     SQLite::Statement byUid(db, "SELECT s.id, f.path, d.files, s.width, s.height, s.slices, s.first_file FROM series s JOIN folders f ON f.id = s.folder "
                                 "JOIN series_details d ON d.series = s.id WHERE s.series_uid = ?");
     byUid.bind(1, row.seriesUid);
+    const auto isGone = [](const path& file) { // of what cannot be looked at nobody knows
+        const auto there = isThere(file);
+        return there && !*there;
+    };
     while (byUid.executeStep()) {
         const path where = bytes(byUid.getColumn(1));
         const auto names = splitNames(bytes(byUid.getColumn(2)));
@@ -122,7 +126,7 @@ std::optional<RowId> existing(SQLite::Database& db, const SeriesRow& row, const 
         const bool copied = where != location.folder && names == location.names;
         const bool sameSize = names.size() == location.names.size() && byUid.getColumn(3).getInt64() == row.width && byUid.getColumn(4).getInt64() == row.height &&
                               byUid.getColumn(5).getInt64() == row.slices;
-        if (overlaps || copied || (sameSize && !std::filesystem::exists(where / bytes(byUid.getColumn(6)))))
+        if (overlaps || copied || (sameSize && isGone(where / bytes(byUid.getColumn(6)))))
             return byUid.getColumn(0).getInt64();
     }
     return std::nullopt;

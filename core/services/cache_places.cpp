@@ -11,7 +11,8 @@ namespace {
 Result<std::string> digestOf(const path& cache)
 {
     const path file = cache / "index.json";
-    if (!std::filesystem::exists(file))
+    HILUM_TRY(const bool there, isThere(file));
+    if (!there)
         return fail(ErrorCode::NotFound, "{} is no prepared cache: it has no index.json", cache.string());
     HILUM_TRY(const std::string text, readTextFile(file, 1u << 30));
     HILUM_TRY(const Json index, parseJson(text));
@@ -58,7 +59,12 @@ Result<path> findCache(const Json& record)
     HILUM_TRY(const path own, cachesFolder());
     std::optional<Error> other;
     for (const path& candidate : {own / cacheName, path(readTextFile(own / "places" / digest, 65536).value_or(std::string()))}) {
-        if (candidate.empty() || !std::filesystem::exists(candidate / "index.json"))
+        if (candidate.empty())
+            continue;
+        const auto there = isThere(candidate / "index.json");
+        if (!there)
+            other = there.error();
+        if (!there || !*there)
             continue;
         const auto found = digestOf(candidate);
         if (found && *found == digest)

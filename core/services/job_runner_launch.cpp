@@ -87,7 +87,8 @@ Result<JobStatus> makeRun(const JobRequest& request, const std::function<bool()>
         HILUM_TRY(run, defaultRunFolder(request.classifier ? request.method + "-classifier" : request.method, id));
     }
     run = std::filesystem::absolute(run).lexically_normal();
-    if (std::filesystem::exists(run / "job.json"))
+    HILUM_TRY(const bool taken, isThere(run / "job.json"));
+    if (taken)
         return fail(ErrorCode::Busy, "{} holds a run already: resume that one or choose another folder", run.string());
     HILUM_TRY(const auto space, freeSpace(run));
     if (space < LeastFreeBytes)

@@ -2,6 +2,7 @@
 
 #include "core/base/digest.h"
 #include "core/imaging/grey_image.h"
+#include "core/imaging/itk_io.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
@@ -35,7 +36,7 @@ Json noticeCodes(const imaging::Volume& volume)
 Result<Json> entryOf(const CachePlan& plan, std::size_t number, const imaging::Volume& volume)
 {
     const ListedImage& image = plan.images[number];
-    HILUM_TRY(const std::string digest, sourceDigest(image.item.files));
+    HILUM_TRY(const std::string digest, sourceDigest(image.item.sources()));
     return Json{{"key", plan.caseKey(image)}, {"patient", plan.patientKey(image)}, {"prefix", std::format("{:08}/", number)}, {"source_digest", digest}, {"notices", noticeCodes(volume)}};
 }
 
@@ -54,8 +55,12 @@ std::vector<std::string> wordsOf(std::string_view text)
 
 } // namespace
 
-Result<std::string> sourceDigest(const std::vector<path>& files, const Work& work)
+Result<std::string> sourceDigest(const std::vector<path>& given, const Work& work)
 {
+    std::vector<path> files = given;
+    if (given.size() == 1)
+        for (path& data : imaging::dataFilesOf(given.front()))
+            files.push_back(std::move(data));
     if (files.size() == 1)
         return sha256File(imaging::realFile(files.front()));
     Sha256 sha;

@@ -17,7 +17,8 @@ struct PreparedCase {
     CaseRecord record;
 };
 
-/// The `source_digest` of a case: SHA-256 of its file; of several files, in reading order, SHA-256 over the hexadecimal digests of them all.
+/// The `source_digest` of a case: SHA-256 of its file; of several files, in reading order, SHA-256 over the hexadecimal digests of them all. A file that is the header of
+/// others (.hdr, .mhd, .nhdr) counts with them.
 Result<std::string> sourceDigest(const std::vector<path>& files, const Work& work = {});
 
 Result<PreparedCase> prepareRadiograph(const CachePlan& plan, std::size_t number);

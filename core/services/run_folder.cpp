@@ -76,7 +76,8 @@ bool isRunFolder(const path& folder)
 Result<std::vector<Json>> readEvents(const path& run)
 {
     const path file = run / "events.jsonl";
-    if (!std::filesystem::exists(run))
+    HILUM_TRY(const bool there, isThere(run));
+    if (!there)
         return fail(ErrorCode::NotFound, "the run folder is gone");
     return EventTail(file).read();
 }
@@ -126,18 +127,22 @@ std::int64_t latestCheckpoint(const path& run)
 
 Result<path> modelFile(const path& model)
 {
-    if (!std::filesystem::exists(model))
+    HILUM_TRY(const bool there, isThere(model));
+    if (!there)
         return fail(ErrorCode::NotFound, "{} is not there", model.string());
-    if (!std::filesystem::is_directory(model))
+    HILUM_TRY(const bool run, isFolder(model));
+    if (!run)
         return model;
-    if (std::filesystem::exists(model / "model.safetensors"))
+    HILUM_TRY(const bool finished, isThere(model / "model.safetensors"));
+    if (finished)
         return model / "model.safetensors";
     if (const auto latest = readTextFile(model / "checkpoints" / "latest", 4096)) {
         std::string folder = *latest;
         while (!folder.empty() && (folder.back() == '\n' || folder.back() == ' '))
             folder.pop_back();
         const path file = model / "checkpoints" / path(folder).filename() / "model.safetensors";
-        if (std::filesystem::exists(file))
+        HILUM_TRY(const bool kept, isThere(file));
+        if (kept)
             return file;
     }
     return fail(ErrorCode::NotFound, "{} holds no model.safetensors and no checkpoint", model.string());

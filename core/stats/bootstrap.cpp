@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <format>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -29,6 +30,8 @@ Interval bootstrapMean(std::span<const double> values, std::uint64_t seed, int r
 {
     if (values.empty() || resamples < 1 || !(level > 0 && level < 1))
         throw std::invalid_argument("bootstrapMean: needs at least one value, one resample and a level between 0 and 1");
+    if (const auto bad = std::ranges::find_if_not(values, [](double v) { return std::isfinite(v); }); bad != values.end())
+        throw std::invalid_argument(std::format("bootstrapMean: value {} of {} is {}", bad - values.begin() + 1, values.size(), *bad));
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<double> means(static_cast<std::size_t>(resamples));
     for (std::size_t r = 0; r < means.size(); ++r) {
@@ -69,12 +72,14 @@ GroupBootstrap bootstrapGroups(std::span<const std::size_t> groupOfRow, const st
             const auto& drawn = groups[static_cast<std::size_t>(rng.integer(0, static_cast<std::int64_t>(groups.size())))];
             rows.insert(rows.end(), drawn.begin(), drawn.end());
         }
-        if (const auto value = metric(rows))
+        if (const auto value = metric(rows); value && std::isfinite(*value))
             values.push_back(*value);
     }
     out.undefined = resamples - static_cast<int>(values.size());
     std::ranges::sort(values);
     constexpr double Nothing = std::numeric_limits<double>::quiet_NaN();
+    if (!std::isfinite(*estimate))
+        values.clear(); // an interval around nothing
     out.interval.low = values.empty() ? Nothing : quantileOf(values, (1 - level) / 2);
     out.interval.high = values.empty() ? Nothing : quantileOf(values, (1 + level) / 2);
     return out;

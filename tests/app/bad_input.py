@@ -105,6 +105,14 @@ refuses(3, "nowhere", "info", OUT / "nowhere")
 refuses(2, "is no command and no file", "no-such-verb")
 refuses(11, "no display", OUT / "images")
 
+# places that the system does not tell of (a name longer than any file's): the path, not a fault of the program; and a log that cannot be opened
+never = OUT / ("x" * 300)
+refuses(18, "cannot look at .*xxx", never)
+(OUT / "nolog" / "data" / "logs" / "hilum.log").mkdir(parents=True)
+logless = subprocess.run([HILUM, "--version"], env={**ENV, "HILUM_HOME": str(OUT / "nolog")}, capture_output=True, text=True, timeout=600)
+if logless.returncode or "going on without a log" not in logless.stderr:
+    failures.append(f"hilum --version with a log that cannot be opened ended with {logless.returncode}: {logless.stdout}{logless.stderr}")
+
 # a job with three wrong options: all three are named
 wrong = ("--set", "mask_ratio_inside=1.5", "--set", "learning_rat=3", "--set", "steps=many")
 for part in ("mask_ratio_inside = 1.5", "learning_rat", "steps = many"):
@@ -127,6 +135,11 @@ for n in range(6):
     png(OUT / "images" / f"{n}.png", n)
 small = ("--set", "image_size=64", "--set", "steps=2", "--set", "batch=2", "--set", "warmup_steps=1")
 works("prepare", "--data", OUT / "images", "--for", "mae", "--set", "image_size=64", "--out", OUT / "cache")
+refuses(18, "cannot look at .*xxx", "prepare", "--data", OUT / "images", "--for", "mae", "--set", "image_size=64", "--out", never)
+refuses(2, "is a prepared cache and is used as it is", "prepare", "--data", OUT / "cache", "--for", "mae", "--set", "image_size=64", "--out", OUT / "other")
+works("prepare", "--data", OUT / "cache", "--for", "mae", "--set", "image_size=64", "--out", OUT / "cache")
+if (OUT / "other").exists():
+    failures.append("preparing a prepared cache made a folder")
 works("train", "--method", "mae", "--preset", "tiny", "--data", OUT / "cache", "--out", OUT / "mae", *small)
 # weights to begin with that are not there, are no model, or are of another network: said before anything is prepared or written, as the run says it
 (OUT / "weightless.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")

@@ -3,7 +3,7 @@
 
 Usage: jobs.py HILUM FAKE_WORKER OUT   (OUT is emptied)
 """
-import contextlib, fcntl, json, os, re, shutil, signal, sqlite3, subprocess, sys, time
+import contextlib, fcntl, hashlib, json, os, re, shutil, signal, sqlite3, subprocess, sys, time
 from pathlib import Path
 
 HILUM, FAKE, OUT = sys.argv[1], sys.argv[2], Path(sys.argv[3]).absolute()
@@ -124,6 +124,30 @@ for arguments in (("--mode", "full"), ("--label", "finding"), ("--positive", "x"
                   ("--set", "epochs=1")):
     hilum("finetune", "--out", first, "--resume", *arguments, code=USAGE, says="excludes")
 hilum("finetune", "--out", first, "--resume", "--threads", "2", "--device", "cpu", code=NOT_FOUND, says="no classifier's job.json")
+# a prepared cache that is named must be one for the job's own options, not for those of its preset
+named = OUT / "named"
+named.mkdir()
+half = OUT / "half.json"
+half.write_text(json.dumps({**json.loads(text(JOB)), "options": {"steps": 20, "mask_ratio": 0.5}}))
+index = {"schema": "hilum.cache/1", "shards": [], "cases": [], "pipeline": {"kind": "radiograph", "size": [16, 16], "made_from": {"steps": 20, "mask_ratio": 0.5}}}
+plain_json = lambda value: json.dumps(value, sort_keys=True, separators=(",", ":"))
+(named / "index.json").write_text(plain_json({**index, "digest": hashlib.sha256(plain_json(index).encode()).hexdigest()}))
+fourth = OUT / "fourth"
+process = follow(fourth, "train", "--job", half, "--data", named, "--out", fourth)
+ended(process)
+index["pipeline"]["made_from"]["steps"] = 21
+(named / "index.json").write_text(plain_json({**index, "digest": hashlib.sha256(plain_json(index).encode()).hexdigest()}))
+hilum("train", "--job", half, "--data", named, "--out", OUT / "refused", code=13, says="another input pipeline")
+# values of a wrong type are told all at once
+odd = OUT / "odd.json"
+odd.write_text(json.dumps({**json.loads(text(JOB)), "device": None, "threads": "two"}))
+hilum("train", "--job", odd, "--out", OUT / "refused", code=14, says="odd.json: device = null is no text; threads = .two. is no whole number")
+# a classifier's job file brings its labels; those of a pre-training are none
+hilum("finetune", "--job", JOB, "--out", OUT / "refused", code=USAGE, says="is the job of a pre-training: `hilum train --job`")
+odd.write_text(json.dumps({**json.loads(text(JOB)), "command": "finetune"}))
+hilum("finetune", "--job", odd, "--out", OUT / "refused", code=NOT_FOUND, says="labels.json")
+for arguments in (("--mode", "full"), ("--label", "finding"), ("--model", first), ("--seed", "1"), ("--resume",)):
+    hilum("finetune", "--out", OUT / "refused", "--job", odd, *arguments, code=USAGE, says="excludes")
 expect(not (OUT / "refused").exists(), "a refused train left something behind")
 
 # a library with a job that runs and one that waits

@@ -3,6 +3,7 @@
 #include "tests/support/compare.h"
 
 #include <cmath>
+#include <set>
 #include <vector>
 
 using namespace hilum;
@@ -32,6 +33,27 @@ private Q_SLOTS:
         const std::vector<double> v{2};
         QCOMPARE(stats::bootstrapMean(v, 5).high, 2.0);
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, stats::bootstrapMean({}, 5));
+    }
+    /// A patient without a finite value gave limits out of an unsorted list.
+    void whatIsNotFiniteHasNoInterval()
+    {
+        const double nan = std::nan("");
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, stats::bootstrapMean(std::vector<double>{1, nan, 2}, 5));
+        QVERIFY_THROWS_EXCEPTION(std::invalid_argument, stats::bootstrapMean(std::vector<double>{1, HUGE_VAL}, 5));
+        const std::vector<std::size_t> groups{0, 1, 2, 3};
+        const auto mean = [&](std::span<const std::size_t> rows) -> std::optional<double> {
+            double sum = 0;
+            for (const std::size_t r : rows)
+                sum += r == 3 ? nan : static_cast<double>(r);
+            return sum / static_cast<double>(rows.size());
+        };
+        const auto all = stats::bootstrapGroups(groups, mean, 5);
+        QVERIFY(std::isnan(all.interval.estimate) && std::isnan(all.interval.low) && std::isnan(all.interval.high));
+        // a metric that some draws alone have no value of
+        const auto some = stats::bootstrapGroups(
+            groups, [&](std::span<const std::size_t> rows) -> std::optional<double> { return std::set(rows.begin(), rows.end()).size() < 2 ? nan : static_cast<double>(rows[0]); }, 5);
+        QVERIFY(some.undefined > 0 && some.undefined < 2000);
+        QVERIFY(some.interval.low >= 0 && some.interval.low <= some.interval.high && some.interval.high <= 3);
     }
 };
 

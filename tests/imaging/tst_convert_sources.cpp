@@ -1,11 +1,13 @@
 #include "core/base/digest.h"
 #include "core/imaging/export_source.h"
+#include "core/imaging/itk_io.h"
 #include "core/imaging/read_part.h"
 #include "core/imaging/regularise.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_dicom.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -83,6 +85,32 @@ private Q_SLOTS:
     }
 
     // a drift below any notice was refused by conversions, without a reason
+    void voxelsInAFileOfTheirOwnAreSourcesToo()
+    {
+        const Folder f;
+        HILUM_VERIFY_OK(writeFileAtomically(f / "a.mhd", "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"));
+        HILUM_VERIFY_OK(writeFileAtomically(f / "a.raw", "12345678"));
+        const auto item = chooseItem(f / "a.mhd", "", std::array{ItemKind::Volume});
+        HILUM_VERIFY_OK(item);
+        QCOMPARE(item->files, std::vector<path>{f / "a.mhd"});
+        QCOMPARE(item->dataFiles, std::vector<path>{f / "a.raw"});
+        HILUM_VERIFY_ERROR(checkNotSource(*item, f / "a.raw"), ErrorCode::Usage);
+        HILUM_VERIFY_OK(writeFileAtomically(f / "out.nii", "x"));
+        const auto record = exportRecord(*item, f / "a.mhd", f / "out.nii");
+        HILUM_VERIFY_OK(record);
+        const Json& files = record->at("source").at("files");
+        QCOMPARE(files.size(), std::size_t(2));
+        QCOMPARE(files[1].at("name"), Json("a.raw"));
+        QCOMPARE(files[1].at("sha256"), Json(*sha256File(f / "a.raw")));
+        // one file with both is one source
+        HILUM_VERIFY_OK(writeFileAtomically(f / "b.mha", "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\nElementDataFile = LOCAL\n12345678"));
+        const auto whole = chooseItem(f / "b.mha", "", std::array{ItemKind::Volume});
+        HILUM_VERIFY_OK(whole);
+        QVERIFY(whole->dataFiles.empty());
+        QCOMPARE(dataFilesOf(f / "a.mhd"), std::vector<path>{f / "a.raw"});
+        QVERIFY(dataFilesOf(f / "b.mha").empty() && dataFilesOf(f / "a.raw").empty());
+    }
+
     void aDriftBelowHalfAPixelIsNoTilt()
     {
         const Folder f;

@@ -64,6 +64,9 @@ private Q_SLOTS:
         QVERIFY2(auroc.at("estimate").get<double>() > 0.9, auroc.dump().c_str());
         QVERIFY(auroc.at("low").get<double>() <= auroc.at("estimate").get<double>() && auroc.at("estimate").get<double>() <= auroc.at("high").get<double>());
         QVERIFY(result->at("trained").at("converged").get<bool>());
+        const double loss = result->at("held_out_loss").get<double>();
+        QVERIFY2(loss > 0 && loss < std::log(2.0), std::to_string(loss).c_str()); // better than knowing nothing of two classes
+        QVERIFY(!result->contains("untrained_loss"));
         QCOMPARE(result->at("train_patients").get<int>() + result->at("held_out_patients").get<int>(), 30);
         for (const char* file : {"evaluation.json", "predictions.csv", "head.safetensors", "provenance.json"})
             QVERIFY2(std::filesystem::exists(at_("out") / file), file);

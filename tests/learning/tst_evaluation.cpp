@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 #include <span>
@@ -84,6 +85,34 @@ private Q_SLOTS:
         // a method without numbers of its own adds nothing
         ToyMethod plain(ToyOptions{}, Rng(1));
         QVERIFY(!evaluateHeldOut(plain, nullptr, setup)->contains("brightness"));
+    }
+
+    /// One patient without a finite number gave the mean limits that looked valid.
+    void numberThatIsNotFiniteHasNoInterval()
+    {
+        struct Odd : ToyMethod {
+            using ToyMethod::ToyMethod;
+            std::vector<std::map<std::string, double>> caseNumbers(const TensorMap&, std::span<const Rng> streams) override
+            {
+                std::vector<std::map<std::string, double>> out(streams.size());
+                for (auto& row : out)
+                    row = {{"odd", called++ == 0 ? std::nan("") : 1.0}, {"plain", 1.0}};
+                return out;
+            }
+            int called = 0;
+        };
+        const auto cache = ShardReader::open(at("cache"));
+        HILUM_VERIFY_OK(cache);
+        Odd method(ToyOptions{}, Rng(1));
+        EvaluationSetup setup;
+        setup.cache = &*cache;
+        setup.split = splitByPatient(cache->cases(), 4, 0.2);
+        const auto evaluation = evaluateHeldOut(method, nullptr, setup);
+        HILUM_VERIFY_OK(evaluation);
+        QVERIFY(std::isnan(evaluation->at("odd").get<double>()));
+        const Json& odd = evaluation->at("intervals").at("odd");
+        QVERIFY2(odd.at("low").is_null() && odd.at("high").is_null() && odd.at("why").get<std::string>().starts_with("1 of "), odd.dump().c_str());
+        QVERIFY(evaluation->at("intervals").at("plain").at("low").is_number());
     }
 
     void beginsWithOtherWeights()

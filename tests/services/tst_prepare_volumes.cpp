@@ -1,3 +1,4 @@
+#include "core/base/digest.h"
 #include "core/base/tensor_file.h"
 #include "core/imaging/png_write.h"
 #include "core/imaging/volume_write.h"
@@ -7,6 +8,7 @@
 #include "tests/support/fake_worker.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 
@@ -85,6 +87,35 @@ private Q_SLOTS:
         QVERIFY(prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {})->reused);
         writeCt(data / "c.nii.gz", 4);
         QVERIFY(!prepare({.data = {data}, .method = "test", .pipeline = pipeline}, {})->reused);
+    }
+
+    /// The headers of one scanner or template are the same bytes: the voxels in files of their own make the case. Seen with two patients taken for one.
+    void voxelsInFilesOfTheirOwnCount()
+    {
+        const path data = fresh();
+        const auto write = [&](const char* patient, std::int16_t value) {
+            std::filesystem::create_directories(data / patient);
+            std::ofstream(data / patient / "image.mhd") << "ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementSpacing = 1 1 1\nElementType = MET_SHORT\nElementDataFile = image.raw\n";
+            std::vector<std::int16_t> voxels(64, -1000);
+            voxels[7] = value;
+            std::ofstream(data / patient / "image.raw", std::ios::binary).write(reinterpret_cast<const char*>(voxels.data()), 128);
+        };
+        write("p1", 10);
+        write("p2", 20);
+        const PrepareRequest request{.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}}};
+        const auto made = prepare(request, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(2));
+        const Json index = indexOf(made->folder);
+        const auto digest = [&](std::size_t n) { return index["cases"][n]["source_digest"].get<std::string>(); };
+        QVERIFY(digest(0) != digest(1));
+        // the same by the files that a library keeps, and as it is documented
+        QCOMPARE(*sourceDigest({data / "p1" / "image.mhd"}), digest(0));
+        QCOMPARE(digest(0), sha256Hex(*sha256File(data / "p1" / "image.mhd") + *sha256File(data / "p1" / "image.raw")));
+        QVERIFY(prepare(request, {})->reused);
+        write("p2", 30); // the header is as it was
+        std::filesystem::last_write_time(data / "p2" / "image.raw", std::filesystem::last_write_time(data / "p2" / "image.raw") + std::chrono::seconds(2));
+        QVERIFY(!prepare(request, {})->reused);
     }
 
     void sizesMayDifferAndShardsHoldWhatFits()

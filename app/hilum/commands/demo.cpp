@@ -68,9 +68,13 @@ Status runDemo(const Arguments& a)
     const auto start = std::chrono::steady_clock::now();
     const Work work = consoleWork();
     const path out = a.out;
-    if (std::filesystem::exists(out) && !std::filesystem::is_empty(out))
-        return fail(ErrorCode::Usage, "{} is not empty; choose a new folder", out.string());
     HILUM_TRY_STATUS(makeFolder(out));
+    std::error_code unread;
+    const bool empty = std::filesystem::is_empty(out, unread);
+    if (unread)
+        return std::unexpected(systemError("read the folder", out.string(), unread.value()));
+    if (!empty)
+        return fail(ErrorCode::Usage, "{} is not empty; choose a new folder", out.string());
     app::DemoSummary summary;
 
     say(std::format("making {} studies (CT, radiograph, segmentation, report)", a.studies));

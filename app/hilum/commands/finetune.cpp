@@ -14,7 +14,7 @@ namespace hilum::commands {
 namespace {
 
 struct Arguments {
-    std::string task = "classify", mode = "linear", label, model, out, device; // empty: not given
+    std::string job, task = "classify", mode = "linear", label, model, out, device; // empty: not given
     std::vector<std::string> data, positive, settings;
     double fraction = 1;
     std::uint64_t seed = 0;
@@ -22,7 +22,7 @@ struct Arguments {
     bool compareUntrained = false, resume = false, json = false;
 };
 
-/// What a run that goes on computes with, where it is given.
+/// What a run that goes on, or a job file that is run again, computes with, where it is given.
 Json changes(const Arguments& a)
 {
     Json out = Json::object();
@@ -37,11 +37,12 @@ Json changes(const Arguments& a)
 Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
 {
     if (a.model.empty() || a.data.empty() || a.label.empty())
-        return fail(ErrorCode::Usage, "finetune needs --model, --data and --label; or --resume, for a run that was stopped");
+        return fail(ErrorCode::Usage, "finetune needs --model, --data and --label; or --job; or --resume, for a run that was stopped");
     if (a.mode == "linear" && !a.settings.empty())
         return fail(ErrorCode::Usage, "--set is for --mode full: a linear probe has nothing to set");
     const std::vector<path> data{a.data.begin(), a.data.end()};
-    if (data.size() == 1 && std::filesystem::exists(data.front() / "index.json"))
+    HILUM_TRY(const bool cache, app::isCache(data));
+    if (cache)
         return fail(ErrorCode::Usage, "{} is a prepared cache, which names no image; labels need the folder or CSV that it was made from", data.front().string());
     Json options = Json::object();
     if (a.mode == "full") {
@@ -52,11 +53,42 @@ Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
     HILUM_TRY(const services::Labels labels, services::readLabels(data, a.label, a.positive, work));
     const app::MethodChoice method{.id = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = "", .options = metadata.value("options", Json::object()),
                                    .pipeline = metadata.value("pipeline", Json::object())};
-    HILUM_TRY(const services::PreparedCache cache, app::cacheFor(data, method, {}, work));
+    HILUM_TRY(const services::PreparedCache prepared, app::cacheFor(data, method, {}, work));
     return services::JobRequest{.method = method.id, .preset = method.preset, .title = {}, .options = options,
                                 .classifier = services::ClassifierRequest{.model = a.model, .mode = a.mode, .labels = services::labelsJson(labels, a.label), .fraction = a.fraction, .seed = a.seed,
                                                                           .compareUntrained = a.compareUntrained},
-                                .cache = cache.folder, .device = a.device.empty() ? "auto" : a.device, .threads = std::max<std::int64_t>(0, a.threads), .run = a.out};
+                                .cache = prepared.folder, .device = a.device.empty() ? "auto" : a.device, .threads = std::max<std::int64_t>(0, a.threads), .run = a.out};
+}
+
+/// A job file made earlier, run again: its labels lie beside it, its cache is found by name unless --data is given.
+Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
+{
+    HILUM_TRY(Json job, app::readJobFile(a.job, "finetune"));
+    job.update(changes(a));
+    const path labelsFile = path(a.job).parent_path() / "labels.json";
+    HILUM_TRY(const std::string text, readTextFile(labelsFile));
+    auto labels = parseJson(text);
+    if (!labels)
+        return std::unexpected(withContext(std::move(labels).error(), "reading " + labelsFile.string()));
+    const path model = job.value("model", "");
+    if (model.empty())
+        return fail(ErrorCode::Options, "{} names no model", a.job);
+    HILUM_TRY(const Json metadata, services::modelMetadata(model));
+    const std::string device = job.value("device", "auto");
+    HILUM_TRY_STATUS(services::checkDevice(device));
+    services::JobRequest request{.method = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = {}, .options = job.value("options", Json::object()),
+                                 .classifier = services::ClassifierRequest{.model = model, .mode = job.value("mode", "linear"), .labels = *std::move(labels), .fraction = job.value("fraction", 1.0),
+                                                                           .seed = job.value("seed", std::uint64_t{0}), .compareUntrained = job.value("compare_untrained", false)},
+                                 .cache = {}, .device = device, .threads = job.value("threads", std::int64_t{0}), .run = a.out};
+    if (a.data.empty()) {
+        HILUM_TRY(request.cache, app::cacheOfJob(job));
+    } else {
+        const app::MethodChoice method{.id = request.method, .preset = request.preset, .title = "", .options = metadata.value("options", Json::object()),
+                                       .pipeline = metadata.value("pipeline", Json::object())};
+        HILUM_TRY(const services::PreparedCache prepared, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
+        request.cache = prepared.folder;
+    }
+    return request;
 }
 
 } // namespace
@@ -72,28 +104,31 @@ Run declareFinetune(CLI::App& verb)
     auto* positive = verb.add_option("--positive", a->positive, "values that count as positive, against all others; without it each value is a class")->delimiter(',');
     auto* model = verb.add_option("--model", a->model, "run folder or model file");
     auto* data = verb.add_option("--data", a->data, "a folder with a CSV of its images (filename) or of its patients (patient_id, as DICOM has them), or the CSV of images");
+    auto* job = verb.add_option("--job", a->job, "job file of a classifier to run again, its labels.json beside it; --data for images that are prepared anew")
+                    ->excludes(mode, settings, label, positive, model);
     verb.add_option("--out", a->out, "new run folder: evaluation.json, predictions.csv, head.safetensors, provenance.json; with full also the tuned model.safetensors")->required();
-    auto* fraction = verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0));
-    auto* seed = verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them");
+    auto* fraction = verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0))->excludes(job);
+    auto* seed = verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them")->excludes(job);
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
     verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one")->check(CLI::NonNegativeNumber);
-    auto* compare = verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference");
+    auto* compare = verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference")->excludes(job);
     // what the numbers depend on stays as it was asked for
     verb.add_flag("--resume", a->resume, "go on with the run of --out that was stopped, as it was asked for; --device and --threads may be others")
-        ->excludes(mode, settings, label, positive, model, data, fraction, seed, compare);
+        ->excludes(job, mode, settings, label, positive, model, data, fraction, seed, compare);
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
         const Work work = consoleWork();
         const path out = a->out;
-        const bool exists = std::filesystem::exists(out / "job.json");
-        if (std::filesystem::exists(out / "evaluation.json") || (exists && !a->resume))
-            return fail(ErrorCode::Usage, "{} holds a run already; {}choose another folder", a->out, std::filesystem::exists(out / "evaluation.json") ? "" : "go on with --resume or ");
+        HILUM_TRY(const bool exists, isThere(out / "job.json"));
+        HILUM_TRY(const bool finished, isThere(out / "evaluation.json"));
+        if (finished || (exists && !a->resume))
+            return fail(ErrorCode::Usage, "{} holds a run already; {}choose another folder", a->out, finished ? "" : "go on with --resume or ");
         if (a->resume && (!exists || services::commandOf(out) != "finetune"))
             return fail(ErrorCode::NotFound, "{} holds no classifier's job.json: there is nothing to resume", a->out);
         services::JobRequest request;
         request.run = out;
         if (!a->resume) {
-            HILUM_TRY(request, requestOf(*a, work));
+            HILUM_TRY(request, a->job.empty() ? requestOf(*a, work) : fromJobFile(*a, work));
         }
         HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume, changes(*a)));
         if (status.state == services::JobState::Cancelled) {

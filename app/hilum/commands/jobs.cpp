@@ -105,7 +105,10 @@ Run declareJobs(CLI::App& verb)
     return [a]() -> Status {
         std::unique_ptr<project::Library> library;
         // a run folder answers for itself; to be forgotten it must be in the list
-        const bool isRun = a->action != "forget" && !a->id.empty() && std::filesystem::exists(path(a->id) / "job.json");
+        bool isRun = a->action != "forget" && !a->id.empty();
+        if (isRun) {
+            HILUM_TRY(isRun, isThere(path(a->id) / "job.json"));
+        }
         if (!isRun) {
             HILUM_TRY(library, openLibrary(*a));
         }

@@ -54,7 +54,8 @@ Result<Record> openRecord(const path& file, const std::string& givenModel)
     const Json& model = out.json.at("model");
     if (!givenModel.empty() || model.contains("path")) {
         const path place = givenModel.empty() ? (out.folder / model.value("path", "")).lexically_normal() : path(givenModel);
-        if (!std::filesystem::exists(place))
+        HILUM_TRY(const bool there, isThere(place));
+        if (!there)
             return fail(ErrorCode::NotFound, "the weights of this record are not at {}; name their place with --model", place.string());
         out.model = {"--model", place.string()};
     } else {
@@ -163,7 +164,9 @@ Status compareFigureFile(const Record& record, std::vector<std::string>& notComp
     const path name = path(record.json.value("picture", "")).filename();
     if (expected.empty() || name.empty())
         return {};
-    if (const path png = record.folder / name; std::filesystem::exists(png)) {
+    const path png = record.folder / name;
+    HILUM_TRY(const bool there, isThere(png));
+    if (there) {
         HILUM_TRY(const std::string got, sha256File(png));
         if (got != expected)
             return fail(ErrorCode::CheckFailed, "{} is not the picture of this record: its digest is {}, the record says {}", png.string(), got.substr(0, 16), expected.substr(0, 16));

@@ -183,8 +183,8 @@ Status runImport(const Transfer& t)
     HILUM_TRY(Read read, readLabels(t, work));
     std::string how = "its own grid";
     if (!t.reference.empty()) {
-        HILUM_TRY(const imaging::Item reference, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work,
-            {.option = "--reference-series", .format = std::filesystem::is_directory(t.reference) ? "dicom" : ""}));
+        HILUM_TRY(const bool folder, isFolder(t.reference));
+        HILUM_TRY(const imaging::Item reference, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work, {.option = "--reference-series", .format = folder ? "dicom" : ""}));
         HILUM_TRY(const imaging::ImageHeader header, imaging::headerOf(reference, work));
         HILUM_TRY_STATUS(ontoReference(read.layers, header, t, how));
     }

@@ -1,9 +1,6 @@
 #include "app/hilum/commands/command.h"
 #include "app/hilum/dry_run.h"
 #include "app/hilum/training.h"
-#include "core/base/job_protocol.h"
-#include "core/base/options_json.h"
-#include "core/services/cache_places.h"
 #include "core/services/run_folder.h"
 #include "core/services/worker_program.h"
 
@@ -36,31 +33,19 @@ Json changes(const Arguments& a)
 /// A job file made earlier, run again (elsewhere): its options are complete, its cache is found by name unless --data is given.
 Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
 {
-    HILUM_TRY(const std::string text, readTextFile(a.job));
-    HILUM_TRY(Json job, parseJson(text));
-    if (job.value("schema", "") != protocol::JobSchema)
-        return fail(ErrorCode::WrongVersion, "{} is no job file of this program (schema \"{}\")", a.job, job.value("schema", ""));
-    if (job.value("command", "train") != "train")
-        return fail(ErrorCode::Usage, "{} is the job of a classifier: `hilum finetune` trains those", a.job);
+    HILUM_TRY(Json job, app::readJobFile(a.job, "train"));
     job.update(changes(a));
-    HILUM_TRY(const app::MethodChoice method, app::chooseMethod(job.value("method", ""), job.value("preset", ""), {}));
+    HILUM_TRY(const app::MethodChoice method, app::methodOfJob(job));
     services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title, .options = job.value("options", Json::object()), .cache = {},
                                  .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = job.value("threads", std::int64_t{0}),
                                  .watchCase = job.value("watch_case", Json()).is_string() ? job["watch_case"].get<std::string>() : "", .run = a.out};
-    HILUM_TRY(const Json entry, services::methodEntry(method.id));
-    HILUM_TRY_STATUS(checkAgainstSchema(request.options, entry.value("schema", Json::array())));
     if (!a.writeJob) // what is only written may be for another computer
         HILUM_TRY_STATUS(services::checkJob(request.method, request.options, request.device));
     if (!a.data.empty()) {
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a.data.begin(), a.data.end()}, method, {}, work));
         request.cache = cache.folder;
     } else {
-        auto cache = services::findCache(job.value("cache", Json::object()));
-        if (!cache) {
-            cache.error().message += "; or name the images with --data";
-            return std::unexpected(std::move(cache).error());
-        }
-        request.cache = *std::move(cache);
+        HILUM_TRY(request.cache, app::cacheOfJob(job));
     }
     return request;
 }
@@ -112,7 +97,7 @@ Run declareTrain(CLI::App& verb)
         const Work work = consoleWork();
         services::JobRequest request;
         request.run = a->out;
-        const bool exists = std::filesystem::exists(path(a->out) / "job.json");
+        HILUM_TRY(const bool exists, isThere(path(a->out) / "job.json"));
         if (a->resume) {
             if (!exists)
                 return fail(ErrorCode::NotFound, "{} holds no job.json: there is nothing to resume", a->out);

@@ -306,8 +306,10 @@ Json evaluationOf(const Run& run, FeatureSource& source, const ProbeResult& trai
                 {"held_out_patients", countPatients(c, p.test)}, {"held_out_images", p.test.size()}, {"images_without_label", c.withoutLabel}, {"fraction", run.request.fraction},
                 {"held_out", p.heldOutBecause}, {"patients_known", run.cache.patientsKnown()}, {"seed", seed}, {"bootstrap", "2000 draws of held-out patients"},
                 {"step", run.file.metadata.value("step", Json())}, {"weights_sha256", run.file.metadata.value("weights_sha256", Json())}, {"device", run.placement.deviceName()}};
+    out["held_out_loss"] = heldOutLoss(trained, c, p.test);
     out["trained"] = resultJson(trained, c, p.test, seed);
     if (untrained) {
+        out["untrained_loss"] = heldOutLoss(*untrained, c, p.test);
         out["untrained"] = resultJson(*untrained, c, p.test, seed);
         out["difference"] = differenceJson(trained, *untrained, c, p.test, seed);
     }

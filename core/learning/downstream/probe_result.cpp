@@ -7,6 +7,9 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
 #include <optional>
 
 namespace hilum::learning {
@@ -118,6 +121,20 @@ Json resultJson(const ProbeResult& result, const LabelledCases& c, std::span<con
     for (const std::string& name : Metrics::names())
         out["metrics"][name] = intervalJson(stats::bootstrapGroups(groups, [&](auto rows) { return metrics.of(name, result, rows); }, seed));
     return out;
+}
+
+double heldOutLoss(const ProbeResult& result, const LabelledCases& c, std::span<const std::size_t> test)
+{
+    std::map<std::size_t, std::pair<double, int>> patients;
+    for (std::size_t row = 0; row < test.size(); ++row) {
+        auto& [sum, rows] = patients[c.patient[test[row]]];
+        sum -= std::log(std::max(result.probabilities[row * c.classes.size() + c.label[test[row]]], std::numeric_limits<double>::min()));
+        ++rows;
+    }
+    double total = 0;
+    for (const auto& [patient, of] : patients)
+        total += of.first / of.second;
+    return total / static_cast<double>(patients.size());
 }
 
 Json differenceJson(const ProbeResult& first, const ProbeResult& second, const LabelledCases& c, std::span<const std::size_t> test, std::uint64_t seed)

@@ -22,6 +22,9 @@ Result<ProbeResult> readProbeResult(const path& file, Json& asked);
 
 /// evaluation.json's entry of one result: how it was found, threshold, metrics with intervals over patients.
 Json resultJson(const ProbeResult& result, const LabelledCases& cases, std::span<const std::size_t> test, std::uint64_t seed);
+/// Mean over held-out patients of the mean cross-entropy of their rows, nats: ln K of K classes when nothing was learnt. A probability that has become 0 counts as the
+/// smallest number of double precision.
+double heldOutLoss(const ProbeResult& result, const LabelledCases& cases, std::span<const std::size_t> test);
 /// The paired differences of two results on the same rows.
 Json differenceJson(const ProbeResult& first, const ProbeResult& second, const LabelledCases& cases, std::span<const std::size_t> test, std::uint64_t seed);
 /// predictions.csv. \param second may be null

@@ -9,6 +9,9 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <cmath>
+#include <format>
+#include <limits>
 #include <map>
 
 namespace hilum::learning {
@@ -65,7 +68,7 @@ std::map<std::string, std::size_t> patientOrder(const ShardReader& cache)
     return order;
 }
 
-/// The patient-wise mean and its interval.
+/// The patient-wise mean and its interval; null limits, and why, where a patient has no finite value.
 Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cases, const EvaluationSetup& setup, double& estimate)
 {
     const auto order = patientOrder(*setup.cache);
@@ -78,6 +81,10 @@ Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cas
     std::vector<double> values;
     for (const auto& [patient, sum] : patients)
         values.push_back(sum.first / sum.second);
+    if (const auto odd = std::ranges::count_if(values, [](double v) { return !std::isfinite(v); }); odd > 0) {
+        estimate = std::numeric_limits<double>::quiet_NaN();
+        return {{"low", Json()}, {"high", Json()}, {"level", Json()}, {"why", std::format("{} of {} patients have no finite value", odd, values.size())}};
+    }
     const stats::Interval interval = stats::bootstrapMean(values, setup.seed);
     estimate = interval.estimate;
     return {{"low", interval.low}, {"high", interval.high}, {"level", interval.level}};

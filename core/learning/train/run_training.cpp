@@ -235,6 +235,8 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
                    {"encoder", {{"architecture", encoder.architecture}, {"prefix", encoder.prefix}}}, {"steps", o.steps}, {"token_grid", method->tokenGrid()},
                    {"class_token", method->hasClassToken()}, {"licence", Json()}, {"origin", "trained with hilum"}, {"split_sha256", sha256Hex(splitText)}, {"cache_digest", cache.digest()},
                    {"run", job.id}, {"made_by", programVersion(request.program)}, {"device", deviceRecord(placement, threads)}};
+    if (encoder.architecture.contains("merging")) // where imported weights have it, too
+        setup.model["merging"] = encoder.architecture["merging"];
     // the folder of a file is the user's own: models travel without it
     if (setup.model["options"].contains("start_from"))
         setup.model["options"]["start_from"] = "";

@@ -280,6 +280,7 @@ private Q_SLOTS:
         const auto model = openModel(at_("whole"));
         QCOMPARE(model->metadata.at("encoder").at("prefix"), Json("backbone."));
         QCOMPARE(model->metadata.at("encoder").at("architecture").at("merging"), Json("legacy"));
+        QCOMPARE(model->metadata.at("merging"), Json("legacy"));
         QCOMPARE(model->metadata.at("pipeline"), toy().image.pipeline());
         HILUM_VERIFY_OK(loadMethod(vocoRegistry(), *model));
     }
