@@ -126,11 +126,11 @@ void ReadPanel::makeViewActions()
         m_state->transfer.set(t);
     });
     addAction("actionRotateRight", tr("Turn right"), tr("Turns the active view clockwise; the letters go along"), QKeySequence(Qt::Key_R), place,
-              [this] { changePose([](view::Pose& p) { p.quarterTurns = (p.quarterTurns + 1) % 4; }); });
+              [this] { changePose([](view::Pose& p) { p = view::turnedRight(p); }); });
     addAction("actionFlipVertical", tr("Flip upside down"), tr("Mirrors the active view; a yellow frame says so"), QKeySequence(Qt::Key_V), place,
-              [this] { changePose([](view::Pose& p) { p.upsideDown = !p.upsideDown; }); });
+              [this] { changePose([](view::Pose& p) { p = view::flippedUpsideDown(p); }); });
     addAction("actionFlipSideways", tr("Flip sideways"), tr("Mirrors the active view; a yellow frame says so"), QKeySequence(Qt::Key_H), place,
-              [this] { changePose([](view::Pose& p) { p.sideways = !p.sideways; }); });
+              [this] { changePose([](view::Pose& p) { p = view::flippedSideways(p); }); });
     addAction("actionFit", tr("Fit"), tr("The whole image in the active view, not turned"), QKeySequence(Qt::Key_Equal), place, [this] {
         changePose([](view::Pose& p) {
             const auto slice = p.ownSlice;
