@@ -55,6 +55,39 @@ private Q_SLOTS:
         QVERIFY2(std::abs(image->values[0] - grey) < 1e-6, std::to_string(image->values[0]).c_str());
     }
 
+    // values of 0 to 1 with a window of 0.9 came out all white
+    void aNarrowWindowOverRealValuesIsExact()
+    {
+        ImageHeader h = withWindow({0.45, 0.9});
+        h.geometry.size = {5, 1, 1};
+        const auto image = greyImage(Volume(h, std::vector<float>{-0.1f, 0, 0.225f, 0.45f, 0.9f}));
+        HILUM_VERIFY_OK(image);
+        const double expected[] = {0, 0, 0.25, 0.5, 1};
+        for (std::size_t n = 0; n < 5; ++n)
+            QVERIFY2(std::abs(image->values[n] - expected[n]) < 1e-6, std::to_string(image->values[n]).c_str());
+        QCOMPARE(image->chain, std::string("W 0.9 L 0.45, LINEAR_EXACT"));
+        // whole numbers keep the form of the standard: a step at c - 0.5
+        const auto whole = greyImage(picture({0, 1}, withWindow({1, 1})));
+        HILUM_VERIFY_OK(whole);
+        QCOMPARE(whole->values[0], 0.f);
+        QCOMPARE(whole->values[1], 1.f);
+        QCOMPARE(whole->chain, std::string("W 1 L 1"));
+    }
+
+    // a map that is zero nearly everywhere was one grey
+    void aSparsePictureIsSeen()
+    {
+        std::vector<std::int16_t> values(1000, 0);
+        values[7] = 2;
+        values[500] = 4;
+        const auto image = greyImage(picture(values, {}));
+        HILUM_VERIFY_OK(image);
+        QCOMPARE(image->values[0], 0.f);
+        QCOMPARE(image->values[7], 0.5f);
+        QCOMPARE(image->values[500], 1.f);
+        QCOMPARE(image->chain, std::string("lowest to highest value"));
+    }
+
     void monochrome1IsInvertedAfterTheWindow()
     {
         ImageHeader h = withWindow({50, 100, "", Window::Shape::LinearExact});

@@ -121,6 +121,8 @@ void SliceView::drag(const QPointF& position)
     case Gesture::WindowLevel: {
         view::Transfer t = transfer();
         const bool percent = t.lut != nullptr;
+        if (!percent && !m->range.whole && t.window.shape == view::WindowLevel::Shape::Linear)
+            t.window.shape = view::WindowLevel::Shape::LinearExact; // LINEAR is a step at a width of 1, which is wide for real values
         t.window = view::dragged(t.window, step.x(), step.y(), percent ? 100 : m->range.high - m->range.low,
                                  percent || m->range.whole ? 1 : std::max(1e-12, (m->range.high - m->range.low) / 10000));
         if (!percent) {
