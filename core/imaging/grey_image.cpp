@@ -95,7 +95,7 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     if (windowIndex < 0 && !h.voiLuts.empty()) {
         const VoiLut& lut = h.voiLuts.front();
         const auto last = static_cast<std::int64_t>(lut.table.size()) - 1;
-        // some makers announce 16 bits and use fewer: the table's own top is white then
+        // no entry is more than white
         const auto top = static_cast<float>(std::max<std::uint32_t>((1u << std::clamp(lut.bits, 1, 16)) - 1, *std::ranges::max_element(lut.table)));
         for (float& v : out.values)
             v = static_cast<float>(lut.table[static_cast<std::size_t>(std::clamp<std::int64_t>(std::llround(v) - lut.firstValue, 0, last))]) / top;

@@ -1,5 +1,7 @@
 #include "core/imaging/grey_image.h"
+#include "core/imaging/read.h"
 #include "tests/support/compare.h"
+#include "tests/support/make_dicom.h"
 
 #include <cmath>
 
@@ -115,6 +117,43 @@ private Q_SLOTS:
         QCOMPARE(windowed->chain, std::string("W 100 L 50"));
         HILUM_VERIFY_ERROR(greyImage(picture({50}, h), 0, 1), ErrorCode::Usage);
         HILUM_VERIFY_ERROR(greyImage(picture({50}, h), 1), ErrorCode::Usage);
+    }
+
+    // a table of 12 bits that announces 8 was white in Read, one that announces 16 nearly black everywhere
+    void aVoiLutReachesWhiteWhateverItsDescriptorSays_data()
+    {
+        QTest::addColumn<unsigned>("told");
+        QTest::addColumn<unsigned>("top");
+        QTest::addColumn<int>("bits");
+        QTest::newRow("right") << 12u << 4095u << 12;
+        QTest::newRow("8 for 12") << 8u << 4095u << 12;
+        QTest::newRow("none for 12") << 0u << 4095u << 12;
+        QTest::newRow("16 for 12") << 16u << 4095u << 12;
+        QTest::newRow("16 for 16") << 16u << 65535u << 16;
+        QTest::newRow("16, meant to be dark") << 16u << 30000u << 16; // 15 bits: more like a choice than a mistake
+        QTest::newRow("12, meant to be dark") << 12u << 1500u << 12;
+    }
+    void aVoiLutReachesWhiteWhateverItsDescriptorSays()
+    {
+        QFETCH(unsigned, told);
+        QFETCH(unsigned, top);
+        QFETCH(int, bits);
+        auto folder = TemporaryFolder::make("hilum-lut");
+        HILUM_VERIFY_OK(folder);
+        const path where = folder->where() / "a";
+        tests::DicomFile lut;
+        lut.us(0x00283002, {3, 10, static_cast<std::uint16_t>(told)}).us(0x00283006, {0, static_cast<std::uint16_t>(top / 3), static_cast<std::uint16_t>(top)});
+        auto file = tests::dicomSlice({.rows = 1, .columns = 3, .values = {10, 11, 12}});
+        file.item(0x00283010, lut).write(where);
+        const auto volume = readVolume(where);
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(volume->header().voiLuts.at(0).bits, bits);
+        const auto image = greyImage(*volume);
+        HILUM_VERIFY_OK(image);
+        const double white = static_cast<double>(top) / ((1 << bits) - 1);
+        const double expected[] = {0, white / 3, white};
+        for (std::size_t n = 0; n < 3; ++n)
+            QVERIFY2(std::abs(image->values[n] - expected[n]) < 1e-6, std::to_string(image->values[n]).c_str());
     }
 
     void percentilesLeavePaddingOut()
