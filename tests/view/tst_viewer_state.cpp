@@ -147,6 +147,33 @@ private Q_SLOTS:
         QCOMPARE(probeText({.voxel = Index3{4, 5, 0}, .values = {1, 2, 3}}), std::string("pixel (4, 5)  1, 2, 3"));
     }
 
+    // an ADC of 0.0008 mm2/s read 0.001, a map of 1e-6 read 0.000 everywhere
+    void smallValuesKeepTheirFigures_data()
+    {
+        QTest::addColumn<double>("low");
+        QTest::addColumn<double>("high");
+        QTest::addColumn<double>("value");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("PET") << 0.0 << 30000.0 << 1234.56 << "1234.6";
+        QTest::newRow("SUV") << 0.0 << 20.0 << 2.3456 << "2.346";
+        QTest::newRow("probability") << 0.0 << 1.0 << 0.12345 << "0.123";
+        QTest::newRow("ADC") << 0.0 << 0.003 << 0.000812345 << "0.000812";
+        QTest::newRow("small, signed") << -2e-4 << 2e-4 << -0.00012346 << "-0.0001235";
+        QTest::newRow("very small") << 0.0 << 1e-6 << 1.2346e-7 << "1.235e-07";
+        QTest::newRow("flat") << 0.002 << 0.002 << 0.002 << "0.002000";
+        QTest::newRow("nothing") << 0.0 << 0.0 << 0.0 << "0.000";
+    }
+    void smallValuesKeepTheirFigures()
+    {
+        QFETCH(double, low);
+        QFETCH(double, high);
+        QFETCH(double, value);
+        QFETCH(QString, text);
+        Probe probe{.voxel = Index3{1, 2, 0}, .values = {value}};
+        setFigures(probe, low, high);
+        QCOMPARE(QString::fromStdString(probeText(probe)), QStringLiteral("pixel (1, 2)  ") + text);
+    }
+
     void scaleBarTakesRoundLengths()
     {
         QCOMPARE(scaleBar(2, 120).text, std::string("5 cm"));
