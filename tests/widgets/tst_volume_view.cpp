@@ -152,6 +152,29 @@ private Q_SLOTS:
         QVERIFY(grid.slice(0)->isEmpty());
     }
 
+    // a sagittal slice stored along i was a line in the axial view, and no key brought another one
+    void aSliceIsShownInItsPlaneHoweverItIsStored()
+    {
+        auto state = std::make_shared<view::ViewerState>();
+        ViewportGrid grid(state);
+        grid.resize(400, 300);
+        for (const Geometry& whole : tests::all48()) {
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                Geometry g = whole;
+                g.size[axis] = 1;
+                // the world axis that the thin one runs along, read off the matrix: x sagittal, y coronal, z axial
+                const Vec3 through = g.direction.column(axis);
+                const std::size_t wanted = through[0] != 0 ? 1 : through[1] != 0 ? 2 : 0;
+                grid.setVolume(m_phantom.volume(g), {{400, 40}, {}, false, {}});
+                QVERIFY(grid.isFlat());
+                for (std::size_t view = 0; view < 3; ++view)
+                    QCOMPARE(grid.slice(view)->isVisibleTo(&grid), view == wanted);
+                QCOMPARE(grid.activeSlice(), grid.slice(wanted));
+                QCOMPARE(grid.slice(wanted)->stack().count, std::int64_t{1});
+            }
+        }
+    }
+
     // it was put under the next patient's name, and stayed there when that volume could not be drawn
     void aPictureOfTheVolumeBeforeIsNotShown()
     {

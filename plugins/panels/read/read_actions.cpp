@@ -158,7 +158,7 @@ void ReadPanel::makeViewActions()
         m_state->layout.set(view::next(m_state->layout.get()));
     });
     const Place shown{"view", tr("Shown in the views")};
-    addToggle("actionLinked", tr("Linked"), tr("Slices follow the crosshair in all views"), QKeySequence(Qt::Key_L), shown, true, [this](bool on) { m_state->linked.set(on); });
+    addToggle("actionLinked", tr("Linked"), tr("Slices follow the crosshair in all views"), QKeySequence(Qt::Key_L), shown, true, [this](bool on) { on ? link() : unlink(); });
     addToggle("actionCrosshairShown", tr("Show crosshair"), tr("The crosshair's lines in all views"), QKeySequence(Qt::Key_X), shown, true, [this](bool on) { m_state->crosshairVisible.set(on); });
     addToggle("actionAnnotations", tr("Show texts"), tr("Corner texts and scale bar; the orientation letters stay"), QKeySequence(Qt::SHIFT | Qt::Key_X), shown, true,
               [this](bool on) { m_state->annotationsVisible.set(on); });
