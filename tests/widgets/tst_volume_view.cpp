@@ -9,6 +9,7 @@
 #include <vtkImageData.h>
 
 #include <cmath>
+#include <limits>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -90,6 +91,26 @@ private Q_SLOTS:
                 QVERIFY(std::abs(ready.voxels[n] - (10 * p[0] - 7 * p[1] + 3 * p[2])) <= 0.51); // rounded to 16 bits
             }
         }
+    }
+
+    // outside of the field of view NaN became water
+    void whatIsNoNumberIsAir()
+    {
+        constexpr float Nan = std::numeric_limits<float>::quiet_NaN();
+        imaging::ImageHeader header;
+        header.geometry.size = {4, 2, 2};
+        header.unit = imaging::Unit::Hu;
+        std::vector<float> voxels(16, Nan); // the left half
+        for (std::size_t n = 0; n < 16; ++n)
+            if (n % 4 >= 2)
+                voxels[n] = 50;
+        voxels[2] = Nan; // one of a block of eight
+        const RenderVolume each = renderVolume(imaging::Volume(header, voxels), 16), halved = renderVolume(imaging::Volume(header, voxels), 2);
+        QVERIFY((halved.factors == std::array<std::int64_t, 3>{2, 2, 2}));
+        QCOMPARE(each.voxels, (std::vector<std::int16_t>{-1024, -1024, -1024, 50, -1024, -1024, 50, 50, -1024, -1024, 50, 50, -1024, -1024, 50, 50}));
+        QCOMPARE(halved.voxels, (std::vector<std::int16_t>{-1024, 50}));
+        header.unit = imaging::Unit::Other;
+        QCOMPARE(renderVolume(imaging::Volume(header, voxels), 16).voxels.front(), std::int16_t{0}); // the lowest
     }
 
     void letterIsOnTheRightAndReadableIn3d()
