@@ -24,6 +24,9 @@ std::string whyIrregular(const Volume& volume);
 /// Voxels outside keep the lowest value (padding value where there is one). Integers stay integers (rounded). A notice says what was done.
 Result<Volume> regularise(const Volume& volume, const Work& work = {});
 
+/// The grid that regularise() puts slices on, of a volume of two or more that are not nearly straight.
+Geometry evenGrid(const ImageHeader& header);
+
 /// What a reader does with `policy`: nothing, regularise, or BadData naming the notices. Reject takes a volume that is nearly straight.
 Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& work);
 
