@@ -320,6 +320,31 @@ private Q_SLOTS:
         QVERIFY(cine->isEnabled());
     }
 
+    void turningAndMirroringKeepThePlaceInTheMiddle()
+    {
+        Bench bench;
+        bench.open(m_ct); // its middle lies at (7, -11)
+        bench.panel->state()->poses[0].modify([](view::Pose& pose) {
+            pose.zoom = 4;
+            pose.panMm = {-16, 9}; // to the patient's right and to the back
+        });
+        const auto middle = [&] { return bench.axial()->worldAt({bench.axial()->width() / 2.0, bench.axial()->height() / 2.0}); };
+        const double height = bench.axial()->stack().positionMm(bench.axial()->slice());
+        QVERIFY(norm(middle() - Vec3{-9, -2, height}) < 1e-9);
+        for (const Qt::Key key : {Qt::Key_H, Qt::Key_R, Qt::Key_H, Qt::Key_V, Qt::Key_R, Qt::Key_V}) {
+            const view::EdgeLetters before = bench.axial()->letters();
+            QTest::keyClick(bench.axial(), key);
+            QVERIFY(norm(middle() - Vec3{-9, -2, height}) < 1e-9);
+            const view::EdgeLetters now = bench.axial()->letters();
+            if (key == Qt::Key_H)
+                QVERIFY(now.left == before.right && now.right == before.left && now.top == before.top && now.bottom == before.bottom);
+            else if (key == Qt::Key_V)
+                QVERIFY(now.left == before.left && now.right == before.right && now.top == before.bottom && now.bottom == before.top);
+            else
+                QVERIFY(now.top == before.left && now.right == before.top && now.bottom == before.right && now.left == before.bottom);
+        }
+    }
+
     void layoutKeyCyclesAndToolsChange()
     {
         Bench bench;
