@@ -3,6 +3,7 @@
 #include "core/imaging/dicom_item.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace hilum::imaging::detail {
@@ -109,6 +110,19 @@ void readPalette(DcmItem& data, DicomHeader& h)
     h.palette = std::move(palette);
 }
 
+namespace {
+
+/// The bits of a VOI LUT's output. The descriptor is not believed where entries are above its range, nor where it says 16, the size of an entry in the file, and the entries
+/// keep to 14 or fewer: nothing would ever be white then.
+int outputBits(const std::vector<std::uint16_t>& table, int told)
+{
+    const int used = std::max(1, static_cast<int>(std::bit_width(*std::ranges::max_element(table))));
+    const bool sizeOfAnEntry = told == 16 && used > 1 && used <= 14;
+    return told < used || told > 16 || sizeOfAnEntry ? used : told;
+}
+
+} // namespace
+
 void readLuts(DcmItem& data, DicomHeader& h)
 {
     // the first value is signed where the numbers that go in can be: stored ones, or those after the rescale
@@ -149,6 +163,7 @@ void readLuts(DcmItem& data, DicomHeader& h)
             std::size_t count = 0;
             if (descriptorOf(*item, lut.firstValue, count, lut.bits, negative) && !(lut.table = tableOf(*item, count, lut.bits)).empty()) {
                 lut.name = text(*item, DCM_LUTExplanation);
+                lut.bits = outputBits(lut.table, lut.bits);
                 h.voiLuts.push_back(std::move(lut));
             }
         }

@@ -46,6 +46,15 @@ template <class T> void colourToLuma(std::span<const T> slice, double white, std
 
 } // namespace
 
+Window appliedWindow(const Volume& image, Window window)
+{
+    constexpr double Narrow = 50; // units of the values; from here on the two forms differ by 2 % at most
+    const bool real = std::holds_alternative<std::vector<float>>(image.voxels());
+    if (real && window.shape == Window::Shape::Linear && window.width < Narrow)
+        window.shape = Window::Shape::LinearExact;
+    return window;
+}
+
 Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex)
 {
     if (image.isEmpty())
@@ -84,27 +93,34 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
     if (windowIndex < 0 && !h.voiLuts.empty()) {
         const VoiLut& lut = h.voiLuts.front();
         const auto last = static_cast<std::int64_t>(lut.table.size()) - 1;
-        // some makers announce 16 bits and use fewer: the table's own top is white then
+        // no entry is more than white
         const auto top = static_cast<float>(std::max<std::uint32_t>((1u << std::clamp(lut.bits, 1, 16)) - 1, *std::ranges::max_element(lut.table)));
         for (float& v : out.values)
             v = static_cast<float>(lut.table[static_cast<std::size_t>(std::clamp<std::int64_t>(std::llround(v) - lut.firstValue, 0, last))]) / top;
         out.chain = "VOI LUT";
     } else if (!h.windows.empty()) {
-        const Window& w = h.windows[static_cast<std::size_t>(std::max(0, windowIndex))];
+        const Window& given = h.windows[static_cast<std::size_t>(std::max(0, windowIndex))];
+        const Window w = appliedWindow(image, given);
         for (float& v : out.values)
             v = windowed(w, v);
-        out.chain = std::format("W {} L {}", shortest(w.width), shortest(w.centre));
+        out.chain = std::format("W {} L {}{}", shortest(w.width), shortest(w.centre), w.shape != given.shape ? ", LINEAR_EXACT" : "");
     } else {
         std::vector<float> seen;
         seen.reserve(count);
         for (std::size_t n = 0; n < count; ++n)
             if ((padded.empty() || !padded[n]) && std::isfinite(out.values[n]))
                 seen.push_back(out.values[n]);
-        const auto [low, high] = percentiles(std::move(seen), 0.005, 0.995);
+        const auto [least, most] = seen.empty() ? std::pair{0.f, 0.f} : std::pair{*std::ranges::min_element(seen), *std::ranges::max_element(seen)};
+        auto [low, high] = percentiles(std::move(seen), 0.005, 0.995);
+        out.chain = "percentiles 0.5 to 99.5";
+        if (high <= low && most > least) { // nearly all are one value: the few others are what there is to see
+            low = static_cast<double>(least);
+            high = static_cast<double>(most);
+            out.chain = "lowest to highest value";
+        }
         const double width = high > low ? high - low : 1;
         for (float& v : out.values)
             v = static_cast<float>(std::clamp((v - low) / width, 0.0, 1.0));
-        out.chain = "percentiles 0.5 to 99.5";
     }
     for (float& v : out.values)
         if (!std::isfinite(v))

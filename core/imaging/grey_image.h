@@ -14,6 +14,10 @@ struct GreyImage {
     std::string chain;         ///< what was applied, for the fidelity badge: "VOI LUT", "W 400 L 40", "percentiles 0.5 to 99.5"
 };
 
+/// `window` as it is applied to the image. The standard's LINEAR runs from c - w/2 to c + w/2 - 1, which is meant for whole numbers; a narrow one over voxels that are not
+/// (values 0 to 1, window width 0.9) would be a step that makes all of them white. It is taken as LINEAR_EXACT, from c - w/2 to c + w/2.
+Window appliedWindow(const Volume& image, Window window);
+
 /// Slice `k` in the standard's order (PS3.4 N.2): modality values -> padding out -> VOI LUT, else first window, else the 0.5 and 99.5
 /// percentiles -> inversion for MONOCHROME1 -> [0, 1] -> shutter. Colour is turned to luma (ITU-R BT.601).
 /// \param windowIndex  which of the header's windows; -1 takes the VOI LUT when there is one, else window 0, else percentiles.

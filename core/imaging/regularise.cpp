@@ -202,6 +202,8 @@ Result<Volume> regularise(const Volume& volume, const Work& work)
     return Volume(std::move(header), std::move(*made));
 }
 
+Geometry evenGrid(const ImageHeader& header) { return planOf(header).target; }
+
 std::string whyIrregular(const Volume& volume)
 {
     std::string why;

@@ -25,6 +25,9 @@ std::string whyIrregular(const Volume& volume);
 /// nearest slice, background outside: no label comes in between. A notice says what was done.
 Result<Volume> regularise(const Volume& volume, const Work& work = {});
 
+/// The grid that regularise() puts slices on, of a volume of two or more that are not nearly straight.
+Geometry evenGrid(const ImageHeader& header);
+
 /// What a reader does with `policy`: nothing, regularise, or BadData naming the notices. Reject takes a volume that is nearly straight.
 Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& work);
 

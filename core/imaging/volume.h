@@ -31,7 +31,7 @@ struct Window {
 /// A VOI LUT of DICOM (PS3.3 C.11.2): input value -> output in [0, 2^bits - 1]; values outside take the first or last entry.
 struct VoiLut {
     std::int64_t firstValue = 0;
-    int bits = 8;
+    int bits = 8; ///< of the entries; the reader puts what they use where a file tells something else
     std::vector<std::uint16_t> table;
     std::string name;
 };

@@ -90,31 +90,37 @@ bool MeasurementList::remove(int id)
     return std::erase_if(items, [id](const Measurement& m) { return m.id == id; }) > 0;
 }
 
+const MeasurementList& MeasurementHistory::goTo(std::size_t step)
+{
+    m_at = step;
+    m_steps[m_at].nextId = m_nextId;
+    return m_steps[m_at];
+}
+
 void MeasurementHistory::record(const MeasurementList& now)
 {
-    if (now.items == current().items)
+    m_nextId = std::max(m_nextId, now.nextId);
+    if (now.items == current().items) {
+        goTo(m_at);
         return;
+    }
     m_steps.resize(m_at + 1); // what was taken back is gone
     m_steps.push_back(now);
-    ++m_at;
+    goTo(m_at + 1);
 }
 
 std::optional<MeasurementList> MeasurementHistory::undo()
 {
     if (m_at == 0)
         return std::nullopt;
-    MeasurementList before = m_steps[--m_at];
-    before.nextId = m_steps.back().nextId; // a number is never used again
-    return before;
+    return goTo(m_at - 1);
 }
 
 std::optional<MeasurementList> MeasurementHistory::redo()
 {
     if (m_at + 1 == m_steps.size())
         return std::nullopt;
-    MeasurementList after = m_steps[++m_at];
-    after.nextId = m_steps.back().nextId;
-    return after;
+    return goTo(m_at + 1);
 }
 
 Json toJson(const MeasurementList& list, const MeasurementSource& source)

@@ -61,8 +61,10 @@ public:
     const MeasurementList& current() const { return m_steps[m_at]; }
 
 private:
+    const MeasurementList& goTo(std::size_t step);
     std::vector<MeasurementList> m_steps{MeasurementList{}};
     std::size_t m_at = 0;
+    int m_nextId = 1; ///< of all steps: a number is never used again, whatever was taken back
 };
 
 /// What an exported list has to say of its image.

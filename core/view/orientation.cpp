@@ -123,11 +123,16 @@ SliceStack sliceStack(const Geometry& geometry, const ViewFrame& frame)
         low = std::min(low, along);
         high = std::max(high, along);
     }
-    // an image axis along the normal gives the step; else the smallest advance of any axis that leans that way
+    // an image axis along the normal gives the step, and so does one that is tilted while the others lie in the plane; else the smallest advance of any axis that leans that way
     double step = std::numeric_limits<double>::infinity();
+    const auto leanOf = [&](std::size_t axis) { return std::abs(dot(frame.normal, geometry.direction.column(axis))); };
+    constexpr double InPlane = 1e-4; // rounding of directions
+    const bool alone = (leanOf(0) > InPlane) + (leanOf(1) > InPlane) + (leanOf(2) > InPlane) == 1;
     for (std::size_t axis = 0; axis < 3; ++axis) {
-        const double lean = std::abs(dot(frame.normal, geometry.direction.column(axis)));
-        if (lean > 0.9 || (lean > 0.3 && geometry.size[axis] > 1))
+        const double lean = leanOf(axis);
+        if (alone && lean > InPlane)
+            step = geometry.spacingMm[axis] * lean;
+        else if (lean > 0.9 || (lean > 0.3 && geometry.size[axis] > 1))
             step = std::min(step, geometry.spacingMm[axis] * (lean > 0.9 ? lean : 1.0));
     }
     if (!std::isfinite(step))

@@ -1,5 +1,6 @@
 #include "core/view/probe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <format>
 
@@ -14,6 +15,20 @@ std::string pointText(const Vec3& p)
         out += std::format("{}{} {:.1f}", a ? ", " : "", rounded < 0 ? Negative[a] : Positive[a], std::abs(rounded));
     }
     return out + ")";
+}
+
+void setFigures(Probe& probe, double low, double high)
+{
+    constexpr int Most = 7; // decimals that are still read as a number
+    double range = high - low;
+    if (!(range > 0) || !std::isfinite(range)) // flat
+        range = std::max(std::abs(low), std::abs(high));
+    probe.decimals = range > 100 ? 1 : 3;
+    probe.exponent = false;
+    if (!(range > 0) || !std::isfinite(range) || range >= 1)
+        return;
+    probe.decimals = static_cast<int>(std::ceil(3 - std::log10(range) - 1e-9)); // 0.003: six
+    probe.exponent = probe.decimals > Most;
 }
 
 std::string probeText(const Probe& probe)
@@ -33,7 +48,7 @@ std::string probeText(const Probe& probe)
         add(std::format("pixel ({}, {})", v[0], v[1]));
     std::string values;
     for (const double value : probe.values)
-        values += std::format("{}{:.{}f}", values.empty() ? "" : ", ", value, probe.decimals);
+        values += (values.empty() ? "" : ", ") + (probe.exponent ? std::format("{:.3e}", value) : std::format("{:.{}f}", value, probe.decimals));
     if (!values.empty())
         add(probe.unit.empty() ? values : values + " " + probe.unit);
     for (const std::string& note : probe.notes)

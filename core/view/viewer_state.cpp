@@ -38,6 +38,31 @@ ViewFrame turned(const ViewFrame& standard, const Pose& pose)
     return frame;
 }
 
+// The pan runs along right and down of the screen: it turns and flips along, so that it names the same place.
+
+Pose turnedRight(Pose pose)
+{
+    pose.quarterTurns = (pose.quarterTurns % 4 + 5) % 4;
+    pose.panMm = {-pose.panMm[1], pose.panMm[0]}; // the new right is the old up, the new down the old right
+    return pose;
+}
+
+Pose flippedSideways(Pose pose)
+{
+    bool& flip = pose.quarterTurns % 2 == 0 ? pose.sideways : pose.upsideDown; // flips come before the turns
+    flip = !flip;
+    pose.panMm[0] = -pose.panMm[0];
+    return pose;
+}
+
+Pose flippedUpsideDown(Pose pose)
+{
+    bool& flip = pose.quarterTurns % 2 == 0 ? pose.upsideDown : pose.sideways;
+    flip = !flip;
+    pose.panMm[1] = -pose.panMm[1];
+    return pose;
+}
+
 void ViewerState::reset(const std::string& space, const Vec3& centreLps, const Transfer& first)
 {
     crosshair.set({space, centreLps});

@@ -41,6 +41,11 @@ struct Pose {
 /// `standard` with the pose's flips and turns.
 ViewFrame turned(const ViewFrame& standard, const Pose& pose);
 
+/// The picture as it is seen, turned clockwise or mirrored around the middle of the view: the place that is shown there stays there.
+Pose turnedRight(Pose pose);
+Pose flippedSideways(Pose pose);
+Pose flippedUpsideDown(Pose pose);
+
 /// What all views of one image share.
 class ViewerState {
 public:

@@ -102,21 +102,27 @@ std::string whyUnavailable(const WindowPreset& preset, const PresetContext& cont
     }
 }
 
-WindowLevel windowBetweenQuantiles(std::span<float> sample, double low, double high)
+SampleWindow sampleWindow(std::span<float> sample, double low, double high)
 {
     std::span<float> finite(sample.begin(), std::partition(sample.begin(), sample.end(), [](float v) { return std::isfinite(v); }));
     if (finite.empty())
-        return {1, 0, WindowLevel::Shape::LinearExact};
+        return {};
     const auto quantile = [&](double q) {
         const auto at = static_cast<std::ptrdiff_t>(std::lround(q * static_cast<double>(finite.size() - 1)));
         std::nth_element(finite.begin(), finite.begin() + at, finite.end());
         return static_cast<double>(finite[static_cast<std::size_t>(at)]);
     };
+    const auto between = [](double a, double b) { return WindowLevel{b - a, (a + b) / 2, WindowLevel::Shape::LinearExact}; };
     const double a = quantile(low), b = quantile(high);
-    if (b <= a)
-        return {1, a, WindowLevel::Shape::LinearExact};
-    return {b - a, (a + b) / 2, WindowLevel::Shape::LinearExact};
+    if (b > a)
+        return {between(a, b), false};
+    const auto [least, most] = std::ranges::minmax(finite);
+    if (most > least)
+        return {between(static_cast<double>(least), static_cast<double>(most)), true};
+    return {{1, a, WindowLevel::Shape::LinearExact}, false};
 }
+
+WindowLevel windowBetweenQuantiles(std::span<float> sample, double low, double high) { return sampleWindow(sample, low, high).window; }
 
 WindowLevel dragged(const WindowLevel& from, double dx, double dy, double valueRange, double finest)
 {

@@ -61,7 +61,15 @@ struct PresetContext {
 /// Empty when the preset can be used, else one sentence for the tool tip of the greyed entry.
 std::string whyUnavailable(const WindowPreset& preset, const PresetContext& context);
 
-/// Window between two quantiles of `sample` (taken apart by it). A flat sample gives width 1 around its value.
+/// A window from the values themselves.
+struct SampleWindow {
+    WindowLevel window{1, 0, WindowLevel::Shape::LinearExact};
+    bool byExtremes = false; ///< from the lowest to the highest value: nearly all are one value, which has both quantiles
+};
+/// Window between two quantiles of `sample` (taken apart by it), or its extremes where the quantiles are one value: a few voxels that are not the background are what there is
+/// to see. A flat sample gives width 1 around its value; what is not finite does not count.
+SampleWindow sampleWindow(std::span<float> sample, double low = 0.01, double high = 0.99);
+/// The window alone.
 WindowLevel windowBetweenQuantiles(std::span<float> sample, double low = 0.01, double high = 0.99);
 
 /// The drag rule: to the right widens, up makes brighter (lowers the centre). One pixel is a 1/512 of the range of the image's

@@ -106,6 +106,26 @@ private Q_SLOTS:
         QCOMPARE(history.undo()->items, one.items);
     }
 
+    // undo, another image, back again: the next measurement got a number that had been used
+    void whatIsRecalledAfterUndoUsesNoNumberAgain()
+    {
+        MeasurementHistory history;
+        MeasurementList list;
+        list.add({.points = {{0, 0, 0}, {1, 0, 0}}});
+        history.record(list);
+        list.add({.points = {{0, 0, 0}, {2, 0, 0}}});
+        history.record(list);
+        QVERIFY(history.undo());
+        QCOMPARE(history.current().items.size(), std::size_t{1});
+        MeasurementList recalled = history.current();
+        QCOMPARE(recalled.add({.points = {{0, 0, 0}, {3, 0, 0}}}), 3);
+        // one that was begun and given up before it was recorded
+        recalled.remove(3);
+        history.record(recalled);
+        QCOMPARE(history.current().nextId, 4);
+        QCOMPARE(history.redo()->nextId, 4);
+    }
+
     void exportsSayWhatTheNumbersMean()
     {
         MeasurementList list;

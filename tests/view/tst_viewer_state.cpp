@@ -81,6 +81,54 @@ private Q_SLOTS:
         QVERIFY((state.crosshair.get() == Crosshair{"patient:1.2", {1, 2, 3}}));
     }
 
+    // a mirrored view that had been panned to the right lung showed the left one
+    void whatIsShownStaysWhenTheViewIsTurnedOrMirrored()
+    {
+        // axial: right of the screen is the patient's left (+x), down is posterior (+y). Panned 80 mm to the patient's right, 30 mm to the back
+        const ViewFrame axial = viewFrame(Plane::Axial, Mat3{});
+        const Pose start{.zoom = 3, .panMm = {-80, 30}, .ownSlice = 7};
+        const auto shown = [&](const Pose& pose) {
+            const ViewFrame frame = turned(axial, pose);
+            return pose.panMm[0] * frame.right + pose.panMm[1] * frame.down;
+        };
+        const Vec3 place{-80, 30, 0};
+        QCOMPARE(shown(start), place);
+        // mirrored, +x runs to the left of the screen: the place lies 80 mm to the right of the middle
+        QCOMPARE(flippedSideways(start).panMm, (std::array<double, 2>{80, 30}));
+        QCOMPARE(flippedUpsideDown(start).panMm, (std::array<double, 2>{-80, -30}));
+        // turned clockwise, the patient's right is on top and posterior on the left: 80 mm up, 30 mm to the left
+        QCOMPARE(turnedRight(start).panMm, (std::array<double, 2>{-30, -80}));
+        Pose pose = start;
+        const auto right = [](const Pose& p) { return turnedRight(p); };
+        const auto sideways = [](const Pose& p) { return flippedSideways(p); };
+        const auto over = [](const Pose& p) { return flippedUpsideDown(p); };
+        for (Pose (*change)(const Pose&) : std::initializer_list<Pose (*)(const Pose&)>{right, sideways, right, over, sideways, right, right, over}) {
+            pose = change(pose);
+            QCOMPARE(shown(pose), place);
+            QCOMPARE(pose.zoom, 3.0);
+            QVERIFY(pose.ownSlice == 7);
+        }
+    }
+
+    // after a quarter turn "Flip sideways" flipped upside down
+    void flipsAreThoseOfTheScreen()
+    {
+        const ViewFrame axial = viewFrame(Plane::Axial, Mat3{});
+        for (int turns = 0; turns < 8; ++turns)
+            for (int flips = 0; flips < 4; ++flips) {
+                const Pose pose{.quarterTurns = turns - 4, .sideways = flips % 2 == 1, .upsideDown = flips >= 2};
+                const ViewFrame before = turned(axial, pose), sideways = turned(axial, flippedSideways(pose)), over = turned(axial, flippedUpsideDown(pose)),
+                                clockwise = turned(axial, turnedRight(pose));
+                QVERIFY(sideways.right == -1 * before.right && sideways.down == before.down);
+                QVERIFY(over.right == before.right && over.down == -1 * before.down);
+                QVERIFY(clockwise.right == -1 * before.down && clockwise.down == before.right);
+                QVERIFY(turned(axial, flippedSideways(flippedSideways(pose))) == before);
+            }
+        // by hand: turned clockwise anterior is on the right and the patient's right on top; mirrored, anterior is on the left
+        const EdgeLetters mirrored = edgeLetters(turned(axial, flippedSideways(turnedRight(Pose{}))));
+        QVERIFY((mirrored == EdgeLetters{"A", "P", "R", "L"}));
+    }
+
     void spacesOfRadiographsAndPatientsNeverMeet()
     {
         QVERIFY(patientSpace("1.2.3", "x") == patientSpace("1.2.3", "y"));
@@ -97,6 +145,33 @@ private Q_SLOTS:
         QCOMPARE(probeText(probe), std::string("(R 17.6, P 35.3, S 12.1)  outside"));
         QCOMPARE(probeText({.voxel = Index3{4, 5, 0}, .values = {1.25}, .decimals = 2}), std::string("pixel (4, 5)  1.25"));
         QCOMPARE(probeText({.voxel = Index3{4, 5, 0}, .values = {1, 2, 3}}), std::string("pixel (4, 5)  1, 2, 3"));
+    }
+
+    // an ADC of 0.0008 mm2/s read 0.001, a map of 1e-6 read 0.000 everywhere
+    void smallValuesKeepTheirFigures_data()
+    {
+        QTest::addColumn<double>("low");
+        QTest::addColumn<double>("high");
+        QTest::addColumn<double>("value");
+        QTest::addColumn<QString>("text");
+        QTest::newRow("PET") << 0.0 << 30000.0 << 1234.56 << "1234.6";
+        QTest::newRow("SUV") << 0.0 << 20.0 << 2.3456 << "2.346";
+        QTest::newRow("probability") << 0.0 << 1.0 << 0.12345 << "0.123";
+        QTest::newRow("ADC") << 0.0 << 0.003 << 0.000812345 << "0.000812";
+        QTest::newRow("small, signed") << -2e-4 << 2e-4 << -0.00012346 << "-0.0001235";
+        QTest::newRow("very small") << 0.0 << 1e-6 << 1.2346e-7 << "1.235e-07";
+        QTest::newRow("flat") << 0.002 << 0.002 << 0.002 << "0.002000";
+        QTest::newRow("nothing") << 0.0 << 0.0 << 0.0 << "0.000";
+    }
+    void smallValuesKeepTheirFigures()
+    {
+        QFETCH(double, low);
+        QFETCH(double, high);
+        QFETCH(double, value);
+        QFETCH(QString, text);
+        Probe probe{.voxel = Index3{1, 2, 0}, .values = {value}};
+        setFigures(probe, low, high);
+        QCOMPARE(QString::fromStdString(probeText(probe)), QStringLiteral("pixel (1, 2)  ") + text);
     }
 
     void scaleBarTakesRoundLengths()

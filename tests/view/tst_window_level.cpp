@@ -113,6 +113,25 @@ private Q_SLOTS:
         QCOMPARE(windowBetweenQuantiles(none).width, 1.0);
     }
 
+    // a probability map that is zero nearly everywhere was one grey
+    void aSparseSampleIsSeenFromItsLowestToItsHighestValue()
+    {
+        std::vector<float> map(1000, 0.0f);
+        map[3] = 0.015625f; // sums of powers of two: exact
+        map[4] = NAN;
+        map[900] = 0.03125f;
+        const SampleWindow seen = sampleWindow(map);
+        QVERIFY(seen.byExtremes);
+        QCOMPARE(seen.window.width, 0.03125);
+        QCOMPARE(seen.window.centre, 0.015625);
+        const Transfer t{.window = seen.window, .lut = {}, .source = {}};
+        QCOMPARE(grey(t, 0), 0.0);
+        QCOMPARE(grey(t, 0.015625), 0.5);
+        QCOMPARE(grey(t, 0.03125), 1.0);
+        std::vector<float> flat(10, 7.0f), ramp{1, 2, 3};
+        QVERIFY(!sampleWindow(flat).byExtremes && !sampleWindow(ramp).byExtremes);
+    }
+
     void dragWidensToTheRightAndBrightensUpwards()
     {
         const WindowLevel from{400, 40};

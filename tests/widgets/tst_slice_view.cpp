@@ -246,6 +246,30 @@ private Q_SLOTS:
         QVERIFY(view.fidelityText().contains(QStringLiteral("chest")));
     }
 
+    void realValuesGetWindowsThatShowThem()
+    {
+        // nearly all zero, a little up to 0.02, and a file that asks for a width below 1
+        std::vector<float> map(2000, 0.0f);
+        map[1000] = 0.02f;
+        imaging::ImageHeader header;
+        header.geometry.size = {50, 40, 1};
+        header.hasPatientSpace = false;
+        const imaging::Volume sparse(header, map);
+        const view::Transfer seen = automaticTransfer(sparse, valueRange(sparse));
+        QCOMPARE(seen.source, std::string("lowest to highest value"));
+        QVERIFY(view::grey(seen, 0) == 0 && std::abs(view::grey(seen, 0.01) - 0.5) < 1e-6 && std::abs(view::grey(seen, 0.02) - 1) < 1e-6);
+        QCOMPARE(firstTransfer(sparse, valueRange(sparse)).source, std::string("lowest to highest value"));
+
+        header.windows = {{0.45, 0.9, "ADC"}, {100, 400, "wide"}};
+        const std::vector<view::Transfer> given = transfersOfFile(imaging::Volume(header, map));
+        QCOMPARE(given[0].source, std::string("ADC, as LINEAR_EXACT"));
+        QVERIFY(view::grey(given[0], 0) == 0 && std::abs(view::grey(given[0], 0.225) - 0.25) < 1e-12 && view::grey(given[0], 0.9) == 1);
+        QCOMPARE(given[1].source, std::string("wide"));
+        QVERIFY(given[1].window.shape == view::WindowLevel::Shape::Linear);
+        const imaging::Volume whole(header, std::vector<std::int16_t>(2000, 0));
+        QVERIFY(transfersOfFile(whole)[0].window.shape == view::WindowLevel::Shape::Linear);
+    }
+
     void fineStructureDoesNotAliasWhenMadeSmall()
     {
         // columns black and white in turn: at a tenth of the size all is grey

@@ -9,6 +9,7 @@
 #include <vtkImageData.h>
 
 #include <cmath>
+#include <limits>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -92,6 +93,26 @@ private Q_SLOTS:
         }
     }
 
+    // outside of the field of view NaN became water
+    void whatIsNoNumberIsAir()
+    {
+        constexpr float Nan = std::numeric_limits<float>::quiet_NaN();
+        imaging::ImageHeader header;
+        header.geometry.size = {4, 2, 2};
+        header.unit = imaging::Unit::Hu;
+        std::vector<float> voxels(16, Nan); // the left half
+        for (std::size_t n = 0; n < 16; ++n)
+            if (n % 4 >= 2)
+                voxels[n] = 50;
+        voxels[2] = Nan; // one of a block of eight
+        const RenderVolume each = renderVolume(imaging::Volume(header, voxels), 16), halved = renderVolume(imaging::Volume(header, voxels), 2);
+        QVERIFY((halved.factors == std::array<std::int64_t, 3>{2, 2, 2}));
+        QCOMPARE(each.voxels, (std::vector<std::int16_t>{-1024, -1024, -1024, 50, -1024, -1024, 50, 50, -1024, -1024, 50, 50, -1024, -1024, 50, 50}));
+        QCOMPARE(halved.voxels, (std::vector<std::int16_t>{-1024, 50}));
+        header.unit = imaging::Unit::Other;
+        QCOMPARE(renderVolume(imaging::Volume(header, voxels), 16).voxels.front(), std::int16_t{0}); // the lowest
+    }
+
     void letterIsOnTheRightAndReadableIn3d()
     {
         for (const std::size_t which : {0u, 13u, 47u}) {
@@ -150,6 +171,29 @@ private Q_SLOTS:
         QCOMPARE(grid.slice(0)->plane(), view::Plane::Image);
         grid.clear();
         QVERIFY(grid.slice(0)->isEmpty());
+    }
+
+    // a sagittal slice stored along i was a line in the axial view, and no key brought another one
+    void aSliceIsShownInItsPlaneHoweverItIsStored()
+    {
+        auto state = std::make_shared<view::ViewerState>();
+        ViewportGrid grid(state);
+        grid.resize(400, 300);
+        for (const Geometry& whole : tests::all48()) {
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+                Geometry g = whole;
+                g.size[axis] = 1;
+                // the world axis that the thin one runs along, read off the matrix: x sagittal, y coronal, z axial
+                const Vec3 through = g.direction.column(axis);
+                const std::size_t wanted = through[0] != 0 ? 1 : through[1] != 0 ? 2 : 0;
+                grid.setVolume(m_phantom.volume(g), {{400, 40}, {}, false, {}});
+                QVERIFY(grid.isFlat());
+                for (std::size_t view = 0; view < 3; ++view)
+                    QCOMPARE(grid.slice(view)->isVisibleTo(&grid), view == wanted);
+                QCOMPARE(grid.activeSlice(), grid.slice(wanted));
+                QCOMPARE(grid.slice(wanted)->stack().count, std::int64_t{1});
+            }
+        }
     }
 
     // it was put under the next patient's name, and stayed there when that volume could not be drawn

@@ -1,11 +1,15 @@
 #include "widgets/viewer/image_window.h"
 
+#include "core/imaging/grey_image.h"
+
 #include <algorithm>
 #include <cmath>
 
 namespace hilum::widgets {
 
 namespace {
+
+constexpr const char* Extremes = "lowest to highest value"; ///< where nearly all values are one
 
 std::vector<float> sampleOf(const imaging::Volume& volume)
 {
@@ -39,7 +43,9 @@ ValueRange valueRange(const imaging::Volume& volume)
     const auto [low, high] = std::minmax_element(sample.begin(), sample.end());
     range.low = static_cast<double>(*low);
     range.high = static_cast<double>(*high);
-    range.automatic = view::windowBetweenQuantiles(sample);
+    const view::SampleWindow window = view::sampleWindow(sample);
+    range.automatic = window.window;
+    range.byExtremes = window.byExtremes;
     return range;
 }
 
@@ -56,15 +62,17 @@ std::vector<view::Transfer> transfersOfFile(const imaging::Volume& volume)
     for (const imaging::Window& window : volume.header().windows) {
         using From = imaging::Window::Shape;
         using To = view::WindowLevel::Shape;
-        const To shape = window.shape == From::Sigmoid ? To::Sigmoid : window.shape == From::LinearExact ? To::LinearExact : To::Linear;
-        out.push_back({{window.width, window.centre, shape}, {}, inverted(volume), window.name.empty() ? "window of the file" : window.name});
+        const From applied = imaging::appliedWindow(volume, window).shape;
+        const To shape = applied == From::Sigmoid ? To::Sigmoid : applied == From::LinearExact ? To::LinearExact : To::Linear;
+        const std::string name = window.name.empty() ? "window of the file" : window.name;
+        out.push_back({{window.width, window.centre, shape}, {}, inverted(volume), applied == window.shape ? name : name + ", as LINEAR_EXACT"});
     }
     return out;
 }
 
 view::Transfer automaticTransfer(const imaging::Volume& volume, const ValueRange& range)
 {
-    return {range.automatic, {}, inverted(volume), "percentiles 1 to 99"};
+    return {range.automatic, {}, inverted(volume), range.byExtremes ? Extremes : "percentiles 1 to 99"};
 }
 
 view::Transfer firstTransfer(const imaging::Volume& volume, const ValueRange& range)
@@ -77,7 +85,8 @@ view::Transfer firstTransfer(const imaging::Volume& volume, const ValueRange& ra
     if (volume.header().hasPatientSpace)
         return automaticTransfer(volume, range);
     std::vector<float> sample = sampleOf(volume);
-    return {view::windowBetweenQuantiles(sample, 0.005, 0.995), {}, inverted(volume), "percentiles 0.5 to 99.5"};
+    const view::SampleWindow window = view::sampleWindow(sample, 0.005, 0.995);
+    return {window.window, {}, inverted(volume), window.byExtremes ? Extremes : "percentiles 0.5 to 99.5"};
 }
 
 view::PresetContext presetContext(const imaging::Volume& volume)

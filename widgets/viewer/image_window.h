@@ -11,7 +11,8 @@ namespace hilum::widgets {
 struct ValueRange {
     double low = 0, high = 1;    ///< of a sample of the values, padding excluded
     bool whole = true;           ///< values are whole numbers
-    view::WindowLevel automatic; ///< 1 to 99 %
+    view::WindowLevel automatic; ///< 1 to 99 %, or as sampleWindow says
+    bool byExtremes = false;     ///< `automatic` runs from the lowest to the highest value
 };
 
 /// Looks at up to about 200,000 evenly spaced values; some milliseconds.

@@ -80,19 +80,33 @@ RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels
     const int components = volume.components();
     const auto& f = out.factors;
     const double share = 1.0 / static_cast<double>(f[0] * f[1] * f[2]);
+    constexpr double Air = -1024; // HU
+    const double nothing = out.scaled ? 0 : Air; // stored, of blocks without any number
     volume.visit([&](auto voxels) {
         std::size_t n = 0;
         for (std::int64_t c = 0; c < out.geometry.size[2] && !stop.stop_requested(); ++c)
             for (std::int64_t b = 0; b < out.geometry.size[1]; ++b)
                 for (std::int64_t a = 0; a < out.geometry.size[0]; ++a) {
                     const std::int64_t corner = first + a * f[0] * jump[0] + b * f[1] * jump[1] + c * f[2] * jump[2];
-                    double sum = 0;
-                    for (std::int64_t z = 0; z < f[2]; ++z)
-                        for (std::int64_t y = 0; y < f[1]; ++y)
-                            for (std::int64_t x = 0; x < f[0]; ++x)
-                                sum += static_cast<double>(voxels[static_cast<std::size_t>((corner + x * jump[0] + y * jump[1] + z * jump[2]) * components)]);
-                    const double value = (sum * share - shift) * scale;
-                    const double limited = std::isfinite(value) ? std::clamp(value, out.scaled ? 0.0 : -32768.0, out.scaled ? 4095.0 : 32767.0) : 0;
+                    const auto each = [&](auto&& take) {
+                        for (std::int64_t z = 0; z < f[2]; ++z)
+                            for (std::int64_t y = 0; y < f[1]; ++y)
+                                for (std::int64_t x = 0; x < f[0]; ++x)
+                                    take(static_cast<double>(voxels[static_cast<std::size_t>((corner + x * jump[0] + y * jump[1] + z * jump[2]) * components)]));
+                    };
+                    double sum = 0, number = 0;
+                    each([&](double v) { sum += v; });
+                    double average = sum * share;
+                    if (!std::isfinite(average)) { // what is no number is left out; NaN again where there is nothing else
+                        sum = 0;
+                        each([&](double v) {
+                            sum += std::isfinite(v) ? v : 0;
+                            number += std::isfinite(v);
+                        });
+                        average = sum / number;
+                    }
+                    const double value = std::isnan(average) ? nothing : (average - shift) * scale;
+                    const double limited = std::clamp(value, out.scaled ? 0.0 : -32768.0, out.scaled ? 4095.0 : 32767.0);
                     out.voxels[n++] = static_cast<std::int16_t>(std::lround(limited));
                 }
     });

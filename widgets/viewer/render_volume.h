@@ -19,6 +19,7 @@ struct RenderVolume {
 };
 
 /// Whole factors are raised on the axis with the finest voxels until at most `mostVoxels` are left. Values outside of 16 bits are scaled to 0..4095 between the 0.1 and 99.9 percentiles.
+/// Voxels that are no number do not count; where there are no others it is air, or the lowest value.
 /// \return without voxels when `stop` was asked for
 RenderVolume renderVolume(const imaging::Volume& volume, std::int64_t mostVoxels, const std::stop_token& stop = {});
 

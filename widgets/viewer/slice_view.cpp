@@ -319,7 +319,7 @@ view::Probe SliceView::probeAt(const QPointF& position) const
     if (m->volume.header().unit == imaging::Unit::Hu)
         probe.unit = "HU";
     if (!m->range.whole)
-        probe.decimals = m->range.high - m->range.low > 100 ? 1 : 3;
+        view::setFigures(probe, m->range.low, m->range.high);
     if (m->labels && !m->viewer->overlaysHidden.get())
         if (const std::string label = m->labels->nameAt(world); !label.empty())
             probe.notes.push_back(label);

@@ -25,7 +25,8 @@ using view::Gesture;
 /// The slice is resampled on the CPU at the screen's pixels and painted, so it shows the same on every graphics driver and what a
 /// pixel shows can be asked for (`worldAt`, `greyAt`). All that must survive the widget lives in the ViewerState. Coordinates:
 /// "world" is LPS mm, or for an image without patient space mm in its plane from the centre of the first pixel (pixels where the
-/// spacing is unknown); "image point" is (column, row) with pixel centres at whole numbers; positions are widget pixels.
+/// spacing is unknown); "image point" is (column, row) with pixel centres at whole numbers; positions are widget pixels, 0 at the
+/// outer edge of the first one. What the mouse points at is the middle of its pixel.
 ///
 /// Mouse: as the profile says; the right button without movement asks for the menu. Whatever the left button does, pressed on
 /// the end of a measurement it moves that end, on its line the whole. Keys belong to the embedder.
@@ -125,6 +126,7 @@ private:
     static Gesture gestureOf(const State& state, Qt::MouseButton button, Qt::KeyboardModifiers modifiers);
     void place(const imaging::Volume& volume, const Geometry& geometry, view::Plane plane, const std::string& space);
     void render();
+    QPointF pointed(const QPointF& position) const; ///< the middle of the device pixel that an event names
     void drag(const QPointF& position);
     void zoomAt(const QPointF& position, double factor);
     bool inSlice(const view::Measurement& measurement) const;

@@ -31,6 +31,15 @@ std::optional<view::MeasureKind> measureKind(Gesture gesture)
 }
 } // namespace
 
+QPointF SliceView::pointed(const QPointF& position) const
+{
+    // an event names the upper left corner of its pixel, the picture was sampled in the middle: between two voxels rounding would decide
+    constexpr double Slack = 1e-3; // of a device pixel: 6.6667 at a ratio of 1.5 is pixel 10
+    const double ratio = devicePixelRatioF();
+    const auto middle = [&](double v) { return (std::floor(v * ratio + Slack) + 0.5) / ratio; };
+    return {middle(position.x()), middle(position.y())};
+}
+
 Gesture SliceView::gestureOf(const State& state, Qt::MouseButton button, Qt::KeyboardModifiers modifiers)
 {
     using view::MouseInput;
@@ -97,20 +106,21 @@ void SliceView::mousePressEvent(QMouseEvent* event)
     Q_EMIT activated();
     if (isEmpty())
         return;
-    m->pressed = m->last = event->position();
+    const QPointF position = pointed(event->position());
+    m->pressed = m->last = position;
     m->moved = false;
     m->button = event->button();
     m->scrollRest = 0;
     m->dragging = gestureOf(*m, event->button(), event->modifiers());
     const bool plainLeft = event->button() == Qt::LeftButton && held(event->modifiers()) == view::NoModifier;
-    if (plainLeft && !m->begun && takeHold(event->position()))
+    if (plainLeft && !m->begun && takeHold(position))
         m->dragging = Gesture::None;
     else if (const auto kind = measureKind(m->dragging))
-        measurePress(event->position(), *kind);
+        measurePress(position, *kind);
     else if (m->dragging == Gesture::WindowBox)
-        m->box = QRectF(event->position(), QSizeF(0, 0));
+        m->box = QRectF(position, QSizeF(0, 0));
     else if (m->dragging == Gesture::Crosshair)
-        moveCrosshair(worldAt(event->position()));
+        moveCrosshair(worldAt(position));
     event->accept();
 }
 
@@ -121,6 +131,8 @@ void SliceView::drag(const QPointF& position)
     case Gesture::WindowLevel: {
         view::Transfer t = transfer();
         const bool percent = t.lut != nullptr;
+        if (!percent && !m->range.whole && t.window.shape == view::WindowLevel::Shape::Linear)
+            t.window.shape = view::WindowLevel::Shape::LinearExact; // LINEAR is a step at a width of 1, which is wide for real values
         t.window = view::dragged(t.window, step.x(), step.y(), percent ? 100 : m->range.high - m->range.low,
                                  percent || m->range.whole ? 1 : std::max(1e-12, (m->range.high - m->range.low) / 10000));
         if (!percent) {
@@ -170,7 +182,7 @@ void SliceView::mouseMoveEvent(QMouseEvent* event)
 {
     if (isEmpty())
         return;
-    const QPointF position = event->position();
+    const QPointF position = pointed(event->position());
     if (event->buttons() == Qt::NoButton) {
         measureMove(position);
         updateCursor(position);
@@ -198,7 +210,7 @@ void SliceView::mouseReleaseEvent(QMouseEvent* event)
         return;
     const bool click = event->button() == Qt::RightButton && !m->moved;
     if (m->button == Qt::LeftButton && m->begun && m->moved)
-        measureRelease(event->position());
+        measureRelease(pointed(event->position()));
     if (m->grabbed != 0 && m->moved)
         Q_EMIT measurementEdited();
     if (m->box) {
@@ -233,7 +245,7 @@ void SliceView::wheelEvent(QWheelEvent* event)
     const int angle = event->angleDelta().y() != 0 ? event->angleDelta().y() : event->angleDelta().x();
     const Gesture bound = m->profile.gesture(view::MouseInput::Wheel, held(event->modifiers()));
     if (bound == Gesture::Zoom) {
-        zoomAt(event->position(), std::exp(angle / 120.0 * 0.18));
+        zoomAt(pointed(event->position()), std::exp(angle / 120.0 * 0.18));
         return;
     }
     m->wheelRest += angle;
@@ -245,7 +257,7 @@ void SliceView::wheelEvent(QWheelEvent* event)
         return;
     }
     scrollBy(steps);
-    Q_EMIT probeChanged(QString::fromStdString(view::probeText(probeAt(event->position()))));
+    Q_EMIT probeChanged(QString::fromStdString(view::probeText(probeAt(pointed(event->position())))));
 }
 
 void SliceView::leaveEvent(QEvent* event)
@@ -259,7 +271,7 @@ bool SliceView::event(QEvent* event)
     if (event->type() == QEvent::NativeGesture) {
         auto* gesture = static_cast<QNativeGestureEvent*>(event);
         if (gesture->gestureType() == Qt::ZoomNativeGesture) {
-            zoomAt(gesture->position(), 1 + gesture->value());
+            zoomAt(pointed(gesture->position()), 1 + gesture->value());
             return true;
         }
     }

@@ -11,6 +11,7 @@ namespace hilum::widgets {
 namespace {
 
 constexpr double HandlePixels = 7, LinePixels = 5, ArrowPixels = 10;
+constexpr double ShortestLeg = 3; ///< screen pixels, of a ruler or of one side of an angle
 const QColor LineColour(0x8f, 0xd3, 0xe6), SelectedColour(0xff, 0xc8, 0x6b);
 
 double distance(const QPointF& a, const QPointF& b) { return std::hypot(a.x() - b.x(), a.y() - b.y()); }
@@ -83,11 +84,12 @@ bool SliceView::takeHold(const QPointF& position)
 
 void SliceView::dragGrabbed(const QPointF& position)
 {
+    const view::Measurement* held = m->viewer->measurements.get().find(m->grabbed);
+    if (!held || !inSlice(*held))
+        return; // deleted meanwhile; or wheel or cine went on: its end would come to lie on another slice
     const Vec3 now = worldAt(position);
     m->viewer->measurements.modify([&](view::MeasurementList& list) {
         view::Measurement* item = list.find(m->grabbed);
-        if (!item)
-            return; // deleted meanwhile
         if (m->grabbedPoint >= 0)
             item->points[static_cast<std::size_t>(m->grabbedPoint)] = now;
         else
@@ -143,6 +145,9 @@ void SliceView::measureRelease(const QPointF& position)
         return;
     view::Measurement& item = *m->begun;
     item.points.back() = worldAt(position);
+    const QPointF legBegins = positionOf(item.points[item.points.size() - 2]);
+    if (item.kind != view::MeasureKind::Note && distance(position, legBegins) < ShortestLeg)
+        return; // the second half of a double click: no line yet, it goes on
     if (item.points.size() < view::pointCount(item.kind)) {
         item.points.push_back(item.points.back());
     } else {

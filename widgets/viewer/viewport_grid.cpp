@@ -8,6 +8,14 @@ namespace hilum::widgets {
 namespace {
 constexpr int Gap = 2; ///< pixels between views
 constexpr int VolumeSlot = 3;
+
+/// The view that shows the pixels of a grid that is one voxel thick along some axis of its own: stored as a slice, or along i or j as NIfTI allows.
+int viewOfSlice(const Geometry& g)
+{
+    const int thin = g.size[2] == 1 ? 2 : g.size[0] == 1 ? 0 : 1;
+    const std::array<int, 3> axes = closestAxes(g.direction);
+    return axes[2] == thin ? 0 : axes[0] == thin ? 1 : 2; // through the head axial, from left to right sagittal, else coronal
+}
 } // namespace
 
 ViewportGrid::ViewportGrid(std::shared_ptr<view::ViewerState> state, QWidget* parent) : QWidget(parent), m_state(std::move(state))
@@ -73,7 +81,7 @@ void ViewportGrid::setVolume(const imaging::Volume& volume, const view::Transfer
         m_slices[2]->setVolume(volume, view::Plane::Coronal, name);
         m_state->reset(name, volume.geometry().centreLps(), first);
         if (!deep) // one slice: show the plane that it lies in
-            m_state->active.set(closestAxes(volume.geometry().direction)[2] == 2 ? 0 : closestAxes(volume.geometry().direction)[0] == 2 ? 1 : 2);
+            m_state->active.set(viewOfSlice(volume.geometry()));
     }
     if (deep && volume.components() == 1)
         m_volumeView->setVolume(volume);

@@ -1,6 +1,8 @@
 #include "plugins/panels/read/overlay_loader.h"
 
+#include "core/imaging/label_slices.h"
 #include "core/imaging/read.h"
+#include "core/imaging/regularise.h"
 #include "core/services/importer.h"
 #include "core/view/overlay_fit.h"
 #include "widgets/shell/messages.h"
@@ -21,6 +23,7 @@ void OverlayLoader::load(const QString& name, LabelSource source, std::function<
         m_task = 0;
         if (result) {
             source.declared = result->declared;
+            source.madeEven = result->madeEven;
             Q_EMIT loaded(result->labels, name, source);
         } else if (source.dropped && result.error().code != ErrorCode::Cancelled) {
             Q_EMIT notLabels(source.file);
@@ -45,16 +48,23 @@ Result<OverlayLoader::Read> OverlayLoader::readFile(const path& file, const Work
     HILUM_TRY(const auto found, imaging::scan({file}, work));
     if (found.items.empty())
         return fail(ErrorCode::BadData, "{} holds no image{}", file.string(), found.refused.empty() ? "" : ": " + found.refused.front().reason);
-    HILUM_TRY(auto labels, imaging::readLabelMap(found.items.front(), work));
-    return Read{std::move(labels), found.items.front().kind == imaging::ItemKind::Segmentation};
+    return readItem(found.items.front(), found.items.front().kind == imaging::ItemKind::Segmentation, work);
+}
+
+/// With even slices, as the views need them: images are read so, too.
+Result<OverlayLoader::Read> OverlayLoader::readItem(const imaging::Item& item, bool declared, const Work& work)
+{
+    HILUM_TRY(auto labels, imaging::readLabelMap(item, work));
+    const bool uneven = labels.volume.header().irregular;
+    HILUM_TRY(labels.volume, imaging::evenLabels(labels.volume, work));
+    return Read{std::move(labels), declared, uneven};
 }
 
 void OverlayLoader::loadRow(const project::SeriesRow& row)
 {
     const QString name = QString::fromStdString(row.description.empty() ? row.where.filename().string() : row.description);
     load(name, {.row = row}, [row](const Work& work) -> Result<Read> {
-        HILUM_TRY(auto labels, imaging::readLabelMap(services::itemOf(row), work));
-        return Read{std::move(labels), true};
+        return readItem(services::itemOf(row), true, work);
     });
 }
 
@@ -74,6 +84,8 @@ Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& lab
     using Kind = Placement::Kind;
     const imaging::ImageHeader& a = image.header();
     const imaging::ImageHeader& b = labels.volume.header();
+    if (b.irregular) // its geometry says nothing about where slices lie
+        return {Kind::Foreign, "its slices are uneven: " + imaging::whyIrregular(labels.volume), b.geometry};
     if (a.hasPatientSpace != b.hasPatientSpace)
         return {Kind::Foreign, a.hasPatientSpace ? "it has no place in the patient" : "the image has no place in the patient", b.geometry};
     if (!a.hasPatientSpace) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/progress.h"
+#include "core/imaging/read.h"
 #include "core/imaging/volume.h"
 #include "core/project/library.h"
 #include "widgets/shell/panel.h"
@@ -20,6 +21,7 @@ struct LabelSource {
     path file;                             ///< chosen or dropped; empty with a row
     bool dropped = false;                  ///< nobody has said yet that these are labels
     bool declared = false;                 ///< its format says so: SEG, seg.nrrd
+    bool madeEven = false;                 ///< its slices were uneven and were put on even ones
 };
 
 /// Reads label maps off the GUI thread: rows of the library and files.
@@ -41,9 +43,10 @@ Q_SIGNALS:
 private:
     struct Read {
         imaging::LabelMap labels;
-        bool declared = false;
+        bool declared = false, madeEven = false;
     };
     static Result<Read> readFile(const path& file, const Work& work);
+    static Result<Read> readItem(const imaging::Item& item, bool declared, const Work& work);
     void load(const QString& name, LabelSource source, std::function<Result<Read>(const Work&)> read);
     widgets::Services m_services;
     QString m_name;  // of what is read
@@ -62,6 +65,7 @@ struct Placement {
     std::string sentence; ///< what differs, with numbers
     Geometry geometry;    ///< where the overlay lies
 };
+/// Label maps with uneven slices are Foreign: see imaging::evenLabels.
 Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& labels);
 
 } // namespace hilum::panels

@@ -126,11 +126,11 @@ void ReadPanel::makeViewActions()
         m_state->transfer.set(t);
     });
     addAction("actionRotateRight", tr("Turn right"), tr("Turns the active view clockwise; the letters go along"), QKeySequence(Qt::Key_R), place,
-              [this] { changePose([](view::Pose& p) { p.quarterTurns = (p.quarterTurns + 1) % 4; }); });
+              [this] { changePose([](view::Pose& p) { p = view::turnedRight(p); }); });
     addAction("actionFlipVertical", tr("Flip upside down"), tr("Mirrors the active view; a yellow frame says so"), QKeySequence(Qt::Key_V), place,
-              [this] { changePose([](view::Pose& p) { p.upsideDown = !p.upsideDown; }); });
+              [this] { changePose([](view::Pose& p) { p = view::flippedUpsideDown(p); }); });
     addAction("actionFlipSideways", tr("Flip sideways"), tr("Mirrors the active view; a yellow frame says so"), QKeySequence(Qt::Key_H), place,
-              [this] { changePose([](view::Pose& p) { p.sideways = !p.sideways; }); });
+              [this] { changePose([](view::Pose& p) { p = view::flippedSideways(p); }); });
     addAction("actionFit", tr("Fit"), tr("The whole image in the active view, not turned"), QKeySequence(Qt::Key_Equal), place, [this] {
         changePose([](view::Pose& p) {
             const auto slice = p.ownSlice;
@@ -158,7 +158,7 @@ void ReadPanel::makeViewActions()
         m_state->layout.set(view::next(m_state->layout.get()));
     });
     const Place shown{"view", tr("Shown in the views")};
-    addToggle("actionLinked", tr("Linked"), tr("Slices follow the crosshair in all views"), QKeySequence(Qt::Key_L), shown, true, [this](bool on) { m_state->linked.set(on); });
+    addToggle("actionLinked", tr("Linked"), tr("Slices follow the crosshair in all views"), QKeySequence(Qt::Key_L), shown, true, [this](bool on) { on ? link() : unlink(); });
     addToggle("actionCrosshairShown", tr("Show crosshair"), tr("The crosshair's lines in all views"), QKeySequence(Qt::Key_X), shown, true, [this](bool on) { m_state->crosshairVisible.set(on); });
     addToggle("actionAnnotations", tr("Show texts"), tr("Corner texts and scale bar; the orientation letters stay"), QKeySequence(Qt::SHIFT | Qt::Key_X), shown, true,
               [this](bool on) { m_state->annotationsVisible.set(on); });

@@ -49,7 +49,7 @@ void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& na
             if (dialog.answer() != LabelDropDialog::Answer::Overlay || !stillShown(shown, name))
                 return;
         }
-        overlay(labels, placement.geometry, name, {});
+        overlay(labels, placement.geometry, name, source.madeEven ? tr("labels resampled") : QString());
         return;
     }
     // without a place in space there is nothing to draw in the dialog

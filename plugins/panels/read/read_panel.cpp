@@ -343,6 +343,22 @@ void ReadPanel::updateWords()
     m_badge->setText(view->fidelityText());
 }
 
+void ReadPanel::unlink()
+{
+    for (std::size_t n = 0; n < 3; ++n)
+        if (widgets::SliceView* view = m_grid->slice(n); !view->isEmpty())
+            m_state->poses[view->slot()].modify([slice = view->slice()](view::Pose& pose) { pose.ownSlice = slice; });
+    m_state->linked.set(false);
+}
+
+void ReadPanel::link()
+{
+    widgets::SliceView* view = m_grid->activeSlice();
+    const std::int64_t slice = view->slice();
+    m_state->linked.set(true);
+    view->scrollTo(slice);
+}
+
 void ReadPanel::changePose(const std::function<void(view::Pose&)>& change)
 {
     m_state->poses[m_grid->activeSlice()->slot()].modify(change);

@@ -98,6 +98,8 @@ private:
     void updateWords();
     void updatePresets();
     void changePose(const std::function<void(view::Pose&)>& change);
+    void link();   ///< the others come to the active view's slice
+    void unlink(); ///< each view stays where it is
     void setOpacity(double opacity);
     void changeOpacity(double by);
     void receiveLabels(const imaging::LabelMap& labels, const QString& name, const LabelSource& source);

@@ -165,6 +165,28 @@ private Q_SLOTS:
         QVERIFY(std::abs(bench.selection.crosshair().point[2] - (place[2] + 4)) < 1e-9);
     }
 
+    // each view jumped to the middle of its stack
+    void viewsStayWhereTheyAreWhenTheLinkGoes()
+    {
+        Bench bench;
+        bench.open(m_ct); // voxels of 2 x 2.5 x 4 mm, the first at (-22, -49.75, -25)
+        bench.selection.setCrosshair({Crosshair::Space::Patient, {-22 + 2 * 3, -49.75 + 2.5 * 30, -25 + 4 * 5}});
+        const auto slices = [&] { return QList<std::int64_t>{bench.axial()->slice(), bench.panel->grid()->slice(1)->slice(), bench.panel->grid()->slice(2)->slice()}; };
+        QCOMPARE(slices(), (QList<std::int64_t>{5, 3, 30}));
+        QTest::keyClick(bench.axial(), Qt::Key_L);
+        QVERIFY(!bench.panel->state()->linked.get());
+        QCOMPARE(slices(), (QList<std::int64_t>{5, 3, 30}));
+        QTest::keyClick(bench.axial(), Qt::Key_Up);
+        QTest::keyClick(bench.axial(), Qt::Key_Up);
+        QCOMPARE(slices(), (QList<std::int64_t>{7, 3, 30}));
+        // linked again the crosshair comes to the slice that is looked at
+        QTest::keyClick(bench.axial(), Qt::Key_L);
+        QCOMPARE(slices(), (QList<std::int64_t>{7, 3, 30}));
+        QVERIFY(norm(bench.selection.crosshair().point - Vec3{-16, 25.25, -25 + 4 * 7}) < 1e-9);
+        QTest::keyClick(bench.axial(), Qt::Key_L); // not where the views were left the last time
+        QCOMPARE(slices(), (QList<std::int64_t>{7, 3, 30}));
+    }
+
     void radiographHasOneViewAndAPixelCrosshair()
     {
         Bench bench;
@@ -296,6 +318,31 @@ private Q_SLOTS:
         QVERIFY(!cine->isChecked());
         bench.open(m_ct);
         QVERIFY(cine->isEnabled());
+    }
+
+    void turningAndMirroringKeepThePlaceInTheMiddle()
+    {
+        Bench bench;
+        bench.open(m_ct); // its middle lies at (7, -11)
+        bench.panel->state()->poses[0].modify([](view::Pose& pose) {
+            pose.zoom = 4;
+            pose.panMm = {-16, 9}; // to the patient's right and to the back
+        });
+        const auto middle = [&] { return bench.axial()->worldAt({bench.axial()->width() / 2.0, bench.axial()->height() / 2.0}); };
+        const double height = bench.axial()->stack().positionMm(bench.axial()->slice());
+        QVERIFY(norm(middle() - Vec3{-9, -2, height}) < 1e-9);
+        for (const Qt::Key key : {Qt::Key_H, Qt::Key_R, Qt::Key_H, Qt::Key_V, Qt::Key_R, Qt::Key_V}) {
+            const view::EdgeLetters before = bench.axial()->letters();
+            QTest::keyClick(bench.axial(), key);
+            QVERIFY(norm(middle() - Vec3{-9, -2, height}) < 1e-9);
+            const view::EdgeLetters now = bench.axial()->letters();
+            if (key == Qt::Key_H)
+                QVERIFY(now.left == before.right && now.right == before.left && now.top == before.top && now.bottom == before.bottom);
+            else if (key == Qt::Key_V)
+                QVERIFY(now.left == before.left && now.right == before.right && now.top == before.bottom && now.bottom == before.top);
+            else
+                QVERIFY(now.top == before.left && now.right == before.top && now.bottom == before.right && now.left == before.bottom);
+        }
     }
 
     void layoutKeyCyclesAndToolsChange()

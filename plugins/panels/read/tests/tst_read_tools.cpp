@@ -1,8 +1,10 @@
-// Window from a box, texts and time points of the Read workspace.
+// Window from a box, texts, time points and uneven labels of the Read workspace.
 #include "plugins/panels/read/tests/read_bench.h"
 
 #include "core/services/importer.h"
+#include "plugins/panels/read/overlay_loader.h"
 #include "tests/support/compare.h"
+#include "tests/support/make_dicom.h"
 #include "tests/widgets/letter_phantom.h"
 
 #include <QAction>
@@ -10,6 +12,7 @@
 #include <QFileInfo>
 #include <QInputDialog>
 #include <QLabel>
+#include <QSignalSpy>
 #include <QTimer>
 #include <QWheelEvent>
 
@@ -138,6 +141,47 @@ private Q_SLOTS:
         bench.drag(Qt::LeftButton, {160, 115}, {210, 125}); // one more
         QCOMPARE(bench.measured().items.size(), std::size_t{2});
         QVERIFY(!bench.panel->aboutToClose().isEmpty());
+    }
+
+    // labels above a missing slice lay one gap too low, without a question
+    void labelsAboveAMissingSliceLieWhereTheyWereDrawn()
+    {
+        ReadBench bench;
+        // slices at 0, 5, 10, 20 and 25 mm; label 7 on the one at 20 mm
+        project::SeriesRow row{.id = 8, .kind = "volume", .format = "dicom", .description = "uneven", .where = path(bench.folder.filePath(QStringLiteral("uneven")).toStdString())};
+        std::filesystem::create_directory(row.where);
+        for (const int k : {0, 1, 2, 4, 5}) {
+            const path file = row.where / std::to_string(k);
+            tests::dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 5 * k), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(k == 4 ? 7 : 0))}).write(file);
+            row.files.push_back(file);
+        }
+        const auto image = imaging::readVolume(row.where, {.spacing = imaging::SpacingPolicy::Regularise});
+        HILUM_VERIFY_OK(image);
+        QCOMPARE(image->geometry().size[2], std::int64_t{6});
+        bench.open(*image);
+        Q_EMIT bench.selection.labelMapRequested(row);
+        auto* words = bench.panel->findChild<QLabel*>(QStringLiteral("overlayText"));
+        QTRY_COMPARE(words->text(), QStringLiteral("uneven (labels resampled)"));
+        QVERIFY2(bench.axial()->fidelityText().contains(QStringLiteral("labels resampled")), qPrintable(bench.axial()->fidelityText()));
+        for (std::int64_t k = 0; k < 6; ++k) {
+            bench.axial()->scrollTo(k);
+            const view::Probe probe = bench.axial()->probeAt(bench.axial()->positionOf({1, 1, 5.0 * static_cast<double>(k)}));
+            QVERIFY(std::abs((*probe.pointLps)[2] - 5.0 * static_cast<double>(k)) < 1e-9);
+            QCOMPARE(probe.notes, k == 4 ? std::vector<std::string>{"label 7"} : std::vector<std::string>{});
+        }
+        // as they were acquired they are refused: their geometry is not where they lie
+        const auto found = imaging::scan({row.where});
+        HILUM_VERIFY_OK(found);
+        const auto acquired = imaging::readLabelMap(found->items.front());
+        HILUM_VERIFY_OK(acquired);
+        const panels::Placement placement = panels::placementOf(*image, *acquired);
+        QVERIFY(placement.kind == panels::Placement::Kind::Foreign);
+        QVERIFY2(placement.sentence.starts_with("its slices are uneven: "), placement.sentence.c_str());
+        bench.actions.find(QStringLiteral("actionOverlayRemove"))->trigger();
+        QSignalSpy errors(&bench.messages, &Messages::errorReported);
+        bench.panel->showLabels(*acquired, QStringLiteral("as acquired"));
+        QCOMPARE(errors.count(), 1);
+        QVERIFY(words->text().isEmpty());
     }
 
     void theWheelWithShiftGoesThroughTime()
