@@ -20,6 +20,7 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
     if (settings.seed != m_settings.seed)
         m_cropCentres.clear(); // another seed draws other crops
     m_regionChosen = m_regionChosen || ((m_loading || m_regionOf.empty()) && settings.source != m_settings.source);
+    m_ratiosChosen = m_ratiosChosen || ((m_loading || m_optionsOf.empty()) && (settings.ratioInside != m_settings.ratioInside || settings.ratioOutside != m_settings.ratioOutside));
     m_settings = settings;
     m_painted = false;
     if (region)
@@ -135,7 +136,7 @@ Json LabSession::requestFields() const
     if (knowsRegion()) {
         fields["mask_ratio_inside"] = m_settings.ratioInside;
         fields["mask_ratio_outside"] = m_settings.ratioOutside;
-    } else if (hasOption("mask_ratio")) {
+    } else if (hidesShare()) {
         fields["mask_ratio"] = m_settings.ratioOutside;
     }
     for (const auto& [key, value] : m_settings.options.items())

@@ -91,6 +91,31 @@ bool LabSession::knowsRegion() const
     return hasOption("mask_ratio_inside");
 }
 
+bool LabSession::hidesShare() const
+{
+    return !knowsRegion() && shows("mask") && hasOption("mask_ratio"); // UniMedI has this option too, for its training alone
+}
+
+/// The loaded model's own value, else the default of its method.
+double LabSession::ownNumber(const std::string& key, double otherwise) const
+{
+    const Json options = m_metadata.is_object() ? m_metadata.value("options", Json::object()) : Json::object();
+    if (options.contains(key) && options[key].is_number())
+        return options[key].get<double>();
+    const Json* field = optionField(methodEntry(), key);
+    return field && field->contains("default") && (*field)["default"].is_number() ? (*field)["default"].get<double>() : otherwise;
+}
+
+void LabSession::takeOwnRatios()
+{
+    if (knowsRegion()) {
+        m_settings.ratioInside = ownNumber("mask_ratio_inside", m_settings.ratioInside);
+        m_settings.ratioOutside = ownNumber("mask_ratio_outside", m_settings.ratioOutside);
+    } else if (hidesShare()) {
+        m_settings.ratioOutside = ownNumber("mask_ratio", m_settings.ratioOutside);
+    }
+}
+
 bool LabSession::shows(std::string_view array) const
 {
     const Json* entry = methodEntry();
@@ -145,8 +170,12 @@ void LabSession::loaded(const Json& metadata)
     m_attention = {}; // of the former weights
     m_attentionShown = {};
     const Json options = metadata.value("options", Json::object());
-    if (const std::string own = metadata.value("method", "") + " " + jsonLine(options); own != std::exchange(m_optionsOf, own))
+    if (const std::string own = metadata.value("method", "") + " " + jsonLine(options); own != std::exchange(m_optionsOf, own)) {
         m_settings.options = Json::object(); // the form shows those of the model again
+        if (!m_ratiosChosen)
+            takeOwnRatios();
+    }
+    m_ratiosChosen = false;
     if (const std::string source = options.value("region_source", ""); source != m_regionOf) { // checkpoints of one run leave alone what a person chose
         m_regionOf = source;
         if (const auto region = regionNamed(source); region && !m_regionChosen)
@@ -167,7 +196,7 @@ void LabSession::letRegionGo()
 {
     m_regionLetGo.clear();
     if (m_settings.source == RegionSource::MaskFile && !m_settings.maskFile.empty())
-        m_regionLetGo = tr("%1 was the mask of the image before.").arg(QString::fromStdString(m_settings.maskFile.filename().string()));
+        m_regionLetGo = tr("%1 was the region of the image before.").arg(QString::fromStdString(m_settings.maskFile.filename().string()));
     else if (m_settings.source == RegionSource::Polygon)
         m_regionLetGo = tr("The polygon was drawn on the image before.");
     if (!m_regionLetGo.isEmpty())
@@ -206,7 +235,7 @@ Result<Json> LabSession::pipeline() const
         return fail(ErrorCode::Empty, "No image is open. Open a radiograph or a volume in Studies (F4), or drag one onto the window.");
     HILUM_TRY(Json out, services::pipelineFor(m_metadata.value("pipeline", Json::object()), m_image, methodTitle()));
     if (services::pipelineKind(out) == "radiograph" && knowsRegion() && m_settings.source == RegionSource::MaskFile && m_settings.maskFile.empty())
-        return fail(ErrorCode::Usage, "{} takes the chest region from a mask file here: choose one under Region, as large as the image, or another region.", methodTitle());
+        return fail(ErrorCode::Usage, "{} takes the chest region from a file here: choose one under Region, as large as the image, or another region.", methodTitle());
     return out;
 }
 

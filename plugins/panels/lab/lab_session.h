@@ -26,7 +26,7 @@ enum class RegionSource { LungContour, Rectangle, MaskFile, Polygon };
 /// How an image is disrupted, and where a region comes from.
 struct MaskSettings {
     RegionSource source = RegionSource::LungContour;
-    double ratioInside = 0.95, ratioOutside = 0.85; ///< `ratioOutside` alone where the method knows no region
+    double ratioInside = 0.95, ratioOutside = 0.85; ///< of the model, unless a person chose others; `ratioOutside` alone where the method knows no region
     std::uint64_t seed = 0;
     path maskFile;                                  ///< for MaskFile
     std::vector<std::array<double, 2>> polygon;     ///< for Polygon, pixels of the image
@@ -84,6 +84,7 @@ public:
     const Json* methodEntry() const;                    ///< of the loaded model; null when unknown
     std::string methodTitle() const;
     bool knowsRegion() const;                           ///< the method has ratios inside and outside
+    bool hidesShare() const;                            ///< it hides one share of the whole image
     bool shows(std::string_view array) const;           ///< the method can show this array (MethodInfo::shows)
     bool isVolume() const { return m_request.volume != nullptr; } ///< what is shown is a volume
     bool hasMask() const { return !isVolume() && shows("mask"); } ///< a radiograph of which places are hidden: `reconstruction` is there, else `answer`
@@ -195,6 +196,8 @@ private:
     void sendAttention();
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
+    double ownNumber(const std::string& key, double otherwise) const;
+    void takeOwnRatios();
     void forgetAnswers(); ///< what the model made; what was painted or placed stays
     void forgetResults(); ///< and what was painted or placed
     void letRegionGo();
@@ -219,6 +222,7 @@ private:
     std::string m_optionsOf; // method and options of the loaded model: m_settings.options differ from these
     std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
     bool m_regionChosen = false; // by the person before the first model was there or while one was loading: that goes before the model's own
+    bool m_ratiosChosen = false; // likewise
     QString m_regionLetGo;
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
