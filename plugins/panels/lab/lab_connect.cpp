@@ -182,7 +182,9 @@ void LabPanel::updateNumbers()
     m_stats->setText(QString::fromStdString(text));
     m_stats->setToolTip(m_stats->text());
     const auto& r = m_session->reconstruction();
-    if (!r.patchLoss.empty() && r.patchLoss.size() == m_session->mask().mask().size() && r.mask == m_session->mask().mask())
+    if (r.patchLoss.empty() || r.patchLoss.size() != m_session->mask().mask().size()) // rows of another grid would lead elsewhere
+        m_controls->showWorst({});
+    else if (r.mask == m_session->mask().mask())
         m_controls->showWorst(view::worstPatches(m_session->mask(), r.patchLoss, 12));
 }
 

@@ -345,6 +345,14 @@ view::MaskNumbers LabSession::maskNumbers() const
         view::addLosses(out, m_mask, m_reconstruction.patchLoss);
     if (current)
         out.meanError = m_reconstruction.meanError();
+    if (!m_reconstruction.groups.empty()) {
+        out.disturbance = view::Disturbance::Corrupted;
+        const auto number = [this](const char* key) { return m_numbers.is_object() && m_numbers.contains(key) && m_numbers[key].is_number() ? std::optional(m_numbers[key].get<double>()) : std::nullopt; };
+        if (current) { // there is no loss per patch where groups do not keep to the patches
+            out.l1Inside = number("loss_corrupted");
+            out.l1All = number("loss_all");
+        }
+    }
     if (m_origin.metadata.is_object())
         for (const char* key : {"normalise_target", "normalised_target", "norm_pix", "norm_pix_loss", "normalise_patches"}) {
             const Json options = m_origin.metadata.value("options", Json::object());
@@ -357,6 +365,8 @@ view::MaskNumbers LabSession::maskNumbers() const
 view::PatchReadout LabSession::readout(std::int64_t row, std::int64_t column) const
 {
     view::PatchReadout out{row, column, m_mask.hidden(row, column), m_mask.hasRegion() ? std::optional(m_mask.inside(row, column)) : std::nullopt, {}, {}};
+    if (!m_reconstruction.groups.empty())
+        out.disturbance = view::Disturbance::Corrupted;
     const auto at = static_cast<std::size_t>(row * m_mask.columns() + column);
     if (m_reconstruction.patchLoss.size() > at && m_reconstruction.mask[at] != 0 && out.hidden)
         out.loss = static_cast<double>(m_reconstruction.patchLoss[at]);

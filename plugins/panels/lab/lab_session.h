@@ -156,8 +156,9 @@ public:
     bool waiting() const { return m_loading || m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
-    /// Record of the result on screen, which must be there (hasResult). Texts are there by digest: they may name people.
-    Provenance provenance() const;
+    /// Makes the record of the result on screen, which must be there (hasResult). Texts are there by digest: they may name people. It digests the model's input, which may take long
+    /// for a volume: to be called off the GUI thread.
+    std::function<Provenance()> provenanceMaker() const;
     /// Writes what was asked: image, region, and the mask when it was painted. May take long for a volume: not on the GUI thread.
     Result<std::function<Status(const path&)>> requestWriter() const;
 

@@ -1,5 +1,5 @@
 // A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
-// patch loss is the mean squared error; MAE is the same without a region.  attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
+// patch loss is the mean squared error; MAE is the same without a region.  attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one; with align = 1 its mask is on the pixels and there is no loss of patches.
 // VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere; in a volume of more than 32 slices the random crop has half the depth, in the middle. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
@@ -52,7 +52,7 @@ Json description()
     Json groups = masks;
     groups.push_back("groups");
     groups.push_back("donor");
-    methods.push_back(entry("spcxr", "SPCXR", film, Json::array({field("max_corrupted", "number", 0.75)}), groups));
+    methods.push_back(entry("spcxr", "SPCXR", film, Json::array({field("max_corrupted", "number", 0.75), field("align", "integer", Patch)}), groups));
     methods.push_back(entry("voco", "VoCo", volume, Json::array(), {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}));
     methods.push_back(entry("dae", "Disruptive AE", volume, Json::array({field("channel_ratio", "number", 0.6)}),
                             {"input", "noisy", "decimated", "corrupted", "reconstruction", "error", "channel_mask", "cmcl_similarity"}));
@@ -110,6 +110,7 @@ Result<Json> groups(const Json& request)
     HILUM_TRY(const Voxels image, voxels(file));
     std::vector<std::uint8_t> area(Side * Side, 0), mask(Grid * Grid, 0);
     std::vector<float> shown = image.values, error(Side * Side, 0), loss(Grid * Grid, 0), donor;
+    const bool onPixels = request.value("align", Patch) == 1;
     if (file.tensors().contains("donor")) {
         HILUM_TRY(const TensorView other, file.find("donor"));
         HILUM_TRY(const auto grey, other.as<std::uint16_t>());
@@ -128,13 +129,17 @@ Result<Json> groups(const Json& request)
     out.add<float>("corrupted", {1, Side, Side}, shown);
     out.add<float>("reconstruction", {1, Side, Side}, image.values);
     out.add<float>("error", {1, Side, Side}, error);
-    out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
+    if (onPixels) {
+        out.add<std::uint8_t>("mask", {Side, Side}, area);
+    } else {
+        out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
+        out.add<float>("patch_loss", {Grid, Grid}, loss);
+    }
     out.add<std::uint8_t>("groups", {Side, Side}, area);
-    out.add<float>("patch_loss", {Grid, Grid}, loss);
     if (!donor.empty())
         out.add<float>("donor", {1, Side, Side}, donor);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
-    return Json{{"out", request["out"]}, {"numbers", {{"filled_with", donor.empty() ? "zeros" : "other image"}}}, {"seconds", 0.01}, {"device", "cpu"}};
+    return Json{{"out", request["out"]}, {"numbers", {{"filled_with", donor.empty() ? "zeros" : "other image"}, {"loss_corrupted", 0.25}, {"loss_all", 0.03125}}}, {"seconds", 0.01}, {"device", "cpu"}};
 }
 
 Result<Json> crops(const Json& request)

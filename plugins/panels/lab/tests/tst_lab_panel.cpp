@@ -151,6 +151,22 @@ private Q_SLOTS:
         QCOMPARE(disrupted->property("thumbnail").toString(), QStringLiteral("the image before"));
         QCOMPARE(label("otherNote"), QStringLiteral("the image before"));
     }
+    void corruptedShareAndItsLossAreTold()
+    {
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("SPCXR"));
+        QTRY_COMPARE_WITH_TIMEOUT(label("maskStats"), QStringLiteral("corrupted 12.5 % (32 of 256) · L1 loss inside 0.250, whole image 0.031 · mean error 0.000"), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        const auto* worst = find<QTableWidget>("patchErrorTable");
+        QCOMPARE(worst->rowCount(), 12);
+        // groups that do not keep to the patches: their numbers are there all the same, rows of the other grid are not
+        find<QLineEdit>("option_align")->setText(QStringLiteral("1"));
+        QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").startsWith(QStringLiteral("corrupted 12.5 % (8192 of 65536) · L1 loss inside 0.250")), qPrintable(label("maskStats")), Wait);
+        QCOMPARE(worst->rowCount(), 0);
+        auto* disrupted = find<QWidget>("labView2");
+        move(disrupted, at(disrupted, 5, 5));
+        QTRY_VERIFY2(label("tokenProbe").contains(QStringLiteral(" corrupted")), qPrintable(label("tokenProbe")));
+    }
     void cropsOfVoCoAreDragged()
     {
         m_selection->setVolume(ct());
