@@ -58,7 +58,7 @@ void LabPanel::connectSession()
             updateCrosshair();
     });
     connect(m_session, &LabSession::attentionChanged, this, [this] {
-        updateViews();
+        updateAttention();
         if (m_probed) // the map came after the pointer
             updateProbe(*m_probed);
     });
@@ -158,6 +158,18 @@ void LabPanel::updateViews()
     }
     placeCrops();
     applyComparison();
+}
+
+/// Another map alone: the pictures below it and those of the other views stay.
+void LabPanel::updateAttention()
+{
+    if (m_bar->mode() == CompareMode::SideBySide && !m_pins[0].isEmpty() && !m_session->isVolume())
+        return; // no view shows it
+    for (int i = 0; i < 4; ++i)
+        if (shownIn(i) == Shown::Attention) {
+            view(i)->setContent(contentOf(Shown::Attention, *m_session, m_slice, m_range));
+            view(i)->setMarked(m_session->attentionShown().query);
+        }
 }
 
 void LabPanel::updateReason()

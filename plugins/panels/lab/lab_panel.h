@@ -87,6 +87,7 @@ private:
     void takeReports(const QStringList& files);
     void updateHitRates();
     void updateViews();
+    void updateAttention();
     void updateNumbers();
     void updateCrosshair();
     void updateProbe(const QPointF& pixel);
@@ -151,6 +152,12 @@ private:
     std::vector<QPointF> m_polygon; // model pixels, while it is drawn
     std::optional<QPointF> m_probed; // what the probe line is about
     std::array<Pinned, 2> m_pins;
+    struct ScaledError {
+        std::string of; // digest of the arrays
+        double largest = 0;
+        QImage picture;
+    };
+    std::array<ScaledError, 2> m_scaledErrors; // of the two that are compared: they are shown in turn
     QTimer m_flicker;
     bool m_flickerSecond = false, m_otherHeld = false;
     QTimer m_play; // through the checkpoints

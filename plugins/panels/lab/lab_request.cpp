@@ -1,6 +1,8 @@
 // Masks and crops of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
 #include "plugins/panels/lab/lab_session.h"
 
+#include "plugins/panels/lab/drawn_pictures.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -279,11 +281,12 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
     ++m_reading;
     m_runner->run<std::shared_ptr<Shown>>(
         this,
-        [out, masked = hasMask()](const Work&) -> Result<std::shared_ptr<Shown>> {
+        [out, masked = hasMask(), filledWith = answer->value("numbers", Json::object()).value("filled_with", "")](const Work&) -> Result<std::shared_ptr<Shown>> {
             const auto shown = std::make_shared<Shown>();
             const auto read = [&]() -> Status {
                 if (masked) {
                     HILUM_TRY(shown->plane, view::readReconstruction(out));
+                    shown->pictures = std::make_shared<const ResultPictures>(lab::resultPictures(shown->plane, filledWith));
                 } else {
                     HILUM_TRY(shown->whole, view::readVolumeAnswer(out));
                 }
@@ -331,6 +334,7 @@ void LabSession::show(Shown arrays, const AnswerOrigin& origin, Json numbers)
         return; // a painted mask that was given up in the meantime: the drawn one follows
     }
     m_reconstruction = std::move(plane);
+    m_resultPictures = std::move(arrays.pictures);
     m_origin = origin;
     m_numbers = std::move(numbers);
     Q_EMIT maskChanged();

@@ -1,6 +1,7 @@
 #include "plugins/panels/lab/lab_session.h"
 
 #include "core/base/numbers.h"
+#include "plugins/panels/lab/drawn_pictures.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -128,6 +129,7 @@ bool LabSession::shows(std::string_view array) const
 void LabSession::forgetAnswers()
 {
     m_reconstruction = {};
+    m_resultPictures.reset();
     m_answer = {};
     m_origin = {};
     m_numbers = {};
@@ -215,6 +217,7 @@ void LabSession::setImage(const imaging::Volume& image, const path& file)
     m_image = image;
     m_imageFile = file;
     m_request = {};
+    m_inputPictures.reset();
     m_preparing = false;
     ++m_imageNumber;
     forgetResults();
@@ -246,6 +249,7 @@ void LabSession::makeInput()
     auto wanted = pipeline();
     if (!wanted) {
         m_request = {};
+        m_inputPictures.reset();
         m_preparing = false;
         ++m_imageNumber;
         Q_EMIT refused(QString::fromStdString(wanted.error().message));
@@ -275,6 +279,7 @@ void LabSession::makeInput()
     Q_EMIT statusChanged(tr("Preparing the image…"));
     struct Inputs {
         services::RequestInput image, other;
+        std::shared_ptr<const InputPictures> pictures;
     };
     m_preparing = true;
     m_runner->run<std::shared_ptr<Inputs>>(
@@ -289,6 +294,8 @@ void LabSession::makeInput()
             }
             auto out = std::make_shared<Inputs>();
             HILUM_TRY(out->image, services::requestInput(image, pipeline, region ? &*region : nullptr, work));
+            if (out->image.plane)
+                out->pictures = std::make_shared<const InputPictures>(lab::inputPictures(*out->image.plane));
             if (!other.isEmpty()) {
                 HILUM_TRY(out->other, services::requestInput(other, otherPipeline, nullptr, work));
             }
@@ -305,6 +312,7 @@ void LabSession::makeInput()
             }
             m_request = (*made)->image;
             m_other = (*made)->other;
+            m_inputPictures = (*made)->pictures;
             m_pipeline = pipeline;
             m_volumeRequest.clear();
             m_attentionReady = false;

@@ -20,6 +20,9 @@
 
 namespace hilum::lab {
 
+struct InputPictures;
+struct ResultPictures;
+
 /// Where inside and outside come from.
 enum class RegionSource { LungContour, Rectangle, MaskFile, Polygon };
 
@@ -99,6 +102,7 @@ public:
     const services::RequestInput& otherInput() const { return m_other; }
     const imaging::ModelInput* input() const { return m_request.plane.get(); }
     const imaging::VolumeInput* volumeInput() const { return m_request.volume.get(); }
+    const InputPictures* inputPictures() const { return m_inputPictures.get(); } ///< of `input`; null: none
     view::TokenGrid grid() const; ///< of a radiograph
 
     /// Draws a new mask; painting is forgotten.
@@ -129,6 +133,7 @@ public:
     ComparedTexts compared() const; ///< of the answer on screen
 
     const view::Reconstruction& reconstruction() const { return m_reconstruction; } ///< of a radiograph with a mask
+    const std::shared_ptr<const ResultPictures>& resultPictures() const { return m_resultPictures; } ///< of `reconstruction`; null: none
     const view::VolumeAnswer& answer() const { return m_answer; }                  ///< of everything else
     bool hasResult() const { return m_metadata.is_object() && (!m_reconstruction.isEmpty() || !m_answer.isEmpty()); } ///< none while a model is loaded
     const AnswerOrigin& origin() const { return m_origin; } ///< of the result on screen; model and settings may be ahead of it
@@ -177,6 +182,7 @@ private:
     struct Shown { // an answer that was read
         view::Reconstruction plane;
         view::VolumeAnswer whole;
+        std::shared_ptr<const ResultPictures> pictures; // of `plane`
     };
     struct Asked { // what a request was made of
         std::uint64_t image = 0, number = 0;
@@ -212,6 +218,7 @@ private:
     path m_imageFile;
     QString m_otherName;
     services::RequestInput m_request, m_other;
+    std::shared_ptr<const InputPictures> m_inputPictures; // of m_request
     Json m_pipeline;                // that m_request went through
     std::uint64_t m_imageNumber = 0; // counts inputs and models: answers to older ones are dropped
     bool m_preparing = false;
@@ -231,6 +238,7 @@ private:
     QStringList m_texts;
     std::shared_ptr<const services::ReportGallery> m_reports; // to compare with
     view::Reconstruction m_reconstruction;
+    std::shared_ptr<const ResultPictures> m_resultPictures; // of m_reconstruction
     view::VolumeAnswer m_answer;
     AnswerOrigin m_origin; // of m_reconstruction or m_answer
     Json m_numbers, m_device;
