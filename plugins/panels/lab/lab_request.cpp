@@ -35,6 +35,10 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
 
 void LabSession::redraw()
 {
+    if (!m_metadata.is_object() && !m_loading && m_choice != services::ModelChoice{}) { // it was stopped while it was loaded
+        setModel(m_choice);
+        return;
+    }
     m_painted = false;
     m_cropCentres.clear();
     askSoon();

@@ -1,5 +1,6 @@
 #include "plugins/panels/lab/lab_session.h"
 
+#include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
 #include "plugins/panels/lab/drawn_pictures.h"
 
@@ -162,6 +163,8 @@ void LabSession::setModel(const services::ModelChoice& choice)
 
 void LabSession::loaded(const Json& metadata)
 {
+    if (!m_loading && metadata == m_metadata)
+        return; // the worker started again: the same weights, and nothing asked of them is lost
     m_metadata = metadata;
     // a painted mask stays with the grid it was painted on, placed crops with theirs
     const std::string key = metadata.value("method", "") + " " + jsonLine(metadata.value("pipeline", Json()));
@@ -191,6 +194,27 @@ void LabSession::loaded(const Json& metadata)
         Q_EMIT attentionChanged();
     Q_EMIT statusChanged(tr("Model ready"));
     makeInput();
+}
+
+void LabSession::stopWork()
+{
+    const std::string what = m_server->atWorkOn();
+    if (what.empty())
+        return;
+    m_server->cancel();
+    if (what == protocol::Load) {
+        m_loading = false;
+        forgetAnswers(); // of weights that are chosen no more
+        Q_EMIT reconstructionChanged();
+        Q_EMIT statusChanged(tr("Loading was stopped; Redraw loads the model after all"));
+        return;
+    }
+    Q_EMIT statusChanged(tr("Stopped; Redraw asks the model again"));
+    if (what == protocol::Reconstruct)
+        return;
+    m_attentionAgain = false;
+    setAttentionWanted(false);
+    Q_EMIT attentionStopped();
 }
 
 /// What was given for one image says nothing of the next one: the source is the model's own again.

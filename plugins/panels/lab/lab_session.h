@@ -158,6 +158,9 @@ public:
     /// Why there is no attention for what is open; empty when there is.
     QString noAttention() const;
 
+    /// Gives up what the worker is at. A load: there is no model then, until redraw() loads it after all; attention: it is wanted no more.
+    void stopWork();
+
     bool waiting() const { return m_loading || m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
@@ -173,6 +176,7 @@ Q_SIGNALS:
     void maskChanged();
     void reconstructionChanged(); ///< of a radiograph or a volume
     void attentionChanged();
+    void attentionStopped(); ///< by stopWork: nobody should show it
     void statusChanged(const QString& text);
     void deviceKnown(const QString& name); ///< where the model runs, with each answer
     void refused(const QString& sentence); ///< why nothing is shown; empty: nothing stands in the way

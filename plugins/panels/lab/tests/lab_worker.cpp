@@ -5,7 +5,7 @@
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI, spcxr and spcxr-half as runs of SPCXR,
-// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -366,6 +366,8 @@ int main(int argc, char** argv)
         if (kind == protocol::Quit)
             return 0;
         Result<Json> answer = Json::object();
+        for (const char* held = std::getenv("LAB_WORKER_HOLD"); held && kind != protocol::Load && kind != protocol::Cancel && std::filesystem::exists(held);)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
         if (kind == protocol::Load)
             answer = load(*request);
         else if (kind == protocol::Reconstruct)

@@ -118,6 +118,24 @@ private Q_SLOTS:
         QCOMPARE(static_cast<int>(m_selection->crosshair().point[0] / 32), column);
         QCOMPARE(static_cast<int>(m_selection->crosshair().point[1] / 32), row);
     }
+    void lettersStandOnAllFourSides()
+    {
+        const auto letters = [&](const char* view) { return find<QWidget>(view)->property("letters").toString(); };
+        m_selection->setVolume(ramp(1, {"L", "F"}));
+        settle();
+        for (const char* view : {"labView1", "labView2", "labView3", "labView4"})
+            QCOMPARE(letters(view), QStringLiteral("R L H F"));
+        m_selection->setVolume(ramp()); // its file does not say
+        settle();
+        QCOMPARE(letters("labView1"), QStringLiteral("? ? ? ?"));
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_COMPARE_WITH_TIMEOUT(letters("labView1"), QStringLiteral("R L A P"), Wait);
+        find<QComboBox>("planeCombo")->setCurrentIndex(1);
+        QCOMPARE(letters("labView1"), QStringLiteral("R L H F"));
+        find<QComboBox>("planeCombo")->setCurrentIndex(2);
+        QCOMPARE(letters("labView1"), QStringLiteral("A P H F"));
+    }
     void attentionOfAClickedPatch()
     {
         m_selection->setVolume(ramp());
