@@ -22,6 +22,7 @@ constexpr std::chrono::minutes IdleTime{5};
 constexpr std::int64_t KeptFiles = 256;     // newest files of requests and answers; older ones are removed
 constexpr std::size_t KeptErrorBytes = 16384;
 constexpr int LastWaitMs = 300; // for a process whose owner goes
+constexpr std::chrono::seconds CancelTime{1}; // until a process that goes on with what was given up is ended
 
 struct Waiting {
     std::string kind;
@@ -63,17 +64,22 @@ struct ModelServer::State {
     std::string errors;            // end of standard error
     std::int64_t nextId = 1;
     std::int64_t inFlightId = 0;   // 0: nothing is in flight
-    std::optional<Waiting> inFlight;
+    std::string kindInFlight;      // of the message in flight
+    std::optional<Waiting> inFlight; // none for a load, and where nobody waits for the answer any more
     std::deque<Waiting> waiting;   // at most one of each kind
     std::int64_t killsBefore = -1;
     std::chrono::milliseconds idleTime = IdleTime;
-    QTimer idle;
+    QTimer idle, patience;         // the latter with a request that was given up
     bool wasBusy = false;
+    std::int64_t toldOf = 0;       // the message that workChanged told of; 0: none
     std::optional<TemporaryFolder> folder;
     std::int64_t files = 0;
 
     bool busy() const { return inFlightId != 0 || !waiting.empty(); }
+    bool givenUp() const { return inFlightId != 0 && !loading && !inFlight; }
     void tellBusy();
+    void tellWork();
+    void giveUp();
     Status start();
     void send(const std::string& kind, Json fields);
     void sendLoad();
@@ -95,6 +101,22 @@ void ModelServer::State::tellBusy()
     else if (process)
         idle.start(idleTime);
     Q_EMIT server->busyChanged(wasBusy);
+}
+
+void ModelServer::State::tellWork()
+{
+    if (const std::int64_t now = givenUp() ? 0 : inFlightId; now != std::exchange(toldOf, now))
+        Q_EMIT server->workChanged();
+}
+
+/// What is in flight is of no use: the process does not hear of it and is ended, unless it is done with it soon.
+void ModelServer::State::giveUp()
+{
+    if (inFlight)
+        std::exchange(inFlight, std::nullopt)->answer(fail(ErrorCode::Cancelled, "given up"));
+    process->write(QByteArray::fromStdString(jsonLine(protocol::message(protocol::Cancel, {{"target", inFlightId}})) + "\n"));
+    patience.start(CancelTime);
+    tellWork();
 }
 
 Status ModelServer::State::start()
@@ -127,6 +149,7 @@ Status ModelServer::State::start()
 void ModelServer::State::send(const std::string& kind, Json fields)
 {
     inFlightId = nextId++;
+    kindInFlight = kind;
     fields["id"] = inFlightId;
     process->write(QByteArray::fromStdString(jsonLine(protocol::message(kind, std::move(fields))) + "\n"));
 }
@@ -160,6 +183,7 @@ void ModelServer::State::next()
         }
     }
     tellBusy();
+    tellWork();
 }
 
 void ModelServer::State::read()
@@ -176,6 +200,7 @@ void ModelServer::State::read()
 void ModelServer::State::onAnswer(const Json& message)
 {
     const Result<Json> answer = message["kind"] == protocol::Done ? Result<Json>(message) : Result<Json>(std::unexpected(protocol::errorFrom(message)));
+    patience.stop();
     inFlightId = 0;
     if (loading) {
         loading = false;
@@ -188,9 +213,10 @@ void ModelServer::State::onAnswer(const Json& message)
         Q_EMIT server->modelReady(loaded);
         return;
     }
-    const Waiting done = *std::exchange(inFlight, std::nullopt);
+    const std::optional<Waiting> done = std::exchange(inFlight, std::nullopt);
     next();
-    done.answer(answer);
+    if (done) // nobody waits for what was given up
+        done->answer(answer);
 }
 
 /// The process is gone: everything open fails with what is known.
@@ -200,6 +226,7 @@ void ModelServer::State::onEnd()
         return;
     const std::unique_ptr<QProcess> ended = std::move(process);
     idle.stop();
+    patience.stop();
     loaded = nullptr;
     loading = false;
     if (ended->error() == QProcess::FailedToStart) {
@@ -223,6 +250,7 @@ void ModelServer::State::failAll(const Error& error)
     inFlightId = 0;
     loading = false;
     tellBusy();
+    tellWork();
     for (const Waiting& one : open)
         one.answer(std::unexpected(error));
     if (error.code != ErrorCode::Cancelled)
@@ -233,6 +261,7 @@ void ModelServer::State::failAll(const Error& error)
 void ModelServer::State::drop()
 {
     idle.stop();
+    patience.stop();
     loaded = nullptr;
     if (!process)
         return;
@@ -250,6 +279,13 @@ ModelServer::ModelServer(QObject* parent) : QObject(parent), m_state(std::make_u
     connect(&m_state->idle, &QTimer::timeout, this, [this] {
         log::info("services.model", "the serving worker was idle and is ended");
         m_state->drop();
+    });
+    m_state->patience.setSingleShot(true);
+    connect(&m_state->patience, &QTimer::timeout, this, [this] {
+        log::info("services.model", "the serving worker goes on with a request that was given up, and is ended");
+        m_state->drop();
+        m_state->inFlightId = 0;
+        m_state->next(); // what waits begins with another process
     });
 }
 
@@ -280,7 +316,7 @@ void ModelServer::setModel(const ModelChoice& choice)
     // answers of the former model are of no use
     for (const Waiting& one : std::exchange(s.waiting, {}))
         one.answer(replaced());
-    if (s.loading || s.inFlight) {
+    if (s.inFlightId != 0) {
         // what is in flight belongs to the former model: begin anew rather than wait for it
         if (s.inFlight)
             std::exchange(s.inFlight, std::nullopt)->answer(replaced());
@@ -333,6 +369,17 @@ path ModelServer::newFile(const std::string& suffix)
         log::error("services.model", "no folder for requests: {}", folder.error().sentence());
     return home / ("file" + suffix);
 }
+
+void ModelServer::cancel()
+{
+    State& s = *m_state;
+    if (s.loading)
+        stop(); // there is nothing to ask of it then
+    else if (s.inFlight)
+        s.giveUp();
+}
+
+std::string ModelServer::atWorkOn() const { return m_state->inFlightId == 0 || m_state->givenUp() ? std::string() : m_state->kindInFlight; }
 
 bool ModelServer::busy() const { return m_state->busy(); }
 

@@ -37,6 +37,10 @@ public:
     void request(const std::string& kind, Json fields, QObject* receiver, Done done);
     /// A fresh file name for a request or an answer in this server's temporary folder.
     path newFile(const std::string& suffix);
+    /// Gives up what the worker is at, a load with everything that waits for it: whoever asked hears Cancelled at once. The worker is told; one that is not done a second later
+    /// is ended, and starts anew with the next request. Nothing where it is at nothing.
+    void cancel();
+    std::string atWorkOn() const; ///< kind of the request that the worker is at; empty: none, or one that was given up
     bool busy() const;
     std::int64_t pid() const;
     void setIdleTime(std::chrono::milliseconds idle); ///< five minutes unless said otherwise
@@ -46,6 +50,7 @@ Q_SIGNALS:
     void modelReady(const hilum::Json& metadata);
     void failed(const QString& sentence);
     void busyChanged(bool busy);
+    void workChanged(); ///< the worker began with another request, or is at none: atWorkOn
 
 private:
     struct State;

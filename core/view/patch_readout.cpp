@@ -51,7 +51,8 @@ std::array<double, 2> TokenGrid::centre(std::int64_t row, std::int64_t column) c
 
 std::string probeText(const PatchReadout& patch)
 {
-    std::string out = std::format("patch r{} c{} {}", patch.row, patch.column, patch.hidden ? "hidden" : "visible");
+    const bool corrupted = patch.disturbance == Disturbance::Corrupted;
+    std::string out = std::format("patch r{} c{} {}", patch.row, patch.column, patch.hidden ? (corrupted ? "corrupted" : "hidden") : corrupted ? "as it is" : "visible");
     if (patch.inside)
         out += *patch.inside ? " · inside" : " · outside";
     if (patch.loss)
@@ -66,8 +67,14 @@ std::string maskStatsText(const MaskNumbers& n)
     const MaskCounts& c = n.counts;
     std::string out = n.hasRegion ? share("inside", c.insideHidden, c.inside) + " · " + share("outside", c.outsideHidden, c.outside)
                                         + std::format(" · hidden {} of {}", c.hidden(), c.total())
-                                  : share("hidden", c.hidden(), c.total());
-    if (n.loss) {
+                                  : share(n.disturbance == Disturbance::Corrupted ? "corrupted" : "hidden", c.hidden(), c.total());
+    if (n.l1Inside || n.l1All) {
+        out += " · L1 loss";
+        if (n.l1Inside)
+            out += " inside " + small(*n.l1Inside);
+        if (n.l1All)
+            out += std::format("{} whole image {}", n.l1Inside ? "," : "", small(*n.l1All));
+    } else if (n.loss) {
         out += " · loss " + small(*n.loss);
         if (n.hasRegion && n.lossInside && n.lossOutside)
             out += std::format(" (inside {}, outside {})", small(*n.lossInside), small(*n.lossOutside));

@@ -27,6 +27,12 @@ struct TokenGrid {
     bool operator==(const TokenGrid&) const = default;
 };
 
+/// What becomes of the places that a mask names.
+enum class Disturbance {
+    Hidden,    ///< the network does not see them
+    Corrupted, ///< it sees something else there (GMML)
+};
+
 /// What there is to say about one patch.
 struct PatchReadout {
     std::int64_t row = 0, column = 0;
@@ -34,6 +40,7 @@ struct PatchReadout {
     std::optional<bool> inside; ///< nullopt when the mask knows no region
     std::optional<double> loss; ///< as trained, hidden patches only
     std::optional<double> attention;
+    Disturbance disturbance = Disturbance::Hidden;
 };
 
 /// "patch r12 c7 hidden · inside · loss 0.031 · attn 0.034"
@@ -47,9 +54,12 @@ struct MaskNumbers {
     std::optional<double> lossInside, lossOutside; ///< the same, per part
     std::optional<double> meanError;               ///< mean |error| over hidden pixels, grey values 0..1
     bool normalisedTarget = false;
+    Disturbance disturbance = Disturbance::Hidden;
+    std::optional<double> l1Inside, l1All;         ///< mean |difference| over corrupted pixels and over the whole image, in the network's own values; told instead of `loss`
 };
 
-/// "inside 95.4 % (124 of 130) · outside 85.2 % (230 of 270) · hidden 354 of 400 · loss 0.0310 (in 0.0350, out 0.0290) · mean error 0.021"
+/// "inside 95.4 % (124 of 130) · outside 85.2 % (230 of 270) · hidden 354 of 400 · loss 0.0310 (in 0.0350, out 0.0290) · mean error 0.021"; of corrupted places
+/// "corrupted 32.0 % (82 of 256) · L1 loss inside 0.081, whole image 0.040 · mean error 0.021"
 std::string maskStatsText(const MaskNumbers& numbers);
 
 /// Sums patch losses into `loss`, `lossInside` and `lossOutside` of hidden patches. `patchLoss` is row-major on the mask's grid.

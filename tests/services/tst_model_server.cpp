@@ -131,6 +131,70 @@ private Q_SLOTS:
         QCOMPARE(server.model()["method"].get<std::string>(), std::string("slow"));
     }
 
+    void whatIsGivenUpIsAnsweredAtOnce()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        QTRY_VERIFY(!server.model().is_null());
+        const std::int64_t pid = server.pid();
+        Answers answers;
+        QStringList said;
+        connect(&server, &ModelServer::workChanged, this, [&] { said << QString::fromStdString(server.atWorkOn()); });
+        server.request("wait", {{"milliseconds", 300}}, this, answers.slot(1));
+        QCOMPARE(server.atWorkOn(), std::string("wait"));
+        server.request("reconstruct", Json::object(), this, answers.slot(2));
+        server.cancel();
+        server.cancel(); // once is enough
+        QCOMPARE(server.atWorkOn(), std::string());
+        QTRY_VERIFY(!answers.all.empty());
+        QCOMPARE(answers.all[0].first, 1);
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        HILUM_VERIFY_OK(answers.all[1].second); // what waited behind it is done all the same
+        QCOMPARE(server.pid(), pid);            // the process was done with the other one soon
+        QCOMPARE(said, QStringList({"wait", "", "reconstruct", ""}));
+        QVERIFY(!server.busy());
+        server.cancel(); // nothing is under way
+        QCOMPARE(server.pid(), pid);
+    }
+
+    void aProcessThatGoesOnIsEndedForTheNextRequest()
+    {
+        ModelServer server;
+        QString sentence;
+        connect(&server, &ModelServer::failed, this, [&](const QString& s) { sentence = s; });
+        server.setModel(untrained());
+        QTRY_VERIFY(!server.model().is_null());
+        const std::int64_t pid = server.pid();
+        Answers answers;
+        server.request("wait", {{"milliseconds", 60000}}, this, answers.slot(1));
+        server.cancel();
+        server.request("reconstruct", Json::object(), this, answers.slot(2));
+        QTRY_COMPARE_WITH_TIMEOUT(answers.all.size(), std::size_t(2), 20000); // long before the minute is over
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        HILUM_VERIFY_OK(answers.all[1].second);
+        QVERIFY(server.pid() != pid);
+        QVERIFY(!server.model().is_null());
+        QVERIFY2(sentence.isEmpty(), qPrintable(sentence)); // nothing went wrong
+    }
+
+    void aLoadIsGivenUp()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        server.request("reconstruct", Json::object(), this, answers.slot(1));
+        QCOMPARE(server.atWorkOn(), std::string("load"));
+        server.cancel();
+        QVERIFY(!server.busy());
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        QVERIFY(server.model().is_null());
+        server.request("reconstruct", Json::object(), this, answers.slot(2)); // the same choice, loaded anew
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        HILUM_VERIFY_OK(answers.all[1].second);
+    }
+
     void idleProcessEndsAndComesBack()
     {
         std::int64_t pid = 0;

@@ -54,6 +54,8 @@ private Q_SLOTS:
         QCOMPARE(probeText({12, 7, true, true, 0.031, 0.034}), std::string("patch r12 c7 hidden · inside · loss 0.031 · attn 0.034"));
         QCOMPARE(probeText({0, 3, false, false, {}, {}}), std::string("patch r0 c3 visible · outside"));
         QCOMPARE(probeText({0, 3, false, {}, {}, 0.0000123}), std::string("patch r0 c3 visible · attn 1.23e-05"));
+        QCOMPARE(probeText({2, 3, true, {}, 0.5, {}, Disturbance::Corrupted}), std::string("patch r2 c3 corrupted · loss 0.500"));
+        QCOMPARE(probeText({2, 4, false, {}, {}, {}, Disturbance::Corrupted}), std::string("patch r2 c4 as it is"));
     }
     void statsShowTrueRatios()
     {
@@ -64,6 +66,15 @@ private Q_SLOTS:
         numbers.loss = 0.031;
         numbers.meanError = 0.02;
         QCOMPARE(maskStatsText(numbers), std::string("hidden 75.0 % (192 of 256) · loss 0.031 · mean error 0.020"));
+    }
+    void corruptedPlacesHaveTheirL1()
+    {
+        MaskNumbers numbers{.counts = {0, 0, 256, 82}, .loss = 0.5, .meanError = 0.021, .disturbance = Disturbance::Corrupted, .l1Inside = 0.081, .l1All = 0.04};
+        QCOMPARE(maskStatsText(numbers), std::string("corrupted 32.0 % (82 of 256) · L1 loss inside 0.081, whole image 0.040 · mean error 0.021"));
+        numbers.l1Inside.reset(); // nothing was corrupted
+        QCOMPARE(maskStatsText(numbers), std::string("corrupted 32.0 % (82 of 256) · L1 loss whole image 0.040 · mean error 0.021"));
+        numbers.l1All.reset(); // an older worker: what the patches say
+        QCOMPARE(maskStatsText(numbers), std::string("corrupted 32.0 % (82 of 256) · loss 0.500 · mean error 0.021"));
     }
     void lossesAreSplitAndSorted()
     {

@@ -64,6 +64,30 @@ private Q_SLOTS:
         QCOMPARE(told, QStringList({QStringLiteral("held stopped"), QStringLiteral("lost failed"), QStringLiteral("c, d added 2")}));
     }
 
+    void workOfAnotherProcessHasALineAndCanBeStopped()
+    {
+        tests::WindowFixture f;
+        auto asker = std::make_unique<QObject>();
+        int stopped = 0;
+        const int number = f.tasks.follow(QStringLiteral("Computing attention"), asker.get(), [&] { ++stopped; });
+        f.tasks.say(number, QStringLiteral("12 s"));
+        QCOMPARE(f.tasks.running().size(), 1);
+        QCOMPARE(f.tasks.running().front().title, QStringLiteral("Computing attention"));
+        QCOMPARE(f.tasks.running().front().what, QStringLiteral("12 s"));
+        f.tasks.cancel(number);
+        f.tasks.cancel(number);
+        QCOMPARE(stopped, 1);
+        QVERIFY(f.tasks.running().front().cancelling);
+        f.tasks.end(number);
+        QVERIFY(f.tasks.running().isEmpty());
+        // it goes with who asked
+        (void)f.tasks.follow(QStringLiteral("Loading a model"), asker.get(), [&] { ++stopped; });
+        asker.reset();
+        QVERIFY(f.tasks.running().isEmpty());
+        f.tasks.cancelAll();
+        QCOMPARE(stopped, 1);
+    }
+
     void whatIsStartedByTheEndOfAnotherWaitsItsTurn()
     {
         tests::WindowFixture f;

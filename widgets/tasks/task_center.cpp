@@ -19,7 +19,7 @@ TaskCenter::Running* TaskCenter::find(int number)
 
 int TaskCenter::begin(const QString& title)
 {
-    m_running.append(Running{.entry = {.number = ++m_last, .title = title}, .task = {}});
+    m_running.append(Running{.entry = {.number = ++m_last, .title = title}, .task = {}, .stop = {}, .gone = {}});
     Q_EMIT changed();
     return m_last;
 }
@@ -41,10 +41,31 @@ void TaskCenter::progress(int number, std::int64_t done, std::int64_t total, con
     Q_EMIT changed();
 }
 
+int TaskCenter::follow(const QString& title, QObject* receiver, std::function<void()> stop)
+{
+    const int number = begin(title);
+    if (Running* running = find(number)) {
+        running->stop = std::move(stop);
+        running->gone = connect(receiver, &QObject::destroyed, this, [this, number] { end(number); });
+    }
+    return number;
+}
+
+void TaskCenter::say(int number, const QString& what)
+{
+    Running* running = find(number);
+    if (!running || running->entry.what == what)
+        return;
+    running->entry.what = what;
+    Q_EMIT changed();
+}
+
 void TaskCenter::end(int number)
 {
-    m_running.removeIf([number](const Running& running) { return running.entry.number == number; });
-    Q_EMIT changed();
+    if (const Running* running = find(number))
+        disconnect(running->gone);
+    if (m_running.removeIf([number](const Running& running) { return running.entry.number == number; }) > 0)
+        Q_EMIT changed();
 }
 
 void TaskCenter::cancel(int number)
@@ -54,7 +75,10 @@ void TaskCenter::cancel(int number)
         return;
     running->entry.cancelling = true;
     running->task.cancel();
+    const auto stop = running->stop;
     Q_EMIT changed();
+    if (stop)
+        stop(); // ends the line, where it is quick
 }
 
 void TaskCenter::cancelAll()

@@ -11,7 +11,7 @@
 
 namespace hilum::widgets {
 
-/// Work with a line in the status bar: what, how far, Cancel. On two TaskRunners, so that what takes hours holds up nobody who wants to see a study. GUI thread only.
+/// Work with a line in the status bar: what, how far, Cancel. On two TaskRunners, or in another process, so that what takes hours holds up nobody who wants to see a study. GUI thread only.
 class TaskCenter : public QObject {
     Q_OBJECT
 public:
@@ -37,6 +37,11 @@ public:
     int run(const QString& title, QObject* receiver, std::function<Result<T>(const Work&)> work, std::function<void(Result<T>)> done, Lane lane = Lane::Long,
             std::source_location from = std::source_location::current());
 
+    /// A line for work that another process does; it goes with end(), or with `receiver`. \param stop  called once by cancel()
+    int follow(const QString& title, QObject* receiver, std::function<void()> stop);
+    void say(int number, const QString& what); ///< of a line of follow(): how far it is, in words
+    void end(int number);
+
     void cancel(int number);
     void cancelAll();
     QList<Entry> running() const;
@@ -48,12 +53,13 @@ private:
     struct Running {
         Entry entry;
         services::Task task;
+        std::function<void()> stop; ///< of work that another process does
+        QMetaObject::Connection gone;
     };
     Running* find(int number);
     int begin(const QString& title);
     void attach(int number, services::Task task);
     void progress(int number, std::int64_t done, std::int64_t total, const std::string& what);
-    void end(int number);
 
     services::TaskRunner *m_opening, *m_long;
     QList<Running> m_running;

@@ -46,7 +46,7 @@ Run declareReconstruct(CLI::App& verb)
     verb.add_option("--out", a->out, "folder for pictures, tensors and result.json")->required();
     auto* seed = verb.add_option("--seed", a->seed, "of the mask");
     verb.add_option("--mask", a->mask, "image, label map or safetensors: non-zero is hidden (methods that hide places of a radiograph)")->excludes(seed);
-    verb.add_option("--region", a->region, "mask image of the chest, as large as IMAGE: non-zero is inside (hdxray-mae; needed by models that were trained with mask files)");
+    verb.add_option("--region", a->region, "image of the chest region, as large as IMAGE: non-zero is inside (hdxray-mae; needed by models that were trained with mask files)");
     verb.add_option("--donor", a->donor, "another radiograph, whose pixels fill the hidden groups (spcxr)");
     verb.add_option("--other", a->others, "other volumes to compare with (dae: similarity of modalities)");
     verb.add_option("--at", a->points, "X,Y,Z in patient millimetres (LPS): middle of the crop of a volume; voco takes it several times");

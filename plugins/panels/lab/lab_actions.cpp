@@ -154,10 +154,10 @@ void LabPanel::registerHandActions()
                                this, std::move(work));
     };
     add("actionLabHideOverlays", tr("Hide all overlays while held"), tr("The bare pictures are shown while the key is held"), Qt::Key_Space, true, [] {}); // watched by eventFilter
-    add("actionLabCancel", tr("Cancel, or put the brush down"), tr("Gives up the polygon or the stroke that is drawn, else puts the mask brush down"), Qt::Key_Escape, false, [this] {
+    add("actionLabCancel", tr("Cancel, or put the brush down"), tr("Gives up the polygon or the stroke that is drawn, or what the model is at for long, else puts the mask brush down"), Qt::Key_Escape, false, [this] {
         if (m_drawingPolygon)
             endPolygon(false);
-        else if (!m_session->cancelStroke())
+        else if (!m_session->cancelStroke() && !stopWork())
             setBrush(false);
     });
     add("actionLabPolygonClose", tr("Close the polygon"), tr("Makes the polygon that is drawn the region"), Qt::Key_Return, false, [this] {

@@ -20,6 +20,7 @@ void LabPanel::pin()
     now.label = metadata.contains("step") && metadata["step"].is_number_integer() ? tr("step %1").arg(metadata["step"].get<std::int64_t>()) : tr("untrained");
     now.label += tr(" (error %1)").arg(r.meanError(), 0, 'f', 3);
     now.values = r;
+    now.pictures = m_session->resultPictures();
     if (!m_pins[0].isEmpty() && !m_pins[1].isEmpty())
         m_pins[0] = std::move(m_pins[1]);
     m_pins[m_pins[0].isEmpty() ? 0 : 1] = std::move(now);
@@ -82,14 +83,21 @@ void LabPanel::applyComparison()
     Pinned other = m_pins[1];
     const view::Reconstruction& r = m_session->reconstruction();
     if (other.isEmpty() && !r.isEmpty())
-        other = {tr("now"), r};
+        other = {tr("now"), r, m_session->resultPictures()};
     // errors that are compared share one scale
     const double largest = std::max(m_pins[0].values.largestError(), other.isEmpty() ? 0.0 : other.values.largestError());
     const auto picture = [&](const Pinned& p, Shown shown) {
-        const view::Reconstruction& v = p.values;
-        if (p.isEmpty())
+        if (p.isEmpty() || !p.pictures)
             return QImage();
-        return shown == Shown::Error ? errorPicture(v.error, v.width, v.height, largest) : greyPicture(shown == Shown::PastedBack ? v.pastedBack() : v.reconstruction, v.width, v.height);
+        if (shown != Shown::Error)
+            return shown == Shown::PastedBack ? p.pictures->pastedBack : p.pictures->reconstruction;
+        if (p.pictures->largest == largest)
+            return p.pictures->error;
+        const view::Reconstruction& v = p.values;
+        ScaledError& scaled = m_scaledErrors[&p == &other ? 1 : 0];
+        if (scaled.of != v.digest || scaled.largest != largest)
+            scaled = {v.digest, largest, errorPicture(v.error, v.width, v.height, largest)};
+        return scaled.picture;
     };
     const auto put = [&](int slot, Shown shown, const Pinned& p, const QImage& second, const QString& note) {
         PatchView::Content content = contentOf(shown, *m_session, m_slice, m_range);

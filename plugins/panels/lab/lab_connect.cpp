@@ -58,7 +58,7 @@ void LabPanel::connectSession()
             updateCrosshair();
     });
     connect(m_session, &LabSession::attentionChanged, this, [this] {
-        updateViews();
+        updateAttention();
         if (m_probed) // the map came after the pointer
             updateProbe(*m_probed);
     });
@@ -160,6 +160,18 @@ void LabPanel::updateViews()
     applyComparison();
 }
 
+/// Another map alone: the pictures below it and those of the other views stay.
+void LabPanel::updateAttention()
+{
+    if (m_bar->mode() == CompareMode::SideBySide && !m_pins[0].isEmpty() && !m_session->isVolume())
+        return; // no view shows it
+    for (int i = 0; i < 4; ++i)
+        if (shownIn(i) == Shown::Attention) {
+            view(i)->setContent(contentOf(Shown::Attention, *m_session, m_slice, m_range));
+            view(i)->setMarked(m_session->attentionShown().query);
+        }
+}
+
 void LabPanel::updateReason()
 {
     QStringList missing;
@@ -182,7 +194,9 @@ void LabPanel::updateNumbers()
     m_stats->setText(QString::fromStdString(text));
     m_stats->setToolTip(m_stats->text());
     const auto& r = m_session->reconstruction();
-    if (!r.patchLoss.empty() && r.patchLoss.size() == m_session->mask().mask().size() && r.mask == m_session->mask().mask())
+    if (r.patchLoss.empty() || r.patchLoss.size() != m_session->mask().mask().size()) // rows of another grid would lead elsewhere
+        m_controls->showWorst({});
+    else if (r.mask == m_session->mask().mask())
         m_controls->showWorst(view::worstPatches(m_session->mask(), r.patchLoss, 12));
 }
 

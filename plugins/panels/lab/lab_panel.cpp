@@ -72,6 +72,7 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     });
     connectSession();
     connectControls();
+    watchWork();
     if (context.actions)
         registerActions();
     applyProfile();
@@ -200,6 +201,7 @@ void LabPanel::askMethods()
                 return;
             }
             const Json methods = described->value("methods", Json::array());
+            m_methodsKnown = true;
             m_session->setMethods(methods);
             m_controls->model()->setMethods(methods);
             const auto* selection = m_context.services.selection;
@@ -213,8 +215,8 @@ void LabPanel::takeModel(const services::ModelChoice& choice)
     if (choice.model.empty() && choice.checkpoint.empty() && choice.method.empty())
         return;
     m_controls->model()->showChoice(choice);
-    if (!m_methodsAsked)
-        return; // workspaceShown comes first and takes the choice then
+    if (!m_methodsKnown)
+        return; // what the worker's methods show comes first, and takes the choice then
     if (choice == m_session->choice() && m_session->metadata().is_object())
         return;
     m_session->setModel(choice);

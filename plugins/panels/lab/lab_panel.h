@@ -9,6 +9,8 @@
 #include "widgets/shell/panel.h"
 #include "widgets/shell/selection.h"
 
+#include <QElapsedTimer>
+
 #include <array>
 #include <optional>
 
@@ -24,7 +26,7 @@ namespace hilum::lab {
 /// the method says in numbers.
 ///
 /// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
-/// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports, hit rates.
+/// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports, hit rates; lab_work.cpp: what the worker is at for long.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
     // numbers that GUI tests read by name
@@ -70,6 +72,9 @@ private:
     void registerButtonActions();
     void connectSession();
     void connectControls();
+    void watchWork();
+    void workChanged();
+    bool stopWork(); ///< false where the worker is at nothing long
     void applyProfile();
     const view::MouseProfile& profile() const;
     QList<widgets::GestureInfo> gestures() const; ///< what the mouse does now
@@ -87,6 +92,7 @@ private:
     void takeReports(const QStringList& files);
     void updateHitRates();
     void updateViews();
+    void updateAttention();
     void updateNumbers();
     void updateCrosshair();
     void updateProbe(const QPointF& pixel);
@@ -146,13 +152,22 @@ private:
     enum class Layout { All, Two, One }; // two: the original, or what is first, beside another
     Layout m_layout = Layout::All;
     int m_active = 2, m_maximised = -1, m_layoutView = 2;
-    bool m_brush = false, m_methodsAsked = false;
+    bool m_brush = false, m_methodsAsked = false, m_methodsKnown = false;
     bool m_drawingPolygon = false;
     std::vector<QPointF> m_polygon; // model pixels, while it is drawn
     std::optional<QPointF> m_probed; // what the probe line is about
     std::array<Pinned, 2> m_pins;
+    struct ScaledError {
+        std::string of; // digest of the arrays
+        double largest = 0;
+        QImage picture;
+    };
+    std::array<ScaledError, 2> m_scaledErrors; // of the two that are compared: they are shown in turn
     QTimer m_flicker;
     bool m_flickerSecond = false, m_otherHeld = false;
+    QTimer m_workBegins, m_workGoesOn; // what the worker is at becomes a line of the status bar, which is told the time
+    QElapsedTimer m_workSince;
+    int m_workLine = 0; // of the task centre; 0: none
     QTimer m_play; // through the checkpoints
     path m_checkpointsOf, m_checkpointsAsked; // run whose checkpoints the bar has; whose folder is looked at
     bool m_checkpointsAgain = false;          // look once more afterwards

@@ -1,5 +1,7 @@
 #include "plugins/panels/lab/lab_pictures.h"
 
+#include "core/view/orientation.h"
+
 #include <QCoreApplication>
 
 #include <algorithm>
@@ -13,15 +15,6 @@ namespace {
 QString tr(const char* text)
 {
     return QCoreApplication::translate("Lab", text);
-}
-
-QImage inputPicture(const imaging::ModelInput& input)
-{
-    QImage image(static_cast<int>(input.width), static_cast<int>(input.height), QImage::Format_Grayscale8);
-    for (int y = 0; y < image.height(); ++y)
-        for (int x = 0; x < image.width(); ++x)
-            image.scanLine(y)[x] = static_cast<uchar>(input.image[static_cast<std::size_t>(y * image.width() + x)] / 257);
-    return image;
 }
 
 } // namespace
@@ -60,44 +53,7 @@ QString whyNot(Shown shown, const LabSession& session)
     return session.shows(array) ? QString() : tr("%1 makes no such picture.").arg(method);
 }
 
-Qt::BrushStyle hatchOf(const std::string& filledWith)
-{
-    if (filledWith == "noise")
-        return Qt::Dense6Pattern;
-    if (filledWith == "zeros")
-        return Qt::HorPattern;
-    if (filledWith == "place")
-        return Qt::BDiagPattern;
-    return Qt::FDiagPattern;
-}
-
 namespace {
-
-/// Groups of overwritten pixels with the pattern of what fills them.
-PatchView::Hatch hatchOf(const view::Reconstruction& r, const Json& numbers)
-{
-    PatchView::Hatch out;
-    if (r.groups.empty())
-        return out;
-    for (std::int64_t y = 0; y < r.height; ++y)
-        for (std::int64_t x = 0, from = -1; x <= r.width; ++x) {
-            const bool in = x < r.width && r.groups[static_cast<std::size_t>(y * r.width + x)] != 0;
-            if (in && from < 0)
-                from = x;
-            if (!in && from >= 0) {
-                out.area.addRect(static_cast<double>(from), static_cast<double>(y), static_cast<double>(x - from), 1);
-                from = -1;
-            }
-        }
-    for (const auto& side : view::outline(r.groups, r.height, r.width)) {
-        out.border.moveTo(side[0], side[1]);
-        out.border.lineTo(side[2], side[3]);
-    }
-    const std::string fill = numbers.is_object() ? numbers.value("filled_with", "") : "";
-    out.style = lab::hatchOf(fill);
-    out.name = fill == "noise" ? tr("filled with noise") : fill == "zeros" ? tr("filled with mean grey") : fill == "place" ? tr("filled from another place") : tr("filled from another image");
-    return out;
-}
 
 const view::Block* blockOf(Shown shown, const view::VolumeAnswer& answer)
 {
@@ -137,7 +93,8 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
     const std::int64_t at = std::clamp<std::int64_t>(slice.slice, 0, frame.slices() - 1);
     const std::vector<float> values = view::sliceOf(*block, slice.plane, at);
     const auto letters = frame.letters();
-    out.letters = QString(QLatin1Char(letters[0])) + QLatin1Char(letters[1]);
+    const std::string left(1, letters[0]), top(1, letters[1]);
+    out.letters = {.left = left, .right = view::oppositeLetters(left), .top = top, .bottom = view::oppositeLetters(top)};
     out.note = tr("slice %1 of %2").arg(at + 1).arg(frame.slices());
     if (shown == Shown::Error) {
         const double largest = answer.largestError();
@@ -176,32 +133,6 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
 
 } // namespace
 
-QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, std::array<double, 2> range)
-{
-    const auto low = static_cast<float>(range[0]), factor = static_cast<float>(1 / (range[1] - range[0]));
-    QImage image(static_cast<int>(width), static_cast<int>(height), QImage::Format_Grayscale8);
-    for (int y = 0; y < image.height(); ++y)
-        for (int x = 0; x < image.width(); ++x) {
-            const float v = (values[static_cast<std::size_t>(y * image.width() + x)] - low) * factor;
-            image.scanLine(y)[x] = static_cast<uchar>(std::lround(255 * std::clamp(std::isfinite(v) ? v : 0.0f, 0.0f, 1.0f)));
-        }
-    return image;
-}
-
-QImage errorPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, double largest)
-{
-    QImage image(static_cast<int>(width), static_cast<int>(height), QImage::Format_RGB32);
-    const auto colours = view::colours(view::ColourMap::Diverging, values, -largest, largest > 0 ? largest : 1);
-    for (int y = 0; y < image.height(); ++y) {
-        auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
-        for (int x = 0; x < image.width(); ++x) {
-            const view::Rgb& c = colours[static_cast<std::size_t>(y * image.width() + x)];
-            line[x] = qRgb(c[0], c[1], c[2]);
-        }
-    }
-    return image;
-}
-
 PatchView::Content contentOf(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range)
 {
     if (session.isVolume())
@@ -209,57 +140,60 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
     PatchView::Content out;
     out.title = title(shown);
     const imaging::ModelInput* input = session.input();
-    if (!input)
+    const InputPictures* given = session.inputPictures();
+    if (!input || !given)
         return out;
+    // the model's grid is cut and scaled, never turned; "?" where nobody says how the patient lies
+    out.letters = view::edgeLetters(view::ViewFrame(), session.image().isEmpty() ? std::array<std::string, 2>{} : session.image().header().patientOrientation);
     const view::Reconstruction& r = session.reconstruction();
+    const ResultPictures* made = session.resultPictures().get();
+    const bool answered = !r.isEmpty() && made;
     switch (shown) {
     case Shown::Original: {
-        out.image = inputPicture(*input);
+        out.image = given->image;
         const Index3 size = session.image().geometry().size;
         out.note = tr("%1 × %2 as the model sees it, stored %3 × %4").arg(input->width).arg(input->height).arg(size[0]).arg(size[1]);
         break;
     }
     case Shown::Disrupted:
-        if (!r.groups.empty()) { // what the network gets, with a pattern that says what fills the groups
-            out.image = greyPicture(r.corrupted, r.width, r.height);
-            out.hatch = hatchOf(r, session.numbers());
+        if (answered && !r.groups.empty()) { // what the network gets, with a pattern that says what fills the groups
+            out.image = made->corrupted;
+            out.hatch = made->hatch;
             out.note = tr("groups of pixels are overwritten; the whole image is the target");
             if (!r.donor.empty()) {
-                out.thumbnail = greyPicture(r.donor, r.width, r.height);
+                out.thumbnail = made->donor;
                 out.thumbnailName = session.otherName();
             }
             break;
         }
-        out.image = inputPicture(*input);
+        out.image = given->image;
         out.veil = true;
         out.note = tr("hidden patches are darkened by half");
         break;
     case Shown::Reconstruction:
-        if (r.isEmpty())
+        if (!answered)
             break;
-        out.image = greyPicture(r.reconstruction, r.width, r.height);
+        out.image = made->reconstruction;
         out.note = tr("all patches as predicted");
         break;
     case Shown::Error: {
-        if (r.isEmpty())
+        if (!answered)
             break;
-        const double largest = r.largestError();
-        out.image = errorPicture(r.error, r.width, r.height, largest);
+        out.image = made->error;
         out.map = view::ColourMap::Diverging;
-        out.low = -largest;
-        out.high = largest;
-        const auto [low, high] = std::ranges::minmax(r.error);
-        out.note = tr("grey values 0 to 1, min %1, max %2").arg(static_cast<double>(low), 0, 'f', 3).arg(static_cast<double>(high), 0, 'f', 3);
+        out.low = -made->largest;
+        out.high = made->largest;
+        out.note = tr("grey values 0 to 1, min %1, max %2").arg(made->errors[0], 0, 'f', 3).arg(made->errors[1], 0, 'f', 3);
         break;
     }
     case Shown::PastedBack:
-        if (r.isEmpty())
+        if (!answered)
             break;
-        out.image = greyPicture(r.pastedBack(), r.width, r.height);
+        out.image = made->pastedBack;
         out.note = tr("predicted where hidden, original elsewhere");
         break;
     case Shown::Attention: {
-        out.image = inputPicture(*input);
+        out.image = given->image;
         const view::AttentionMap& a = session.attention();
         if (a.isEmpty())
             break;
@@ -278,23 +212,14 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
 
 QPainterPath regionBorder(const LabSession& session)
 {
-    QPainterPath path;
     const imaging::ModelInput* input = session.input();
     if (!input || !session.knowsRegion())
-        return path;
-    const view::TokenGrid grid = session.grid();
-    const auto add = [&](const std::vector<std::array<double, 4>>& sides, double width, double height) {
-        // corners of patch (0, 0) lie at pixel -0.5
-        for (const auto& s : sides) {
-            path.moveTo(s[0] * width - 0.5, s[1] * height - 0.5);
-            path.lineTo(s[2] * width - 0.5, s[3] * height - 0.5);
-        }
-    };
+        return {};
+    const InputPictures* given = session.inputPictures();
     if (!input->region.empty())
-        add(view::outline(input->region, input->height, input->width), 1, 1);
-    else if (session.mask().hasRegion())
-        add(view::outline(session.mask().region(), grid.rows, grid.columns), grid.patchWidth(), grid.patchHeight());
-    return path;
+        return given ? given->border : QPainterPath();
+    const view::TokenGrid grid = session.grid();
+    return session.mask().hasRegion() ? borderOf(view::outline(session.mask().region(), grid.rows, grid.columns), grid.patchWidth(), grid.patchHeight()) : QPainterPath();
 }
 
 } // namespace hilum::lab

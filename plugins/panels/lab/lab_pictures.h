@@ -1,9 +1,8 @@
 #pragma once
 
+#include "plugins/panels/lab/drawn_pictures.h"
 #include "plugins/panels/lab/lab_session.h"
 #include "plugins/panels/lab/patch_view.h"
-
-#include <QImage>
 
 namespace hilum::lab {
 
@@ -25,20 +24,14 @@ struct SliceChoice {
 struct Pinned {
     QString label;
     view::Reconstruction values;
+    std::shared_ptr<const ResultPictures> pictures; ///< of these values
     bool isEmpty() const { return label.isEmpty(); }
 };
-
-QImage greyPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, std::array<double, 2> range = {0, 1});
-/// Signed error, 0 in the middle of the diverging map, `largest` at its end.
-QImage errorPicture(const std::vector<float>& values, std::int64_t width, std::int64_t height, double largest);
 
 /// What a view shows of a session; `note` says which picture it is. \param range what is black and white in a volume
 PatchView::Content contentOf(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range);
 
 /// Border of the region on the model's grid: the contour as computed where there is one, else the border of the inside patches.
 QPainterPath regionBorder(const LabSession& session);
-
-/// Pattern of what groups were filled with, as the worker names it: "noise", "zeros", "place", "other image".
-Qt::BrushStyle hatchOf(const std::string& filledWith);
 
 } // namespace hilum::lab

@@ -7,20 +7,22 @@
 
 namespace hilum::lab {
 
-Provenance LabSession::provenance() const
+namespace {
+
+Provenance provenanceOf(const AnswerOrigin& origin, const Json& device)
 {
     Provenance out;
     out.kind = "reconstruction";
-    const services::ModelChoice& choice = m_origin.choice;
-    const Json& metadata = m_origin.metadata;
+    const services::ModelChoice& choice = origin.choice;
+    const Json& metadata = origin.metadata;
     Json options = metadata.value("options", Json::object());
-    for (const auto& [key, value] : m_origin.fields.items())
+    for (const auto& [key, value] : origin.fields.items())
         if (key == "report" || key == "texts")
             options[key + "_sha256"] = sha256Hex(jsonLine(value));
         else if (key != "seed")
             options[key] = value;
-    if (m_origin.reports)
-        options["reports_sha256"] = m_origin.reports->digest();
+    if (origin.reports)
+        options["reports_sha256"] = origin.reports->digest();
     out.method = {{"id", metadata.value("method", choice.method)}, {"preset", metadata.value("preset", Json(choice.preset))}, {"options", options}};
     for (const char* key : {"weights_sha256", "step", "licence", "cache_digest"})
         if (metadata.contains(key))
@@ -31,21 +33,28 @@ Provenance LabSession::provenance() const
         out.model["name"] = (choice.checkpoint.empty() ? where.filename() : path(where.parent_path().parent_path().filename()) / where.filename()).string();
     else
         out.model["initialisation_seed"] = choice.seed;
-    out.preprocessing = m_origin.pipeline;
-    if (const imaging::ModelInput* plane = m_origin.input.plane.get()) {
+    out.preprocessing = origin.pipeline;
+    if (const imaging::ModelInput* plane = origin.input.plane.get()) {
         out.inputs.push_back({{"digest", sha256Hex(std::as_bytes(std::span(plane->image)))}, {"kind", "model input"}});
         out.preprocessing["region_method"] = plane->regionMethod;
         out.preprocessing["region_confidence"] = plane->regionConfidence;
         out.preprocessing["grey_chain"] = plane->chain;
         out.preprocessing["image_pixel"] = {{"scale", plane->scale}, {"offset", plane->offset}};
-    } else if (const imaging::VolumeInput* volume = m_origin.input.volume.get()) {
+    } else if (const imaging::VolumeInput* volume = origin.input.volume.get()) {
         const Geometry& g = volume->geometry;
         out.inputs.push_back({{"digest", sha256Hex(std::as_bytes(std::span(volume->values)))}, {"kind", "model input"}});
         out.preprocessing["grid"] = {{"size", g.size}, {"spacing_mm", g.spacingMm}, {"origin_lps", g.originLps}, {"direction", {g.direction[0], g.direction[1], g.direction[2]}}};
     }
-    out.seed = m_origin.fields.value("seed", std::uint64_t{0});
-    out.device = m_device.is_object() ? m_device : Json{{"name", m_device}};
+    out.seed = origin.fields.value("seed", std::uint64_t{0});
+    out.device = device.is_object() ? device : Json{{"name", device}};
     return out;
+}
+
+} // namespace
+
+std::function<Provenance()> LabSession::provenanceMaker() const
+{
+    return [origin = m_origin, device = m_device] { return provenanceOf(origin, device); };
 }
 
 Result<std::function<Status(const path&)>> LabSession::requestWriter() const

@@ -5,6 +5,7 @@
 #include "core/base/options_json.h"
 #include "core/services/prepared_case.h"
 #include "core/services/result_pictures.h"
+#include "plugins/panels/lab/lab_form.h"
 #include "widgets/shell/messages.h"
 
 #include <QApplication>
@@ -111,15 +112,20 @@ void LabPanel::showProvenance()
         m_status->setText(reason);
         return;
     }
-    m_context.services.runner->run<std::string>(
-        this, [source = sourceFiles(m_context.services)](const Work&) { return digestOf(source); },
-        [this, provenance = m_session->provenance()](Result<std::string> digest) mutable { // of what was on screen when it was asked for
-            if (!digest) {
-                report(digest.error(), tr("Reading the image file for its digest"));
+    m_context.services.runner->run<Json>(
+        this,
+        [source = sourceFiles(m_context.services), make = m_session->provenanceMaker()](const Work&) -> Result<Json> { // of what was on screen when it was asked for
+            HILUM_TRY(const std::string digest, digestOf(source));
+            Provenance provenance = make();
+            addSource(provenance, digest);
+            return toJson(provenance);
+        },
+        [this](Result<Json> made) {
+            if (!made) {
+                report(made.error(), tr("Reading the image file for its digest"));
                 return;
             }
-            addSource(provenance, *digest);
-            const Json record = toJson(provenance);
+            const Json& record = *made;
             QDialog dialog(this);
             dialog.setObjectName(QStringLiteral("provenanceDialog"));
             dialog.setWindowTitle(tr("Provenance of this reconstruction"));
@@ -148,7 +154,8 @@ void LabPanel::showProvenance()
             text->setFont(QFontDatabase::systemFont(QFontDatabase::FixedFont));
             column->addWidget(text, 1);
             auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close);
-            auto* copy = buttons->addButton(tr("Copy"), QDialogButtonBox::ActionRole);
+            auto* copy = named(buttons->addButton(tr("Copy"), QDialogButtonBox::ActionRole), "provenanceCopy", tr("Copies the whole record to the clipboard"));
+            named(buttons->button(QDialogButtonBox::Close), "provenanceClose", tr("Closes the record [Esc]"));
             connect(copy, &QPushButton::clicked, text, [text] { QApplication::clipboard()->setText(text->toPlainText()); });
             connect(buttons, &QDialogButtonBox::rejected, &dialog, &QDialog::reject);
             column->addWidget(buttons);
@@ -283,21 +290,25 @@ void LabPanel::exportFigure(const path& png)
     }
     const auto input = m_session->input() ? std::make_shared<const imaging::ModelInput>(*m_session->input()) : nullptr;
     figure["model"] = {{"weights_sha256", m_session->origin().metadata.value("weights_sha256", Json())}};
-    if (weights.empty()) {
+    if (weights.empty()) { // else their path, from where the figure lies
         figure["model"]["method"] = choice.method;
         figure["model"]["preset"] = choice.preset;
         figure["model"]["options"] = choice.options;
         figure["model"]["seed"] = choice.seed;
-    } else {
-        figure["model"]["path"] = std::filesystem::proximate(weights, png.parent_path().empty() ? path(".") : png.parent_path()).string();
     }
     const path request = path(stem.string() + ".safetensors"), record = path(stem.string() + ".json");
     m_context.services.runner->run<bool>(
         this,
-        [png, request, write = *std::move(writer), record, figure, drawn, input, provenance = m_session->provenance(), source = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
+        [png, request, write = *std::move(writer), record, figure, drawn, input, weights, make = m_session->provenanceMaker(), source = sourceFiles(m_context.services), picture = bytes.toStdString()](const Work&) mutable -> Result<bool> {
             HILUM_TRY_STATUS(freeForFigure(record, request));
             HILUM_TRY(const std::string digest, digestOf(source));
+            Provenance provenance = make();
             addSource(provenance, digest);
+            if (!weights.empty()) { // asks for each part of both paths: a share may not answer
+                std::error_code ec;
+                const path from = std::filesystem::proximate(weights, png.parent_path().empty() ? path(".") : png.parent_path(), ec);
+                figure["model"]["path"] = (ec ? weights : from).string();
+            }
             figure["provenance"] = toJson(provenance);
             services::NamedPictures pictures;
             if (!drawn->views.isEmpty())

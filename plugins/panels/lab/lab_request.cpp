@@ -1,6 +1,8 @@
 // Masks and crops of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
 #include "plugins/panels/lab/lab_session.h"
 
+#include "plugins/panels/lab/drawn_pictures.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -20,6 +22,7 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
     if (settings.seed != m_settings.seed)
         m_cropCentres.clear(); // another seed draws other crops
     m_regionChosen = m_regionChosen || ((m_loading || m_regionOf.empty()) && settings.source != m_settings.source);
+    m_ratiosChosen = m_ratiosChosen || ((m_loading || m_optionsOf.empty()) && (settings.ratioInside != m_settings.ratioInside || settings.ratioOutside != m_settings.ratioOutside));
     m_settings = settings;
     m_painted = false;
     if (region)
@@ -32,6 +35,10 @@ void LabSession::setMaskSettings(const MaskSettings& settings)
 
 void LabSession::redraw()
 {
+    if (!m_metadata.is_object() && !m_loading && m_choice != services::ModelChoice{}) { // it was stopped while it was loaded
+        setModel(m_choice);
+        return;
+    }
     m_painted = false;
     m_cropCentres.clear();
     askSoon();
@@ -135,7 +142,7 @@ Json LabSession::requestFields() const
     if (knowsRegion()) {
         fields["mask_ratio_inside"] = m_settings.ratioInside;
         fields["mask_ratio_outside"] = m_settings.ratioOutside;
-    } else if (hasOption("mask_ratio")) {
+    } else if (hidesShare()) {
         fields["mask_ratio"] = m_settings.ratioOutside;
     }
     for (const auto& [key, value] : m_settings.options.items())
@@ -278,11 +285,12 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
     ++m_reading;
     m_runner->run<std::shared_ptr<Shown>>(
         this,
-        [out, masked = hasMask()](const Work&) -> Result<std::shared_ptr<Shown>> {
+        [out, masked = hasMask(), filledWith = answer->value("numbers", Json::object()).value("filled_with", "")](const Work&) -> Result<std::shared_ptr<Shown>> {
             const auto shown = std::make_shared<Shown>();
             const auto read = [&]() -> Status {
                 if (masked) {
                     HILUM_TRY(shown->plane, view::readReconstruction(out));
+                    shown->pictures = std::make_shared<const ResultPictures>(lab::resultPictures(shown->plane, filledWith));
                 } else {
                     HILUM_TRY(shown->whole, view::readVolumeAnswer(out));
                 }
@@ -330,6 +338,7 @@ void LabSession::show(Shown arrays, const AnswerOrigin& origin, Json numbers)
         return; // a painted mask that was given up in the meantime: the drawn one follows
     }
     m_reconstruction = std::move(plane);
+    m_resultPictures = std::move(arrays.pictures);
     m_origin = origin;
     m_numbers = std::move(numbers);
     Q_EMIT maskChanged();
@@ -344,6 +353,14 @@ view::MaskNumbers LabSession::maskNumbers() const
         view::addLosses(out, m_mask, m_reconstruction.patchLoss);
     if (current)
         out.meanError = m_reconstruction.meanError();
+    if (!m_reconstruction.groups.empty()) {
+        out.disturbance = view::Disturbance::Corrupted;
+        const auto number = [this](const char* key) { return m_numbers.is_object() && m_numbers.contains(key) && m_numbers[key].is_number() ? std::optional(m_numbers[key].get<double>()) : std::nullopt; };
+        if (current) { // there is no loss per patch where groups do not keep to the patches
+            out.l1Inside = number("loss_corrupted");
+            out.l1All = number("loss_all");
+        }
+    }
     if (m_origin.metadata.is_object())
         for (const char* key : {"normalise_target", "normalised_target", "norm_pix", "norm_pix_loss", "normalise_patches"}) {
             const Json options = m_origin.metadata.value("options", Json::object());
@@ -356,6 +373,8 @@ view::MaskNumbers LabSession::maskNumbers() const
 view::PatchReadout LabSession::readout(std::int64_t row, std::int64_t column) const
 {
     view::PatchReadout out{row, column, m_mask.hidden(row, column), m_mask.hasRegion() ? std::optional(m_mask.inside(row, column)) : std::nullopt, {}, {}};
+    if (!m_reconstruction.groups.empty())
+        out.disturbance = view::Disturbance::Corrupted;
     const auto at = static_cast<std::size_t>(row * m_mask.columns() + column);
     if (m_reconstruction.patchLoss.size() > at && m_reconstruction.mask[at] != 0 && out.hidden)
         out.loss = static_cast<double>(m_reconstruction.patchLoss[at]);

@@ -1,6 +1,8 @@
 #include "plugins/panels/lab/lab_session.h"
 
+#include "core/base/job_protocol.h"
 #include "core/base/numbers.h"
+#include "plugins/panels/lab/drawn_pictures.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -91,6 +93,31 @@ bool LabSession::knowsRegion() const
     return hasOption("mask_ratio_inside");
 }
 
+bool LabSession::hidesShare() const
+{
+    return !knowsRegion() && shows("mask") && hasOption("mask_ratio"); // UniMedI has this option too, for its training alone
+}
+
+/// The loaded model's own value, else the default of its method.
+double LabSession::ownNumber(const std::string& key, double otherwise) const
+{
+    const Json options = m_metadata.is_object() ? m_metadata.value("options", Json::object()) : Json::object();
+    if (options.contains(key) && options[key].is_number())
+        return options[key].get<double>();
+    const Json* field = optionField(methodEntry(), key);
+    return field && field->contains("default") && (*field)["default"].is_number() ? (*field)["default"].get<double>() : otherwise;
+}
+
+void LabSession::takeOwnRatios()
+{
+    if (knowsRegion()) {
+        m_settings.ratioInside = ownNumber("mask_ratio_inside", m_settings.ratioInside);
+        m_settings.ratioOutside = ownNumber("mask_ratio_outside", m_settings.ratioOutside);
+    } else if (hidesShare()) {
+        m_settings.ratioOutside = ownNumber("mask_ratio", m_settings.ratioOutside);
+    }
+}
+
 bool LabSession::shows(std::string_view array) const
 {
     const Json* entry = methodEntry();
@@ -103,6 +130,7 @@ bool LabSession::shows(std::string_view array) const
 void LabSession::forgetAnswers()
 {
     m_reconstruction = {};
+    m_resultPictures.reset();
     m_answer = {};
     m_origin = {};
     m_numbers = {};
@@ -135,6 +163,8 @@ void LabSession::setModel(const services::ModelChoice& choice)
 
 void LabSession::loaded(const Json& metadata)
 {
+    if (!m_loading && metadata == m_metadata)
+        return; // the worker started again: the same weights, and nothing asked of them is lost
     m_metadata = metadata;
     // a painted mask stays with the grid it was painted on, placed crops with theirs
     const std::string key = metadata.value("method", "") + " " + jsonLine(metadata.value("pipeline", Json()));
@@ -145,8 +175,12 @@ void LabSession::loaded(const Json& metadata)
     m_attention = {}; // of the former weights
     m_attentionShown = {};
     const Json options = metadata.value("options", Json::object());
-    if (const std::string own = metadata.value("method", "") + " " + jsonLine(options); own != std::exchange(m_optionsOf, own))
+    if (const std::string own = metadata.value("method", "") + " " + jsonLine(options); own != std::exchange(m_optionsOf, own)) {
         m_settings.options = Json::object(); // the form shows those of the model again
+        if (!m_ratiosChosen)
+            takeOwnRatios();
+    }
+    m_ratiosChosen = false;
     if (const std::string source = options.value("region_source", ""); source != m_regionOf) { // checkpoints of one run leave alone what a person chose
         m_regionOf = source;
         if (const auto region = regionNamed(source); region && !m_regionChosen)
@@ -162,12 +196,33 @@ void LabSession::loaded(const Json& metadata)
     makeInput();
 }
 
+void LabSession::stopWork()
+{
+    const std::string what = m_server->atWorkOn();
+    if (what.empty())
+        return;
+    m_server->cancel();
+    if (what == protocol::Load) {
+        m_loading = false;
+        forgetAnswers(); // of weights that are chosen no more
+        Q_EMIT reconstructionChanged();
+        Q_EMIT statusChanged(tr("Loading was stopped; Redraw loads the model after all"));
+        return;
+    }
+    Q_EMIT statusChanged(tr("Stopped; Redraw asks the model again"));
+    if (what == protocol::Reconstruct)
+        return;
+    m_attentionAgain = false;
+    setAttentionWanted(false);
+    Q_EMIT attentionStopped();
+}
+
 /// What was given for one image says nothing of the next one: the source is the model's own again.
 void LabSession::letRegionGo()
 {
     m_regionLetGo.clear();
     if (m_settings.source == RegionSource::MaskFile && !m_settings.maskFile.empty())
-        m_regionLetGo = tr("%1 was the mask of the image before.").arg(QString::fromStdString(m_settings.maskFile.filename().string()));
+        m_regionLetGo = tr("%1 was the region of the image before.").arg(QString::fromStdString(m_settings.maskFile.filename().string()));
     else if (m_settings.source == RegionSource::Polygon)
         m_regionLetGo = tr("The polygon was drawn on the image before.");
     if (!m_regionLetGo.isEmpty())
@@ -186,6 +241,7 @@ void LabSession::setImage(const imaging::Volume& image, const path& file)
     m_image = image;
     m_imageFile = file;
     m_request = {};
+    m_inputPictures.reset();
     m_preparing = false;
     ++m_imageNumber;
     forgetResults();
@@ -206,7 +262,7 @@ Result<Json> LabSession::pipeline() const
         return fail(ErrorCode::Empty, "No image is open. Open a radiograph or a volume in Studies (F4), or drag one onto the window.");
     HILUM_TRY(Json out, services::pipelineFor(m_metadata.value("pipeline", Json::object()), m_image, methodTitle()));
     if (services::pipelineKind(out) == "radiograph" && knowsRegion() && m_settings.source == RegionSource::MaskFile && m_settings.maskFile.empty())
-        return fail(ErrorCode::Usage, "{} takes the chest region from a mask file here: choose one under Region, as large as the image, or another region.", methodTitle());
+        return fail(ErrorCode::Usage, "{} takes the chest region from a file here: choose one under Region, as large as the image, or another region.", methodTitle());
     return out;
 }
 
@@ -217,6 +273,7 @@ void LabSession::makeInput()
     auto wanted = pipeline();
     if (!wanted) {
         m_request = {};
+        m_inputPictures.reset();
         m_preparing = false;
         ++m_imageNumber;
         Q_EMIT refused(QString::fromStdString(wanted.error().message));
@@ -246,6 +303,7 @@ void LabSession::makeInput()
     Q_EMIT statusChanged(tr("Preparing the image…"));
     struct Inputs {
         services::RequestInput image, other;
+        std::shared_ptr<const InputPictures> pictures;
     };
     m_preparing = true;
     m_runner->run<std::shared_ptr<Inputs>>(
@@ -260,6 +318,8 @@ void LabSession::makeInput()
             }
             auto out = std::make_shared<Inputs>();
             HILUM_TRY(out->image, services::requestInput(image, pipeline, region ? &*region : nullptr, work));
+            if (out->image.plane)
+                out->pictures = std::make_shared<const InputPictures>(lab::inputPictures(*out->image.plane));
             if (!other.isEmpty()) {
                 HILUM_TRY(out->other, services::requestInput(other, otherPipeline, nullptr, work));
             }
@@ -276,6 +336,7 @@ void LabSession::makeInput()
             }
             m_request = (*made)->image;
             m_other = (*made)->other;
+            m_inputPictures = (*made)->pictures;
             m_pipeline = pipeline;
             m_volumeRequest.clear();
             m_attentionReady = false;

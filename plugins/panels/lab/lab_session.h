@@ -20,13 +20,16 @@
 
 namespace hilum::lab {
 
+struct InputPictures;
+struct ResultPictures;
+
 /// Where inside and outside come from.
 enum class RegionSource { LungContour, Rectangle, MaskFile, Polygon };
 
 /// How an image is disrupted, and where a region comes from.
 struct MaskSettings {
     RegionSource source = RegionSource::LungContour;
-    double ratioInside = 0.95, ratioOutside = 0.85; ///< `ratioOutside` alone where the method knows no region
+    double ratioInside = 0.95, ratioOutside = 0.85; ///< of the model, unless a person chose others; `ratioOutside` alone where the method knows no region
     std::uint64_t seed = 0;
     path maskFile;                                  ///< for MaskFile
     std::vector<std::array<double, 2>> polygon;     ///< for Polygon, pixels of the image
@@ -84,6 +87,7 @@ public:
     const Json* methodEntry() const;                    ///< of the loaded model; null when unknown
     std::string methodTitle() const;
     bool knowsRegion() const;                           ///< the method has ratios inside and outside
+    bool hidesShare() const;                            ///< it hides one share of the whole image
     bool shows(std::string_view array) const;           ///< the method can show this array (MethodInfo::shows)
     bool isVolume() const { return m_request.volume != nullptr; } ///< what is shown is a volume
     bool hasMask() const { return !isVolume() && shows("mask"); } ///< a radiograph of which places are hidden: `reconstruction` is there, else `answer`
@@ -98,6 +102,7 @@ public:
     const services::RequestInput& otherInput() const { return m_other; }
     const imaging::ModelInput* input() const { return m_request.plane.get(); }
     const imaging::VolumeInput* volumeInput() const { return m_request.volume.get(); }
+    const InputPictures* inputPictures() const { return m_inputPictures.get(); } ///< of `input`; null: none
     view::TokenGrid grid() const; ///< of a radiograph
 
     /// Draws a new mask; painting is forgotten.
@@ -128,6 +133,7 @@ public:
     ComparedTexts compared() const; ///< of the answer on screen
 
     const view::Reconstruction& reconstruction() const { return m_reconstruction; } ///< of a radiograph with a mask
+    const std::shared_ptr<const ResultPictures>& resultPictures() const { return m_resultPictures; } ///< of `reconstruction`; null: none
     const view::VolumeAnswer& answer() const { return m_answer; }                  ///< of everything else
     bool hasResult() const { return m_metadata.is_object() && (!m_reconstruction.isEmpty() || !m_answer.isEmpty()); } ///< none while a model is loaded
     const AnswerOrigin& origin() const { return m_origin; } ///< of the result on screen; model and settings may be ahead of it
@@ -152,11 +158,15 @@ public:
     /// Why there is no attention for what is open; empty when there is.
     QString noAttention() const;
 
+    /// Gives up what the worker is at. A load: there is no model then, until redraw() loads it after all; attention: it is wanted no more.
+    void stopWork();
+
     bool waiting() const { return m_loading || m_pending > 0 || m_reading > 0 || m_writing || m_throttle.isActive() || m_preparing; }
     /// The request as it goes to the worker: seed, overrides of method options, crops, texts.
     Json requestFields() const;
-    /// Record of the result on screen, which must be there (hasResult). Texts are there by digest: they may name people.
-    Provenance provenance() const;
+    /// Makes the record of the result on screen, which must be there (hasResult). Texts are there by digest: they may name people. It digests the model's input, which may take long
+    /// for a volume: to be called off the GUI thread.
+    std::function<Provenance()> provenanceMaker() const;
     /// Writes what was asked: image, region, and the mask when it was painted. May take long for a volume: not on the GUI thread.
     Result<std::function<Status(const path&)>> requestWriter() const;
 
@@ -166,6 +176,7 @@ Q_SIGNALS:
     void maskChanged();
     void reconstructionChanged(); ///< of a radiograph or a volume
     void attentionChanged();
+    void attentionStopped(); ///< by stopWork: nobody should show it
     void statusChanged(const QString& text);
     void deviceKnown(const QString& name); ///< where the model runs, with each answer
     void refused(const QString& sentence); ///< why nothing is shown; empty: nothing stands in the way
@@ -175,6 +186,7 @@ private:
     struct Shown { // an answer that was read
         view::Reconstruction plane;
         view::VolumeAnswer whole;
+        std::shared_ptr<const ResultPictures> pictures; // of `plane`
     };
     struct Asked { // what a request was made of
         std::uint64_t image = 0, number = 0;
@@ -195,6 +207,8 @@ private:
     void sendAttention();
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
+    double ownNumber(const std::string& key, double otherwise) const;
+    void takeOwnRatios();
     void forgetAnswers(); ///< what the model made; what was painted or placed stays
     void forgetResults(); ///< and what was painted or placed
     void letRegionGo();
@@ -208,6 +222,7 @@ private:
     path m_imageFile;
     QString m_otherName;
     services::RequestInput m_request, m_other;
+    std::shared_ptr<const InputPictures> m_inputPictures; // of m_request
     Json m_pipeline;                // that m_request went through
     std::uint64_t m_imageNumber = 0; // counts inputs and models: answers to older ones are dropped
     bool m_preparing = false;
@@ -219,6 +234,7 @@ private:
     std::string m_optionsOf; // method and options of the loaded model: m_settings.options differ from these
     std::string m_regionOf;  // region_source of the model loaded last: other settings follow a change of it alone
     bool m_regionChosen = false; // by the person before the first model was there or while one was loading: that goes before the model's own
+    bool m_ratiosChosen = false; // likewise
     QString m_regionLetGo;
     std::optional<std::array<std::int64_t, 3>> m_cropCentre;
     std::vector<std::vector<std::int64_t>> m_cropCentres; // placed by hand, [i, j] or [i, j, k] where crops lie at several depths; empty: drawn from the seed
@@ -226,6 +242,7 @@ private:
     QStringList m_texts;
     std::shared_ptr<const services::ReportGallery> m_reports; // to compare with
     view::Reconstruction m_reconstruction;
+    std::shared_ptr<const ResultPictures> m_resultPictures; // of m_reconstruction
     view::VolumeAnswer m_answer;
     AnswerOrigin m_origin; // of m_reconstruction or m_answer
     Json m_numbers, m_device;

@@ -13,6 +13,7 @@
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <cmath>
 
 namespace hilum::lab {
 
@@ -21,6 +22,20 @@ namespace {
 /// Options that `reconstruct` of some method takes for one image, in the order to show; those that a method declares are shown. Its region and its ratios have
 /// controls of their own.
 constexpr const char* OptionsOfOneImage[] = {"max_corrupted", "max_replaced", "largest_group", "align", "fill", "disruption", "noise_variance", "decimation", "channel_ratio", "crops", "slices"};
+
+/// What a box stands for: what was given to it, while it shows that rounded.
+double valueOf(const QDoubleSpinBox* spin, double given)
+{
+    return std::abs(spin->value() - given) <= 0.5 * std::pow(10.0, -spin->decimals()) * (1 + 1e-9) ? given : spin->value();
+}
+
+void giveValue(QDoubleSpinBox* spin, double value, const Json* field)
+{
+    const QSignalBlocker quiet(spin);
+    const auto limit = [field](const char* key, double otherwise) { return field && field->contains(key) && (*field)[key].is_number() ? (*field)[key].get<double>() : otherwise; };
+    spin->setRange(limit("minimum", 0.05), limit("maximum", 0.98));
+    spin->setValue(value);
+}
 
 } // namespace
 
@@ -32,28 +47,26 @@ MaskControls::MaskControls(QWidget* parent) : QWidget(parent)
     m_regionCombo->setItemData(0, tr("Found on this image, as the paper describes"), Qt::ToolTipRole);
     m_regionCombo->addItem(tr("Rectangle (public code)"));
     m_regionCombo->setItemData(1, tr("The fixed rectangle of the authors' released code"), Qt::ToolTipRole);
-    m_regionCombo->addItem(tr("Mask file…"));
+    m_regionCombo->addItem(tr("Region file…"));
     m_regionCombo->addItem(tr("Polygon (draw)…"));
     connect(m_regionCombo, &QComboBox::currentIndexChanged, this, &MaskControls::chooseRegion);
-    connect(m_regionCombo, &QComboBox::activated, this, [this](int index) { // chosen again: another mask file
+    connect(m_regionCombo, &QComboBox::activated, this, [this](int index) { // chosen again: another file
         if (static_cast<RegionSource>(index) == RegionSource::MaskFile && !m_maskAsked)
             chooseRegion(index);
         m_maskAsked = false;
     });
     m_regionNote = note("regionNote");
-    const auto ratio = [this](const char* name, double value, const QString& tip) {
+    const auto ratio = [this](const char* name, double& given, double value, const QString& tip) {
         auto* spin = named(new QDoubleSpinBox, name, tip);
-        spin->setRange(0.05, 0.98); // the range of the methods' own options
         spin->setSingleStep(0.05);
         spin->setDecimals(3);
-        spin->setValue(value);
+        giveValue(spin, given = value, nullptr);
         spin->setKeyboardTracking(false);
         connect(spin, &QDoubleSpinBox::valueChanged, this, &MaskControls::settingsChanged);
         return spin;
     };
-    m_inside = ratio("ratioInside", 0.95, tr("Share of the patches inside the region that is hidden"));
-    m_inside->setMaximum(1);
-    m_outside = ratio("ratioOutside", 0.85, tr("Share of the patches outside the region that is hidden"));
+    m_inside = ratio("ratioInside", m_givenInside, MaskSettings().ratioInside, tr("Share of the patches inside the region that is hidden"));
+    m_outside = ratio("ratioOutside", m_givenOutside, MaskSettings().ratioOutside, tr("Share of the patches outside the region that is hidden"));
     m_seed = named(new QSpinBox, "seedSpin", tr("Fixes what is drawn at random: patches, groups, channels, crops, noise"));
     m_seed->setRange(0, 2147483647);
     m_seed->setKeyboardTracking(false);
@@ -153,9 +166,10 @@ void MaskControls::showModel(const LabSession& session)
         m_form->setRowVisible(w, region);
     if (!region)
         m_form->setRowVisible(m_regionNote, false);
-    m_form->setRowVisible(m_outside, region || optionField(session.methodEntry(), "mask_ratio"));
+    m_form->setRowVisible(m_outside, region || session.hidesShare());
     if (auto* label = qobject_cast<QLabel*>(m_form->labelForField(m_outside)))
         label->setText(region ? tr("Hidden outside") : tr("Hidden"));
+    m_outside->setToolTip(region ? tr("Share of the patches outside the region that is hidden") : tr("Share of the patches that is hidden"));
     m_form->setRowVisible(m_radius, mask);
     m_form->setRowVisible(m_crop, session.shows("channel_mask"));
     const bool other = session.shows("donor") || session.shows("cmcl_similarity");
@@ -164,8 +178,19 @@ void MaskControls::showModel(const LabSession& session)
     m_form->setRowVisible(m_texts, session.shows("similarity"));
     m_region = session.maskSettings().source; // a model brings its own
     keepRegion();
+    showRatios(session);
     showOptions(session);
     showRegion(session);
+}
+
+void MaskControls::showRatios(const LabSession& session)
+{
+    const Json* entry = session.methodEntry();
+    const bool region = session.knowsRegion();
+    m_givenInside = session.maskSettings().ratioInside;
+    m_givenOutside = session.maskSettings().ratioOutside;
+    giveValue(m_inside, m_givenInside, optionField(entry, "mask_ratio_inside"));
+    giveValue(m_outside, m_givenOutside, optionField(entry, region ? "mask_ratio_outside" : "mask_ratio"));
 }
 
 void MaskControls::showOptions(const LabSession& session)
@@ -210,7 +235,7 @@ void MaskControls::showRegion(const LabSession& session)
     if (input && m_region == RegionSource::LungContour && !input->regionMethod.empty())
         said = tr("%1, confidence %2").arg(QString::fromStdString(input->regionMethod)).arg(input->regionConfidence, 0, 'f', 2);
     else if (m_region == RegionSource::MaskFile)
-        said = m_maskFile.empty() ? tr("No mask file is chosen yet: choose \"Mask file…\" again to name one, as large as the image.") : QString::fromStdString(m_maskFile.filename().string());
+        said = m_maskFile.empty() ? tr("No region file is chosen yet: choose \"Region file…\" again to name one, as large as the image.") : QString::fromStdString(m_maskFile.filename().string());
     const bool missing = m_region == RegionSource::MaskFile && m_maskFile.empty();
     if (const QString& gone = session.regionLetGo(); !gone.isEmpty())
         said = said.isEmpty() ? gone : gone + QLatin1Char(' ') + said;
@@ -231,7 +256,7 @@ void MaskControls::showOther(const LabSession& session)
 
 MaskSettings MaskControls::settings() const
 {
-    MaskSettings out{.source = m_region, .ratioInside = m_inside->value(), .ratioOutside = m_outside->value(), .seed = static_cast<std::uint64_t>(m_seed->value()),
+    MaskSettings out{.source = m_region, .ratioInside = valueOf(m_inside, m_givenInside), .ratioOutside = valueOf(m_outside, m_givenOutside), .seed = static_cast<std::uint64_t>(m_seed->value()),
                      .maskFile = m_maskFile, .polygon = m_polygon};
     for (const widgets::OptionField* field : m_fields)
         if (const auto value = field->value(); value && field->differs()) // a wrong text is explained at its field
@@ -248,7 +273,7 @@ void MaskControls::chooseRegion(int index)
     }
     m_maskAsked = source == RegionSource::MaskFile;
     if (source == RegionSource::MaskFile) {
-        const QString name = QFileDialog::getOpenFileName(this, tr("Mask of the chest"), {}, tr("Images (*.png *.jpg *.tif *.tiff *.nii *.nii.gz *.nrrd *.mha *.dcm);;All files (*)"));
+        const QString name = QFileDialog::getOpenFileName(this, tr("Region of the chest"), {}, tr("Images (*.png *.jpg *.tif *.tiff *.nii *.nii.gz *.nrrd *.mha *.dcm);;All files (*)"));
         if (name.isEmpty()) {
             keepRegion();
             return;

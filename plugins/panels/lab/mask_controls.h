@@ -54,6 +54,7 @@ private:
     void chooseRegion(int index);
     void chooseOther(int index);
     void showOptions(const LabSession& session);
+    void showRatios(const LabSession& session);
     void addText();
     QLayout* reportRow();
 
@@ -65,6 +66,7 @@ private:
     QComboBox *m_regionCombo, *m_otherCombo;
     QLabel *m_regionNote, *m_otherNote, *m_reportsNote;
     QDoubleSpinBox *m_inside, *m_outside;
+    double m_givenInside = 0, m_givenOutside = 0; // what these show, unrounded, until a person changes it
     QSpinBox *m_seed, *m_radius;
     QPushButton *m_redraw, *m_crop, *m_forgetReports;
     QWidget *m_options, *m_texts;

@@ -79,10 +79,15 @@ void PatchView::updateOverlay()
     QImage image(static_cast<int>(m_grid.columns), static_cast<int>(m_grid.rows), QImage::Format_ARGB32);
     image.fill(Qt::transparent);
     const double scale = m_content.high > m_content.low ? 1 / (m_content.high - m_content.low) : 0;
-    for (std::size_t i = 0; i < count; ++i)
-        if (std::isfinite(m_content.overlay[i]))
-            image.setPixelColor(static_cast<int>(i % static_cast<std::size_t>(m_grid.columns)), static_cast<int>(i / static_cast<std::size_t>(m_grid.columns)),
-                                colourOf(view::colour(m_content.map, (static_cast<double>(m_content.overlay[i]) - m_content.low) * scale)));
+    for (int y = 0; y < image.height(); ++y) {
+        auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
+        const float* from = &m_content.overlay[static_cast<std::size_t>(y) * static_cast<std::size_t>(m_grid.columns)];
+        for (int x = 0; x < image.width(); ++x)
+            if (std::isfinite(from[x])) {
+                const view::Rgb c = view::colour(m_content.map, (static_cast<double>(from[x]) - m_content.low) * scale);
+                line[x] = qRgb(c[0], c[1], c[2]);
+            }
+    }
     m_overlayImage = std::move(image);
 }
 

@@ -3,6 +3,7 @@
 #include "core/view/colour_map.h"
 #include "core/view/mask_model.h"
 #include "core/view/mouse_profile.h"
+#include "core/view/orientation.h"
 #include "core/view/patch_readout.h"
 
 #include <QImage>
@@ -37,6 +38,8 @@ class PatchView : public QWidget {
     Q_PROPERTY(double overlayOpacity READ overlayOpacity)
     Q_PROPERTY(double fade READ fade)
     Q_PROPERTY(double zoom READ scale)
+    Q_PROPERTY(QString letters READ letters) ///< left, right, top, bottom: "R L H F"
+    Q_PROPERTY(qint64 picture READ picture)  ///< which one: another number for each that is drawn
     Q_PROPERTY(QString markedPatch READ markedPatch) ///< whose attention is shown
 public:
     /// A rectangle with a name over the picture: a base crop.
@@ -69,7 +72,7 @@ public:
         std::vector<Frame> frames;
         QImage thumbnail;              ///< in the lower left corner, with `thumbnailName` and an arrow to the hatched area; null: none
         QString thumbnailName;
-        QString letters;               ///< of a slice, left and top: "RA"; empty: none
+        view::EdgeLetters letters;     ///< which way the patient lies, "?" where nobody knows; empty: there is no patient
     };
 
     explicit PatchView(QWidget* parent = nullptr);
@@ -105,6 +108,8 @@ public:
     bool overlaysHidden() const { return m_overlaysHidden; }
     QString hatchName() const { return m_content.hatch.name; }
     QString thumbnailName() const { return m_content.thumbnail.isNull() ? QString() : m_content.thumbnailName; }
+    QString letters() const;
+    qint64 picture() const { return m_content.image.cacheKey(); }
     int frameCount() const { return static_cast<int>(m_content.frames.size()); }
 
     QPointF toPixel(const QPointF& position) const;

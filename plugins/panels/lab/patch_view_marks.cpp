@@ -176,14 +176,29 @@ void PatchView::drawThumbnail(QPainter& painter) const
     }
 }
 
+QString PatchView::letters() const
+{
+    const view::EdgeLetters& edges = m_content.letters;
+    return QString::fromStdString(edges.left + ' ' + edges.right + ' ' + edges.top + ' ' + edges.bottom).trimmed();
+}
+
 void PatchView::drawLetters(QPainter& painter) const
 {
-    if (m_content.letters.size() != 2)
-        return;
+    const view::EdgeLetters& edges = m_content.letters;
     const QRectF canvas = this->canvas();
-    const int height = painter.fontMetrics().height() + 2;
-    drawWords(painter, QPointF(canvas.left() + 4, canvas.center().y() - height / 2.0), m_content.letters.left(1), QColor(230, 230, 230));
-    drawWords(painter, QPointF(canvas.center().x() - 8, canvas.top() + 4), m_content.letters.mid(1), QColor(230, 230, 230));
+    const double height = painter.fontMetrics().height() + 2, bar = m_content.high > m_content.low ? 14 : 0, fade = m_content.second.isNull() || m_content.over != Over::Fade ? 0 : 22;
+    const auto put = [&](const std::string& letters, double across, double down) {
+        if (letters.empty())
+            return;
+        const QString words = QString::fromStdString(letters);
+        const double width = painter.fontMetrics().horizontalAdvance(words) + 8;
+        drawWords(painter, QPointF(canvas.left() + 4 + across * (canvas.width() - width - 8 - (across == 1 ? 2 * bar : 0)), canvas.top() + 4 + down * (canvas.height() - height - 8 - (down == 1 ? fade : 0))), words,
+                  QColor(230, 230, 230));
+    };
+    put(edges.left, 0, 0.5);
+    put(edges.right, 1, 0.5); // left of the colour bar
+    put(edges.top, 0.5, 0);
+    put(edges.bottom, 0.5, 1); // above the bar of a fade
 }
 
 } // namespace hilum::lab

@@ -9,6 +9,7 @@
 #include "widgets/shell/panel.h"
 #include "widgets/shell/selection.h"
 #include "widgets/shell/settings.h"
+#include "widgets/tasks/task_center.h"
 
 #include <QAction>
 #include <QApplication>
@@ -36,7 +37,7 @@
 namespace hilum::tests {
 
 /// A radiograph of 512 x 512: a ramp from left to right, 0 to 255, with a bright square in the middle of patch r4 c10.
-inline imaging::Volume ramp(std::int64_t slices = 1)
+inline imaging::Volume ramp(std::int64_t slices = 1, const std::array<std::string, 2>& orientation = {})
 {
     constexpr std::int64_t Side = 512;
     std::vector<std::uint8_t> voxels(static_cast<std::size_t>(Side * Side * slices));
@@ -49,6 +50,7 @@ inline imaging::Volume ramp(std::int64_t slices = 1)
     header.hasPatientSpace = slices > 1;
     header.modality = slices > 1 ? "CT" : "DX";
     header.unit = imaging::Unit::Grey;
+    header.patientOrientation = orientation;
     header.windows = {{.centre = 127.5, .width = 255, .name = "all", .shape = imaging::Window::Shape::LinearExact}};
     return {header, std::move(voxels)};
 }
@@ -109,7 +111,8 @@ private:
 struct LabBench {
     QTemporaryDir m_home;
     FakeLibrary m_library;
-    std::unique_ptr<services::TaskRunner> m_runner;
+    std::unique_ptr<services::TaskRunner> m_runner, m_longWork;
+    std::unique_ptr<widgets::TaskCenter> m_tasks;
     std::unique_ptr<services::ModelServer> m_models;
     std::unique_ptr<widgets::Selection> m_selection;
     std::unique_ptr<widgets::Messages> m_messages;
@@ -183,6 +186,9 @@ struct LabBench {
         std::ofstream(folder / "model.safetensors") << "weights";
         return folder;
     }
+    QString holdFile() const { return m_home.filePath(QStringLiteral("hold")); }
+    /// While it lies there no question to the worker is answered, except the loading of weights.
+    void hold(bool on) const { on ? (void)std::ofstream(holdFile().toStdString()).put('x') : (void)QFile::remove(holdFile()); }
     path model(const char* name) const { return path(m_home.filePath(QLatin1String(name)).toStdString()); }
     /// Types a file's name into the dialog that opens next.
     void answerDialog(const path& file) const
@@ -202,10 +208,13 @@ struct LabBench {
         qputenv("HILUM_HOME", m_home.path().toUtf8());
         qputenv("HILUM_WORKER", LAB_WORKER);
         qputenv("LAB_WORKER_LOG", m_home.filePath(QStringLiteral("attention.log")).toUtf8());
+        qputenv("LAB_WORKER_HOLD", holdFile().toUtf8());
     }
     void start()
     {
         m_runner = std::make_unique<services::TaskRunner>(nullptr, Threads);
+        m_longWork = std::make_unique<services::TaskRunner>();
+        m_tasks = std::make_unique<widgets::TaskCenter>(m_runner.get(), m_longWork.get());
         m_models = std::make_unique<services::ModelServer>();
         m_selection = std::make_unique<widgets::Selection>();
         m_messages = std::make_unique<widgets::Messages>();
@@ -223,6 +232,7 @@ struct LabBench {
         context.services.selection = m_selection.get();
         context.services.messages = m_messages.get();
         context.services.settings = m_settings.get();
+        context.services.tasks = m_tasks.get();
         context.actions = m_actions.get();
         context.workspace = QStringLiteral("lab");
         m_actions->addContextWidget(context.workspace, m_window.get());
@@ -239,6 +249,8 @@ struct LabBench {
         m_actions.reset(); // a child of the window
         m_window.reset();
         m_models.reset();
+        m_tasks.reset();
+        m_longWork.reset();
         m_runner.reset();
     }
 };

@@ -1,11 +1,11 @@
 // A stand-in for hilum-worker's serving mode with answers that can be computed by hand. HD X-ray MAE: hidden patches get the grey value 0.5, visible ones their own;
-// patch loss is the mean squared error; attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one.
+// patch loss is the mean squared error; MAE is the same without a region.  attention of query q is 1 at token q and 0 elsewhere. SPCXR: a square of the image is overwritten, with the donor if there is one; with align = 1 its mask is on the pixels and there is no loss of patches.
 // VoCo: 3 x 3 base crops of a third of the volume, predicted overlap 0.1 everywhere; in a volume of more than 32 slices the random crop has half the depth, in the middle. DAE: every second channel is zeroed, the reconstruction is too bright by 0.25; with
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI, spcxr and spcxr-half as runs of SPCXR,
-// the latter with another option, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -52,16 +52,18 @@ Json description()
     Json groups = masks;
     groups.push_back("groups");
     groups.push_back("donor");
-    methods.push_back(entry("spcxr", "SPCXR", film, Json::array({field("max_corrupted", "number", 0.75)}), groups));
+    methods.push_back(entry("spcxr", "SPCXR", film, Json::array({field("max_corrupted", "number", 0.75), field("align", "integer", Patch)}), groups));
     methods.push_back(entry("voco", "VoCo", volume, Json::array(), {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}));
     methods.push_back(entry("dae", "Disruptive AE", volume, Json::array({field("channel_ratio", "number", 0.6)}),
                             {"input", "noisy", "decimated", "corrupted", "reconstruction", "error", "channel_mask", "cmcl_similarity"}));
-    methods.push_back(entry("unimedi", "UniMedI", {{"kind", "mixed"}, {"volume", volume}, {"radiograph", film}}, Json::array(), {"input", "slice_scores", "slices_chosen", "attention", "similarity"}));
+    methods.push_back(entry("unimedi", "UniMedI", {{"kind", "mixed"}, {"volume", volume}, {"radiograph", film}}, Json::array({field("mask_ratio", "number", 0.75)}), {"input", "slice_scores", "slices_chosen", "attention", "similarity"}));
+    methods.push_back(entry("mae", "MAE", film, Json::array({field("mask_ratio", "number", 0.75)}), masks));
     return {{"schema", protocol::DescribeSchema}, {"worker", Json::object()}, {"methods", methods}};
 }
 
 std::string loaded = "hdxray-mae"; // the method that serves
 std::int64_t step = 0, layers = 4, heads = 6;
+bool ownRatios = false; // the weights were trained with ratios of their own
 bool halfCorrupted = false; // the weights were trained with max_corrupted = 0.5
 bool maskFiles = false; // the weights were trained with masks from files
 
@@ -69,8 +71,10 @@ Json metadata()
 {
     for (const Json& one : description()["methods"])
         if (one["id"] == loaded) {
-            const bool vit = loaded == "hdxray-mae" || loaded == "spcxr";
+            const bool vit = loaded == "hdxray-mae" || loaded == "mae" || loaded == "spcxr";
             Json options = {{"normalised_target", false}}, pipeline = one["presets"][0]["pipeline"];
+            if (ownRatios)
+                options.update({{"mask_ratio_inside", 0.6}, {"mask_ratio_outside", 0.4}});
             if (halfCorrupted)
                 options["max_corrupted"] = 0.5;
             if (maskFiles) {
@@ -106,6 +110,7 @@ Result<Json> groups(const Json& request)
     HILUM_TRY(const Voxels image, voxels(file));
     std::vector<std::uint8_t> area(Side * Side, 0), mask(Grid * Grid, 0);
     std::vector<float> shown = image.values, error(Side * Side, 0), loss(Grid * Grid, 0), donor;
+    const bool onPixels = request.value("align", Patch) == 1;
     if (file.tensors().contains("donor")) {
         HILUM_TRY(const TensorView other, file.find("donor"));
         HILUM_TRY(const auto grey, other.as<std::uint16_t>());
@@ -124,13 +129,17 @@ Result<Json> groups(const Json& request)
     out.add<float>("corrupted", {1, Side, Side}, shown);
     out.add<float>("reconstruction", {1, Side, Side}, image.values);
     out.add<float>("error", {1, Side, Side}, error);
-    out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
+    if (onPixels) {
+        out.add<std::uint8_t>("mask", {Side, Side}, area);
+    } else {
+        out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
+        out.add<float>("patch_loss", {Grid, Grid}, loss);
+    }
     out.add<std::uint8_t>("groups", {Side, Side}, area);
-    out.add<float>("patch_loss", {Grid, Grid}, loss);
     if (!donor.empty())
         out.add<float>("donor", {1, Side, Side}, donor);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
-    return Json{{"out", request["out"]}, {"numbers", {{"filled_with", donor.empty() ? "zeros" : "other image"}}}, {"seconds", 0.01}, {"device", "cpu"}};
+    return Json{{"out", request["out"]}, {"numbers", {{"filled_with", donor.empty() ? "zeros" : "other image"}, {"loss_corrupted", 0.25}, {"loss_all", 0.03125}}}, {"seconds", 0.01}, {"device", "cpu"}};
 }
 
 Result<Json> crops(const Json& request)
@@ -241,10 +250,10 @@ Result<Json> masked(const Json& request)
     HILUM_TRY(const TensorView image, file.find("image"));
     HILUM_TRY(const auto grey, image.as<std::uint16_t>());
     std::vector<std::uint8_t> region(Grid * Grid, 0), mask(Grid * Grid, 0);
-    const bool rectangle = request.value("region_source", "") == "as-released";
-    if (!rectangle && !file.tensors().contains("region"))
+    const bool rectangle = request.value("region_source", "") == "as-released", plain = loaded == "mae";
+    if (!rectangle && !plain && !file.tensors().contains("region"))
         return fail(ErrorCode::Mismatch, "the request brings no region");
-    for (std::int64_t r = 0; r < Grid; ++r)
+    for (std::int64_t r = 0; r < Grid && !plain; ++r)
         for (std::int64_t c = 0; c < Grid; ++c) {
             auto& inside = region[static_cast<std::size_t>(r * Grid + c)];
             if (rectangle) {
@@ -268,7 +277,7 @@ Result<Json> masked(const Json& request)
         Rng(request.value("seed", std::uint64_t{0})).shuffle(std::span(order));
         for (const std::uint8_t inside : {0, 1}) {
             const auto total = std::ranges::count(region, inside);
-            auto keep = static_cast<std::int64_t>(static_cast<double>(total) * (1 - request.value(inside ? "mask_ratio_inside" : "mask_ratio_outside", 0.0)));
+            auto keep = static_cast<std::int64_t>(static_cast<double>(total) * (1 - request.value(plain ? "mask_ratio" : inside ? "mask_ratio_inside" : "mask_ratio_outside", 0.0)));
             for (const std::size_t i : order)
                 if (region[i] == inside)
                     mask[i] = keep-- <= 0;
@@ -289,7 +298,8 @@ Result<Json> masked(const Json& request)
     out.add<float>("reconstruction", {1, Side, Side}, shown);
     out.add<float>("error", {1, Side, Side}, error);
     out.add<std::uint8_t>("mask", {Grid, Grid}, mask);
-    out.add<std::uint8_t>("region", {Grid, Grid}, region);
+    if (!plain)
+        out.add<std::uint8_t>("region", {Grid, Grid}, region);
     out.add<float>("patch_loss", {Grid, Grid}, loss);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
     return Json{{"out", request["out"]}, {"numbers", {{"hidden_fraction", 0.5}}}, {"seconds", 0.01}, {"device", "cpu"}};
@@ -322,8 +332,9 @@ Result<Json> load(const Json& request)
     while (!where.empty() && std::filesystem::exists(where / "wait"))
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     maskFiles = folder == "masked";
+    ownRatios = folder == "ratios";
     halfCorrupted = folder == "spcxr-half";
-    loaded = folder == "unimedi" ? folder : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
+    loaded = folder == "unimedi" ? folder : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
     layers = folder == "shallow" ? 2 : 4;
     heads = folder == "shallow" ? 2 : 6;
     step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;
@@ -355,6 +366,8 @@ int main(int argc, char** argv)
         if (kind == protocol::Quit)
             return 0;
         Result<Json> answer = Json::object();
+        for (const char* held = std::getenv("LAB_WORKER_HOLD"); held && kind != protocol::Load && kind != protocol::Cancel && std::filesystem::exists(held);)
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
         if (kind == protocol::Load)
             answer = load(*request);
         else if (kind == protocol::Reconstruct)

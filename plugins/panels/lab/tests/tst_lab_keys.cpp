@@ -33,6 +33,9 @@ private Q_SLOTS:
         move(view, at(view, 6, 6), Qt::ShiftModifier);
         QTest::mouseClick(view, Qt::LeftButton, {}, at(view, 3, 9));
         QTRY_COMPARE_WITH_TIMEOUT(marked(), QStringLiteral("r3 c9"), Wait);
+        QList<QVariant> pictures;
+        for (const char* one : {"labView1", "labView2", "labView3", "labView4"})
+            pictures << find<QWidget>(one)->property("picture");
         const QString log = m_home.filePath(QStringLiteral("attention.log"));
         QVERIFY(!lines(log).contains(QString::number(6 * 16 + 6)));
         // dragged: the last place, and not one request a patch
@@ -42,6 +45,8 @@ private Q_SLOTS:
             move(view, at(view, 5, column), {}, Qt::LeftButton);
         QTest::mouseRelease(view, Qt::LeftButton, {}, at(view, 5, 1));
         QTRY_COMPARE_WITH_TIMEOUT(marked(), QStringLiteral("r5 c1"), Wait);
+        for (const char* one : {"labView1", "labView2", "labView3", "labView4"}) // another map over the same pictures: none is drawn again
+            QCOMPARE(find<QWidget>(one)->property("picture"), pictures.takeFirst());
         QTRY_VERIFY_WITH_TIMEOUT((move(view, at(view, 5, 2)), move(view, at(view, 5, 1)), label("tokenProbe").contains(QStringLiteral("attn 1.000"))), Wait);
         QVERIFY2(lines(log).size() - before <= 3, qPrintable(lines(log).join(QLatin1Char(' '))));
         // Shift+move
@@ -185,6 +190,69 @@ private Q_SLOTS:
             press(redo);
             QCOMPARE(hash("maskHash"), painted);
         }
+    }
+    // a map of many tokens takes tens of seconds, and nothing said so or stopped it
+    void longWorkHasALineAndIsStopped()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        QVERIFY(m_tasks->running().isEmpty());
+        auto* shown = find<QCheckBox>("attentionShown");
+        auto* brush = m_actions->find(QStringLiteral("actionMaskBrush"));
+        brush->setChecked(true);
+        const auto lines = [&] {
+            QStringList out;
+            for (const TaskCenter::Entry& one : m_tasks->running())
+                out << one.title;
+            return out.join(QLatin1Char('|'));
+        };
+        // the status bar's Cancel: whoever waited is free at once, and no box says that a map is shown
+        hold(true);
+        shown->setChecked(true);
+        QTRY_COMPARE_WITH_TIMEOUT(lines(), QStringLiteral("Computing attention"), Wait);
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labStatus").startsWith(QStringLiteral("Computing attention… ")), qPrintable(label("labStatus")), Wait);
+        m_tasks->cancel(m_tasks->running().front().number);
+        QVERIFY(m_tasks->running().isEmpty());
+        QVERIFY(!shown->isChecked());
+        QCOMPARE(find<QWidget>("labView1")->accessibleName(), QStringLiteral("Original"));
+        // another mask is asked of the next process; Esc gives it up, and puts the brush down only after that
+        const QString before = hash("arraysHash");
+        press("N");
+        QTRY_COMPARE_WITH_TIMEOUT(lines(), QStringLiteral("Asking the model"), Wait);
+        press("Esc");
+        QVERIFY(m_tasks->running().isEmpty());
+        QVERIFY(brush->isChecked());
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        QCOMPARE(hash("arraysHash"), before);
+        press("Esc");
+        QVERIFY(!brush->isChecked());
+        // and it goes on from there
+        hold(false);
+        press("Shift+N");
+        QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != before, Wait);
+        settle();
+        shown->setChecked(true);
+        QTRY_COMPARE_WITH_TIMEOUT(find<QWidget>("labView1")->accessibleName(), QStringLiteral("Attention"), Wait);
+        auto* view = find<QWidget>("labView1");
+        QTRY_VERIFY_WITH_TIMEOUT((move(view, at(view, 5, 2)), move(view, at(view, 5, 1)), label("tokenProbe").contains(QStringLiteral("attn "))), Wait);
+        QTRY_VERIFY_WITH_TIMEOUT(m_tasks->running().isEmpty(), Wait);
+    }
+    void aLoadIsStoppedAndDoneAfterAll()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        const path folder = checkpoint(40);
+        std::ofstream(folder / "wait") << "x";
+        m_selection->setModel({.checkpoint = folder});
+        QTRY_VERIFY_WITH_TIMEOUT(!m_tasks->running().isEmpty() && m_tasks->running().front().title == QStringLiteral("Loading the model"), Wait);
+        press("Esc");
+        QVERIFY(m_tasks->running().isEmpty());
+        QVERIFY(!m_panel->property("waiting").toBool());
+        QVERIFY(hash("arraysHash").isEmpty());
+        QVERIFY(std::filesystem::remove(folder / "wait"));
+        press("Shift+N");
+        QTRY_VERIFY_WITH_TIMEOUT(label("modelNote").contains(QStringLiteral("step 40")), Wait);
+        settle();
     }
     void checkpointsAreSteppedAndPlayed()
     {

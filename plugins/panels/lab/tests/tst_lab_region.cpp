@@ -36,9 +36,9 @@ private Q_SLOTS:
         m_selection->setModel({.model = path(m_home.filePath(QStringLiteral("masked")).toStdString())});
         auto* region = find<QComboBox>("regionCombo");
         QTRY_COMPARE_WITH_TIMEOUT(region->currentIndex(), 2, Wait);
-        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a mask file here")), qPrintable(label("labRefusal")), Wait);
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a file here")), qPrintable(label("labRefusal")), Wait);
         QVERIFY(find<QLabel>("labRefusal")->isVisible());
-        QVERIFY2(label("regionNote").startsWith(QStringLiteral("No mask file is chosen yet")), qPrintable(label("regionNote")));
+        QVERIFY2(label("regionNote").startsWith(QStringLiteral("No region file is chosen yet")), qPrintable(label("regionNote")));
         const auto choose = [&](const QString& file) { // the entry again, as the refusal says
             answerDialog(path(file.toStdString()));
             Q_EMIT region->activated(2);
@@ -60,8 +60,8 @@ private Q_SLOTS:
         QCOMPARE(proposal["options"].value("region_source", ""), std::string("mask-file"));
         // the next image has a mask of its own
         m_selection->setVolume(ramp());
-        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a mask file here")), qPrintable(label("labRefusal")), Wait);
-        QVERIFY2(label("regionNote").startsWith(QStringLiteral("mask.png was the mask of the image before. No mask file is chosen yet")), qPrintable(label("regionNote")));
+        QTRY_VERIFY2_WITH_TIMEOUT(label("labRefusal").startsWith(QStringLiteral("HD X-ray MAE takes the chest region from a file here")), qPrintable(label("labRefusal")), Wait);
+        QVERIFY2(label("regionNote").startsWith(QStringLiteral("mask.png was the region of the image before. No region file is chosen yet")), qPrintable(label("regionNote")));
         QCOMPARE(region->currentIndex(), 2);
     }
     void aMaskFileGoesWithItsImage()
@@ -88,7 +88,7 @@ private Q_SLOTS:
         settle();
         QCOMPARE(label("maskStats"), contour);
         QCOMPARE(region->currentIndex(), 0);
-        QVERIFY2(label("regionNote").startsWith(QStringLiteral("left.png was the mask of the image before.")), qPrintable(label("regionNote")));
+        QVERIFY2(label("regionNote").startsWith(QStringLiteral("left.png was the region of the image before.")), qPrintable(label("regionNote")));
         // until a region is chosen
         region->setCurrentIndex(1);
         QTRY_VERIFY2_WITH_TIMEOUT(!label("regionNote").contains(QStringLiteral("left.png")), qPrintable(label("regionNote")), Wait);

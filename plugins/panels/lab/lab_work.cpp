@@ -1,0 +1,77 @@
+// What the worker is at for long: a line with Cancel in the status bar. The rest of LabPanel is in lab_panel.cpp.
+#include "plugins/panels/lab/lab_panel.h"
+
+#include "core/base/job_protocol.h"
+#include "widgets/tasks/task_center.h"
+
+#include <QLabel>
+
+#include <algorithm>
+#include <utility>
+
+namespace hilum::lab {
+
+namespace {
+
+constexpr int LongWorkMs = 500; // what is done sooner needs no line
+
+QString workTitle(const std::string& kind)
+{
+    if (kind.empty())
+        return {};
+    if (kind == protocol::Load)
+        return LabPanel::tr("Loading the model");
+    return kind == protocol::Reconstruct ? LabPanel::tr("Asking the model") : LabPanel::tr("Computing attention");
+}
+
+} // namespace
+
+void LabPanel::watchWork()
+{
+    m_workBegins.setSingleShot(true);
+    m_workBegins.setInterval(LongWorkMs);
+    m_workGoesOn.setInterval(1000);
+    connect(&m_workBegins, &QTimer::timeout, this, [this] {
+        const QString title = workTitle(m_context.services.models->atWorkOn());
+        if (title.isEmpty() || m_workLine != 0)
+            return;
+        m_workLine = m_context.services.tasks->follow(title, this, [this] { m_session->stopWork(); });
+        m_workGoesOn.start();
+    });
+    connect(&m_workGoesOn, &QTimer::timeout, this, [this] {
+        const QString seconds = tr("%1 s").arg(m_workSince.elapsed() / 1000);
+        m_context.services.tasks->say(m_workLine, seconds);
+        const QString esc = m_context.actions ? m_context.actions->keys(QStringLiteral("actionLabCancel")).toString(QKeySequence::NativeText) : QString();
+        m_status->setText(tr("%1… %2, %3 stops it").arg(workTitle(m_context.services.models->atWorkOn()), seconds, esc.isEmpty() ? tr("Cancel in the status bar") : esc));
+    });
+    if (m_context.services.models && m_context.services.tasks)
+        connect(m_context.services.models, &services::ModelServer::workChanged, this, &LabPanel::workChanged);
+    connect(m_session, &LabSession::attentionStopped, this, [this] {
+        m_controls->setAttentionShown(false);
+        std::ranges::replace(m_shown, Shown::Attention, Shown::Original); // shown by the menu of a view, without the box
+        arrange();
+        updateViews();
+    });
+}
+
+void LabPanel::workChanged()
+{
+    if (const int line = std::exchange(m_workLine, 0))
+        m_context.services.tasks->end(line);
+    m_workGoesOn.stop();
+    m_workBegins.stop();
+    if (m_context.services.models->atWorkOn().empty())
+        return;
+    m_workSince.start();
+    m_workBegins.start();
+}
+
+bool LabPanel::stopWork()
+{
+    if (m_workLine == 0)
+        return false;
+    m_context.services.tasks->cancel(m_workLine);
+    return true;
+}
+
+} // namespace hilum::lab
