@@ -122,8 +122,9 @@ Result<std::unique_ptr<Database>> Database::open(const path& file, const Storage
             db->execAndGet("PRAGMA journal_mode = DELETE");
             db->exec("PRAGMA synchronous = FULL");
         }
-        db->exec("PRAGMA foreign_keys = ON");
+        db->exec("PRAGMA foreign_keys = OFF"); // a migration that makes a table anew drops the old one, and nothing with it
         HILUM_TRY_STATUS(out->migrate());
+        db->exec("PRAGMA foreign_keys = ON");
         if (storage.local) {
             out->m_reader = std::make_unique<Connection>();
             out->m_reader->database = std::make_unique<SQLite::Database>(file.string(), SQLite::OPEN_READONLY, WaitMs);

@@ -233,6 +233,24 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(library->check());
     }
 
+    void aRemovedNumberNeverComesAgain()
+    {
+        // it was given to the next series, which then had the pictures and measurements that the window kept by it
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({png(at("a.png")), png(at("b.png"))}));
+        const RowId newest = library->list({.search = "b.png"})->front().id;
+        HILUM_VERIFY_OK(library->remove({newest}));
+        HILUM_VERIFY_OK(library->addSeries({png(at("c.png"))}));
+        QVERIFY(library->list({.search = "c.png"})->front().id > newest);
+        // nor after the program was ended
+        const RowId last = library->list({.search = "c.png"})->front().id;
+        HILUM_VERIFY_OK(library->remove({last}));
+        library.reset();
+        library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({png(at("d.png"))}));
+        QVERIFY(library->list({.search = "d.png"})->front().id > last);
+    }
+
     void namesNeedNotBeText()
     {
         auto library = *Library::open(at("library"));
