@@ -1,5 +1,6 @@
 #include "core/project/library.h"
 #include "core/project/migrations.h"
+#include "core/project/storage.h"
 #include "tests/support/compare.h"
 
 #include <SQLiteCpp/Database.h>
@@ -84,6 +85,20 @@ private Q_SLOTS:
         HILUM_VERIFY_OK((*library)->remove({9}));
         HILUM_VERIFY_OK((*library)->check());
         QVERIFY((*library)->thumbnail(9)->empty());
+    }
+
+    void oldLibrariesThatCannotBeWrittenAreRead()
+    {
+        makeOld(at("library.sqlite"));
+        {
+            const auto library = Library::open(at(), {.local = true, .writable = false, .kind = "iso9660"});
+            HILUM_VERIFY_OK(library);
+            QVERIFY((*library)->readOnly());
+            QCOMPARE(*(*library)->thumbnail(7), std::string("picture of 7"));
+            QCOMPARE(*(*library)->count("case_0001"), std::int64_t(1));
+            HILUM_VERIFY_ERROR((*library)->remove({7}), ErrorCode::AccessDenied);
+        }
+        QCOMPARE(SQLite::Database(at("library.sqlite").string()).execAndGet("PRAGMA user_version").getInt(), 1);
     }
 
     void killedMigrationLeavesTheOldOrTheNew()
