@@ -166,6 +166,13 @@ void finishItem(Item& item, std::shared_ptr<DicomStack> stack)
             if (listed.insert(r.file).second)
                 item.files.push_back(stack->files[r.file]->file);
     item.where = item.files.size() == 1 ? item.files.front() : commonFolder(item.files);
+    const auto& smallest = std::ranges::min(item.files, {}, [](const path& file) -> const std::string& { return file.native(); });
+    std::optional<std::int64_t> firstFrame;
+    for (const auto& time : stack->times)
+        for (const auto& r : time)
+            if (stack->files[r.file]->file == smallest && (!firstFrame || r.frame < *firstFrame))
+                firstFrame = r.frame;
+    item.firstFrame = firstFrame.value_or(0);
     item.size = stack->header.geometry.size;
     item.timePoints = stack->header.timePoints = static_cast<std::int64_t>(stack->times.size());
     item.notices.insert(item.notices.end(), stack->header.notices.begin(), stack->header.notices.end());

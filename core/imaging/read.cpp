@@ -28,6 +28,13 @@ std::string choices(const std::vector<const Item*>& items)
     return text;
 }
 
+/// What is known of the item says that this is it: a file may hold several stacks, or another patient's by now.
+bool isSame(const Item& found, const Item& item)
+{
+    const auto agree = [](const std::string& known, const std::string& now) { return known.empty() || known == now; };
+    return agree(item.seriesUid, found.seriesUid) && agree(item.studyUid, found.studyUid) && agree(item.patientId, found.patientId) && found.firstFrame == item.firstFrame;
+}
+
 } // namespace
 
 Result<std::shared_ptr<const DicomStack>> stackOf(const Item& item, const Work& work)
@@ -38,7 +45,7 @@ Result<std::shared_ptr<const DicomStack>> stackOf(const Item& item, const Work& 
     HILUM_TRY(const ScanResult again, scan(item.files, work));
     const Item* best = nullptr;
     for (const Item& i : again.items)
-        if (i.dicom && (item.seriesUid.empty() || i.seriesUid == item.seriesUid) && (!best || i.files.size() > best->files.size()))
+        if (i.dicom && isSame(i, item) && (!best || i.files.size() > best->files.size()))
             best = &i;
     if (best)
         return best->dicom;

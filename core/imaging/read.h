@@ -27,6 +27,7 @@ struct Item {
     std::string patientId, patientName, patientSex, patientAge, studyDate, studyDescription, seriesDescription, bodyPart, accession;
     Index3 size{0, 0, 0};       ///< as far as headers tell
     std::int64_t frames = 1, timePoints = 1;
+    std::int64_t firstFrame = 0; ///< DICOM: lowest frame of the smallest file that belongs to it; items of one file differ in it
     Json explanation = Json::object(); ///< "How was this loaded?": positions, gaps, tilt, why these files are one series
     std::vector<Notice> notices;
     std::shared_ptr<const DicomStack> dicom; ///< headers as the scan read them; null for other formats and for items made by hand

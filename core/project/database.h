@@ -25,6 +25,7 @@ class Database {
     template <class Work> using Out = typename Wrapped<std::invoke_result_t<Work, SQLite::Database&>>::type;
 
 public:
+    /// To read only, too, where the file is protected or the disk has no room for the writer's lock: readOnly() tells.
     static Result<std::unique_ptr<Database>> open(const path& file, const Storage& storage, Access access = Access::ReadWrite);
 
     bool readOnly() const { return m_readOnly; }
@@ -90,11 +91,16 @@ private:
         }
     }
 
-    Status migrate();
+    Status openForWriting(const Storage& storage);
+    Status openForReading(const Storage& storage);
+    Result<path> makeCopy(); ///< where a copy of the file may lie while this one is open
+    Result<int> recognise() const; ///< the version; writes nothing
+    void migrate(int version);
 
     path m_file;
     bool m_readOnly = false;
     std::optional<WriterLock> m_lock;
+    std::optional<TemporaryFolder> m_copy;        // of what can be read no other way; goes after its connection
     std::unique_ptr<Connection> m_writer;         // the only connection when there is no reader
     mutable std::unique_ptr<Connection> m_reader; // with a write-ahead log only
 };

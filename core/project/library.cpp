@@ -8,22 +8,11 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <map>
+#include <mutex>
 
 namespace hilum::project {
 
 namespace {
-
-/// Is the file there? One inside an archive is there with the archive.
-bool isThere(const path& file)
-{
-    std::error_code ignored; // an unreachable file is a missing one
-    if (std::filesystem::exists(file, ignored))
-        return true;
-    for (path up = file.parent_path(); up.has_relative_path(); up = up.parent_path())
-        if (std::filesystem::exists(up, ignored))
-            return std::filesystem::is_regular_file(up, ignored);
-    return false;
-}
 
 class SqliteLibrary final : public Library {
 public:
@@ -34,10 +23,19 @@ public:
 
     Status addSeries(const std::vector<NewSeries>& series, std::vector<RowId>* added) override
     {
+        // the disk is asked before the transaction: a share that does not answer holds up nobody else
+        std::vector<store::Prepared> all;
+        for (const NewSeries& one : series)
+            all.push_back(store::prepare(one));
+        store::Putting putting;
+        HILUM_TRY(const auto elsewhere, m_database->read([&](SQLite::Database& db) { return store::firstFiles(db, all); }));
+        for (const path& file : elsewhere)
+            putting.there.emplace(file, store::isThere(file));
         std::vector<RowId> rows;
         HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
-            for (const NewSeries& one : series)
-                rows.push_back(store::putSeries(db, one));
+            putting.problems = store::anyProblems(db);
+            for (const store::Prepared& one : all)
+                rows.push_back(store::putSeries(db, one, putting));
         }));
         if (added)
             added->insert(added->end(), rows.begin(), rows.end());
@@ -67,7 +65,7 @@ public:
 
     Result<std::vector<SeriesRow>> list(const ListRequest& request) const override
     {
-        return m_database->read([&](SQLite::Database& db) { return store::listSeries(db, request); });
+        return asHere(m_database->read([&](SQLite::Database& db) { return store::listSeries(db, request); }));
     }
 
     Result<std::int64_t> count(const std::string& search) const override
@@ -80,12 +78,14 @@ public:
         HILUM_TRY(auto row, m_database->read([&](SQLite::Database& db) { return store::findSeries(db, id); }));
         if (!row)
             return fail(ErrorCode::NotFound, "the library has no series {}", id);
-        return *std::move(row);
+        std::vector<SeriesRow> one{*std::move(row)};
+        setHere(one);
+        return std::move(one.front());
     }
 
     Result<std::vector<SeriesRow>> ofPatient(const std::string& patientId) const override
     {
-        return m_database->read([&](SQLite::Database& db) { return store::seriesOfPatient(db, patientId); });
+        return asHere(m_database->read([&](SQLite::Database& db) { return store::seriesOfPatient(db, patientId); }));
     }
 
     Result<std::string> thumbnail(RowId id) const override
@@ -121,45 +121,74 @@ public:
         // files are asked for outside of any lock: a network share may take its time
         HILUM_TRY(const auto all, m_database->read([](SQLite::Database& db) { return store::places(db); }));
         std::map<path, bool> folders;
-        std::vector<std::pair<RowId, bool>> changes;
+        std::vector<std::pair<store::Place, bool>> changes;
+        std::map<RowId, bool> here;
         std::int64_t missing = 0;
         for (const store::Place& place : all) {
             const auto [folder, fresh] = folders.try_emplace(place.folder);
             if (fresh)
-                folder->second = isThere(place.folder);
-            const bool gone = !folder->second || !isThere(place.folder / place.firstFile);
+                folder->second = store::isThere(place.folder);
+            const bool gone = !folder->second || !store::isThere(place.folder / place.firstFile);
             missing += gone;
-            if (gone != place.missing)
-                changes.emplace_back(place.series, gone);
+            if (gone != place.missing) {
+                changes.emplace_back(place, gone);
+                here.emplace(place.series, gone);
+            }
         }
-        if (!changes.empty())
+        if (readOnly()) {
+            const std::lock_guard lock(m_mutex);
+            m_missingHere = std::move(here);
+        } else if (!changes.empty()) {
             HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
-                for (const auto& [id, gone] : changes)
-                    store::setMissing(db, id, gone);
+                for (const auto& [place, gone] : changes)
+                    store::setMissing(db, place, gone);
             }));
+        }
         return missing;
     }
 
-    Result<std::int64_t> relink(const path& from, const path& to) override
+    Result<std::int64_t> relink(const path& from, const path& to, const Holds& holds) override
     {
         const path oldRoot = withoutSlash(from), newRoot = withoutSlash(to);
-        HILUM_TRY(const bool there, isFolder(newRoot));
-        if (!there)
-            return fail(ErrorCode::NotFound, "{} is not a folder", newRoot.string());
+        std::error_code unreachable;
+        if (!std::filesystem::is_directory(newRoot, unreachable))
+            return unreachable && unreachable != std::errc::no_such_file_or_directory && unreachable != std::errc::not_a_directory
+                ? std::unexpected(systemError("look into", newRoot.string(), unreachable.value()))
+                : fail(ErrorCode::NotFound, "{} is not a folder", newRoot.string());
         HILUM_TRY(const auto all, m_database->read([](SQLite::Database& db) { return store::places(db); }));
-        std::vector<std::pair<RowId, path>> found;
-        std::error_code ignored; // an unreachable file is a missing one
+        struct Found {
+            store::Place place;
+            path folder;
+            std::string content;
+        };
+        std::vector<Found> found;
         for (const store::Place& place : all) {
-            const std::string& folder = place.folder.native();
-            if (folder != oldRoot.native() && !folder.starts_with(oldRoot.native() + "/"))
+            if (std::ranges::mismatch(oldRoot, place.folder).in1 != oldRoot.end())
+                continue; // not below it
+            if (store::isThere(place.folder / place.firstFile)) {
+                if (place.missing) // back at its place
+                    found.push_back({place, place.folder, {}});
                 continue;
-            const path moved = newRoot.native() + folder.substr(oldRoot.native().size());
-            if (std::filesystem::exists(moved / place.firstFile, ignored))
-                found.emplace_back(place.series, moved);
+            }
+            HILUM_TRY(auto row, m_database->read([&](SQLite::Database& db) { return store::findSeries(db, place.series); }));
+            if (!row)
+                continue;
+            for (path& file : row->files)
+                file = newRoot / file.lexically_relative(oldRoot);
+            // a folder that happens to hold a file of the same name is not where it went
+            if (!std::ranges::all_of(row->files, store::isThere))
+                continue;
+            std::string content = row->format == "dicom" ? std::string() : store::contentOf(row->files);
+            if (!store::sameBytes(row->content, content) && row->format != "dicom")
+                continue;
+            row->where = (newRoot / row->where.lexically_relative(oldRoot)).lexically_normal();
+            if (holds && !holds(*row))
+                continue;
+            found.push_back({place, place.folder == oldRoot ? newRoot : newRoot / place.folder.lexically_relative(oldRoot), std::move(content)});
         }
         HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
-            for (const auto& [id, folder] : found)
-                store::moveSeries(db, id, folder);
+            for (const Found& one : found)
+                store::moveSeries(db, one.place, one.folder, one.content);
         }));
         return static_cast<std::int64_t>(found.size());
     }
@@ -230,8 +259,27 @@ private:
         return clean.has_filename() ? clean : clean.parent_path();
     }
 
+    /// What is missing for this program, where it cannot be written down.
+    void setHere(std::vector<SeriesRow>& rows) const
+    {
+        const std::lock_guard lock(m_mutex);
+        if (m_missingHere.empty())
+            return;
+        for (SeriesRow& row : rows)
+            if (const auto found = m_missingHere.find(row.id); found != m_missingHere.end())
+                row.missing = found->second;
+    }
+    Result<std::vector<SeriesRow>> asHere(Result<std::vector<SeriesRow>> rows) const
+    {
+        if (rows)
+            setHere(*rows);
+        return rows;
+    }
+
     path m_folder;
     std::unique_ptr<Database> m_database;
+    mutable std::mutex m_mutex;
+    std::map<RowId, bool> m_missingHere; // guarded by m_mutex; where the database says otherwise
 };
 
 Result<std::unique_ptr<Library>> openWith(const path& folder, const Storage& storage, Access access)

@@ -5,6 +5,7 @@
 #include "core/base/result.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,7 +28,18 @@ struct SeriesRow {
     bool missing = false;     ///< its folder is gone or unmounted
     Json notices = Json::array(), explanation = Json::object();
     std::string thumbnailPng; ///< PNG bytes, may be empty; filled on request
+    std::int64_t firstFrame = 0; ///< lowest frame of the smallest file that belongs to it: tells series of one file apart
+    /// What tells its files from others of the same names. DICOM: SOP Instance UID of the smallest file, by whoever adds it; others:
+    /// bytes and time of change, by the library. Empty when it is not known.
+    std::string content;
+    std::int64_t revision = 0;   ///< goes up whenever the row is written again
 };
+
+/// Of one person, as far as the files tell: a Study UID or Series UID alone does not. A name alone may be corrected where there is an identifier.
+inline bool samePatient(const SeriesRow& a, const SeriesRow& b)
+{
+    return a.patientId == b.patientId && (!a.patientId.empty() || a.patientName == b.patientName);
+}
 
 struct ProblemRow {
     RowId id = 0;
@@ -62,7 +74,8 @@ public:
     virtual const path& folder() const = 0;
     virtual bool readOnly() const = 0;
 
-    /// Same series UID or same file again: updated, not doubled. `added` receives the rows in the order of `series`.
+    /// Same series UID or same file again: updated, not doubled; what is not the same picture of the same patient gets a row of its own,
+    /// and takes the place of the one whose file it overwrote. `added` receives the rows in the order of `series`.
     virtual Status addSeries(const std::vector<NewSeries>& series, std::vector<RowId>* added = nullptr) = 0;
     virtual Status addProblems(const std::vector<ProblemRow>& problems) = 0;
     virtual Status clearProblems() = 0;
@@ -74,8 +87,12 @@ public:
     virtual Result<std::string> thumbnail(RowId id) const = 0;
     virtual Result<std::vector<ProblemRow>> problems() const = 0;
     virtual Status remove(const std::vector<RowId>& series) = 0;       ///< forgets rows; files are never touched
-    virtual Result<std::int64_t> refreshMissing() = 0;                  ///< marks rows whose files are gone or back; returns the number missing
-    virtual Result<std::int64_t> relink(const path& from, const path& to) = 0; ///< moved folders; returns the number of series found again
+    virtual Result<std::int64_t> refreshMissing() = 0;                  ///< marks rows whose files are gone or back, for this program only when readOnly(); returns the number missing
+    /// Does what lies at the row's files look like it? To tell a moved file from another one of its name.
+    using Holds = std::function<bool(const SeriesRow& row)>;
+    /// Moved folders: rows below `from` whose files are gone and lie, all of them, at the same place below `to`. Returns the number of
+    /// series found again. A file that was imported there already keeps that row, and the missing one goes.
+    virtual Result<std::int64_t> relink(const path& from, const path& to, const Holds& holds = {}) = 0;
     virtual Status check() const = 0;                                   ///< integrity check of the database
 
     /// Jobs: the durable part; the run folder is the record of everything else.

@@ -1,6 +1,7 @@
 #include "core/services/importer.h"
 
 #include "core/base/guard.h"
+#include "core/imaging/dicom_series.h"
 #include "core/imaging/grey_image.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/png_write.h"
@@ -58,6 +59,9 @@ project::NewSeries rowOf(const Item& item, std::string thumbnail)
     for (const imaging::Notice& notice : item.notices)
         row.notices.push_back({{"code", notice.code}, {"text", notice.text}});
     row.explanation = item.explanation;
+    row.firstFrame = item.firstFrame;
+    if (item.dicom && !item.dicom->files.empty())
+        row.content = std::ranges::min(item.dicom->files, {}, [](const auto& header) -> const std::string& { return header->file.native(); })->sopInstance;
     out.thumbnailPng = std::move(thumbnail);
     return out;
 }
@@ -66,7 +70,8 @@ project::NewSeries rowOf(const Item& item, std::string thumbnail)
 Result<imaging::Volume> readForThumbnail(const Item& item)
 {
     const std::size_t files = item.files.size();
-    if (item.format != "dicom" || files < 2 || item.frames > 1)
+    const bool manyFrames = item.dicom && std::ranges::any_of(item.dicom->files, [](const auto& header) { return header->frameCount() > 1; });
+    if (item.format != "dicom" || files < 2 || item.frames > 1 || manyFrames)
         return imaging::readVolume(item);
     Item one = item;
     one.dicom.reset(); // the headers of the whole series
@@ -119,6 +124,7 @@ Item itemOf(const project::SeriesRow& row)
     item.bodyPart = row.bodyPart;
     item.size = {row.width, row.height, row.slices};
     item.frames = row.frames;
+    item.firstFrame = row.firstFrame;
     item.explanation = row.explanation;
     for (const Json& notice : row.notices)
         if (notice.is_object())
@@ -142,7 +148,7 @@ public:
     {
         std::vector<const Item*> fresh;
         for (const Item& item : items)
-            if (!m_files.contains(item.files))
+            if (!m_files.contains({item.files, item.firstFrame}))
                 fresh.push_back(&item);
         for (std::size_t begin = 0; begin < fresh.size(); begin += BatchItems) {
             const std::span<const Item* const> batch(fresh.data() + begin, std::min(BatchItems, fresh.size() - begin));
@@ -182,7 +188,7 @@ private:
         std::vector<project::RowId> ids;
         HILUM_TRY_STATUS(m_library.addSeries(rows, &ids));
         for (std::size_t i = 0; i < items.size(); ++i) {
-            m_files.insert(items[i]->files);
+            m_files.insert({items[i]->files, items[i]->firstFrame});
             // a series that was told early and went on in another folder keeps its row
             if (std::ranges::find(m_summary.added, ids[i]) == m_summary.added.end()) {
                 m_summary.added.push_back(ids[i]);
@@ -198,7 +204,7 @@ private:
     const Work& m_work;
     ImportSummary& m_summary;
     const std::function<void(const ImportSummary&)>& m_added;
-    std::set<std::vector<path>> m_files; // of the items added
+    std::set<std::pair<std::vector<path>, std::int64_t>> m_files; // of the items added, with their first frames
 };
 
 } // namespace

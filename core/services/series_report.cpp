@@ -16,7 +16,8 @@ path reportStem(path file)
 std::string reportKey(const project::SeriesRow& series)
 {
     if (!series.studyUid.empty())
-        return series.studyUid;
+        // several patients may stand under one Study UID
+        return std::format("{}\x1f{}\x1f{}", series.studyUid, series.patientId, series.patientId.empty() ? series.patientName : std::string());
     return reportStem(series.files.empty() ? series.where : series.files.front()).string();
 }
 

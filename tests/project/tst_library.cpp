@@ -1,61 +1,12 @@
 #include "core/project/library.h"
+#include "tests/project/library_rows.h"
 #include "tests/support/compare.h"
 
 #include <QTemporaryDir>
 
-#include <fstream>
-
 using namespace hilum;
 using namespace hilum::project;
-
-namespace {
-
-void touch(const path& file)
-{
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << "x";
-}
-
-NewSeries ct(const path& folder, const std::string& uid, const std::vector<std::string>& names)
-{
-    NewSeries s;
-    s.row.kind = "volume";
-    s.row.format = "dicom";
-    s.row.modality = "CT";
-    s.row.description = "Thorax 1.0 B70f";
-    s.row.bodyPart = "CHEST";
-    s.row.seriesUid = uid;
-    s.row.studyUid = "1.2.3";
-    s.row.patientName = "Müller^Anna";
-    s.row.patientId = "P-0042";
-    s.row.studyDate = "20240131";
-    s.row.studyDescription = "Follow-up";
-    s.row.width = s.row.height = 512;
-    s.row.slices = static_cast<std::int64_t>(names.size());
-    for (const auto& name : names)
-        s.row.files.push_back(folder / name);
-    s.row.where = folder;
-    s.row.notices = Json::array({{{"code", "gantry_tilt"}, {"text", "tilted by 12 degrees"}}});
-    s.row.explanation = {{"why", "positions"}};
-    s.thumbnailPng = std::string("\x89PNG\0bytes", 10);
-    return s;
-}
-
-NewSeries png(const path& file)
-{
-    NewSeries s;
-    s.row.kind = "image";
-    s.row.format = "png";
-    s.row.description = file.filename().string();
-    s.row.files = {file};
-    s.row.where = file;
-    s.row.width = 373;
-    s.row.height = 361;
-    s.row.slices = 1;
-    return s;
-}
-
-} // namespace
+using namespace hilum::tests;
 
 class TestLibrary : public QObject {
     Q_OBJECT
@@ -145,13 +96,20 @@ private Q_SLOTS:
         QTest::newRow("quotes are no syntax") << "\"anna\" OR" << 0;
         QTest::newRow("operators are no syntax") << "anna NOT ct*" << 0;
         QTest::newRow("punctuation alone") << "- \" *" << 2;
+        QTest::newRow("date as the list writes it") << "2024-01-31" << 1;
+        QTest::newRow("month as the list writes it") << "2024-01" << 1;
+        QTest::newRow("folder of a file without a patient") << "case_0001" << 1;
+        QTest::newRow("a dash of typography") << "Müller \u2013 CT" << 1;
+        QTest::newRow("a hard space") << "Müller\u00a0CT" << 1;
+        QTest::newRow("signs alone") << "\u2192 \u20ac \u00b7" << 2;
+        QTest::newRow("letters that are no signs") << "\u03b1" << 0;
     }
     void searchWantsEveryWord()
     {
         QFETCH(QString, search);
         QFETCH(int, hits);
         auto library = *Library::open(at("library"));
-        HILUM_VERIFY_OK(library->addSeries({ct(at("data"), "1.2.3.4", {"a.dcm"}), png(at("x.png"))}));
+        HILUM_VERIFY_OK(library->addSeries({ct(at("data"), "1.2.3.4", {"a.dcm"}), png(at("case_0001/x.png"))}));
         const auto list = library->list({.search = search.toStdString()});
         HILUM_VERIFY_OK(list);
         QCOMPARE(int(list->size()), hits);
@@ -231,6 +189,24 @@ private Q_SLOTS:
         QCOMPARE(*library->count("b.png"), std::int64_t(0));
         QVERIFY(std::filesystem::exists(at("disk/b.png")));
         HILUM_VERIFY_OK(library->check());
+    }
+
+    void aRemovedNumberNeverComesAgain()
+    {
+        // it was given to the next series, which then had the pictures and measurements that the window kept by it
+        auto library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({png(at("a.png")), png(at("b.png"))}));
+        const RowId newest = library->list({.search = "b.png"})->front().id;
+        HILUM_VERIFY_OK(library->remove({newest}));
+        HILUM_VERIFY_OK(library->addSeries({png(at("c.png"))}));
+        QVERIFY(library->list({.search = "c.png"})->front().id > newest);
+        // nor after the program was ended
+        const RowId last = library->list({.search = "c.png"})->front().id;
+        HILUM_VERIFY_OK(library->remove({last}));
+        library.reset();
+        library = *Library::open(at("library"));
+        HILUM_VERIFY_OK(library->addSeries({png(at("d.png"))}));
+        QVERIFY(library->list({.search = "d.png"})->front().id > last);
     }
 
     void namesNeedNotBeText()

@@ -186,6 +186,87 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(Library::open(empty.path().toStdString(), {.local = true, .writable = false, .kind = "iso9660"}), ErrorCode::NotFound);
     }
 
+    void readOnlyMediaShowWhatAKilledWriterLeft_data()
+    {
+        QTest::addColumn<bool>("withSharedMemory");
+        QTest::newRow("as it was left") << true;
+        QTest::newRow("copied without its shared memory") << false;
+    }
+    void readOnlyMediaShowWhatAKilledWriterLeft()
+    {
+        QFETCH(bool, withSharedMemory);
+        // everything is in the log still: a look at the file alone finds an empty database, or an old one
+        QCOMPARE(inChild([&] {
+            auto library = Library::open(at());
+            if (!library || !(*library)->addSeries(batchOf(1)) || !(*library)->addSeries(batchOf(2)))
+                return 1;
+            ::kill(::getpid(), SIGKILL);
+            return 2;
+        }), -1);
+        QVERIFY(std::filesystem::file_size(at("library.sqlite-wal")) > 0);
+        if (!withSharedMemory)
+            std::filesystem::remove(at("library.sqlite-shm"));
+        std::filesystem::permissions(at(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+        const auto library = Library::open(at(), {.local = true, .writable = false, .kind = "test"});
+        std::filesystem::permissions(at(), std::filesystem::perms::owner_all);
+        HILUM_VERIFY_OK(library);
+        QVERIFY((*library)->readOnly());
+        QCOMPARE(*(*library)->count(), std::int64_t(2 * Batch));
+        HILUM_VERIFY_OK((*library)->check());
+    }
+
+    void aLookBesideAWriterSeesWhatItWrites()
+    {
+        auto writer = Library::open(at());
+        HILUM_VERIFY_OK(writer);
+        HILUM_VERIFY_OK((*writer)->addSeries(batchOf(1)));
+        const auto reader = Library::open(at(), {.local = true, .writable = false, .kind = "another user's"});
+        HILUM_VERIFY_OK(reader);
+        QCOMPARE(*(*reader)->count(), std::int64_t(Batch));
+        HILUM_VERIFY_OK((*writer)->addSeries(batchOf(2)));
+        QCOMPARE(*(*reader)->count(), std::int64_t(2 * Batch));
+    }
+
+    void sharesAreReadBesideTheirWriter()
+    {
+        auto writer = Library::open(at(), {.local = false, .writable = true, .kind = "nfs"});
+        HILUM_VERIFY_OK(writer);
+        HILUM_VERIFY_OK((*writer)->addSeries(batchOf(1)));
+        QCOMPARE(inChild([&] {
+            const auto reader = Library::openToRead(at());
+            return reader && (*reader)->count() == Batch ? 0 : 1;
+        }), 0);
+    }
+
+    void protectedFilesAreReadOnly_data()
+    {
+        QTest::addColumn<QString>("file");
+        QTest::newRow("the database, as copied from a disc") << "library.sqlite";
+        QTest::newRow("the lock, another user's") << "library.lock";
+    }
+    void protectedFilesAreReadOnly()
+    {
+        QFETCH(QString, file);
+        if (::geteuid() == 0)
+            QSKIP("root may write everywhere");
+        {
+            auto library = Library::open(at());
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));
+        }
+        std::filesystem::permissions(at(qPrintable(file)), std::filesystem::perms::owner_read);
+        const auto library = Library::open(at());
+        HILUM_VERIFY_OK(library);
+        QVERIFY((*library)->readOnly());
+        QCOMPARE(*(*library)->count(), std::int64_t(Batch));
+        HILUM_VERIFY_ERROR((*library)->addSeries(batchOf(2)), ErrorCode::AccessDenied);
+    }
+
+    void unreachableLibrariesAreAnError()
+    {
+        HILUM_VERIFY_ERROR(Library::openToRead(at(std::string(300, 'x').c_str())), ErrorCode::Io); // ENAMETOOLONG was thrown
+    }
+
     void otherVersionsAreRefused()
     {
         HILUM_VERIFY_OK(Library::open(at()));
@@ -205,6 +286,15 @@ private Q_SLOTS:
             other.exec("PRAGMA application_id = 77; CREATE TABLE mine (x)");
         }
         HILUM_VERIFY_ERROR(Library::open(at()), ErrorCode::BadData);
+        std::filesystem::remove(at("library.sqlite"));
+        {
+            SQLite::Database other(at("library.sqlite").string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+            other.exec("CREATE TABLE folders (mine)"); // most programs leave the application's number at 0
+        }
+        HILUM_VERIFY_ERROR(Library::open(at()), ErrorCode::BadData);
+        SQLite::Database other(at("library.sqlite").string(), SQLite::OPEN_READONLY);
+        QCOMPARE(other.execAndGet("PRAGMA journal_mode").getString(), std::string("delete")); // not even that was changed
+        QCOMPARE(other.execAndGet("SELECT count(*) FROM sqlite_master").getInt(), 1);
     }
 
     void damageIsFound()

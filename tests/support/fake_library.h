@@ -105,7 +105,7 @@ public:
         const std::lock_guard lock(mutex);
         return std::ranges::count_if(rows, [](const auto& row) { return row.missing; });
     }
-    Result<std::int64_t> relink(const path&, const path&) override { return 0; }
+    Result<std::int64_t> relink(const path&, const path&, const Holds&) override { return 0; }
     Status check() const override { return {}; }
     Status putJob(const JobRow&) override { return {}; }
     Result<std::vector<JobRow>> jobs() const override

@@ -193,11 +193,10 @@ void SeriesModel::put(project::SeriesRow row)
         if (Node* parent = parentFor(row); parent != node->parent)
             move(node, parent);
         const project::SeriesRow& old = node->row;
-        const bool changed = old.missing != row.missing || old.description != row.description || old.slices != row.slices || old.notices != row.notices || old.where != row.where;
+        const bool changed = old.revision != row.revision || old.missing != row.missing || old.description != row.description || old.slices != row.slices || old.notices != row.notices || old.where != row.where;
         node->row = std::move(row);
         node->title = series_text::title(node->row);
         if (changed) {
-            m_thumbnails.remove(node->row.id);
             Q_EMIT dataChanged(indexOfNode(node), indexOfNode(node).siblingAtColumn(ColumnCount - 1));
         }
         return;
@@ -366,7 +365,7 @@ QVariant SeriesModel::data(const QModelIndex& index, int role) const
         if (index.column() != Name)
             return {};
         if (series)
-            return thumbnail(node->row.id);
+            return thumbnail(node->row);
         return icon(node->kind == NodeKind::Patient ? QStringLiteral("patient") : node->kind == NodeKind::Study ? QStringLiteral("study") : QStringLiteral("folder")).pixmap(20);
     case Qt::SizeHintRole: // rows are of one height: that of a thumbnail
         return index.column() == Name ? QVariant(QSize(0, ThumbnailSize + 4)) : QVariant();

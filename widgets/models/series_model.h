@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace hilum::services {
@@ -77,7 +78,7 @@ private:
     void fetch(std::int64_t offset);
     void arrived(Result<std::vector<project::SeriesRow>> rows, std::int64_t offset, int pass);
     QVariant shownText(const Node& node, int column) const;
-    QPixmap thumbnail(project::RowId id) const;
+    QPixmap thumbnail(const project::SeriesRow& row) const;
     void fetchThumbnails();
 
     const project::Library* m_library;
@@ -88,8 +89,9 @@ private:
     QTimer m_searchTimer;
     int m_pass = 0;            // of reading the whole library
     bool m_loading = false, m_again = false, m_clearFirst = false;
-    mutable QCache<project::RowId, QPixmap> m_thumbnails;
-    mutable QSet<project::RowId> m_thumbnailsWanted, m_thumbnailsRunning;
+    using Picture = std::pair<project::RowId, std::int64_t>; // a row as of one revision: it may hold another image later
+    mutable QCache<Picture, QPixmap> m_thumbnails;
+    mutable QSet<Picture> m_thumbnailsWanted, m_thumbnailsRunning;
     mutable QTimer m_thumbnailTimer;
 };
 

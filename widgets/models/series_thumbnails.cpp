@@ -13,12 +13,13 @@ constexpr std::size_t ThumbnailBatch = 24;
 
 } // namespace
 
-QPixmap SeriesModel::thumbnail(project::RowId id) const
+QPixmap SeriesModel::thumbnail(const project::SeriesRow& row) const
 {
-    if (const QPixmap* known = m_thumbnails.object(id))
+    const Picture picture{row.id, row.revision};
+    if (const QPixmap* known = m_thumbnails.object(picture))
         return *known;
-    if (!m_thumbnailsRunning.contains(id)) {
-        m_thumbnailsWanted.insert(id);
+    if (!m_thumbnailsRunning.contains(picture)) {
+        m_thumbnailsWanted.insert(picture);
         if (!m_thumbnailTimer.isActive())
             m_thumbnailTimer.start();
     }
@@ -32,36 +33,36 @@ QPixmap SeriesModel::thumbnail(project::RowId id) const
 
 void SeriesModel::fetchThumbnails()
 {
-    std::vector<project::RowId> ids;
-    for (auto it = m_thumbnailsWanted.begin(); it != m_thumbnailsWanted.end() && ids.size() < ThumbnailBatch; it = m_thumbnailsWanted.erase(it))
-        ids.push_back(*it);
-    if (ids.empty())
+    std::vector<Picture> wanted;
+    for (auto it = m_thumbnailsWanted.begin(); it != m_thumbnailsWanted.end() && wanted.size() < ThumbnailBatch; it = m_thumbnailsWanted.erase(it))
+        wanted.push_back(*it);
+    if (wanted.empty())
         return;
-    for (const project::RowId id : ids)
-        m_thumbnailsRunning.insert(id);
-    using Pictures = std::vector<std::pair<project::RowId, QImage>>;
+    for (const Picture& one : wanted)
+        m_thumbnailsRunning.insert(one);
+    using Pictures = std::vector<std::pair<Picture, QImage>>;
     m_runner->run<Pictures>(
         this,
-        [library = m_library, ids](const Work&) -> Result<Pictures> {
+        [library = m_library, wanted](const Work&) -> Result<Pictures> {
             Pictures pictures;
-            for (const project::RowId id : ids) {
-                const auto png = library->thumbnail(id);
+            for (const Picture& one : wanted) {
+                const auto png = library->thumbnail(one.first);
                 QImage image;
                 if (png && !png->empty())
                     image.loadFromData(reinterpret_cast<const uchar*>(png->data()), int(png->size()), "PNG");
-                pictures.emplace_back(id, std::move(image));
+                pictures.emplace_back(one, std::move(image));
             }
             return pictures;
         },
-        [this, ids](Result<Pictures> pictures) {
-            for (const project::RowId id : ids)
-                m_thumbnailsRunning.remove(id);
+        [this, wanted](Result<Pictures> pictures) {
+            for (const Picture& one : wanted)
+                m_thumbnailsRunning.remove(one);
             if (!pictures)
                 return;
-            for (auto& [id, image] : *pictures) {
+            for (auto& [one, image] : *pictures) {
                 QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(image.scaled(ThumbnailSize, ThumbnailSize, Qt::KeepAspectRatio, Qt::SmoothTransformation));
-                m_thumbnails.insert(id, new QPixmap(std::move(pixmap)));
-                if (const QModelIndex where = indexOf(id); where.isValid())
+                m_thumbnails.insert(one, new QPixmap(std::move(pixmap)));
+                if (const QModelIndex where = indexOf(one.first); where.isValid())
                     Q_EMIT dataChanged(where, where, {Qt::DecorationRole});
             }
             if (!m_thumbnailsWanted.isEmpty())

@@ -1,8 +1,11 @@
 #include "widgets/tasks/series_loader.h"
 
+#include "core/services/task_runner.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
 #include "widgets/tasks/task_center.h"
+
+#include <tuple>
 
 namespace hilum::widgets {
 
@@ -11,6 +14,15 @@ namespace {
 bool isPicture(const std::string& kind)
 {
     return kind == "volume" || kind == "image" || kind == "image-sequence";
+}
+
+/// The open image is still what the row says: an import may have given it more slices, or its files something else.
+bool sameImage(const project::SeriesRow& a, const project::SeriesRow& b)
+{
+    const auto what = [](const project::SeriesRow& r) {
+        return std::tie(r.files, r.content, r.firstFrame, r.seriesUid, r.studyUid, r.patientId, r.patientName, r.width, r.height, r.slices, r.frames);
+    };
+    return what(a) == what(b);
 }
 
 } // namespace
@@ -31,20 +43,37 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
     if (current && current->id == id && !m_services.selection->volume().isEmpty()) {
         cancel(); // another one, which is not wanted any more
         m_services.selection->setOpening(0);
+        m_services.runner->run<bool>(
+            this,
+            [library = m_services.library, shown = *current](const Work&) -> Result<bool> {
+                HILUM_TRY(const auto row, library->series(shown.id));
+                return !sameImage(row, shown);
+            },
+            [this, id, run = ++m_run](const Result<bool>& changed) {
+                if (run != m_run || !changed || !*changed)
+                    return; // one that is not in the library any more stays open
+                m_services.selection->setOpening(id);
+                read(id);
+            });
         return;
     }
+    read(id);
+}
+
+void SeriesLoader::read(project::RowId id)
+{
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
     const int run = ++m_run;
     m_task = m_services.tasks->run<Opened>(
         tr("Opening"), this,
-        [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
+        [library = m_services.library, reader = m_read, id](const Work& work) -> Result<Opened> {
             HILUM_TRY(auto row, library->series(id));
             if (row.missing)
                 return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
             if (!isPicture(row.kind))
                 return Opened{std::move(row), {}};
-            HILUM_TRY(auto volume, read(row, work));
+            HILUM_TRY(auto volume, reader(row, work));
             return Opened{std::move(row), std::move(volume)};
         },
         [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);

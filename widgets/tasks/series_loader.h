@@ -31,6 +31,7 @@ private:
         imaging::Volume volume;
     };
     void open(project::RowId id, const QString& workspace);
+    void read(project::RowId id);
     void opened(Result<Opened> result, int run);
 
     Services m_services;

@@ -27,12 +27,13 @@ void ReadPanel::readTime()
     if (m_timeWanted == m_time)
         return;
     m_timeReading = true;
-    const project::RowId row = m_context.services.selection->series()->id;
     m_context.services.runner->run<imaging::Volume>(
         this,
-        [library = m_context.services.library, row, time = m_timeWanted](const Work& work) -> Result<imaging::Volume> {
-            HILUM_TRY(const auto series, library->series(row));
-            return imaging::readVolume(services::itemOf(series), {.spacing = imaging::SpacingPolicy::Regularise, .timePoint = time}, work);
+        [library = m_context.services.library, shown = *m_context.services.selection->series(), time = m_timeWanted](const Work& work) -> Result<imaging::Volume> {
+            // the open image's own files, wherever they were moved; never those of what has taken its row
+            const auto now = library->series(shown.id);
+            const bool same = now && now->seriesUid == shown.seriesUid && now->studyUid == shown.studyUid && now->patientId == shown.patientId && now->content == shown.content;
+            return imaging::readVolume(services::itemOf(same ? *now : shown), {.spacing = imaging::SpacingPolicy::Regularise, .timePoint = time}, work);
         },
         [this, shown = m_shown, time = m_timeWanted](Result<imaging::Volume> volume) {
             if (shown != m_shown)

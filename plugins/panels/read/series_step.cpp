@@ -17,7 +17,7 @@ Result<project::RowId> neighbour(const project::Library& library, const project:
         HILUM_TRY(auto rows, library.list({.search = {}, .limit = Page, .offset = offset}));
         const bool last = static_cast<std::int64_t>(rows.size()) < Page;
         for (project::SeriesRow& row : rows)
-            if (widgets::series_text::isPicture(row) && !row.missing && (byFolder ? row.studyUid.empty() && row.where.parent_path() == of.where.parent_path() : row.studyUid == of.studyUid))
+            if (widgets::series_text::isPicture(row) && !row.missing && (byFolder ? row.studyUid.empty() && row.where.parent_path() == of.where.parent_path() : row.studyUid == of.studyUid && samePatient(row, of)))
                 together.push_back(std::move(row));
         if (last)
             break;
