@@ -1,5 +1,6 @@
 #include "app/hilum/application.h"
 
+#include "app/hilum/start_library.h"
 #include "app/hilum/test_driver.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
@@ -8,6 +9,7 @@
 #include "core/project/library.h"
 #include "core/services/importer.h"
 #include "core/services/job_runner.h"
+#include "core/services/library_place.h"
 #include "core/services/model_server.h"
 #include "core/services/qt_log.h"
 #include "core/services/single_instance.h"
@@ -32,6 +34,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <span>
 
 namespace hilum::app {
 
@@ -69,15 +72,16 @@ Result<path> demoStudies(const Work& work)
     return folder;
 }
 
-Result<Options> readOptions(const QStringList& arguments)
+/// \param arguments  as the system gave them, without Qt's own: names of files are bytes
+Result<Options> readOptions(std::span<char* const> arguments)
 {
     Options options;
-    for (qsizetype i = 1; i < arguments.size(); ++i) {
-        const std::string word = arguments[i].toStdString();
+    for (std::size_t i = 1; i < arguments.size(); ++i) {
+        const std::string word = arguments[i];
         const auto value = [&]() -> Result<std::string> {
             if (++i >= arguments.size())
                 return fail(ErrorCode::Usage, "{} wants a value", word);
-            return arguments[i].toStdString();
+            return std::string(arguments[i]);
         };
         if (word == "--demo") {
             options.demo = true;
@@ -104,15 +108,6 @@ Result<Options> readOptions(const QStringList& arguments)
         }
     }
     return options;
-}
-
-Result<path> libraryFolder(const Options& options, const Settings& settings)
-{
-    if (!options.library.empty())
-        return std::filesystem::absolute(options.library);
-    if (const QString chosen = settings.value(QStringLiteral("library/folder")).toString(); !chosen.isEmpty())
-        return path(chosen.toStdString());
-    return dataFolder();
 }
 
 /// Uneven slices are made regular in the window; a badge says so.
@@ -156,7 +151,7 @@ int runWindow(int argc, char** argv)
     QGuiApplication::setDesktopFileName(QStringLiteral("hilum"));
     services::installQtLog();
     adaptVtkLog();
-    const auto options = readOptions(QCoreApplication::arguments());
+    const auto options = readOptions({argv, std::size_t(argc)}); // the application has taken its own out
     if (!options)
         return report(options.error());
     std::optional<Script> script;
@@ -170,27 +165,25 @@ int runWindow(int argc, char** argv)
     }
 
     Settings settings;
-    const auto folder = libraryFolder(*options, settings);
-    if (!folder)
-        return report(folder.error());
-    auto library = project::Library::open(*folder);
-    if (!library && library.error().code == ErrorCode::Busy && !script) {
-        QStringList paths;
-        for (const path& one : options->paths)
-            paths << QString::fromStdString(one.string());
-        if (const auto taken = services::SingleInstance::handOver(*folder, paths); taken && *taken) {
-            std::fputs("hilum: the window that is already open took over\n", stderr);
-            return 0;
-        }
-    }
+    theme::apply(application);
+    auto library = startLibrary({.folder = options->library.empty() ? path() : std::filesystem::absolute(options->library),
+                                 .request = {.paths = options->paths, .demo = options->demo},
+                                 .byScript = script.has_value()},
+                                settings);
     if (!library)
-        return report(library.error());
+        return static_cast<int>(library.error().code);
+    if (!*library) {
+        std::fputs("hilum: the window that is already open took over\n", stderr);
+        return 0;
+    }
+    services::SingleInstance instance((*library)->folder());
+    if (const Status listening = instance.listen(); !listening)
+        log::warning("app", "a second window cannot hand over its files: {}", listening.error().sentence());
 
     const auto keepLibrary = qScopeGuard([&library] {
         if (services::WorkThreads::haveLeftAnyBehind())
             (void)library->release(); // they may use it until the program has ended; what it was told is in its file
     });
-    theme::apply(application);
     services::TaskRunner runner{nullptr, WindowThreads}, longWork{nullptr, LongThreads};
     for (services::TaskRunner* one : {&runner, &longWork})
         one->setLongestEnd(LongestRecord); // they write to the library too
@@ -210,21 +203,42 @@ int runWindow(int argc, char** argv)
     host.scan(PanelHost::defaultFolders());
     MainWindow window(services, &host);
     window.setLibraryChooser([&](const QString& chosen) {
-        settings.setValue(QStringLiteral("library/folder"), chosen);
-        messages.note(QObject::tr("The new library folder is used from the next start on"));
+        // opened once: a later start makes none in the place of one that is not there
+        runner.run<void>(
+            &window,
+            [folder = path(chosen.toStdString())](const Work&) -> Status {
+                const auto opened = project::Library::open(folder);
+                return opened || opened.error().code == ErrorCode::Busy ? Status() : std::unexpected(opened.error()); // busy: another window's
+            },
+            [&, chosen](const Status& opened) {
+                if (!opened) {
+                    messages.error(opened.error(), QObject::tr("Choosing the library folder"));
+                    return;
+                }
+                settings.setValue(QLatin1String(services::LibraryFolderKey), chosen);
+                settings.save();
+                messages.note(QObject::tr("The new library folder is used from the next start on"));
+            });
     });
-    services::SingleInstance instance(*folder);
-    QObject::connect(&instance, &services::SingleInstance::requested, &window, [&](const QStringList& asked) {
-        std::vector<path> paths;
-        for (const QString& one : asked)
-            paths.emplace_back(one.toStdString());
-        imports.start(paths);
+    const auto open = [&](const services::OpenRequest& asked) {
+        imports.start(asked.paths, &window, [&](const Result<services::ImportSummary>& summary) {
+            if (summary)
+                openFirst(services, *summary);
+        });
+        if (asked.demo)
+            tasks.run<path>(QObject::tr("Making demo studies of people who do not exist"), &window, demoStudies, [&](Result<path> studies) {
+                if (!studies)
+                    messages.error(studies.error(), QObject::tr("Making the demo studies"));
+                else
+                    imports.start({*studies});
+            });
+    };
+    QObject::connect(&instance, &services::SingleInstance::requested, &window, [&](const services::OpenRequest& asked) {
+        open(asked);
         window.setWindowState(window.windowState() & ~Qt::WindowMinimized);
         window.raise();
         window.activateWindow();
     });
-    if (const Status listening = instance.listen(); !listening)
-        log::warning("app", "a second window cannot hand over its files: {}", listening.error().sentence());
     // where a job trains; the Lab tells for itself where its model runs (a model's metadata say where it was trained)
     QObject::connect(&jobs, &services::JobRunner::eventArrived, &window, [&selection](const QString&, const Json& event) {
         const auto word = [&](const char* key) { return event.contains(key) && event[key].is_string() ? QString::fromStdString(event[key].get<std::string>()) : QString(); };
@@ -237,19 +251,8 @@ int runWindow(int argc, char** argv)
     window.restoreLastTime();
     window.show();
     window.activateWindow();
-    if (!options->paths.empty()) {
-        imports.start(options->paths, &window, [&](const Result<services::ImportSummary>& summary) {
-            if (summary)
-                openFirst(services, *summary);
-        });
-    }
-    if (options->demo)
-        tasks.run<path>(QObject::tr("Making demo studies of people who do not exist"), &window, demoStudies, [&](Result<path> studies) {
-            if (!studies)
-                messages.error(studies.error(), QObject::tr("Making the demo studies"));
-            else
-                imports.start({*studies});
-        });
+    open({.paths = options->paths, .demo = options->demo});
+    instance.begin();
     std::unique_ptr<TestDriver> driver;
     int tested = 0;
     if (script) {
@@ -260,6 +263,7 @@ int runWindow(int argc, char** argv)
         });
     }
     const int code = QApplication::exec();
+    instance.close(); // a start from now on waits for the library
     for (services::TaskRunner* one : {&runner, &longWork})
         one->stopAll(); // their time runs while the window goes
     if (driver && tested == 0 && !driver->complete()) {

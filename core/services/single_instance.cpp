@@ -2,19 +2,41 @@
 
 #include "core/base/digest.h"
 #include "core/base/jsonl.h"
+#include "core/base/log.h"
+#include "core/base/numbers.h"
 
+#include <QDeadlineTimer>
 #include <QDir>
 #include <QLocalSocket>
 
 #include <memory>
 #include <unistd.h>
+#include <utility>
 
 namespace hilum::services {
 
 namespace {
 
+constexpr char Path[] = "path";
 constexpr char Open[] = "open";
 constexpr char Taken[] = "taken";
+constexpr std::size_t LongestLine = 1u << 20; // of one path, escaped
+
+/// Names of files are bytes, JSON is text.
+std::string escaped(const path& file)
+{
+    return QByteArray::fromStdString(file.string()).toPercentEncoding("/").toStdString();
+}
+
+path unescaped(const std::string& text)
+{
+    return QByteArray::fromPercentEncoding(QByteArray::fromStdString(text)).toStdString();
+}
+
+void send(QLocalSocket& socket, const Json& line)
+{
+    socket.write(QByteArray::fromStdString(jsonLine(line) + "\n"));
+}
 
 } // namespace
 
@@ -36,23 +58,26 @@ SingleInstance::SingleInstance(const path& library, QObject* parent) : QObject(p
     connect(&m_server, &QLocalServer::newConnection, this, &SingleInstance::answer);
 }
 
-Result<bool> SingleInstance::handOver(const path& library, const QStringList& paths, std::chrono::milliseconds patience)
+Result<bool> SingleInstance::handOver(const path& library, const OpenRequest& request, std::chrono::milliseconds patience)
 {
-    const int ms = static_cast<int>(patience.count());
+    const QDeadlineTimer deadline(patience);
     QLocalSocket socket;
     socket.connectToServer(socketName(library));
-    if (!socket.waitForConnected(ms))
+    if (!socket.waitForConnected(int(deadline.remainingTime())))
         return false; // nobody, or the socket of one that was killed
-    Json request = {{"kind", Open}, {"paths", Json::array()}};
-    for (const QString& p : paths)
-        request["paths"].push_back(std::filesystem::absolute(p.toStdString()).lexically_normal().string());
-    socket.write(QByteArray::fromStdString(jsonLine(request) + "\n"));
+    // a line each: there may be any number of them
+    for (const path& one : request.paths)
+        send(socket, {{"kind", Path}, {"path", escaped(std::filesystem::absolute(one).lexically_normal())}});
+    send(socket, {{"kind", Open}, {"demo", request.demo}});
     QByteArray reply;
-    while (!reply.contains('\n') && socket.waitForReadyRead(ms))
+    while (!reply.contains('\n') && socket.waitForReadyRead(int(deadline.remainingTime())))
         reply += socket.readAll();
     if (const auto answered = parseJson(reply.trimmed().toStdString()); answered && answered->is_object() && answered->value("kind", Json()) == Taken)
         return true;
-    return fail(ErrorCode::Busy, "another window has the library in {} open, and does not answer: look for it, or end it first", library.string());
+    if (socket.state() != QLocalSocket::ConnectedState)
+        return false; // it ended before it took anything
+    return fail(ErrorCode::Busy, "another window has the library in {} open, and does not answer within {} s: look for it, or end it first", library.string(),
+                shortest(std::chrono::duration<double>(patience).count()));
 }
 
 Status SingleInstance::listen()
@@ -69,28 +94,55 @@ Status SingleInstance::listen()
     return {};
 }
 
+void SingleInstance::begin()
+{
+    m_begun = true;
+    for (const OpenRequest& one : std::exchange(m_early, {}))
+        Q_EMIT requested(one);
+}
+
+void SingleInstance::close()
+{
+    m_server.close();
+    for (QLocalSocket* socket : m_server.findChildren<QLocalSocket*>())
+        socket->abort(); // one that has not been answered asks again
+}
+
 void SingleInstance::answer()
 {
     while (QLocalSocket* socket = m_server.nextPendingConnection()) {
         connect(socket, &QLocalSocket::disconnected, socket, &QObject::deleteLater);
-        auto reader = std::make_shared<JsonLineReader>(1u << 20);
-        const auto read = [this, socket, reader] {
-            for (const auto& line : reader->feed(socket->readAll().toStdString())) {
-                if (!line || line->value("kind", Json()) != Open)
-                    continue;
-                QStringList paths;
-                if (const Json list = line->value("paths", Json::array()); list.is_array())
-                    for (const Json& p : list)
-                        if (p.is_string())
-                            paths << QString::fromStdString(p.get<std::string>());
-                socket->write(QByteArray::fromStdString(jsonLine({{"kind", Taken}}) + "\n"));
-                socket->flush();
-                Q_EMIT requested(paths);
-            }
-        };
-        connect(socket, &QLocalSocket::readyRead, this, read);
-        read(); // what came before the connect above
+        read(socket);
     }
+}
+
+void SingleInstance::read(QLocalSocket* socket)
+{
+    const auto reader = std::make_shared<JsonLineReader>(LongestLine);
+    const auto request = std::make_shared<OpenRequest>();
+    const auto take = [this, socket, reader, request] {
+        for (const auto& line : reader->feed(socket->readAll().toStdString())) {
+            if (!line) {
+                log::warning("services.instance", "a second start was not understood: {}", name(line.error().code));
+                continue;
+            }
+            const Json kind = line->value("kind", Json());
+            if (kind == Path && line->contains("path") && (*line)["path"].is_string())
+                request->paths.push_back(unescaped((*line)["path"].get<std::string>()));
+            if (kind != Open)
+                continue;
+            request->demo = line->value("demo", Json()) == true;
+            send(*socket, {{"kind", Taken}});
+            socket->flush();
+            const OpenRequest asked = std::exchange(*request, {});
+            if (m_begun)
+                Q_EMIT requested(asked);
+            else
+                m_early.push_back(asked);
+        }
+    };
+    connect(socket, &QLocalSocket::readyRead, this, take);
+    take(); // what came before the connect above
 }
 
 } // namespace hilum::services

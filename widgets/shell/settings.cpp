@@ -1,7 +1,7 @@
 #include "widgets/shell/settings.h"
 
 #include "core/base/log.h"
-#include "core/base/paths.h"
+#include "core/services/library_place.h"
 
 #include <QSettings>
 
@@ -12,10 +12,10 @@ Settings::Settings(const QString& file, QObject* parent)
 {
     QString where = file;
     if (where.isEmpty()) {
-        if (const auto folder = configFolder())
-            where = QString::fromStdString((*folder / "window.ini").string());
+        if (const auto kept = services::windowSettingsFile())
+            where = QString::fromStdString(kept->string());
         else
-            log::warning("widgets.shell", "settings are not kept: {}", folder.error().sentence());
+            log::warning("widgets.shell", "settings are not kept: {}", kept.error().sentence());
     }
     // an empty name makes QSettings fall back to the organisation's file: a null device keeps values in memory only
     m_store = std::make_unique<QSettings>(where.isEmpty() ? QStringLiteral("/dev/null") : where, QSettings::IniFormat);

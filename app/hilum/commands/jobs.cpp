@@ -1,6 +1,7 @@
 #include "app/hilum/commands/command.h"
 #include "app/hilum/training.h"
 #include "core/services/job_runner.h"
+#include "core/services/library_place.h"
 
 #include <QCoreApplication>
 #include <QEventLoop>
@@ -32,7 +33,7 @@ Result<std::unique_ptr<project::Library>> openLibrary(const Arguments& a)
 {
     path folder = a.library;
     if (folder.empty()) {
-        HILUM_TRY(folder, dataFolder());
+        HILUM_TRY(folder, services::libraryFolder());
     }
     auto library = project::Library::open(folder);
     if (!library && library.error().code == ErrorCode::Busy && (a.action == "list" || a.action == "show" || a.action == "cancel"))
@@ -100,7 +101,7 @@ Run declareJobs(CLI::App& verb)
     auto a = std::make_shared<Arguments>();
     verb.add_option("ACTION", a->action, "list, show, cancel, resume, or forget (the list alone: the run folder stays)")->check(CLI::IsMember({"list", "show", "cancel", "resume", "forget"}));
     verb.add_option("JOB", a->id, "id of the job, or its run folder");
-    verb.add_option("--library", a->library, "folder of the library");
+    verb.add_option("--library", a->library, "folder of the library; that of the window when left out");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
         std::unique_ptr<project::Library> library;

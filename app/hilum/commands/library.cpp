@@ -1,6 +1,7 @@
 #include "app/hilum/commands/command.h"
 #include "core/project/library.h"
 #include "core/services/importer.h"
+#include "core/services/library_place.h"
 
 #include <algorithm>
 
@@ -28,13 +29,13 @@ Run declareLibrary(CLI::App& verb)
     verb.add_option("ACTION", a->action, "add PATH..., list, find WORD..., check, relink OLD NEW, remove ID...")
         ->check(CLI::IsMember({"add", "list", "find", "check", "relink", "remove"}));
     verb.add_option("WORDS", a->words, "paths, words or ids");
-    verb.add_option("--library", a->folder, "folder of the library; the user's own when left out");
+    verb.add_option("--library", a->folder, "folder of the library; that of the window when left out");
     verb.add_flag("--json", a->json, "one JSON document");
     return [a]() -> Status {
         const Work work = consoleWork();
         path folder = a->folder;
         if (folder.empty()) {
-            HILUM_TRY(folder, dataFolder());
+            HILUM_TRY(folder, services::libraryFolder());
         }
         auto opened = project::Library::open(folder);
         // while the window writes it: what only looks reads beside it

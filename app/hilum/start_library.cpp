@@ -1,0 +1,94 @@
+#include "app/hilum/start_library.h"
+
+#include "core/services/library_place.h"
+#include "widgets/shell/settings.h"
+#include "widgets/shell/start_problem.h"
+
+#include <QFileDialog>
+#include <QGuiApplication>
+#include <QScopeGuard>
+
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <thread>
+
+namespace hilum::app {
+
+namespace {
+
+using Opened = Result<std::unique_ptr<project::Library>>;
+using Way = widgets::StartProblem::Way;
+
+// a window that begins answers when it is up, one that ends holds the library until what it told the database is in it: 13 s at most
+constexpr std::chrono::milliseconds LongestHandOver{20'000}, BetweenTries{200};
+
+Opened openOrHandOver(const path& folder, const LibraryStart& start)
+{
+    const auto until = std::chrono::steady_clock::now() + LongestHandOver;
+    for (;;) {
+        auto library = project::Library::open(folder);
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        if (library || library.error().code != ErrorCode::Busy || start.byScript || left <= BetweenTries)
+            return library;
+        HILUM_TRY(const bool taken, services::SingleInstance::handOver(folder, start.request, left));
+        if (taken)
+            return std::unique_ptr<project::Library>();
+        std::this_thread::sleep_for(BetweenTries); // nobody listens: it begins, it ends, or it is a command
+    }
+}
+
+/// The folder to try next, or nothing to give up.
+std::optional<Result<path>> wayOn(const Error& error, const Result<path>& folder, widgets::Settings& settings)
+{
+    const bool missing = error.reason == "library_missing";
+    const auto usual = dataFolder();
+    std::vector<Way> ways;
+    if (missing)
+        ways.push_back(Way::Make);
+    ways.push_back(Way::Other);
+    if (usual && (!folder || *folder != *usual))
+        ways.push_back(Way::Usual);
+    const auto quits = qScopeGuard([before = QGuiApplication::quitOnLastWindowClosed()] { QGuiApplication::setQuitOnLastWindowClosed(before); });
+    QGuiApplication::setQuitOnLastWindowClosed(false); // the window is still to come
+    switch (widgets::StartProblem(error, QObject::tr("Opening the library of studies"), ways).ask()) {
+    case Way::Again:
+        return folder ? folder : services::libraryFolder();
+    case Way::Make:
+        return Result<path>(services::chosenLibraryFolder());
+    case Way::Usual:
+        return usual;
+    case Way::Other: {
+        const QString chosen = QFileDialog::getExistingDirectory(nullptr, QObject::tr("Library folder"));
+        if (chosen.isEmpty())
+            return folder; // asked again
+        settings.setValue(QLatin1String(services::LibraryFolderKey), chosen);
+        settings.save();
+        return Result<path>(chosen.toStdString());
+    }
+    case Way::Quit:
+        break;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+Opened startLibrary(const LibraryStart& start, widgets::Settings& settings)
+{
+    Result<path> folder = start.folder.empty() ? services::libraryFolder() : Result<path>(start.folder);
+    for (;;) {
+        Opened library = folder ? openOrHandOver(*folder, start) : Opened(std::unexpected(folder.error()));
+        if (library)
+            return library;
+        std::fputs(("hilum: " + library.error().sentence() + "\n").c_str(), stderr);
+        if (start.byScript)
+            return library;
+        std::optional<Result<path>> next = wayOn(library.error(), folder, settings);
+        if (!next)
+            return library;
+        folder = *std::move(next);
+    }
+}
+
+} // namespace hilum::app
