@@ -78,9 +78,7 @@ void LabPanel::registerActions()
         const auto shown = static_cast<Shown>(i);
         action(ids[i], title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
     }
-    actions.add({.id = QStringLiteral("actionLabLayoutNext"), .text = tr("Next layout"), .tip = tr("All views, the original with the one used last, one view"), .shortcut = QKeySequence(Qt::Key_Backslash),
-                 .context = workspace, .group = group, .menu = QStringLiteral("view/layout")},
-                this, [this] { nextLayout(); });
+    registerLayoutActions();
     action("actionLabReset", tr("Reset view"), tr("Shows the whole image in all views"), QKeySequence(Qt::Key_R), [this] {
         for (PatchView* v : m_views)
             v->setPose({});
