@@ -186,11 +186,15 @@ void LabPanel::showMenu(int slot, const QPoint& global)
 {
     QMenu menu(this);
     menu.setObjectName(QStringLiteral("labMenu"));
+    menu.setToolTipsVisible(true);
     for (int i = 0; i < ShownCount; ++i) {
         const auto shown = static_cast<Shown>(i);
         if (!whyNot(shown, *m_session).isEmpty())
             continue;
         QAction* item = menu.addAction(title(shown));
+        item->setObjectName(QStringLiteral("labMenu%1").arg(QString::fromLatin1(nameOf(shown))));
+        item->setToolTip(i < KeyCount && m_context.actions ? tr("Shows it in this view; %1 shows it in its own place").arg(m_context.actions->keys(QLatin1String(actionOf(shown))).toString(QKeySequence::NativeText))
+                                                           : tr("Shows it in this view"));
         item->setCheckable(true);
         item->setChecked(shownIn(slot) == shown);
         connect(item, &QAction::triggered, this, [this, slot, shown] {
@@ -201,13 +205,9 @@ void LabPanel::showMenu(int slot, const QPoint& global)
         });
     }
     menu.addSeparator();
-    const bool made = m_session->hasResult();
-    QAction* provenance = menu.addAction(tr("Provenance…"));
-    QAction* figure = menu.addAction(tr("Export figure…"));
-    provenance->setEnabled(made);
-    figure->setEnabled(made);
-    connect(provenance, &QAction::triggered, this, &LabPanel::showProvenance);
-    connect(figure, &QAction::triggered, this, &LabPanel::askAndExport);
+    for (const char* id : {"actionLabProvenance", "actionLabExport"}) // with their keys and tips; they say why there is nothing to record
+        if (QAction* action = m_context.actions ? m_context.actions->find(QLatin1String(id)) : nullptr)
+            menu.addAction(action);
     menu.exec(global);
 }
 

@@ -6,6 +6,7 @@
 #include <QImage>
 #include <QLineEdit>
 #include <QListWidget>
+#include <QMenu>
 #include <QSpinBox>
 #include <QTableWidget>
 
@@ -375,6 +376,27 @@ private Q_SLOTS:
         QVERIFY(!view->property("overlaysHidden").toBool());
         m_actions->find(QStringLiteral("actionLabCancel"))->trigger();
         QVERIFY(!m_actions->find(QStringLiteral("actionMaskBrush"))->isChecked());
+    }
+    void theMenuOfAViewHasNamesTipsAndKeys()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        QStringList names, faults;
+        QTimer::singleShot(0, m_panel, [&] {
+            auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+            if (!menu)
+                return;
+            for (const QAction* one : menu->actions())
+                if (!one->isSeparator()) {
+                    names << one->objectName();
+                    if (one->toolTip().isEmpty() || one->toolTip() == one->text())
+                        faults << one->text();
+                }
+            menu->close();
+        });
+        QTest::mouseClick(find<QWidget>("labView3"), Qt::RightButton);
+        QCOMPARE(names.join(QLatin1Char(' ')), QStringLiteral("labMenuOriginal labMenuDisrupted labMenuReconstruction labMenuError labMenuPastedBack labMenuAttention actionLabProvenance actionLabExport"));
+        QVERIFY2(faults.isEmpty(), qPrintable(faults.join(QLatin1Char(' '))));
     }
     void refusesAVolume()
     {
