@@ -109,7 +109,7 @@ void ModelServer::State::tellWork()
         Q_EMIT server->workChanged();
 }
 
-/// What is in flight is of no use: the process does not hear of it and is ended, unless it is done with it soon.
+/// Nobody waits for what is in flight any more. The process is told, and ended unless it is done with it soon.
 void ModelServer::State::giveUp()
 {
     if (inFlight)

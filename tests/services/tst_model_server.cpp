@@ -140,7 +140,7 @@ private Q_SLOTS:
         Answers answers;
         QStringList said;
         connect(&server, &ModelServer::workChanged, this, [&] { said << QString::fromStdString(server.atWorkOn()); });
-        server.request("wait", {{"milliseconds", 300}}, this, answers.slot(1));
+        server.request("wait", {{"milliseconds", 100}}, this, answers.slot(1));
         QCOMPARE(server.atWorkOn(), std::string("wait"));
         server.request("reconstruct", Json::object(), this, answers.slot(2));
         server.cancel();

@@ -7,6 +7,7 @@
 #include "widgets/shell/panel_host.h"
 #include "widgets/shell/workspace.h"
 #include "widgets/style/theme.h"
+#include "widgets/tasks/series_loader.h"
 
 #include <QDialog>
 #include <QLabel>
@@ -14,6 +15,8 @@
 #include <QMimeData>
 #include <QSignalSpy>
 #include <QTest>
+
+#include <fstream>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -177,6 +180,52 @@ private Q_SLOTS:
         refused.ignore();
         QApplication::sendEvent(&window, &refused);
         QVERIFY(!refused.isAccepted());
+    }
+
+    // it was imported, the list of studies came up, and nothing was opened: the Lab asks to drag a picture onto it
+    void oneDroppedPictureIsOpenedWhereItWasDropped_data()
+    {
+        QTest::addColumn<QString>("workspace");
+        QTest::addColumn<QStringList>("names");
+        QTest::addColumn<QString>("opened"); // in which workspace; empty: nothing is
+        QTest::addColumn<QString>("shown");
+        QTest::newRow("Lab") << "lab" << QStringList{"a.png"} << "lab" << "lab";
+        QTest::newRow("Read") << "read" << QStringList{"a.png"} << "read" << "read";
+        QTest::newRow("Studies") << "studies" << QStringList{"a.png"} << "read" << "read";
+        QTest::newRow("folder") << "lab" << QStringList{"folder"} << "lab" << "lab";
+        QTest::newRow("two pictures") << "lab" << QStringList{"a.png", "b.png"} << "" << "studies";
+        QTest::newRow("no picture") << "lab" << QStringList{"broken.png"} << "" << "studies";
+    }
+    void oneDroppedPictureIsOpenedWhereItWasDropped()
+    {
+        QFETCH(QString, workspace);
+        QFETCH(QStringList, names);
+        QFETCH(QString, opened);
+        QFETCH(QString, shown);
+        tests::WindowFixture f;
+        SeriesLoader loader(f.services, [](const project::SeriesRow&, const Work&) -> Result<imaging::Volume> { return imaging::Volume(); });
+        PanelHost host;
+        MainWindow window(f.services, &host);
+        window.showWorkspace(workspace);
+        QMimeData data;
+        QList<QUrl> urls;
+        for (const QString& name : names) {
+            const std::filesystem::path where = f.folder.filePath(name).toStdString();
+            if (name == "folder")
+                QVERIFY(std::filesystem::create_directory(where));
+            else
+                std::ofstream(where) << "x";
+            urls << QUrl::fromLocalFile(f.folder.filePath(name));
+        }
+        data.setUrls(urls);
+        QSignalSpy finished(&f.imports, &StudyImport::finished), asked(&f.selection, &Selection::openRequested);
+        QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &drop);
+        QVERIFY(finished.wait(60000));
+        QTRY_COMPARE_WITH_TIMEOUT(window.currentWorkspace(), shown, 60000);
+        QTRY_COMPARE_WITH_TIMEOUT(asked.size(), opened.isEmpty() ? 0 : 1, 60000);
+        if (!opened.isEmpty())
+            QCOMPARE(asked.last().at(1).toString(), opened);
     }
 
     void aDroppedRunIsShownInJobs() // it was imported, and refused as a folder without images

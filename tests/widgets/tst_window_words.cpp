@@ -146,6 +146,11 @@ private Q_SLOTS:
             QVERIFY2(layout->actions().contains(actions->find(QString::fromLatin1(id))), id);
         QVERIFY(open("menuMeasure")->actions().contains(actions->find(QStringLiteral("actionToolDistance"))));
         QVERIFY(whole.window->menuBar()->findChild<QMenu*>("menuMeasure")->menuAction()->isVisible());
+        whole.window->showWorkspace(QStringLiteral("lab"));
+        const std::pair<const char*, const char*> ofLab[] = {{"menuLayout", "actionLabLayoutAttention"}, {"menuImage", "actionLabReconstruction"}, {"menuImage", "actionMaskBrush"}, {"menuImage", "actionLabPin"},
+                                                             {"menuView", "actionLabAttentionToggle"}, {"menuFile", "actionLabTrain"}, {"menuFile", "actionLabExport"}};
+        for (const auto& [menu, id] : ofLab)
+            QVERIFY2(open(menu)->actions().contains(actions->find(QString::fromLatin1(id))), id);
         // of another workspace: neither shown nor reachable
         whole.window->showWorkspace(QStringLiteral("studies"));
         QVERIFY(open("menuLayout")->isEmpty());

@@ -417,7 +417,7 @@ void MainWindow::dropEvent(QDropEvent* event)
     if (paths.empty())
         return;
     event->acceptProposedAction();
-    takeDropped(m_services, this, std::move(paths), [this](const path& run) { openRunFolder(m_services, this, run); });
+    takeDropped(m_services, this, std::move(paths), [this](const path& run) { openRunFolder(m_services, this, run); }, m_current == QStringLiteral("lab") ? m_current : QStringLiteral("read"));
 }
 
 void MainWindow::resizeEvent(QResizeEvent* event)

@@ -1,5 +1,7 @@
 #include "widgets/tasks/dropped_paths.h"
 
+#include "core/project/library.h"
+#include "core/services/importer.h"
 #include "core/services/job_runner.h"
 #include "core/services/task_runner.h"
 #include "widgets/shell/messages.h"
@@ -10,8 +12,33 @@
 #include <QUrl>
 
 #include <utility>
+#include <vector>
 
 namespace hilum::widgets {
+
+namespace {
+
+/// What is open, and what is being opened.
+std::pair<project::RowId, project::RowId> openNow(const Selection& selection)
+{
+    return {selection.opening(), selection.series() ? selection.series()->id : 0};
+}
+
+/// The pictures among rows; two are enough to know that they are several.
+Result<std::vector<project::RowId>> picturesAmong(const project::Library& library, const std::vector<project::RowId>& rows)
+{
+    std::vector<project::RowId> found;
+    for (const project::RowId id : rows) {
+        const auto row = library.series(id);
+        if (row && (row->kind == "volume" || row->kind == "image" || row->kind == "image-sequence"))
+            found.push_back(id);
+        if (found.size() == 2)
+            break;
+    }
+    return found;
+}
+
+} // namespace
 
 std::vector<path> droppedPaths(const QMimeData* data)
 {
@@ -35,19 +62,39 @@ void lookAtDropped(const Services& services, QObject* receiver, std::vector<path
         });
 }
 
-void takeDropped(const Services& services, QObject* receiver, std::vector<path> paths, std::function<void(const path&)> openRun)
+void takeDropped(const Services& services, QObject* receiver, std::vector<path> paths, std::function<void(const path&)> openRun, const QString& workspace)
 {
-    lookAtDropped(services, receiver, std::move(paths), [services, openRun = std::move(openRun)](const std::vector<services::KnownPath>& known) {
-        std::vector<path> images;
+    lookAtDropped(services, receiver, std::move(paths), [services, receiver, workspace, openRun = std::move(openRun)](const std::vector<services::KnownPath>& known) {
+        std::vector<services::KnownPath> images;
         for (const services::KnownPath& one : known)
             if (services.jobs && one.kind == services::PathKind::RunFolder)
                 openRun(one.where);
             else
-                images.push_back(one.where);
-        if (images.empty())
-            return;
+                images.push_back(one);
+        importAndOpen(services, receiver, images, workspace);
+    });
+}
+
+void importAndOpen(const Services& services, QObject* receiver, const std::vector<services::KnownPath>& paths, const QString& workspace)
+{
+    if (paths.empty())
+        return;
+    std::vector<path> files;
+    for (const services::KnownPath& one : paths)
+        files.push_back(one.where);
+    if (paths.size() > 1 || paths.front().kind != services::PathKind::File) // may take long: its rows are seen as they come
         services.selection->showWorkspace(QStringLiteral("studies"));
-        services.imports->start(images);
+    services.imports->start(files, receiver, [services, workspace, before = openNow(*services.selection)](const Result<services::ImportSummary>& summary) {
+        if (!summary)
+            return; // stopped or failed, which was told
+        services.runner->run<std::vector<project::RowId>>(
+            services.selection, [library = services.library, added = summary->added](const Work&) { return picturesAmong(*library, added); },
+            [selection = services.selection, workspace, before](const Result<std::vector<project::RowId>>& pictures) {
+                if (!pictures || pictures->size() != 1)
+                    selection->showWorkspace(QStringLiteral("studies"));
+                else if (openNow(*selection) == before)
+                    workspace == QStringLiteral("lab") ? selection->openInLab(pictures->front()) : selection->openInRead(pictures->front());
+            });
     });
 }
 

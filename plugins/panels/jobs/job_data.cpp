@@ -14,25 +14,39 @@ namespace hilum::jobs {
 
 namespace {
 
-using Files = std::shared_ptr<std::vector<path>>;
+/// Images of a library that are there.
+struct Pictures {
+    std::vector<path> files;
+    std::int64_t radiographs = 0, volumes = 0;
+};
+using Found = std::shared_ptr<Pictures>;
 
-/// All files of the radiographs of a library that are there.
-Result<Files> radiographsOf(const project::Library& library, const Work& work)
+enum class Wanted { Radiographs, Volumes, Both };
+
+/// \param input  as a method names it
+Wanted wantedFor(const QString& input)
 {
-    auto files = std::make_shared<std::vector<path>>();
+    return input == QStringLiteral("volume") ? Wanted::Volumes : input == QStringLiteral("mixed") ? Wanted::Both : Wanted::Radiographs;
+}
+
+Result<Found> picturesOf(const project::Library& library, Wanted wanted, const Work& work)
+{
+    auto found = std::make_shared<Pictures>();
     constexpr std::int64_t Page = 500;
     for (std::int64_t offset = 0;; offset += Page) {
         HILUM_TRY(const auto rows, library.list({.search = {}, .limit = Page, .offset = offset}));
         for (const project::SeriesRow& row : rows) {
             if (work.cancelled())
                 return fail(ErrorCode::Cancelled, "stopped");
-            if (row.kind != "image" || row.missing)
+            const bool radiograph = row.kind == "image" && wanted != Wanted::Volumes, volume = row.kind == "volume" && wanted != Wanted::Radiographs;
+            if (!(radiograph || volume) || row.missing)
                 continue;
             HILUM_TRY(const project::SeriesRow full, library.series(row.id));
-            files->insert(files->end(), full.files.begin(), full.files.end());
+            found->files.insert(found->files.end(), full.files.begin(), full.files.end());
+            ++(radiograph ? found->radiographs : found->volumes);
         }
         if (static_cast<std::int64_t>(rows.size()) < Page)
-            return files;
+            return found;
     }
 }
 
@@ -56,29 +70,37 @@ void JobForm::chooseData(int index)
         return;
     }
     if (how == QStringLiteral("library"))
-        takeLibrary();
+        takeLibrary(QStringLiteral("radiograph"));
+    else if (how == QStringLiteral("library-volumes"))
+        takeLibrary(QStringLiteral("volume"));
+    else if (how == QStringLiteral("library-both"))
+        takeLibrary(QStringLiteral("mixed"));
     else
         showData();
 }
 
-void JobForm::takeLibrary()
+void JobForm::takeLibrary(const QString& kind)
 {
+    const Wanted wanted = wantedFor(kind);
     showData();
     if (!m_context.services.library)
         return;
-    m_dataNote->setText(tr("Listing the radiographs of the library…"));
-    m_context.services.runner->run<Files>(
-        this, [library = m_context.services.library](const Work& work) { return radiographsOf(*library, work); },
-        [this, wish = ++m_wishes](const Result<Files>& files) {
+    m_dataNote->setText(wanted == Wanted::Volumes ? tr("Listing the volumes of the library…") : wanted == Wanted::Both ? tr("Listing the images of the library…") : tr("Listing the radiographs of the library…"));
+    m_context.services.runner->run<Found>(
+        this, [library = m_context.services.library, wanted](const Work& work) { return picturesOf(*library, wanted, work); },
+        [this, wanted, wish = ++m_wishes](const Result<Found>& found) {
             if (wish < m_taken)
                 return; // something else was chosen meanwhile
-            if (!files) {
+            if (!found) {
                 showData();
-                say(QString::fromStdString(files.error().sentence()), "bad");
+                say(QString::fromStdString(found.error().sentence()), "bad");
             } else {
-                takeData(wish, *files.value());
+                const Pictures& all = **found;
+                const QString radiographs = all.radiographs == 1 ? tr("1 radiograph") : tr("%1 radiographs").arg(all.radiographs), volumes = all.volumes == 1 ? tr("1 volume") : tr("%1 volumes").arg(all.volumes);
+                takeData(wish, all.files, tr("%1 of the library").arg(wanted == Wanted::Volumes ? volumes : wanted == Wanted::Both ? tr("%1 and %2").arg(radiographs, volumes) : radiographs));
                 if (m_data.empty())
-                    say(tr("The library holds no radiograph that is there"), "warning");
+                    say(wanted == Wanted::Volumes ? tr("The library holds no volume that is there") : wanted == Wanted::Both ? tr("The library holds no image that is there") : tr("The library holds no radiograph that is there"),
+                        "warning");
             }
         });
 }
@@ -88,12 +110,13 @@ void JobForm::setData(std::vector<path> images)
     takeData(++m_wishes, std::move(images));
 }
 
-void JobForm::takeData(int wish, std::vector<path> images)
+void JobForm::takeData(int wish, std::vector<path> images, const QString& words)
 {
     if (wish < m_taken)
         return;
     m_taken = wish;
     m_data = std::move(images);
+    m_dataWords = words;
     m_dataKind.reset();
     say({}, "secondary");
     showData();
@@ -138,7 +161,7 @@ void JobForm::showData()
     else if (m_data.size() == 1)
         note = QString::fromStdString(m_data.front().string());
     else
-        note = tr("%1 radiographs of the library").arg(m_data.size());
+        note = m_dataWords.isEmpty() ? tr("%1 files").arg(m_data.size()) : m_dataWords;
     m_dataNote->setText(note);
     const QSignalBlocker quiet(m_dataCombo);
     m_dataCombo->setItemText(0, m_data.empty() ? tr("Choose…") : m_data.size() == 1 ? QString::fromStdString(m_data.front().filename().string()) : tr("%1 files").arg(m_data.size()));

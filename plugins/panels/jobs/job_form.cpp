@@ -103,6 +103,8 @@ void JobForm::build()
     m_dataCombo->addItem(tr("Table of images (CSV)…"), QStringLiteral("csv"));
     m_dataCombo->addItem(tr("Prepared cache…"), QStringLiteral("cache"));
     m_dataCombo->addItem(tr("All radiographs of the library"), QStringLiteral("library"));
+    m_dataCombo->addItem(tr("All volumes of the library"), QStringLiteral("library-volumes"));
+    m_dataCombo->addItem(tr("All radiographs and volumes of the library"), QStringLiteral("library-both"));
     connect(m_dataCombo, &QComboBox::activated, this, &JobForm::chooseData);
     m_dataNote = new QLabel;
     m_dataNote->setObjectName(QStringLiteral("jobDataNote"));
@@ -264,7 +266,7 @@ void JobForm::applyProposal()
     if (proposal.contains("watch") && proposal["watch"].is_number_integer())
         m_watchCombo->setCurrentIndex(m_watchCombo->findData(Watch::Current));
     if (m_data.empty() && text(proposal, "images") == QStringLiteral("library"))
-        takeLibrary();
+        takeLibrary(method() ? text(*method(), "input") : QString());
 }
 
 void JobForm::reset()

@@ -28,7 +28,7 @@ public:
 
     void askMethods(); ///< once; the form is empty until they are there
     /// {"method", "preset", "options", "images": "library", "watch": row id or null}; absent keys leave the form as it is.
-    /// "images" is for a form that has none yet: all radiographs of the library.
+    /// "images" is for a form that has none yet: all images of the library that the method learns from.
     void propose(const Json& proposal);
     void setData(std::vector<path> data); ///< folders, files or one prepared cache
     bool busy() const { return m_foot->busy(); }
@@ -65,8 +65,8 @@ private:
     void chooseMethod();
     void choosePreset();
     void chooseData(int index);
-    void takeLibrary();
-    void takeData(int wish, std::vector<path> images);
+    void takeLibrary(const QString& kind); ///< "radiograph", "volume" or "mixed", as a method names its input
+    void takeData(int wish, std::vector<path> images, const QString& words = {});
     void showData();
     void applyProposal();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
@@ -82,6 +82,7 @@ private:
     std::optional<Json> m_proposal; // waits for the methods
     bool m_asked = false;
     std::vector<path> m_data;
+    QString m_dataWords; // what they are, where they come from the library
     std::optional<services::PathKind> m_dataKind; // of a single path, once another thread has asked the disk
     int m_wishes = 0, m_taken = 0; // for images: what a slow disk or library answers later than a newer wish is dropped
     Json m_measured = Json::object(); // key of a configuration -> answer of the worker's bench

@@ -69,18 +69,15 @@ void LabPanel::registerActions()
 {
     auto& actions = *m_context.actions;
     const QString workspace = m_context.workspace;
-    QString group = tr("Pictures");
+    QString group = tr("Pictures"), menu = QStringLiteral("image");
     const auto action = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, std::function<void()> work, const QKeySequence& also = {}) {
-        return actions.add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .also = also, .context = workspace, .group = group}, this, std::move(work));
+        return actions.add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .also = also, .context = workspace, .group = group, .menu = menu}, this, std::move(work));
     };
-    const char* ids[] = {"actionLabOriginal", "actionLabDisrupted", "actionLabReconstruction", "actionLabError", "actionLabPastedBack", "actionLabAttention"};
     for (int i = 0; i < KeyCount; ++i) {
         const auto shown = static_cast<Shown>(i);
-        action(ids[i], title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
+        action(actionOf(shown), title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
     }
-    actions.add({.id = QStringLiteral("actionLabLayoutNext"), .text = tr("Next layout"), .tip = tr("All views, the original with the one used last, one view"), .shortcut = QKeySequence(Qt::Key_Backslash),
-                 .context = workspace, .group = group, .menu = QStringLiteral("view/layout")},
-                this, [this] { nextLayout(); });
+    registerLayoutActions();
     action("actionLabReset", tr("Reset view"), tr("Shows the whole image in all views"), QKeySequence(Qt::Key_R), [this] {
         for (PatchView* v : m_views)
             v->setPose({});
@@ -99,6 +96,7 @@ void LabPanel::registerActions()
            });
 
     group = tr("Overlay");
+    menu = QStringLiteral("view");
     action("actionLabAttentionToggle", tr("Attention on or off"), tr("Lays the attention over the original"), QKeySequence(Qt::Key_A),
            [this] { m_controls->setAttentionShown(!m_controls->attentionShown()); }, QKeySequence(Qt::Key_D));
     action("actionClassToken", tr("Attention of the class token"), tr("Shows what the class token attends to instead of a patch"), QKeySequence(Qt::SHIFT | Qt::Key_A), [this] {
@@ -111,9 +109,10 @@ void LabPanel::registerActions()
     action("actionLabOverlayMore", tr("Overlay stronger"), tr("More opacity"), QKeySequence(Qt::Key_E), [this] { setOpacity(m_opacity + 0.1); });
 
     group = tr("Mask");
+    menu = QStringLiteral("image");
     m_brushAction = actions.addToggle({.id = QStringLiteral("actionMaskBrush"), .text = tr("Mask brush"),
                                        .tip = tr("Paints the mask: left drag hides patches, right drag reveals them, Shift+wheel changes the radius"),
-                                       .shortcut = QKeySequence(Qt::Key_B), .context = workspace, .group = group},
+                                       .shortcut = QKeySequence(Qt::Key_B), .context = workspace, .group = group, .menu = menu},
                                       this, [this](bool on) { setBrush(on); });
     action("actionMaskUndo", tr("Undo mask stroke"), tr("Takes the last stroke of the mask brush back"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_session->undo(); });
     action("actionMaskRedo", tr("Redo mask stroke"), tr("Paints the stroke again that was taken back"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z), [this] { m_session->redo(); },
@@ -124,6 +123,7 @@ void LabPanel::registerActions()
     registerCheckpointActions();
     registerButtonActions();
     group = tr("Results");
+    menu = QStringLiteral("file");
     action("actionLabExport", tr("Export figure…"), tr("Writes the views as PNG with a record from which they can be made again"), QKeySequence(Qt::CTRL | Qt::Key_E), [this] { askAndExport(); },
            QKeySequence(Qt::CTRL | Qt::Key_S));
     action("actionLabProvenance", tr("Provenance…"), tr("Weights, input, options and seed behind this reconstruction"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_P), [this] { showProvenance(); });
@@ -150,7 +150,8 @@ void LabPanel::registerSliceActions()
 void LabPanel::registerHandActions()
 {
     const auto add = [&](const char* id, const QString& text, const QString& tip, Qt::Key key, bool held, std::function<void()> work) {
-        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = held ? tr("Overlay") : tr("Mask"), .held = held},
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = held ? tr("Overlay") : tr("Mask"),
+                                .menu = held ? QString() : QStringLiteral("image"), .held = held},
                                this, std::move(work));
     };
     add("actionLabHideOverlays", tr("Hide all overlays while held"), tr("The bare pictures are shown while the key is held"), Qt::Key_Space, true, [] {}); // watched by eventFilter
@@ -169,14 +170,15 @@ void LabPanel::registerHandActions()
 void LabPanel::registerCheckpointActions()
 {
     const auto step = [&](const char* id, const QString& text, const QString& tip, Qt::Key key, int by) {
-        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = tr("Checkpoints")}, this,
+        m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = QKeySequence(key), .context = m_context.workspace, .group = tr("Checkpoints"),
+                                .menu = QStringLiteral("image")}, this,
                                [this, by] { stepCheckpoint(by); });
     };
     step("actionLabStepPrevious", tr("Previous step"), tr("The weights of the checkpoint before this one"), Qt::Key_BracketLeft, -1);
     step("actionLabStepNext", tr("Next step"), tr("The weights of the checkpoint after this one"), Qt::Key_BracketRight, 1);
     m_playAction = m_context.actions->addToggle({.id = QStringLiteral("actionLabPlay"), .text = tr("Play training history"),
                                                  .tip = tr("Goes through the checkpoints to the last one; from there it begins with the first"),
-                                                 .shortcut = QKeySequence(Qt::Key_P), .context = m_context.workspace, .group = tr("Checkpoints")},
+                                                 .shortcut = QKeySequence(Qt::Key_P), .context = m_context.workspace, .group = tr("Checkpoints"), .menu = QStringLiteral("image")},
                                                 this, [this](bool on) { play(on); });
     m_context.actions->add({.id = QStringLiteral("actionLabCompareOther"), .text = tr("Other picture while held"),
                             .tip = tr("Of two reconstructions that are compared, each view shows the other one while the key is held"), .shortcut = QKeySequence(Qt::Key_F),
@@ -193,7 +195,8 @@ void LabPanel::registerButtonActions()
 {
     const auto add = [&](const char* id, const char* name, const QString& text, const QKeySequence& keys, const QString& group, const QString& reason) {
         auto* its = findChild<QWidget*>(QLatin1String(name));
-        const QAction* made = m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = its->toolTip(), .shortcut = keys, .context = m_context.workspace, .group = group}, this,
+        const QAction* made = m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = its->toolTip(), .shortcut = keys, .context = m_context.workspace, .group = group,
+                                                         .menu = group == tr("Results") ? QStringLiteral("file") : QStringLiteral("image")}, this,
                                                      [this, its, reason] {
                                                          if (!its->isEnabled() || !its->isVisibleTo(this))
                                                              m_status->setText(reason);

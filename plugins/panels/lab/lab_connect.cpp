@@ -110,6 +110,10 @@ void LabPanel::connectControls()
                 slot = shown ? Shown::Attention : Shown::Original;
                 break;
             }
+        if (!shown && m_layout == Layout::Attention) { // nothing is left of it
+            m_layout = Layout::All;
+            standardPictures();
+        }
         arrange();
         updateViews();
     });

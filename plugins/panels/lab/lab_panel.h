@@ -13,6 +13,8 @@
 
 #include <array>
 #include <optional>
+#include <utility>
+#include <vector>
 
 class QComboBox;
 class QGridLayout;
@@ -25,7 +27,7 @@ namespace hilum::lab {
 /// The Lab: what a model hides, fills in, compares and attends to. Up to four linked views of the current image or volume on the model's grid, and beside them what
 /// the method says in numbers.
 ///
-/// lab_panel.cpp: wiring; lab_views.cpp: views, mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
+/// lab_panel.cpp: wiring; lab_layout.cpp: which views; lab_views.cpp: their mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
 /// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports, hit rates; lab_work.cpp: what the worker is at for long.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
@@ -66,6 +68,7 @@ private:
     void buildLines(QVBoxLayout* column);
     void connectView(int slot);
     void registerActions();
+    void registerLayoutActions();
     void registerSliceActions();
     void registerHandActions();
     void registerCheckpointActions();
@@ -98,7 +101,17 @@ private:
     void updateProbe(const QPointF& pixel);
     void updateReason();
     void arrange();
+    enum class Layout {
+        All,
+        Two, ///< the original, or what is first, beside another
+        One,
+        Attention, ///< the original beside what attends
+        Crops,
+    };
+    void chooseLayout(Layout layout);
     void nextLayout();
+    void standardPictures();
+    void showTraining();
     void setOpacity(double opacity);
     void showKey(Shown shown);
     void setBrush(bool on);
@@ -149,8 +162,8 @@ private:
     QLabel *m_refusal = nullptr, *m_stats = nullptr, *m_probe = nullptr, *m_status = nullptr;
     std::array<PatchView*, 4> m_views{};
     std::array<Shown, 4> m_shown{Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
-    enum class Layout { All, Two, One }; // two: the original, or what is first, beside another
     Layout m_layout = Layout::All;
+    std::vector<std::pair<Layout, QAction*>> m_layoutActions;
     int m_active = 2, m_maximised = -1, m_layoutView = 2;
     bool m_brush = false, m_methodsAsked = false, m_methodsKnown = false;
     bool m_drawingPolygon = false;

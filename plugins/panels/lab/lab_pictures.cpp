@@ -34,6 +34,26 @@ QString title(Shown shown)
     return {};
 }
 
+const char* nameOf(Shown shown)
+{
+    return actionOf(shown) + std::char_traits<char>::length("actionLab");
+}
+
+const char* actionOf(Shown shown)
+{
+    switch (shown) {
+    case Shown::Original: return "actionLabOriginal";
+    case Shown::Disrupted: return "actionLabDisrupted";
+    case Shown::Reconstruction: return "actionLabReconstruction";
+    case Shown::Error: return "actionLabError";
+    case Shown::PastedBack: return "actionLabPastedBack";
+    case Shown::Attention: return "actionLabAttention";
+    case Shown::Noisy: return "actionLabNoisy";
+    case Shown::Decimated: return "actionLabDecimated";
+    }
+    return "actionLab";
+}
+
 QString whyNot(Shown shown, const LabSession& session)
 {
     if (!session.methodEntry())

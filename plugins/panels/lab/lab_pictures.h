@@ -10,6 +10,8 @@ namespace hilum::lab {
 enum class Shown { Original, Disrupted, Reconstruction, Error, PastedBack, Attention, Noisy, Decimated };
 inline constexpr int ShownCount = 8, KeyCount = 6;
 QString title(Shown shown);
+const char* nameOf(Shown shown);   ///< for object names: "PastedBack"
+const char* actionOf(Shown shown); ///< of the first KeyCount: "actionLabPastedBack"
 
 /// Why the present method or image has nothing to show there; empty when it has.
 QString whyNot(Shown shown, const LabSession& session);

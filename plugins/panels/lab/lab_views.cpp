@@ -1,4 +1,4 @@
-// The views of the Lab: layout, mouse, brush, polygon, menu. The rest of LabPanel is in lab_panel.cpp.
+// The views of the Lab: mouse, brush, polygon, menu. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
 #include "widgets/shell/actions.h"
@@ -90,54 +90,6 @@ void LabPanel::connectView(int slot)
         arrange();
     });
     connect(v, &PatchView::menuAsked, this, [this, slot](const QPoint& global) { showMenu(slot, global); });
-}
-
-void LabPanel::arrange()
-{
-    // a picture that the method does not make gives way to the one it was chosen over
-    for (Shown& slot : m_shown) {
-        const Shown home = slot == Shown::Attention ? Shown::Original : slot == Shown::PastedBack ? Shown::Reconstruction : slot == Shown::Noisy || slot == Shown::Decimated ? Shown::Disrupted : slot;
-        if (home != slot && !whyNot(slot, *m_session).isEmpty())
-            slot = home;
-    }
-    // views that the method fills
-    std::vector<int> filled;
-    for (int i = 0; i < 4; ++i)
-        if (whyNot(shownIn(i), *m_session).isEmpty() && (m_maximised < 0 || m_maximised == i))
-            filled.push_back(i);
-    if (filled.empty()) { // the maximised one went with its method
-        m_maximised = -1;
-        for (int i = 0; i < 4; ++i)
-            if (whyNot(shownIn(i), *m_session).isEmpty())
-                filled.push_back(i);
-    }
-    if (m_maximised < 0 && m_layout != Layout::All && filled.size() > 1) {
-        const int chosen = std::ranges::find(filled, m_layoutView) != filled.end() ? m_layoutView : filled.back();
-        const int beside = filled.front() == chosen ? filled[1] : filled.front();
-        filled = m_layout == Layout::One ? std::vector{chosen} : std::vector{std::min(beside, chosen), std::max(beside, chosen)};
-    }
-    // beside each other where the window is wide, else two by two
-    const bool row = filled.size() <= 2 || (width() > 0 && m_stack && m_stack->width() > 3.1 * std::max(1, m_stack->height()));
-    for (int i = 0; i < 4; ++i) {
-        m_grid->removeWidget(view(i));
-        view(i)->setVisible(std::ranges::find(filled, i) != filled.end());
-    }
-    for (int n = 0; n < static_cast<int>(filled.size()); ++n)
-        m_grid->addWidget(view(filled[static_cast<std::size_t>(n)]), row ? 0 : n / 2, row ? n : n % 2);
-}
-
-void LabPanel::resizeEvent(QResizeEvent* event)
-{
-    Panel::resizeEvent(event);
-    arrange();
-}
-
-void LabPanel::nextLayout()
-{
-    m_layout = m_layout == Layout::All ? Layout::Two : m_layout == Layout::Two ? Layout::One : Layout::All;
-    m_layoutView = m_active;
-    m_maximised = -1;
-    arrange();
 }
 
 void LabPanel::setOpacity(double opacity)
@@ -234,11 +186,15 @@ void LabPanel::showMenu(int slot, const QPoint& global)
 {
     QMenu menu(this);
     menu.setObjectName(QStringLiteral("labMenu"));
+    menu.setToolTipsVisible(true);
     for (int i = 0; i < ShownCount; ++i) {
         const auto shown = static_cast<Shown>(i);
         if (!whyNot(shown, *m_session).isEmpty())
             continue;
         QAction* item = menu.addAction(title(shown));
+        item->setObjectName(QStringLiteral("labMenu%1").arg(QString::fromLatin1(nameOf(shown))));
+        item->setToolTip(i < KeyCount && m_context.actions ? tr("Shows it in this view; %1 shows it in its own place").arg(m_context.actions->keys(QLatin1String(actionOf(shown))).toString(QKeySequence::NativeText))
+                                                           : tr("Shows it in this view"));
         item->setCheckable(true);
         item->setChecked(shownIn(slot) == shown);
         connect(item, &QAction::triggered, this, [this, slot, shown] {
@@ -249,13 +205,9 @@ void LabPanel::showMenu(int slot, const QPoint& global)
         });
     }
     menu.addSeparator();
-    const bool made = m_session->hasResult();
-    QAction* provenance = menu.addAction(tr("Provenance…"));
-    QAction* figure = menu.addAction(tr("Export figure…"));
-    provenance->setEnabled(made);
-    figure->setEnabled(made);
-    connect(provenance, &QAction::triggered, this, &LabPanel::showProvenance);
-    connect(figure, &QAction::triggered, this, &LabPanel::askAndExport);
+    for (const char* id : {"actionLabProvenance", "actionLabExport"}) // with their keys and tips; they say why there is nothing to record
+        if (QAction* action = m_context.actions ? m_context.actions->find(QLatin1String(id)) : nullptr)
+            menu.addAction(action);
     menu.exec(global);
 }
 

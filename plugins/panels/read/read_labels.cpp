@@ -116,8 +116,7 @@ void ReadPanel::openSeparately(const imaging::LabelMap& labels, const LabelSourc
 
 void ReadPanel::importDropped(const path& file)
 {
-    m_context.services.selection->showWorkspace(QStringLiteral("studies"));
-    m_context.services.imports->start({file});
+    widgets::importAndOpen(m_context.services, this, {{file, services::PathKind::File}}, QStringLiteral("read"));
 }
 
 void ReadPanel::setOpacity(double opacity)

@@ -174,7 +174,14 @@ protected:
         Json described = Json::object();
         described["schema"] = protocol::DescribeSchema;
         described["methods"] = Json::array();
+        method["input"] = "radiograph";
         described["methods"].push_back(method);
+        for (const auto& [id, input] : {std::pair{"v", "volume"}, std::pair{"b", "mixed"}}) {
+            method["id"] = id;
+            method["title"] = std::string("Method of ") + input;
+            method["input"] = input;
+            described["methods"].push_back(method);
+        }
         described["fine_tuning"]["schema"] = optionsSchema<DeskOptions>();
         std::ofstream(at("methods.json")) << described.dump();
         std::ofstream(at("no_gpu.json")) << jsonLine(protocol::errorMessage({.code = ErrorCode::Device, .message = "this computer has no cuda:0"})) << '\n';

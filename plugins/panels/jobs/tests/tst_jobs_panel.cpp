@@ -95,6 +95,33 @@ private Q_SLOTS:
         QTRY_COMPARE_WITH_TIMEOUT(note->text(), QStringLiteral("/pictures/a.png"), Wait);
     }
 
+    // a method of volumes was offered the films of the library
+    void imagesOfTheLibraryAreOfTheMethodsKind_data()
+    {
+        QTest::addColumn<QString>("method");
+        QTest::addColumn<QString>("note");
+        QTest::newRow("radiographs") << "m" << "2 radiographs of the library";
+        QTest::newRow("volumes") << "v" << "1 volume of the library";
+        QTest::newRow("both") << "b" << "2 radiographs and 1 volume of the library";
+    }
+    void imagesOfTheLibraryAreOfTheMethodsKind()
+    {
+        QFETCH(QString, method);
+        QFETCH(QString, note);
+        Desk d;
+        d.library.rows.push_back({.id = 1, .kind = "image", .files = {"/pictures/a.png"}, .where = "/pictures/a.png"});
+        d.library.rows.push_back({.id = 2, .kind = "image", .files = {"/pictures/b.png"}, .where = "/pictures/b.png"});
+        d.library.rows.push_back({.id = 3, .kind = "volume", .files = {"/ct/1.dcm", "/ct/2.dcm", "/ct/3.dcm"}, .where = "/ct"});
+        d.library.rows.push_back({.id = 4, .kind = "segmentation", .files = {"/seg.dcm"}, .where = "/seg.dcm"});
+        d.selection.proposeJob({{"method", method.toStdString()}, {"preset", "tiny"}, {"images", "library"}});
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QLabel>("jobDataNote")->text(), note, Wait);
+        QCOMPARE(d.find<QComboBox>("jobMethod")->currentData().toString(), method);
+        // by hand
+        auto* data = d.find<QComboBox>("jobData");
+        Q_EMIT data->activated(data->findData(QStringLiteral("library-both")));
+        QTRY_COMPARE_WITH_TIMEOUT(d.find<QLabel>("jobDataNote")->text(), QStringLiteral("2 radiographs and 1 volume of the library"), Wait);
+    }
+
     void goesBackToThePreset()
     {
         Desk d;

@@ -118,6 +118,71 @@ private Q_SLOTS:
         press("\\");
         QCOMPARE(shown(), QStringLiteral("1234"));
     }
+    void layoutsHaveNames()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        const auto shown = [&] {
+            QStringList out;
+            for (const char* name : {"labView1", "labView2", "labView3", "labView4"})
+                if (const auto* one = find<QWidget>(name); one->isVisible())
+                    out << one->accessibleName();
+            return out.join(QLatin1Char(' '));
+        };
+        const auto chosen = [&] {
+            QStringList out;
+            for (const QAction* action : m_actions->all())
+                if (action->isChecked() && m_actions->info(action).menu == QStringLiteral("view/layout"))
+                    out << m_actions->info(action).id.mid(15); // without actionLabLayout
+            return out.join(QLatin1Char(' '));
+        };
+        const QString all = QStringLiteral("Original Disrupted Reconstruction Error");
+        QCOMPARE(shown(), all);
+        QCOMPARE(chosen(), QStringLiteral("All"));
+        press("5"); // another picture in one view
+        QCOMPARE(shown(), QStringLiteral("Original Disrupted Pasted back Error"));
+        press("Alt+5");
+        QCOMPARE(shown(), QStringLiteral("Original Attention"));
+        QCOMPARE(chosen(), QStringLiteral("Attention"));
+        QVERIFY(find<QCheckBox>("attentionShown")->isChecked());
+        press("Alt+4");
+        QCOMPARE(shown(), QStringLiteral("Attention Disrupted Reconstruction Error"));
+        press("A");
+        QCOMPARE(shown(), all);
+        press("Alt+5");
+        press("A"); // without attention nothing is left of its layout
+        QCOMPARE(shown(), all);
+        QCOMPARE(chosen(), QStringLiteral("All"));
+        press("Alt+6");
+        QCOMPARE(chosen(), QStringLiteral("All"));
+        QCOMPARE(label("labStatus"), QStringLiteral("HD X-ray MAE compares no crops"));
+        auto* error = find<QWidget>("labView4");
+        move(error, at(error, 8, 8));
+        press("Alt+2");
+        QCOMPARE(shown(), QStringLiteral("Original Error"));
+        press("Alt+1");
+        QCOMPARE(shown(), QStringLiteral("Error"));
+        QCOMPARE(chosen(), QStringLiteral("One"));
+        QString workspace;
+        connect(m_selection.get(), &Selection::workspaceRequested, this, [&](const QString& id) { workspace = id; });
+        press("Alt+7");
+        QCOMPARE(workspace, QStringLiteral("jobs"));
+        // crops: the axial slice, whatever was looked at
+        m_selection->setVolume(ct());
+        chooseMethod(QStringLiteral("VoCo"));
+        QTRY_COMPARE_WITH_TIMEOUT(m_panel->property("baseGrid").toString(), QStringLiteral("3 x 3"), Wait);
+        find<QComboBox>("planeCombo")->setCurrentIndex(2);
+        press("Alt+6");
+        QCOMPARE(find<QComboBox>("planeCombo")->currentIndex(), 0);
+        QCOMPARE(chosen(), QStringLiteral("Crops"));
+        QCOMPARE(shown(), QStringLiteral("Original"));
+        QVERIFY(find<QWidget>("randomCrop")->isVisible());
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("HD X-ray MAE"));
+        settle();
+        QCOMPARE(shown(), all);
+        QCOMPARE(chosen(), QStringLiteral("All"));
+    }
     void theBrushLeavesOtherGesturesAlone()
     {
         m_selection->setVolume(ramp());

@@ -478,11 +478,12 @@ private Q_SLOTS:
         bench.open(m_ct);
         const QString file = bench.folder.filePath("image.nii");
         HILUM_VERIFY_OK(imaging::writeVolume(m_ct, path(file.toStdString()), "nifti")); // holds negative values
-        QSignalSpy finished(&bench.imports, &StudyImport::finished), workspace(&bench.selection, &Selection::workspaceRequested);
+        QSignalSpy finished(&bench.imports, &StudyImport::finished), opened(&bench.selection, &Selection::openRequested), workspace(&bench.selection, &Selection::workspaceRequested);
         drop(bench.panel, file);
         QVERIFY(finished.wait(60000));
         QCOMPARE(bench.library.rows.size(), 1u);
-        QCOMPARE(workspace.last().first().toString(), QStringLiteral("studies"));
+        QTRY_COMPARE_WITH_TIMEOUT(opened.size(), 1, 60000); // and is what is looked at
+        QCOMPARE(opened.last().at(1).toString(), QStringLiteral("read"));
         // a folder may be named like a file without an ending
         const QString folder = bench.folder.filePath("study");
         QVERIFY(QDir().mkpath(folder));
@@ -490,6 +491,7 @@ private Q_SLOTS:
         QVERIFY(finished.wait(60000));
         QCOMPARE(bench.library.rows.size(), 2u);
         QCOMPARE(bench.library.rows.back().where, path(folder.toStdString()));
+        QVERIFY(std::ranges::any_of(workspace, [](const auto& one) { return one.first().toString() == QStringLiteral("studies"); })); // its rows are seen as they come
         // two files are for the window from the beginning
         QMimeData data;
         data.setUrls({QUrl::fromLocalFile(file), QUrl::fromLocalFile(folder)});
