@@ -141,6 +141,12 @@ private Q_SLOTS:
         const auto named = prepare({.data = {data / "list.csv"}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
         HILUM_VERIFY_OK(named);
         QCOMPARE(named->digest, made->digest);
+        // blanks within quotes and other ways to a file are no other patient and no other image
+        std::ofstream(data / "list.csv") << "patient_id,filename\n\" 7\",a.png\n7,./b.png\n7,images/../images/b.png\n8,c.png\n";
+        const auto same = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
+        HILUM_VERIFY_OK(same);
+        QCOMPARE(same->cases, std::int64_t(3));
+        QCOMPARE(same->patients, std::int64_t(2));
         // the same image for two patients is no table to train on
         std::ofstream(data / "list.csv") << "patient_id,filename\n7,a.png\n8,a.png\n";
         HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {}), ErrorCode::BadData);
