@@ -159,7 +159,7 @@ Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& poi
     return Json{{"crop_centre", centres.front()}};
 }
 
-Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference)
+Result<GivenMask> readMask(const path& file, const Inference& inference)
 {
     if (!shows(inference, "mask"))
         return fail(ErrorCode::Usage, "{} hides no places of the image, so --mask says nothing to it", inference.entry.value("title", ""));
@@ -180,30 +180,40 @@ Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& in
             for (std::int64_t x = 0; x < size[0]; ++x)
                 plane.values.push_back(volume.at(x, y, 0) != 0 ? 1.0f : 0.0f);
     }
-    std::vector<std::uint8_t> mask(static_cast<std::size_t>(rows * columns));
+    GivenMask mask{.values = std::vector<std::uint8_t>(static_cast<std::size_t>(rows * columns)), .grid = {rows, columns}};
     if (plane.width == columns && plane.height == rows) {
-        for (std::size_t i = 0; i < mask.size(); ++i)
-            mask[i] = plane.values[i] != 0;
+        for (std::size_t i = 0; i < mask.values.size(); ++i)
+            mask.values[i] = plane.values[i] != 0;
         return mask;
     }
     const Index3& size = inference.image.geometry().size;
-    if (plane.width != size[0] || plane.height != size[1])
-        return fail(ErrorCode::Mismatch, "the mask {} has {} x {} pixels; it must have the token grid's {} x {} or the image's {} x {}", file.string(), plane.width, plane.height,
-                    columns, rows, size[0], size[1]);
-    // each token votes with the image pixels under its model pixels
     const imaging::ModelInput& input = *inference.input.plane;
-    for (std::int64_t r = 0; r < rows; ++r)
+    const bool onModel = plane.width == input.width && plane.height == input.height;
+    if (!onModel && (plane.width != size[0] || plane.height != size[1]))
+        return fail(ErrorCode::Mismatch, "the mask {} has {} x {} pixels; it must have the token grid's {} x {}, the image's {} x {} or the model's {} x {}", file.string(), plane.width,
+                    plane.height, columns, rows, size[0], size[1], input.width, input.height);
+    // what lies under a pixel of the model
+    const auto isHidden = [&](std::int64_t x, std::int64_t y) {
+        if (onModel)
+            return plane.values[static_cast<std::size_t>(y * plane.width + x)] != 0;
+        const auto [px, py] = input.toImage(static_cast<double>(x), static_cast<double>(y));
+        const auto ix = std::lround(px), iy = std::lround(py);
+        return ix >= 0 && iy >= 0 && ix < size[0] && iy < size[1] && plane.values[static_cast<std::size_t>(iy * size[0] + ix)] != 0;
+    };
+    if (shows(inference, "groups")) { // of pixels
+        mask = {.values = {}, .grid = {input.height, input.width}};
+        for (std::int64_t y = 0; y < input.height; ++y)
+            for (std::int64_t x = 0; x < input.width; ++x)
+                mask.values.push_back(isHidden(x, y));
+        return mask;
+    }
+    for (std::int64_t r = 0; r < rows; ++r) // each token votes with its pixels
         for (std::int64_t c = 0; c < columns; ++c) {
             std::int64_t hidden = 0, all = 0;
             for (std::int64_t y = r * input.height / rows; y < (r + 1) * input.height / rows; ++y)
-                for (std::int64_t x = c * input.width / columns; x < (c + 1) * input.width / columns; ++x) {
-                    const auto [px, py] = input.toImage(static_cast<double>(x), static_cast<double>(y));
-                    const auto ix = std::lround(px), iy = std::lround(py);
-                    ++all;
-                    if (ix >= 0 && iy >= 0 && ix < size[0] && iy < size[1])
-                        hidden += plane.values[static_cast<std::size_t>(iy * size[0] + ix)] != 0;
-                }
-            mask[static_cast<std::size_t>(r * columns + c)] = 2 * hidden >= all && all > 0;
+                for (std::int64_t x = c * input.width / columns; x < (c + 1) * input.width / columns; ++x, ++all)
+                    hidden += isHidden(x, y);
+            mask.values[static_cast<std::size_t>(r * columns + c)] = 2 * hidden >= all && all > 0;
         }
     return mask;
 }
@@ -246,12 +256,12 @@ Result<std::vector<std::int64_t>> tokensOver(const Inference& inference)
     return out;
 }
 
-Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work,
+Result<Json> infer(const std::string& kind, const Inference& inference, const GivenMask* mask, Json fields, const path& out, const Work& work,
                    const std::vector<services::NamedText>& texts)
 {
     HILUM_TRY(const TemporaryFolder scratch, TemporaryFolder::make("hilum-infer"));
     const path request = scratch.where() / "request.safetensors";
-    services::ModelRequest sent{.input = inference.input, .mask = mask ? *mask : std::vector<std::uint8_t>{}, .maskGrid = inference.grid, .others = inference.others};
+    services::ModelRequest sent{.input = inference.input, .mask = mask ? mask->values : std::vector<std::uint8_t>{}, .maskGrid = mask ? mask->grid : inference.grid, .others = inference.others};
     for (std::size_t n = 0; n < texts.size(); ++n) // in the file: everybody on the machine can read a program's arguments
         if (n == 0)
             sent.report = texts[n].text;

@@ -56,9 +56,14 @@ std::int64_t cutOf(const Inference& inference);
 /// for a point outside of the model's grid and for a method without crops. \param pointsLps millimetres
 Result<Json> cropFields(const Inference& inference, const std::vector<Vec3>& pointsLps);
 
-/// A mask file on the token grid: an image or label map, or a `mask` array of a safetensors file, on the token grid or on the image
-/// grid (a token is hidden when at least half of it is non-zero). Usage when the method hides no places of the image.
-Result<std::vector<std::uint8_t>> readMask(const path& file, const Inference& inference);
+/// Places that a person hides.
+struct GivenMask {
+    std::vector<std::uint8_t> values;          ///< 1 = hidden
+    std::array<std::int64_t, 2> grid{0, 0};    ///< rows, columns: the token grid or, for a method that hides pixels, the model's pixels
+};
+/// A mask file: an image or label map, or a `mask` array of a safetensors file, on the token grid, on the image grid or on the model's own pixels. Where the method hides
+/// tokens, one is hidden when at least half of it is non-zero. Usage when the method hides no places of the image.
+Result<GivenMask> readMask(const path& file, const Inference& inference);
 
 /// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
@@ -73,7 +78,7 @@ Result<std::vector<std::int64_t>> tokensOver(const Inference& inference);
 /// OUT/tensors.safetensors comes from the worker (`arrays_sha256` is of these arrays), with `attention_image` made of its map; pictures and, of volumes, NIfTI files at their
 /// place in the patient are made of it. `pixels_sha256` has the pictures' pixels. \param fields what is asked besides the image.
 /// \param texts what the image is compared with: result.json names them in `similarity_texts`, and all by falling cosine in `nearest`.
-Result<Json> infer(const std::string& kind, const Inference& inference, const std::vector<std::uint8_t>* mask, Json fields, const path& out, const Work& work,
+Result<Json> infer(const std::string& kind, const Inference& inference, const GivenMask* mask, Json fields, const path& out, const Work& work,
                    const std::vector<services::NamedText>& texts = {});
 
 } // namespace hilum::app

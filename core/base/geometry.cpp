@@ -113,7 +113,7 @@ bool sameGrid(const Geometry& a, const Geometry& b, double toleranceMm)
         Vec3 index;
         for (std::size_t axis = 0; axis < 3; ++axis)
             index[axis] = (corner >> axis & 1) ? static_cast<double>(a.size[axis] - 1) : 0;
-        if (norm(a.indexToWorld(index) - b.indexToWorld(index)) > toleranceMm)
+        if (!(norm(a.indexToWorld(index) - b.indexToWorld(index)) <= toleranceMm)) // nan is no place
             return false;
     }
     return true;

@@ -70,7 +70,8 @@ std::string byteSize(std::uint64_t bytes)
 
 std::string duration(double seconds)
 {
-    if (!std::isfinite(seconds))
+    constexpr double Longest = 1e15; // thirty million years
+    if (!std::isfinite(seconds) || seconds > Longest)
         return "unknown";
     if (seconds < 59.5)
         return std::format("{:.0f} s", std::max(0.0, seconds));

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <limits>
 #include <numeric>
+#include <string_view>
 
 namespace hilum {
 
@@ -32,7 +34,7 @@ bool inRange(const FieldInfo& info, double value, std::vector<std::string>& faul
     return false;
 }
 
-void wrongType(const FieldInfo& info, const Json& json, const char* expected, std::vector<std::string>& faults)
+void wrongType(const FieldInfo& info, const Json& json, std::string_view expected, std::vector<std::string>& faults)
 {
     faults.push_back(std::format("{} = {} is not {}", info.key, jsonLine(json), expected));
 }
@@ -51,6 +53,8 @@ void readValue(const FieldInfo& info, const Json& json, std::int64_t& value, std
     const bool whole = json.is_number_integer() || (json.is_number_float() && std::abs(json.get<double>()) < 9e15 && json.get<double>() == std::trunc(json.get<double>()));
     if (!whole)
         return wrongType(info, json, "a whole number", faults);
+    if (json.is_number_unsigned() && json.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()})
+        return wrongType(info, json, std::format("a whole number of at most {}", std::numeric_limits<std::int64_t>::max()), faults);
     const auto v = json.get<std::int64_t>();
     if (inRange(info, static_cast<double>(v), faults))
         value = v;
@@ -61,6 +65,8 @@ void readValue(const FieldInfo& info, const Json& json, double& value, std::vect
     if (!json.is_number())
         return wrongType(info, json, "a number", faults);
     const auto v = json.get<double>();
+    if (std::isnan(v))
+        return wrongType(info, json, "a number", faults);
     if (inRange(info, v, faults))
         value = v;
 }

@@ -1,10 +1,15 @@
 #include "core/imaging/demo_data.h"
 
+#include "core/base/digest.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/png_write.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <format>
+#include <set>
+#include <span>
+#include <string>
 
 namespace hilum::imaging {
 
@@ -36,11 +41,36 @@ std::string findingRow(const ThoraxPhantom& thorax)
     return std::format("{},{}{}\n", thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
 }
 
+std::string digestOf(const Volume& volume)
+{
+    return volume.visit([](auto values) { return sha256Hex(std::as_bytes(values)); });
+}
+
+/// Usage when a folder of slices holds others than those that will be written: with them they would be one series.
+Status checkNoOtherSlices(const path& folder, std::int64_t count)
+{
+    HILUM_TRY(const bool there, isFolder(folder));
+    if (!there)
+        return {};
+    std::set<std::string> ours;
+    for (std::int64_t k = 0; k < count; ++k)
+        ours.insert(sliceFileName(k));
+    std::error_code error;
+    for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
+        if (const std::string file = it->path().filename().string(); !ours.contains(file))
+            return fail(ErrorCode::Usage, "{} holds {} already, which is none of the {} slices that are to be written there; choose another folder", folder.string(), file, count);
+    if (error)
+        return std::unexpected(systemError("read the folder", folder.string(), error.value()));
+    return {};
+}
+
 } // namespace
 
 Status writeThoraxStudy(const ThoraxPhantom& t, std::uint64_t seed, int number, const path& folder, const Work& work)
 {
-    const std::string root = std::format("thorax {} {} {}", seed, number, t.person.id);
+    HILUM_TRY_STATUS(checkNoOtherSlices(folder / "ct", t.ct.geometry().size[2]));
+    // one UID, one content (PS3.5, 9): the same person in another size, with other findings or on another visit is another study
+    const std::string root = std::format("thorax {} {} {} {} {}", seed, number, t.person.id, digestOf(t.ct), digestOf(t.film));
     DicomStudy study{.patientId = t.person.id, .patientName = t.person.name, .patientSex = t.person.sex, .ageYears = t.person.ageYears,
                      .studyUid = uidFromText(root), .studyId = std::to_string(number), .accession = std::format("DEMO{:04}", number),
                      .description = "Chest, made-up person", .date = std::format("202601{:02}", 1 + number % 28), .time = std::format("{:02}3000", 8 + number % 10),

@@ -97,7 +97,7 @@ std::vector<Ellipsoid> organs()
             {"aorta", {224, 60, 60}, {6, 28, 0}, {11, 11, 70}, 150}};
 }
 
-// An L, 24 x 32 mm, standing on the skin of the patient's left, seen from the front the right way round; as thick as `deep` mm.
+// An L, 22 x 40 mm, standing on the skin of the patient's left, seen from the front the right way round; as thick as `deep` mm.
 bool inLetter(const Vec3& p)
 {
     const double x = p[0] - 96, z = p[2] - 10; // lower corner of the stem
@@ -105,6 +105,10 @@ bool inLetter(const Vec3& p)
         return false;
     return (x < 6 && z < 40) || (x < 22 && z < 6);
 }
+
+// Its centre of gravity: stem of 6 x 40 and, beside it, foot of 16 x 6 mm.
+constexpr double StemArea = 6 * 40, FootArea = 16 * 6;
+constexpr Vec3 LetterCentre{96 + (StemArea * 3 + FootArea * 14) / (StemArea + FootArea), -20, 10 + (StemArea * 20 + FootArea * 3) / (StemArea + FootArea)};
 
 Status writeTiltedCt(const path& folder, std::uint64_t seed, Json& facts, const Work& work)
 {
@@ -118,7 +122,6 @@ Status writeTiltedCt(const path& folder, std::uint64_t seed, Json& facts, const 
     g.direction.setColumn(0, row), g.direction.setColumn(1, column), g.direction.setColumn(2, {0, 0, 1});
     g.originLps = {-119.5, -99.5 * std::cos(tilt), -90 - 99.5 * std::sin(tilt)};
     std::vector<std::int16_t> voxels;
-    std::vector<std::uint8_t> labels;
     Rng rng = Rng(seed).fork("fixture ct noise");
     for (std::int64_t k = 0; k < g.size[2]; ++k)
         for (std::int64_t j = 0; j < g.size[1]; ++j)
@@ -126,17 +129,16 @@ Status writeTiltedCt(const path& folder, std::uint64_t seed, Json& facts, const 
                 const Vec3 p = g.indexToWorld({static_cast<double>(i), static_cast<double>(j), static_cast<double>(k)});
                 const double body = (p[0] / 112) * (p[0] / 112) + (p[1] / 88) * (p[1] / 88);
                 double hu = body > 1 ? -1000 : body > 0.84 ? -100 : -20;
-                std::uint8_t label = 0;
-                for (std::size_t n = 0; n < bodies.size(); ++n)
-                    if (bodies[n].contains(p))
-                        hu = bodies[n].value, label = static_cast<std::uint8_t>(n + 1);
+                bool inOrgan = false;
+                for (const Ellipsoid& organ : bodies)
+                    if (organ.contains(p))
+                        hu = organ.value, inOrgan = true;
                 const double u = p[0] / 17, v = (p[1] - 62) / 14;
-                if (u * u + v * v < 1 && label == 0)
+                if (u * u + v * v < 1 && !inOrgan)
                     hu = u * u + v * v > 0.75 ? 650 : 220; // a spine
                 if (inLetter(p))
-                    hu = 1500, label = 0;
+                    hu = 1500;
                 voxels.push_back(static_cast<std::int16_t>(std::lround(std::clamp(hu + 6 * (rng.uniform() + rng.uniform() - 1), -1024.0, 3071.0))));
-                labels.push_back(label);
             }
     // the missing slice leaves a gap: two stacks around it are written as one irregular series
     ImageHeader header;
@@ -176,7 +178,7 @@ Status writeTiltedCt(const path& folder, std::uint64_t seed, Json& facts, const 
     facts["spacing_mm"] = {1, 1, 3};
     const Vec3 below = g.indexToWorld({0, 0, MissingSlice - 1.0}), above = g.indexToWorld({0, 0, MissingSlice + 1.0});
     facts["missing_slice"] = {{"between_position_z_mm", {below[2], above[2]}}, {"after_file", MissingSlice}};
-    facts["letter_L"] = {{"centre_lps", {102, -20, 24}}, {"side", "left"}, {"hu", 1500}};
+    facts["letter_L"] = {{"centre_lps", LetterCentre}, {"side", "left"}, {"hu", 1500}};
     facts["organs"] = Json::array();
     for (std::size_t n = 0; n < bodies.size(); ++n) {
         const Ellipsoid& b = bodies[n];

@@ -223,6 +223,8 @@ void putWindows(DcmItem& item, const std::vector<Window>& windows)
 {
     std::string centres, widths, names;
     for (const Window& w : windows) {
+        if (w.shape != windows.front().shape)
+            continue; // one function holds for all
         const char* split = centres.empty() ? "" : "\\";
         centres += split + decimal(w.centre), widths += split + decimal(w.width), names += split + w.name;
     }
@@ -231,6 +233,8 @@ void putWindows(DcmItem& item, const std::vector<Window>& windows)
     put(item, DCM_WindowCenter, centres);
     put(item, DCM_WindowWidth, widths);
     put(item, DCM_WindowCenterWidthExplanation, names);
+    if (windows.front().shape != Window::Shape::Linear)
+        put(item, DCM_VOILUTFunction, windows.front().shape == Window::Shape::Sigmoid ? "SIGMOID" : "LINEAR_EXACT");
 }
 
 namespace {

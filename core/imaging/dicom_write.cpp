@@ -142,6 +142,11 @@ Result<StoredScale> storedScale(const Volume& volume, FloatPolicy policy)
     return scale;
 }
 
+std::string sliceFileName(std::int64_t slice)
+{
+    return std::format("IM{:04}.dcm", slice + 1);
+}
+
 Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work,
                                                      const SliceSeriesOptions& options)
 {
@@ -185,7 +190,7 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
                 for (const DicomReference& source : options.sources)
                     addReference(d, DCM_SourceImageSequence, source);
             putPixels(d, g.size[0], g.size[1], 16, scale.isSigned, "MONOCHROME2", storedPixels(volume, static_cast<std::size_t>(k) * slice, slice, scale));
-            const path file = folder / std::format("IM{:04}.dcm", k + 1);
+            const path file = folder / sliceFileName(k);
             HILUM_TRY_STATUS(saveDicom(format, file));
             written.push_back({sopClass, uid, series.seriesUid, study.studyUid, file});
             work.progress(k + 1, g.size[2], "writing slices");
@@ -267,7 +272,7 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
                 windows = {{.centre = (top + 1) / 2.0, .width = top + 1.0, .name = "Standard", .shape = Window::Shape::Linear}};
             if (options.monochrome1)
                 for (Window& w : windows)
-                    w.centre = top + 1 - w.centre; // the linear function takes C - 0.5 as its middle (PS3.3 C.11.2.1.2)
+                    w.centre = top + (w.shape == Window::Shape::Linear ? 1 : 0) - w.centre; // the linear function takes C - 0.5 as its middle (PS3.3 C.11.2.1.2), the others C
             putWindows(d, windows);
         }
         std::vector<std::uint16_t> pixels;

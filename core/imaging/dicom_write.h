@@ -64,6 +64,9 @@ struct SliceSeriesOptions {
     FloatPolicy floats = FloatPolicy::Refuse;
 };
 
+/// IM0001.dcm of slice 0.
+std::string sliceFileName(std::int64_t slice);
+
 /// A CT or MR series (by the header's modality, which must be "CT" or "MR"), one file a slice: IM0001.dcm, ... from slice 0 upwards, on a grid of any orientation.
 /// Pixels as storedScale() has them. Colour is refused.
 Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder,

@@ -22,8 +22,6 @@ std::string shardRequest(const CachePlan& plan) { return std::format("{} in {}",
 /// The records of a shard that an earlier attempt wrote whole; nothing when it is not there or belongs to other work.
 std::optional<std::vector<CaseRecord>> earlierShard(const CachePlan& plan, std::int64_t shard)
 {
-    if (!std::filesystem::exists(plan.shardFile(shard)))
-        return std::nullopt;
     const auto file = TensorFile::open(plan.shardFile(shard));
     if (!file || !file->metadata().contains("request") || file->metadata().at("request") != shardRequest(plan))
         return std::nullopt;
@@ -31,12 +29,45 @@ std::optional<std::vector<CaseRecord>> earlierShard(const CachePlan& plan, std::
     if (!records || !records->is_array())
         return std::nullopt;
     std::vector<CaseRecord> out;
-    for (const Json& record : *records)
+    for (const Json& record : *records) {
         out.push_back({record.value("entry", Json()), record.value("refusal", Json())});
+        if (const Json& refusal = out.back().refusal; refusal.is_object() && refusal.value("retry", false))
+            return std::nullopt; // it may be read now
+    }
     return out;
 }
 
+/// Does reading fail for what surrounds the image, not for what it is? Then it is no refusal: the image would be missing from then on. A scan has read the beginning of
+/// its file, so that what cannot be opened now could be then; masks, and voxels in files of their own, it has only seen.
+bool isOfTheSurroundings(const Error& e, const ListedImage& image)
+{
+    switch (e.code) {
+    case ErrorCode::OutOfMemory:
+    case ErrorCode::Cancelled:
+    case ErrorCode::Io:
+    case ErrorCode::NoSpace:
+        return true;
+    case ErrorCode::NotFound: // other reasons are what a file lacks
+        return e.reason.empty() || (e.reason == "not_found" && image.mask.empty());
+    case ErrorCode::AccessDenied:
+        return image.item.dataFiles.empty() && image.mask.empty();
+    default:
+        return false;
+    }
+}
+
+/// Of a refusal: may the same file be read another time, with more memory free or other rights?
+bool mayBeReadLater(const Error& e) { return e.code == ErrorCode::TooLarge || e.code == ErrorCode::AccessDenied; }
+
 } // namespace
+
+Result<PreparedCase> prepareCase(const CachePlan& plan, std::size_t number, const Work& work)
+{
+    return guard("preparing an image", [&] {
+        const Work quiet{.progress = {}, .stop = work.stop};
+        return plan.kind == CachePlan::Kind::Mixed ? prepareMixed(plan, number, quiet) : plan.kind == CachePlan::Kind::Volume ? prepareVolume(plan, number, quiet) : prepareRadiograph(plan, number);
+    });
+}
 
 const char* CachePlan::inputName() const
 {
@@ -92,19 +123,21 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
     const auto one = [&](std::int64_t n) -> Status {
         const auto number = static_cast<std::size_t>(begin + n);
         PreparedCase& slot = cases[static_cast<std::size_t>(n)];
-        auto prepared = guard("preparing an image", [&] {
-            const Work quiet{.progress = {}, .stop = work.stop};
-            return plan.kind == CachePlan::Kind::Mixed ? prepareMixed(plan, number, quiet) : plan.kind == CachePlan::Kind::Volume ? prepareVolume(plan, number, quiet) : prepareRadiograph(plan, number);
-        });
+        auto prepared = prepareCase(plan, number, work);
         if (prepared) {
             slot = *std::move(prepared);
             if (const ListedImage& image = plan.images[number]; image.patient.empty())
                 slot.record.entry["patient_from"] = image.study.empty() ? "image" : "study";
-        } else if (prepared.error().code == ErrorCode::OutOfMemory || prepared.error().code == ErrorCode::Cancelled) {
-            return std::unexpected(prepared.error()); // no fault of the image
+        } else if (isOfTheSurroundings(prepared.error(), plan.images[number])) {
+            Error stopped = std::move(prepared).error();
+            if (stopped.code != ErrorCode::Cancelled)
+                stopped.message += "; what is prepared is kept, and the same request goes on there";
+            return std::unexpected(std::move(stopped));
         } else {
             const Error& e = prepared.error();
             slot.record.refusal = {{"file", plan.images[number].item.files.front().string()}, {"code", e.reason.empty() ? std::string(name(e.code)) : e.reason}, {"reason", e.sentence()}};
+            if (mayBeReadLater(e))
+                slot.record.refusal["retry"] = true;
         }
         return {};
     };
@@ -132,7 +165,8 @@ Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t sh
                 std::visit([&]<class T>(const std::vector<T>& values) { writer.add(prefix + array.name, array.shape, std::span<const T>(values)); }, array.values);
         } else {
             // files must not be named on disk
-            refusal = {{"file", plan.caseKey(plan.images[static_cast<std::size_t>(begin) + n])}, {"code", refusal["code"]}};
+            refusal.erase("reason");
+            refusal["file"] = plan.caseKey(plan.images[static_cast<std::size_t>(begin) + n]);
         }
         records.push_back({{"entry", p.record.entry}, {"refusal", refusal}});
         out.push_back(p.record);

@@ -11,7 +11,7 @@ namespace hilum::services {
 /// What one prepared image contributes to the index; `refusal` set when it could not be used.
 struct CaseRecord {
     Json entry;    ///< {"key","patient","prefix","source_digest","notices",...} without "shard"
-    Json refusal;  ///< null, or {"file","code","reason"} with the file's path
+    Json refusal;  ///< null, or {"file","code","reason"} with the file's path, "retry" where it may be read another time; of a shard that was found {"file" (key),"code"}
 };
 
 /// The plan of a cache: which images, in which shards, under which names.
@@ -39,7 +39,8 @@ struct CachePlan {
     std::string patientKey(const ListedImage& image) const;
 };
 
-/// Prepares the images of one shard in parallel and writes it, or finds it whole from an earlier attempt.
+/// Prepares the images of one shard in parallel and writes it, or finds it whole from an earlier attempt. What is wrong with an image is its refusal; what is wrong around it
+/// (a share that is gone, a disk that does not read, no memory) is the error, and nothing of the shard is kept.
 Result<std::vector<CaseRecord>> makeShard(const CachePlan& plan, std::int64_t shard, const Work& work);
 
 } // namespace hilum::services

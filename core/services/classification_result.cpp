@@ -57,9 +57,11 @@ std::string gainSentence(const Json& evaluation)
     if (!evaluation.contains("difference"))
         return {};
     const Json& d = evaluation["difference"].at("auroc");
-    if (d.at("low").is_number() && d["low"].get<double>() > 0)
+    if (!d.at("low").is_number() || !d.at("high").is_number())
+        return "no gain is shown: there is no interval of the gain in AUROC, since no draw of held-out patients had both classes";
+    if (d["low"].get<double>() > 0)
         return "pre-training helps here: the interval of the gain in AUROC lies above 0";
-    if (d.at("high").is_number() && d["high"].get<double>() < 0)
+    if (d["high"].get<double>() < 0)
         return "pre-training hurts here: the interval of the gain in AUROC lies below 0";
     return "no gain is shown: the interval of the gain in AUROC holds 0";
 }

@@ -54,7 +54,7 @@ public:
         std::error_code none; // what cannot be asked for is not there
         for (const path& candidate : {m_folder / name, m_folder / "images" / name})
             if (std::filesystem::is_regular_file(candidate, none))
-                return candidate;
+                return candidate.lexically_normal(); // "a.png" and "./a.png" are one image
         if (!m_listed) {
             m_listed = true;
             for (std::filesystem::recursive_directory_iterator it(m_folder, std::filesystem::directory_options::skip_permission_denied, none), end; it != end; it.increment(none))
@@ -75,6 +75,13 @@ private:
     bool m_listed = false;
     std::multimap<std::string, path> m_files;
 };
+
+/// A cell without the blanks that quotes kept: " P1" and "P1" are one patient.
+std::string trimmed(const std::string& cell)
+{
+    const auto begin = cell.find_first_not_of(" \t\r\n");
+    return begin == std::string::npos ? std::string() : cell.substr(begin, cell.find_last_not_of(" \t\r\n") - begin + 1);
+}
 
 struct Named {
     std::string patient;
@@ -105,7 +112,7 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wis
     FileFinder finder(tableFile.parent_path());
     std::map<path, Named> files;
     for (std::size_t r = 0; r < table.rows.size(); ++r) {
-        const std::string& name = table.at(r, fileColumn);
+        const std::string name = trimmed(table.at(r, fileColumn));
         if (name.empty())
             continue;
         const auto file = finder.find(name);
@@ -113,7 +120,7 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wis
             out.refused.push_back({.file = tableFile.parent_path() / name, .code = file.error().reason, .reason = file.error().message, .error = file.error().code});
             continue;
         }
-        Named named{.patient = patientColumn < 0 ? std::string() : table.at(r, patientColumn), .study = patientColumn < 0 ? reports[r].study : std::string(), .mask = {}, .report = reports[r].text};
+        Named named{.patient = patientColumn < 0 ? std::string() : trimmed(table.at(r, patientColumn)), .study = patientColumn < 0 ? trimmed(reports[r].study) : std::string(), .mask = {}, .report = reports[r].text};
         if (masks >= 0 && !table.at(r, masks).empty())
             named.mask = finder.find(table.at(r, masks)).value_or(path());
         if (const auto [known, fresh] = files.emplace(*file, named); !fresh && (known->second.patient != named.patient || known->second.study != named.study))

@@ -117,7 +117,7 @@ Status writeRequest(const ModelRequest& request, const path& file)
         return fail(ErrorCode::Empty, "there is no image to ask about");
     }
     if (!request.mask.empty() && request.mask.size() != static_cast<std::size_t>(request.maskGrid[0] * request.maskGrid[1]))
-        return fail(ErrorCode::Mismatch, "the mask has {} values and the token grid {} x {}", request.mask.size(), request.maskGrid[0], request.maskGrid[1]);
+        return fail(ErrorCode::Mismatch, "the mask has {} values and its grid {} x {}", request.mask.size(), request.maskGrid[0], request.maskGrid[1]);
     if (!request.mask.empty())
         writer.add<std::uint8_t>("mask", {request.maskGrid[0], request.maskGrid[1]}, request.mask);
     if (!request.report.empty())

@@ -37,7 +37,7 @@ Result<imaging::ChestRegion> regionFromFile(const path& file, std::int64_t width
 /// What goes to the worker beside JSON fields (worker_protocol.md): the image, a painted mask, and other images.
 struct ModelRequest {
     RequestInput input;
-    std::vector<std::uint8_t> mask = {}; ///< token grid, 1 = hidden; empty: none
+    std::vector<std::uint8_t> mask = {}; ///< on maskGrid, 1 = hidden; empty: none
     std::array<std::int64_t, 2> maskGrid{0, 0};
     std::string report = {};             ///< of the study, UTF-8; empty: none
     std::vector<std::string> texts = {}; ///< further ones to compare the image with, UTF-8

@@ -6,6 +6,7 @@
 #include "core/base/provenance.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
+#include "core/services/cache_folder.h"
 #include "core/services/cache_places.h"
 #include "core/services/cache_writer.h"
 #include "core/services/folder_lock.h"
@@ -13,16 +14,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <utility>
 
 namespace hilum::services {
 
 namespace {
 
-constexpr int RecipeVersion = 2;              // raise it when the same request would give other numbers
-constexpr char Marker[] = "preparing.json";   // in a cache that is not finished
-constexpr std::uintmax_t IndexLimit = 1u << 30;
-constexpr std::uintmax_t SpaceReserve = 32u << 20;
+constexpr int RecipeVersion = 2; // raise it when the same request would give other numbers
 
 Error emptyError(const ImageList& list)
 {
@@ -53,88 +54,12 @@ std::string requestDigest(const CachePlan& plan)
                 all += (all.empty() ? "" : ",") + stamp(file);
             return all;
         };
-        Json what = {plan.caseKey(image), plan.patientKey(image), stamps(image.item.files), image.mask.empty() ? std::string() : stamp(image.mask)};
+        Json what = {plan.caseKey(image), plan.patientKey(image), stamps(image.item.sources()), image.mask.empty() ? std::string() : stamp(image.mask)};
         if (plan.kind == CachePlan::Kind::Mixed)
             what.push_back(sha256Hex(image.report));
         sha.update(jsonLine(what));
     }
     return sha.finishHex();
-}
-
-Result<Json> readIndex(const path& folder)
-{
-    const path file = folder / "index.json";
-    if (!std::filesystem::exists(folder))
-        return fail(ErrorCode::NotFound, "{} is not there", folder.string());
-    if (!std::filesystem::exists(file))
-        return fail(std::filesystem::exists(folder / Marker) ? ErrorCode::BadData : ErrorCode::NotFound, "{}: {}", folder.string(),
-                    std::filesystem::exists(folder / Marker) ? "the images are not prepared to the end; prepare them again, it goes on where it stopped"
-                                                             : "this is no prepared cache: it has no index.json");
-    HILUM_TRY(const std::string text, readTextFile(file, IndexLimit));
-    auto index = parseJson(text);
-    if (!index)
-        return std::unexpected(withContext(index.error(), "reading " + file.string()));
-    const Json schema = index->is_object() ? index->value("schema", Json()) : Json();
-    if (schema != protocol::CacheSchema) {
-        const bool ours = schema.is_string() && schema.get<std::string>().starts_with("hilum.cache/");
-        return fail(ours ? ErrorCode::WrongVersion : ErrorCode::BadData, "{} was made by another version: its schema is {}, {} is expected", folder.string(), jsonLine(schema),
-                    protocol::CacheSchema);
-    }
-    return index;
-}
-
-Status checkShards(const path& folder, const Json& index)
-{
-    for (const char* key : {"digest", "shards", "cases", "pipeline"})
-        if (!index.contains(key))
-            return fail(ErrorCode::BadData, "{}/index.json has no \"{}\"", folder.string(), key);
-    Json body = index;
-    body.erase("digest");
-    if (index["digest"] != sha256Hex(jsonLine(body)))
-        return fail(ErrorCode::BadData, "{}/index.json does not match its own digest: it was changed or damaged", folder.string());
-    for (const Json& shard : index["shards"]) {
-        const path file = folder / shard.value("file", "");
-        std::error_code none; // size 0: not there
-        const auto size = std::filesystem::file_size(file, none);
-        const auto expected = shard.value("bytes", std::uintmax_t(0));
-        if (none)
-            return fail(ErrorCode::BadData, "{} is missing", file.string());
-        if (size != expected)
-            return fail(ErrorCode::BadData, "{} has {} bytes, {} are expected", file.string(), size, expected);
-    }
-    return {};
-}
-
-PreparedCache cacheFrom(const path& folder, const Json& index)
-{
-    PreparedCache cache{.folder = folder, .digest = index["digest"], .patientsKnown = index.value("patients_known", false)};
-    std::set<std::string> patients;
-    for (const Json& one : index["cases"])
-        patients.insert(one.value("patient", ""));
-    cache.cases = static_cast<std::int64_t>(index["cases"].size());
-    cache.patients = static_cast<std::int64_t>(patients.size());
-    for (const Json& refusal : index.value("refused", Json::array()))
-        cache.refused.push_back(refusal);
-    return cache;
-}
-
-/// Removes what an earlier preparation left in the folder; refuses a folder with anything else in it.
-Status clearFolder(const path& folder)
-{
-    std::vector<path> ours;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-        const std::string file = entry.path().filename().string();
-        if (file == "index.json" || file == Marker || (file.starts_with("shard-") && file.ends_with(".safetensors")) || file.ends_with(".part"))
-            ours.push_back(entry.path());
-        else if (file != FolderLock::FileName)
-            return fail(ErrorCode::Usage, "{} holds other files ({}): choose an empty folder for the cache", folder.string(), file);
-    }
-    std::ranges::sort(ours); // index.json goes first: the folder is unfinished from then on
-    for (const path& file : ours)
-        if (!std::filesystem::remove(file, error) && error)
-            return std::unexpected(systemError("remove", file.string(), error.value()));
-    return {};
 }
 
 /// What a plan knows before the images are: the pipeline, checked.
@@ -161,22 +86,77 @@ Result<CachePlan> emptyPlan(const PrepareRequest& request)
     return plan;
 }
 
-/// Is the folder half done with this very work?
-bool isResumable(const path& folder, const std::string& request)
+/// What the finished cache says of its regions.
+std::vector<std::string> regionWarnings(const CachePlan& plan, const Json& index)
 {
-    const auto text = readTextFile(folder / Marker, 65536);
-    const auto marker = text ? parseJson(*text) : Result<Json>(fail(ErrorCode::NotFound, "none"));
-    return marker && marker->is_object() && marker->value("request", Json()) == request;
+    const Json& cases = index["cases"];
+    const auto noChest = plan.hasRegion ? std::ranges::count_if(cases, [](const Json& one) { return one.value("region", Json::object()).value("confidence", 1.0) <= 0; }) : 0;
+    if (noChest == 0)
+        return {};
+    return {std::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, cases.size())};
+}
+
+Json refusalOf(const imaging::Refusal& refusal) { return {{"file", refusal.file.string()}, {"code", refusal.code}, {"reason", refusal.reason}}; }
+
+/// Of an image that an earlier call refused: its sentence was not kept.
+Json refusalOf(const ListedImage& image, const Json& code) { return {{"file", image.item.files.front().string()}, {"code", code}, {"reason", code}}; }
+
+/// The images by the keys that an index has.
+std::map<std::string, std::size_t> byKey(const CachePlan& plan)
+{
+    std::map<std::string, std::size_t> out;
+    for (std::size_t n = 0; n < plan.images.size(); ++n)
+        out.emplace(plan.caseKey(plan.images[n]), n);
+    return out;
+}
+
+/// Is there an image that could not be read for now, and can be today?
+bool canReadMore(const CachePlan& plan, const Json& index, const Work& work)
+{
+    std::vector<std::string> keys;
+    for (const Json& refusal : index.value("refused", Json::array()))
+        if (refusal.value("retry", false))
+            keys.push_back(refusal.value("file", ""));
+    if (keys.empty())
+        return false;
+    const auto images = byKey(plan);
+    return std::ranges::any_of(keys, [&](const std::string& key) {
+        const auto at = images.find(key);
+        return at != images.end() && !work.cancelled() && prepareCase(plan, at->second, work);
+    });
+}
+
+/// The finished cache of this plan; nothing when there is none, or when it can hold more images now.
+std::optional<PreparedCache> finishedCache(const CachePlan& plan, const ImageList& list, const Work& work)
+{
+    const auto index = readIndex(plan.folder);
+    if (!isFinished(plan, index) || canReadMore(plan, *index, work))
+        return std::nullopt;
+    PreparedCache cache = cacheFrom(plan.folder, *index);
+    cache.reused = true;
+    cache.warnings = list.warnings;
+    std::ranges::move(regionWarnings(plan, *index), std::back_inserter(cache.warnings));
+    // what is refused by its listing is no part of the request: that of now counts
+    const std::vector<Json> before = std::exchange(cache.refused, {});
+    for (const imaging::Refusal& refusal : list.refused)
+        cache.refused.push_back(refusalOf(refusal));
+    if (!before.empty()) {
+        const auto images = byKey(plan);
+        for (const Json& refusal : before)
+            if (const auto at = images.find(refusal.value("file", "")); at != images.end())
+                cache.refused.push_back(refusalOf(plan.images[at->second], refusal.value("reason", "")));
+    }
+    return cache;
 }
 
 Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vector<std::vector<CaseRecord>>& shards, PreparedCache& out)
 {
     Json index = {{"schema", protocol::CacheSchema}, {"request", plan.request}, {"for", plan.method}, {"input", plan.inputName()}, {"pipeline", plan.pipeline},
                   {"shards", Json::array()}, {"cases", Json::array()}, {"refused", Json::array()}, {"made_by", {{"program", "hilum"}, {"version", programVersion()["version"]}}}};
-    std::int64_t unknown = 0, noChest = 0;
+    std::int64_t unknown = 0;
     for (const imaging::Refusal& refusal : list.refused) {
         index["refused"].push_back({{"file", keyedHash(plan.key, refusal.file.string())}, {"reason", refusal.code}});
-        out.refused.push_back({{"file", refusal.file.string()}, {"code", refusal.code}, {"reason", refusal.reason}});
+        out.refused.push_back(refusalOf(refusal));
     }
     for (std::size_t s = 0; s < shards.size(); ++s) {
         const path file = plan.shardFile(static_cast<std::int64_t>(s));
@@ -186,30 +166,34 @@ Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vecto
             const CaseRecord& record = shards[s][n];
             const ListedImage& image = plan.images[s * static_cast<std::size_t>(plan.casesPerShard()) + n];
             if (!record.refusal.is_null()) {
-                index["refused"].push_back({{"file", plan.caseKey(image)}, {"reason", record.refusal["code"]}});
-                out.refused.push_back(record.refusal);
+                Json entry = {{"file", plan.caseKey(image)}, {"reason", record.refusal["code"]}};
+                if (record.refusal.value("retry", false))
+                    entry["retry"] = true;
+                index["refused"].push_back(std::move(entry));
+                out.refused.push_back(record.refusal.contains("reason") ? record.refusal : refusalOf(image, record.refusal["code"]));
                 continue;
             }
             any = true;
             Json entry = record.entry;
             entry["shard"] = index["shards"].size();
             unknown += image.patient.empty();
-            noChest += plan.hasRegion && entry["region"].value("confidence", 1.0) <= 0;
             index["cases"].push_back(std::move(entry));
         }
+        std::error_code error;
+        const auto bytes = std::filesystem::file_size(file, error);
+        if (error)
+            return std::unexpected(systemError("look at", file.string(), error.value()));
         if (any)
-            index["shards"].push_back({{"file", file.filename().string()}, {"bytes", std::filesystem::file_size(file)}, {"sha256", digest}});
+            index["shards"].push_back({{"file", file.filename().string()}, {"bytes", bytes}, {"sha256", digest}});
     }
     if (index["cases"].empty())
         return fail(ErrorCode::Empty, "no image can be used; all {} were refused, the first: {}", out.refused.size(),
                     out.refused.empty() ? "" : out.refused.front().value("reason", out.refused.front().value("code", "")));
     index["patients_known"] = unknown == 0;
-    if (noChest > 0)
-        out.warnings.push_back(std::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, index["cases"].size()));
+    std::ranges::move(regionWarnings(plan, index), std::back_inserter(out.warnings));
     index["digest"] = sha256Hex(jsonLine(index));
     HILUM_TRY_STATUS(writeFileAtomically(plan.folder / "index.json", jsonLine(index)));
-    std::error_code ignored; // a finished cache is one with or without its marker
-    std::filesystem::remove(plan.folder / Marker, ignored);
+    markFinished(plan.folder);
     PreparedCache made = cacheFrom(plan.folder, index);
     made.refused = std::move(out.refused);
     made.warnings = std::move(out.warnings);
@@ -258,23 +242,15 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
     } else {
         plan.folder = std::filesystem::absolute(request.out).lexically_normal();
     }
-    const bool fresh = !std::filesystem::exists(plan.folder);
-    if (const auto index = readIndex(plan.folder); index && index->value("request", Json()) == plan.request && checkShards(plan.folder, *index)) {
-        PreparedCache cache = cacheFrom(plan.folder, *index);
-        cache.reused = true;
-        cache.warnings = list.warnings;
-        return cache;
-    }
-    HILUM_TRY(const auto space, freeSpace(plan.folder));
-    if (space < plan.bytesNeeded() + SpaceReserve)
-        return fail(ErrorCode::NoSpace, "the prepared images need {} and {} are free where {} is", byteSize(plan.bytesNeeded() + SpaceReserve), byteSize(space), plan.folder.string());
+    HILUM_TRY(const bool there, isThere(plan.folder));
+    if (auto cache = finishedCache(plan, list, work))
+        return *std::move(cache);
     HILUM_TRY_STATUS(makeFolder(plan.folder));
     HILUM_TRY(const FolderLock lock, FolderLock::take(plan.folder));
+    if (auto cache = finishedCache(plan, list, work)) // another program may have made it meanwhile
+        return *std::move(cache);
     const auto make = [&]() -> Result<PreparedCache> {
-        if (!isResumable(plan.folder, plan.request)) {
-            HILUM_TRY_STATUS(clearFolder(plan.folder));
-            HILUM_TRY_STATUS(writeFileAtomically(plan.folder / Marker, jsonLine({{"schema", protocol::CacheSchema}, {"request", plan.request}})));
-        }
+        HILUM_TRY_STATUS(readyFolder(plan));
         const auto total = static_cast<std::int64_t>(plan.images.size());
         std::vector<std::vector<CaseRecord>> shards;
         for (std::int64_t s = 0; s < plan.shardCount(); ++s) {
@@ -294,9 +270,10 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
     };
     auto made = make();
     // nothing half-made stays where not even one shard could be written
-    if (!made && fresh && !std::filesystem::exists(plan.shardFile(0))) {
+    if (!made && !there) {
         std::error_code ignored;
-        std::filesystem::remove_all(plan.folder, ignored);
+        if (!std::filesystem::exists(plan.shardFile(0), ignored))
+            std::filesystem::remove_all(plan.folder, ignored);
     }
     return made;
 }

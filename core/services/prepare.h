@@ -23,16 +23,16 @@ struct PreparedCache {
     std::int64_t cases = 0, patients = 0;
     bool patientsKnown = false;
     bool reused = false;
-    std::vector<Json> refused; ///< {"file","code","reason"} with the file's path; of a reused cache {"file" (keyed hash),"reason" (code)}
+    std::vector<Json> refused; ///< {"file","code","reason"} with the file's path; of images of a reused cache "reason" is the code; of openCache {"file" (keyed hash),"reason" (code)}
     std::vector<std::string> warnings;
 };
 
 /// Images -> cache (resources/docs/dev/cache_format.md), streaming, resumable. A metadata CSV in the folder with a `filename` column
 /// names the images, its `patientid` or `patient_id` the patients; DICOM names its own patients. Images that cannot be used are listed and
-/// left out. The same request on unchanged files finds its cache again (`reused`); one that was stopped or killed goes on after its
-/// last whole shard. Region source `mask-file` takes masks from the table's column `mask`, or the one that the pipeline's `mask_column` names; an image whose mask
+/// left out; those that were too large for the free memory, or not allowed to be read, are tried again by the next call. The same request on unchanged files finds its cache
+/// again (`reused`); one that was stopped or killed, or whose files were out of reach for a while (NotFound, AccessDenied, Io), goes on after its last whole shard. Region source `mask-file` takes masks from the table's column `mask`, or the one that the pipeline's `mask_column` names; an image whose mask
 /// is absent, or of another size, is left out, and Options says that no image has one.
-/// Empty when no image is left, NoSpace before a byte is written when the disk is too small, Cancelled, Busy when another prepares there.
+/// Empty when no image is left, NoSpace before an image is written when the disk is too small for what is still to be written, Cancelled, Busy when another prepares there.
 Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work);
 
 /// Opens a cache: WrongVersion when another version made it, BadData when shards are missing or of a wrong size.

@@ -26,6 +26,9 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
 /// One or the other, and its report as `report`.
 Result<PreparedCase> prepareMixed(const CachePlan& plan, std::size_t number, const Work& work);
 
+/// What the plan's kind makes of an image; an exception is an error.
+Result<PreparedCase> prepareCase(const CachePlan& plan, std::size_t number, const Work& work);
+
 /// Bytes of the arrays of an image: what the pipeline fixes, else by its header (another spacing, which may need more, is not foreseen). 0 of one that the plan's kind rules out.
 Result<std::uint64_t> arrayBytes(const CachePlan& plan, const ListedImage& image);
 

@@ -1,9 +1,14 @@
 #include "core/services/study_reports.h"
 
+#include <QRegularExpression>
+#include <QString>
+
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace hilum::services {
 
@@ -78,40 +83,85 @@ std::string validUtf8(std::string_view text)
 
 bool isWordByte(char c) { return std::isalnum(static_cast<unsigned char>(c)) || static_cast<unsigned char>(c) >= 0x80; }
 
-/// Words of names and numbers, small: "Phantom^Seed1" gives phantom and seed1. Single characters say nothing.
-std::set<std::string> wordsOf(const std::vector<std::string>& identifiers)
+bool isWordChar(QChar c) { return c.isLetterOrNumber() || c.isMark() || c.isSurrogate(); }
+
+bool isDigit(QChar c) { return c >= u'0' && c <= u'9'; }
+
+/// A word in the ways in which it may be written: small; with umlauts as two letters; without marks. MÜLLER gives müller, mueller and muller.
+std::vector<QString> spellings(const QString& word)
 {
-    std::set<std::string> out;
+    const QString folded = word.normalized(QString::NormalizationForm_KC).toCaseFolded();
+    if (std::ranges::all_of(folded, [](QChar c) { return c < QChar(0x80); }))
+        return {folded};
+    QString two = folded, bare;
+    for (const auto& [letter, letters] : {std::pair{u"ä", u"ae"}, {u"ö", u"oe"}, {u"ø", u"oe"}, {u"ü", u"ue"}, {u"ß", u"ss"}, {u"å", u"aa"}, {u"æ", u"ae"}})
+        two.replace(QStringView(letter).toString(), QStringView(letters).toString());
+    for (const QChar c : folded.normalized(QString::NormalizationForm_D))
+        if (!c.isMark())
+            bare += c;
+    return {folded, two, bare};
+}
+
+/// Words of names and numbers: "Phantom^Seed1" gives phantom and seed1. Single characters say nothing, and numbers of one or two digits are measures more often than names.
+std::set<QString> wordsOf(const std::vector<std::string>& identifiers)
+{
+    std::set<QString> out;
     for (const std::string& identifier : identifiers) {
-        std::string word;
-        for (const char c : identifier + " ") {
-            if (isWordByte(c)) {
+        QString word;
+        for (const QChar c : QString::fromUtf8(identifier) + u' ') {
+            if (isWordChar(c)) {
                 word += c;
                 continue;
             }
-            if (word.size() > 1)
-                out.insert(small(word));
+            if (word.size() > 2 || (word.size() == 2 && !std::ranges::all_of(word, isDigit)))
+                for (QString& spelling : spellings(word))
+                    out.insert(std::move(spelling));
             word.clear();
         }
     }
     return out;
 }
 
-/// A date (two separators between digits) or a number long enough to name somebody.
-bool namesByNumber(std::string_view run)
+/// Six digits or more one after the other.
+bool hasLongNumber(QStringView text)
 {
-    const auto digits = std::ranges::count_if(run, [](char c) { return std::isdigit(static_cast<unsigned char>(c)); });
-    const auto parts = std::ranges::count_if(run, [](char c) { return c == '/' || c == '-'; });
-    return digits >= 6 || (digits >= 3 && parts == 2);
+    int run = 0;
+    return std::ranges::any_of(text, [&](QChar c) { return (run = isDigit(c) ? run + 1 : 0) >= 6; });
 }
 
-bool isTitle(std::string_view word)
+/// A date (three numbers, as 3/4/2020, 2020-04-03, 31.01.2024) or a number long enough to name somebody. Points make a date only as dates have them: 12.5 and 1.5-2.5 are measures.
+bool namesByNumber(QStringView run)
 {
-    for (const char* title : {"dr", "prof", "mr", "mrs", "ms", "miss"})
-        if (word == title)
-            return true;
-    return false;
+    if (!run.contains(u'.')) {
+        const auto digits = std::ranges::count_if(run, isDigit), parts = std::ranges::count_if(run, [](QChar c) { return c == u'/' || c == u'-'; });
+        return digits >= 6 || (digits >= 3 && parts == 2);
+    }
+    static const QRegularExpression Dotted(QStringLiteral("^(?:\\d{1,2}\\.\\d{1,2}\\.\\d{2}(?:\\d{2})?|\\d{4}\\.\\d{1,2}\\.\\d{1,2})$"));
+    const QList<QStringView> pieces = run.split(QRegularExpression(QStringLiteral("[/-]")));
+    return std::ranges::any_of(pieces, [](QStringView piece) {
+        return hasLongNumber(piece) || Dotted.matchView(piece).hasMatch() || (piece.count(u'.') > 3 && std::ranges::count_if(piece, isDigit) >= 6); // the last are UIDs
+    });
 }
+
+/// Dates with the month as a word, English or German. May is a verb, too: it needs a year.
+QString withoutWrittenDates(QString text)
+{
+    static const QRegularExpression Written = [] {
+        const QString month = QStringLiteral("(?:jan(?:uary|uar)?|feb(?:ruary|ruar)?|mar(?:ch)?|m\u00e4rz|apr(?:il)?|mai|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|"
+                                             "de[cz](?:ember)?)\\b\\.?");
+        const QString any = QStringLiteral("(?:%1|may\\b)").arg(month), day = QStringLiteral("\\d{1,2}(?:st|nd|rd|th|\\.)?"), year = QStringLiteral(",?\\s+\\d{4}\\b");
+        return QRegularExpression(QStringLiteral("\\b(?:%1\\s+(?:of\\s+)?(?:%2%4|%3(?:%4)?)|%2\\s+%1%4|%3\\s+%1\\b(?!\\s*(?:mm|cm))|%2%4)").arg(day, any, month, year),
+                                  QRegularExpression::CaseInsensitiveOption | QRegularExpression::UseUnicodePropertiesOption);
+    }();
+    return text.remove(Written);
+}
+
+bool isOneOf(QStringView word, std::initializer_list<QStringView> words) { return std::ranges::find(words, word) != words.end(); }
+
+bool isTitle(QStringView word) { return isOneOf(word, {u"dr", u"prof", u"mr", u"mrs", u"ms", u"miss"}); }
+
+/// What stands between a title and its name.
+bool isDegree(QStringView word) { return isOneOf(word, {u"med", u"habil", u"dent", u"phil", u"rer", u"nat", u"univ"}); }
 
 } // namespace
 
@@ -175,48 +225,50 @@ std::string reportText(const Json& report)
 
 std::string scrubbed(std::string_view given, const std::vector<std::string>& identifiers)
 {
-    const std::string text = validUtf8(given.substr(0, LongestReport));
-    const std::set<std::string> known = wordsOf(identifiers);
-    std::string out;
+    const QString text = withoutWrittenDates(QString::fromStdString(validUtf8(given.substr(0, LongestReport))));
+    const std::set<QString> known = wordsOf(identifiers);
+    QString out;
     bool afterTitle = false;
-    for (std::size_t at = 0; at < text.size();) {
+    const auto runFrom = [&](qsizetype at, auto belongs) {
+        qsizetype end = at;
+        while (end < text.size() && belongs(text[end]))
+            ++end;
+        return QStringView(text).sliced(at, end - at);
+    };
+    for (qsizetype at = 0; at < text.size();) {
         // what stands between blanks, as a whole: addresses
-        const bool begins = at == 0 || std::isspace(static_cast<unsigned char>(text[at - 1]));
-        if (begins) {
-            std::size_t end = at;
-            while (end < text.size() && !std::isspace(static_cast<unsigned char>(text[end])))
-                ++end;
-            const std::string chunk = small(std::string_view(text).substr(at, end - at));
-            if (chunk.find('@') != std::string::npos || chunk.find("http:") != std::string::npos || chunk.find("https:") != std::string::npos || chunk.starts_with("www.")) {
-                at = end;
+        if (at == 0 || text[at - 1].isSpace()) {
+            const QStringView chunk = runFrom(at, [](QChar c) { return !c.isSpace(); });
+            if (chunk.contains(u'@') || chunk.contains(u"http:", Qt::CaseInsensitive) || chunk.contains(u"https:", Qt::CaseInsensitive) || chunk.startsWith(u"www.", Qt::CaseInsensitive)) {
+                at += chunk.size();
                 continue;
             }
         }
-        if (std::isdigit(static_cast<unsigned char>(text[at]))) {
-            std::size_t end = at;
-            while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '/' || text[end] == '-'))
-                ++end;
-            if (namesByNumber(std::string_view(text).substr(at, end - at))) {
-                at = end;
+        if (isDigit(text[at])) {
+            QStringView run = runFrom(at, [](QChar c) { return isDigit(c) || c == u'/' || c == u'-' || c == u'.'; });
+            while (run.endsWith(u'.')) // of the sentence
+                run.chop(1);
+            if (namesByNumber(run)) {
+                at += run.size();
                 continue;
             }
         }
-        if (!isWordByte(text[at])) {
-            afterTitle = afterTitle && (text[at] == '.' || text[at] == ' ');
+        if (!isWordChar(text[at])) {
+            const bool inName = text[at] == u'-' && at > 0 && isWordChar(text[at - 1]) && at + 1 < text.size() && isWordChar(text[at + 1]);
+            afterTitle = afterTitle && (text[at] == u'.' || text[at] == u' ' || text[at] == QChar::Nbsp || inName);
             out += text[at++];
             continue;
         }
-        std::size_t end = at;
-        while (end < text.size() && isWordByte(text[end]))
-            ++end;
-        const std::string word = text.substr(at, end - at), lower = small(word);
-        const bool named = known.contains(lower) || (afterTitle && std::isupper(static_cast<unsigned char>(word.front())));
-        afterTitle = isTitle(lower) || (afterTitle && named);
-        if (!named && !isTitle(lower))
+        const QStringView word = runFrom(at, isWordChar);
+        const std::vector<QString> ways = spellings(word.toString());
+        const bool title = isTitle(ways.front()) || (afterTitle && isDegree(ways.front()));
+        const bool named = (afterTitle && word.front().isUpper()) || hasLongNumber(word) || std::ranges::any_of(ways, [&](const QString& way) { return known.contains(way); });
+        afterTitle = title || (afterTitle && named);
+        if (!named && !title)
             out += word;
-        at = end;
+        at += word.size();
     }
-    return out;
+    return out.toStdString();
 }
 
 bool saysNothing(std::string_view text)

@@ -24,8 +24,9 @@ Result<std::vector<TableReport>> tableReports(const path& tableFile, const CsvTa
 /// Impression and findings of what imaging::readReport gave, in this order; all sections but the context when it has neither.
 std::string reportText(const Json& report);
 
-/// A report without what tells who the patient is, as valid UTF-8: the words of `identifiers` (names, numbers), dates and numbers of six digits and more, mail and web
-/// addresses, and what follows Dr, Prof, Mr, Mrs, Ms or Miss are taken out; bytes that are no UTF-8 become U+FFFD; what is beyond 64 KiB is cut off.
+/// A report without what tells who the patient is, as valid UTF-8: the words of `identifiers` (names, numbers of three digits and more; whatever their capitals, umlauts as
+/// two letters, without accents), dates in numbers or with an English or German month, numbers of six digits and more also behind letters, UIDs, mail and web addresses, and the
+/// names that follow Dr, Prof, Mr, Mrs, Ms or Miss are taken out; bytes that are no UTF-8 become U+FFFD; what is beyond 64 KiB is cut off.
 /// A name that stands only in the text itself, without such a word before it, cannot be known and stays.
 std::string scrubbed(std::string_view text, const std::vector<std::string>& identifiers);
 

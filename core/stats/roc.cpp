@@ -160,7 +160,11 @@ double youdenThreshold(std::span<const double> scores, std::span<const std::uint
             best = i;
     if (best == 0) // nothing is better than calling all negative
         return std::nextafter(curve[1].threshold, std::numeric_limits<double>::infinity());
-    return best + 1 < curve.size() ? (curve[best].threshold + curve[best + 1].threshold) / 2 : curve[best].threshold;
+    const double lowest = curve[best].threshold; // of the positive ones
+    if (best + 1 == curve.size())
+        return lowest;
+    const double next = curve[best + 1].threshold, middle = (lowest + next) / 2;
+    return middle > next && middle <= lowest ? middle : lowest; // neighbours have no middle, and infinity has none
 }
 
 } // namespace hilum::stats

@@ -113,6 +113,15 @@ logless = subprocess.run([HILUM, "--version"], env={**ENV, "HILUM_HOME": str(OUT
 if logless.returncode or "going on without a log" not in logless.stderr:
     failures.append(f"hilum --version with a log that cannot be opened ended with {logless.returncode}: {logless.stdout}{logless.stderr}")
 
+# a tour replaces what a tour made, and nothing else
+for folder in ("data", "tour-data"):
+    (OUT / "project" / folder).mkdir(parents=True)
+    (OUT / "project" / folder / "thesis.tex").write_text("years of work")
+refuses(2, "tour-data is there and was not made by a tour", "tour", "--out", OUT / "project")
+for folder in ("data", "tour-data"):
+    if not (OUT / "project" / folder / "thesis.tex").exists():
+        failures.append(f"a tour removed a person's folder {folder}")
+
 # a job with three wrong options: all three are named
 wrong = ("--set", "mask_ratio_inside=1.5", "--set", "learning_rat=3", "--set", "steps=many")
 for part in ("mask_ratio_inside = 1.5", "learning_rat", "steps = many"):

@@ -79,6 +79,21 @@ film = OUT / "images" / "0.png"
 program(HILUM, "train", "--method", "mae", "--preset", "tiny", "--data", OUT / "images", "--out", OUT / "run", "--set", "image_size=64", "--set", "steps=2", "--set", "batch=2",
         "--set", "warmup_steps=1")
 X, Y = 40, 100  # pixels of the image
+
+# SPCXR hides pixels: its own mask, where no grid of patches holds it, can be given again, and a mask on the image is not made one of patches
+spcxr = ("--method", "spcxr", "--preset", "tiny")
+program(HILUM, "reconstruct", *spcxr, film, "--set", "align=1", "--out", OUT / "drawn", "--json")
+shape, drawn = tensors(OUT / "drawn")["mask"]
+check("spcxr: mask of pixels", len(drawn) > 64 and shape[0] == shape[1], True)
+program(HILUM, "reconstruct", *spcxr, film, "--mask", OUT / "drawn" / "tensors.safetensors", "--out", OUT / "drawn-again", "--json")
+check("spcxr: its own mask again", tensors(OUT / "drawn-again")["mask"], (shape, drawn))
+png(OUT / "corner.png", SIDE, lambda y, x: 255 * (y < 14 and x < 14))
+corner = json.loads(program(HILUM, "reconstruct", *spcxr, film, "--mask", OUT / "corner.png", "--out", OUT / "corner", "--json"))
+check("spcxr: a corner smaller than a patch", round(corner["hidden_fraction"] * SIDE * SIDE, 3), 14 * 14)
+# methods that hide patches take a mask of the model's pixels, too
+png(OUT / "model.png", 64, lambda y, x: 255 * ((y // 16, x // 16) in NAMED))
+program(HILUM, "reconstruct", "--model", OUT / "run", film, "--mask", OUT / "model.png", "--out", OUT / "model", "--json")
+check("mae: patches hidden by a mask of the model's pixels", {divmod(i, 4) for i, value in enumerate(tensors(OUT / "model")["mask"][1]) if value}, NAMED)
 # (weights, tokens along a side)
 for name, weights, grid in (("mae", ("--method", "mae", "--preset", "tiny"), 14), ("hdxray-mae", ("--method", "hdxray-mae", "--preset", "tiny"), 16),
                             ("spcxr", ("--method", "spcxr", "--preset", "tiny"), 8), ("trained", ("--model", OUT / "run"), 4)):

@@ -84,6 +84,8 @@ private Q_SLOTS:
         b.direction[0][1] = 2e-5; // moves the far corner by 2 micrometres
         QVERIFY(!sameGrid(a, b, 1e-3));
         QVERIFY(sameGrid(a, b, 1e-2));
+        b.originLps[1] = std::nan("");
+        QVERIFY(!sameGrid(a, b) && !sameGrid(b, b)); // it is nowhere
     }
 };
 

@@ -32,6 +32,7 @@ private Q_SLOTS:
         QCOMPARE(grouped(999), std::string("999"));
         QCOMPARE(byteSize(999999), std::string("1.0 MB"));
         QCOMPARE(duration(125), std::string("2 min 5 s"));
+        QCOMPARE(duration(1e300), std::string("unknown"));
     }
 };
 

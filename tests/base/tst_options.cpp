@@ -1,6 +1,8 @@
 #include "core/base/options_json.h"
 #include "tests/support/compare.h"
 
+#include <cmath>
+
 using namespace hilum;
 
 namespace {
@@ -55,6 +57,17 @@ private Q_SLOTS:
         QVERIFY2(text.find("fill = \"water\" is none of noise, zeros") != std::string::npos, text.c_str());
         QVERIFY2(text.find("flip = \"yes\" is not true or false") != std::string::npos, text.c_str());
         QCOMPARE(toJson(o), toJson(Options{}));
+    }
+
+    void numbersThatCannotBeHeldAreRefused()
+    {
+        Options o;
+        const Options before = o;
+        const auto status = fromJson(Json{{"strides", Json::array({18446744073709551615u})}, {"mask_ratio", std::nan("")}}, o); // the first one was read as -1
+        HILUM_VERIFY_ERROR(status, ErrorCode::Options);
+        QCOMPARE(status.error().details.size(), std::size_t{2});
+        QVERIFY2(status.error().sentence().find("18446744073709551615 is not a whole number of at most 9223372036854775807") != std::string::npos, status.error().sentence().c_str());
+        QCOMPARE(toJson(o), toJson(before));
     }
 
     void settingsFromTheCommandLine()

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 using namespace hilum;
@@ -118,6 +119,17 @@ private Q_SLOTS:
         QCOMPARE(calls, 401);
         QVERIFY(drawn.undefined > 150 && drawn.undefined < 250); // half of the pairs are of one group
         QCOMPARE(drawn.interval.low, 1.0);
+    }
+    /// The middle of two neighbouring numbers is one of them, and it was the lower one.
+    void thresholdLiesAboveTheHighestNegative()
+    {
+        const double low = 0.1, high = std::nextafter(low, 1.0), infinite = std::numeric_limits<double>::infinity();
+        const std::vector<std::uint8_t> labels{1, 0};
+        for (const auto& scores : {std::vector{high, low}, std::vector{std::nextafter(high, 1.0), high}, std::vector{1.0, -infinite}, std::vector{infinite, -infinite}, std::vector{3.0, 1.0}}) {
+            const double at = youdenThreshold(scores, labels);
+            QVERIFY2(at > scores[1] && at <= scores[0], std::to_string(at).c_str());
+        }
+        QCOMPARE(youdenThreshold(std::vector{3.0, 1.0}, labels), 2.0);
     }
     void whatCannotBeAnsweredIsRefused()
     {

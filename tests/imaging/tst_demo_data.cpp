@@ -19,7 +19,40 @@ private Q_SLOTS:
     void studiesAreWhole();
     void fixturesAreWhatTheySay();
     void aCohortHasItsFindings();
+    void uidsBelongToTheirContent();
 };
+
+/// Another preset made other pixels under the same UIDs, and its slices were mixed with those that lay there.
+void TestDemoData::uidsBelongToTheirContent()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    const auto make = [&](const char* where, ThoraxPreset preset, std::uint64_t visit) -> Status {
+        HILUM_TRY(const ThoraxPhantom thorax, makeThorax({.seed = 5, .preset = preset, .findings = std::vector<FindingKind>{}, .visit = visit}));
+        return writeThoraxStudy(thorax, 5, 1, folder->where() / where);
+    };
+    HILUM_VERIFY_OK(make("a", ThoraxPreset::Tiny, 0));
+    HILUM_VERIFY_OK(make("again", ThoraxPreset::Tiny, 0));
+    HILUM_VERIFY_OK(make("visit", ThoraxPreset::Tiny, 1));
+    HILUM_VERIFY_OK(make("small", ThoraxPreset::Small, 0));
+    const auto seriesOf = [&](const char* where) {
+        std::set<std::string> out;
+        for (const Item& item : scan({folder->where() / where})->items)
+            out.insert({item.seriesUid, item.studyUid});
+        return out;
+    };
+    const std::set<std::string> first = seriesOf("a");
+    QCOMPARE(first.size(), std::size_t{5}); // four series of a study
+    QVERIFY(seriesOf("again") == first);
+    for (const char* other : {"visit", "small"})
+        for (const std::string& uid : seriesOf(other))
+            QVERIFY2(!first.contains(uid), other);
+    // the same files may be written again; slices of another size are left alone and told
+    HILUM_VERIFY_OK(make("a", ThoraxPreset::Tiny, 0));
+    const auto mixed = make("small", ThoraxPreset::Tiny, 0);
+    HILUM_VERIFY_ERROR(mixed, ErrorCode::Usage);
+    QVERIFY2(mixed.error().message.find("IM") != std::string::npos, mixed.error().message.c_str());
+}
 
 void TestDemoData::aCohortHasItsFindings()
 {
@@ -145,6 +178,8 @@ void TestDemoData::fixturesAreWhatTheySay()
     };
     QVERIFY(valueAt(Json{98, -20, 24}) > 1000); // the stem
     QVERIFY(valueAt(Json{-98, -20, 24}) < 200);
+    const Json centre = (*facts)["ct"]["letter_L"]["centre_lps"]; // of a stem of 6 x 40 mm with a foot of 22 x 6
+    QVERIFY(std::abs(centre[0].get<double>() - 102.14) < 0.01 && std::abs(centre[1].get<double>() + 20) < 1e-9 && std::abs(centre[2].get<double>() - 25.14) < 0.01);
     for (const Json& organ : (*facts)["ct"]["organs"])
         QVERIFY2(std::abs(valueAt(organ["centre_lps"]) - organ["hu"].get<double>()) < 12, organ.dump().c_str());
 

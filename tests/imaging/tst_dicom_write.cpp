@@ -39,6 +39,7 @@ private Q_SLOTS:
     void seriesComesBack();
     void radiographComesBack_data();
     void radiographComesBack();
+    void inversionMirrorsEveryWindow();
     void segmentationComesBack_data();
     void segmentationComesBack();
     void reportComesBack();
@@ -145,6 +146,37 @@ void TestDicomWrite::radiographComesBack()
             QVERIFY2(std::abs(grey->values[x] - expected) < 6e-4, qPrintable(QString("%1: %2, expected %3").arg(x).arg(grey->values[x]).arg(expected)));
         }
     HILUM_VERIFY_VALID(file);
+}
+
+/// On screen a film looks the same however it is stored. Only the linear function has its middle at C - 0.5.
+void TestDicomWrite::inversionMirrorsEveryWindow()
+{
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    for (const auto shape : {Window::Shape::Linear, Window::Shape::LinearExact, Window::Shape::Sigmoid}) {
+        ImageHeader header;
+        header.geometry.size = {64, 2, 1};
+        header.geometry.spacingMm = {0.4, 0.4, 1};
+        header.hasPatientSpace = false;
+        header.windows = {{.centre = 1500, .width = 40, .name = "Narrow", .shape = shape}};
+        std::vector<std::uint16_t> pixels(128);
+        for (std::size_t i = 0; i < pixels.size(); ++i)
+            pixels[i] = static_cast<std::uint16_t>(1470 + i % 64);
+        const Volume film(header, std::move(pixels));
+        std::vector<std::vector<float>> shown;
+        for (const bool inverted : {false, true}) {
+            const path file = folder->where() / std::format("film-{}.dcm", inverted);
+            HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series("film", 2), file, {.monochrome1 = inverted, .voiLut = {}}));
+            const auto back = readVolume(file);
+            HILUM_VERIFY_OK(back);
+            QVERIFY(back->header().windows.front().shape == shape);
+            const auto grey = greyImage(*back);
+            HILUM_VERIFY_OK(grey);
+            shown.push_back(grey->values);
+        }
+        for (std::size_t x = 0; x < 64; ++x)
+            QVERIFY2(std::abs(shown[0][x] - shown[1][x]) < 1e-5, qPrintable(QString("shape %1, pixel %2: %3 and %4").arg(int(shape)).arg(x).arg(shown[0][x]).arg(shown[1][x])));
+    }
 }
 
 void TestDicomWrite::segmentationComesBack_data()

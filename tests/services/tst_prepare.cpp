@@ -1,18 +1,21 @@
 #include "core/base/digest.h"
 #include "core/base/tensor_file.h"
 #include "core/imaging/png_write.h"
+#include "core/services/cache_folder.h"
 #include "core/services/csv_table.h"
 #include "core/services/prepare.h"
 #include "tests/support/compare.h"
 #include "tests/support/fake_worker.h"
 #include "tests/support/small_dicom.h"
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <set>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace hilum;
 using namespace hilum::services;
@@ -138,6 +141,12 @@ private Q_SLOTS:
         const auto named = prepare({.data = {data / "list.csv"}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
         HILUM_VERIFY_OK(named);
         QCOMPARE(named->digest, made->digest);
+        // blanks within quotes and other ways to a file are no other patient and no other image
+        std::ofstream(data / "list.csv") << "patient_id,filename\n\" 7\",a.png\n7,./b.png\n7,images/../images/b.png\n8,c.png\n";
+        const auto same = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
+        HILUM_VERIFY_OK(same);
+        QCOMPARE(same->cases, std::int64_t(3));
+        QCOMPARE(same->patients, std::int64_t(2));
         // the same image for two patients is no table to train on
         std::ofstream(data / "list.csv") << "patient_id,filename\n7,a.png\n8,a.png\n";
         HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {}), ErrorCode::BadData);
@@ -254,6 +263,7 @@ private Q_SLOTS:
         QVERIFY(!std::filesystem::exists(out / "index.json"));
         HILUM_VERIFY_ERROR(openCache(out), ErrorCode::BadData);
         const auto kept = std::filesystem::last_write_time(out / "shard-00000.safetensors");
+        std::ofstream(out / ".shard-00001.safetensors.0123456789ab.part") << "of a writer that was killed";
         const auto resumed = prepare(request, {});
         HILUM_VERIFY_OK(resumed);
         QCOMPARE(std::filesystem::last_write_time(out / "shard-00000.safetensors"), kept);
@@ -262,6 +272,75 @@ private Q_SLOTS:
         QCOMPARE(prepare(undisturbed, {})->digest, resumed->digest);
         for (const auto& entry : std::filesystem::directory_iterator(out))
             QVERIFY2(entry.path().filename() == "index.json" || entry.path().extension() == ".safetensors", entry.path().c_str());
+    }
+
+    /// A share that goes away: the images were left out of the cache for ever.
+    void imagesOutOfReachStopThePreparation()
+    {
+        const path data = pictures(12), away = fresh(), out = fresh();
+        const PrepareRequest request{.data = {data}, .method = "mae", .pipeline = pipeline(16), .shardBytes = 16 * 16 * 2 * 4, .out = out};
+        bool gone = false;
+        Work work{.progress = {[&](std::int64_t done, std::int64_t, std::string_view what) {
+            if (what == "preparing images" && done >= 5 && !std::exchange(gone, true))
+                std::filesystem::rename(data, away);
+        }}};
+        const auto stopped = prepare(request, work);
+        HILUM_VERIFY_ERROR(stopped, ErrorCode::NotFound);
+        QVERIFY2(stopped.error().sentence().find(data.string()) != std::string::npos, stopped.error().sentence().c_str());
+        QVERIFY(!std::filesystem::exists(out / "index.json"));
+        const auto kept = std::filesystem::last_write_time(out / "shard-00000.safetensors");
+        std::filesystem::rename(away, data);
+        const auto resumed = prepare(request, {});
+        HILUM_VERIFY_OK(resumed);
+        QCOMPARE(resumed->cases, std::int64_t(12));
+        QVERIFY(resumed->refused.empty());
+        QCOMPARE(std::filesystem::last_write_time(out / "shard-00000.safetensors"), kept);
+    }
+
+    /// The disk must hold what is still to be written, not all of it once more.
+    void roomIsAskedForWhatIsMissing()
+    {
+        constexpr std::uintmax_t Much = std::uintmax_t{1} << 33;
+        const path folder = fresh();
+        std::filesystem::create_directories(folder);
+        CachePlan plan{.folder = folder, .request = "this", .key = {}, .pipeline = pipeline(8), .method = "mae", .images = std::vector<ListedImage>(4), .caseBytes = 1, .allBytes = 0};
+        plan.allBytes = *freeSpace(folder) + Much;
+        HILUM_VERIFY_ERROR(readyFolder(plan), ErrorCode::NoSpace);
+        const auto shard = [&] { // takes nothing, and has a size
+            std::ofstream(plan.shardFile(0)) << "";
+            std::filesystem::resize_file(plan.shardFile(0), 2 * Much);
+        };
+        shard(); // of other work: its room becomes free
+        HILUM_VERIFY_OK(readyFolder(plan));
+        QVERIFY(!std::filesystem::exists(plan.shardFile(0)));
+        shard(); // of this work, which goes on
+        HILUM_VERIFY_OK(readyFolder(plan));
+        QVERIFY(std::filesystem::exists(plan.shardFile(0)));
+    }
+
+    /// What is wrong now is told, also when the cache is there already.
+    void aReusedCacheTellsWhatIsRefusedNow()
+    {
+        const path data = fresh();
+        std::filesystem::create_directories(data);
+        const std::vector<std::uint8_t> flat(64 * 64, 100);
+        for (const char* name : {"a.png", "b.png"})
+            std::ofstream(data / name, std::ios::binary) << *imaging::encodePng(64, 64, 1, 8, std::as_bytes(std::span(flat)));
+        const PrepareRequest request{.data = {data}, .method = "mae", .pipeline = pipeline(8, "lung-contour")};
+        const auto made = prepare(request, {});
+        HILUM_VERIFY_OK(made);
+        QVERIFY(made->refused.empty());
+        QVERIFY(std::ranges::any_of(made->warnings, [](const std::string& w) { return w.find("no lungs were found") != std::string::npos; }));
+        std::ofstream(data / "cut.png", std::ios::binary) << readTextFile(data / "a.png")->substr(0, 60);
+        const auto again = prepare(request, {});
+        HILUM_VERIFY_OK(again);
+        QVERIFY(again->reused);
+        QCOMPARE(again->digest, made->digest);
+        QCOMPARE(again->warnings, made->warnings);
+        QCOMPARE(again->refused.size(), std::size_t(1));
+        QVERIFY(again->refused[0]["file"].get<std::string>().ends_with("cut.png") && again->refused[0]["reason"].get<std::string>().size() > 10);
+        std::filesystem::remove(data / "cut.png");
+        QVERIFY(prepare(request, {})->refused.empty());
     }
 
     void killLeavesAResumableCache()
@@ -343,6 +422,10 @@ private Q_SLOTS:
         std::filesystem::create_directories(out);
         std::ofstream(out / "thesis.tex") << "years of work";
         HILUM_VERIFY_ERROR(prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = out}, {}), ErrorCode::Usage);
+        // a folder that cannot be looked at is an error with its name, not an exception
+        const auto never = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = out / std::string(300, 'x')}, {});
+        HILUM_VERIFY_ERROR(never, ErrorCode::Io);
+        HILUM_VERIFY_ERROR(openCache(out / std::string(300, 'x')), ErrorCode::Io);
         QCOMPARE(*readTextFile(out / "thesis.tex"), std::string("years of work"));
     }
 

@@ -135,6 +135,29 @@ private Q_SLOTS:
         }
     }
 
+    /// What the free memory does not hold today it may hold another time: the next call tries.
+    void whatWasTooLargeIsTriedAgain()
+    {
+        const path data = fresh();
+        writeCt(data / "a.nii.gz", 8);
+        imaging::ImageHeader header;
+        header.geometry = {.size = {2, 2, 2}, .spacingMm = {1e12, 1, 1}, .originLps = {0, 0, 0}, .direction = {}}; // 32 TB on a grid of 1 mm
+        HILUM_VERIFY_OK(imaging::writeVolume(imaging::Volume(std::move(header), std::vector<std::int16_t>{-1000, 0, 10, 20, 30, 40, 50, 60}), data / "huge.nii.gz", "nifti"));
+        const PrepareRequest request{.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "window"}, {"window", {0, 100}}, {"spacing_mm", {1, 1, 1}}}};
+        const auto made = prepare(request, {});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE(made->cases, std::int64_t(1));
+        QCOMPARE(made->refused.size(), std::size_t(1));
+        QCOMPARE(made->refused[0]["code"], Json("too_large"));
+        const Json index = indexOf(made->folder);
+        QVERIFY2(index["refused"][0].value("retry", false), index["refused"].dump().c_str());
+        const auto again = prepare(request, {}); // it is as large as before
+        HILUM_VERIFY_OK(again);
+        QVERIFY(again->reused);
+        QCOMPARE(again->refused.size(), std::size_t(1));
+        QVERIFY(again->refused[0]["file"].get<std::string>().ends_with("huge.nii.gz"));
+    }
+
     /// Pictures, segmentations and reports beside the volumes need no room of their own, and what they measure says nothing about the volumes.
     void whatIsNoVolumeTakesNoRoom()
     {

@@ -82,11 +82,11 @@ Run declareReconstruct(CLI::App& verb)
         }
         if (!a->region.empty())
             fields["region_source"] = "mask-file"; // a model of the rectangle would not look at what is sent
-        std::vector<std::uint8_t> mask;
+        app::GivenMask mask;
         if (!a->mask.empty()) {
             HILUM_TRY(mask, app::readMask(a->mask, inference));
         }
-        HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.empty() ? nullptr : &mask, fields, a->out, work, texts));
+        HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.values.empty() ? nullptr : &mask, fields, a->out, work, texts));
         if (a->json)
             print(result.dump(2));
         else if (inference.input.volume)

@@ -89,14 +89,29 @@ Result<Variables> expectations(const path& studies, const path& fixtures, const 
     return out;
 }
 
+/// A new folder for the studies, the fixtures and the library of a tour. Of what is there already only an earlier tour's is removed, which its mark tells.
+Result<path> newData(const path& out)
+{
+    const path data = out / "tour-data", mark = data / ".made-by-hilum-tour";
+    HILUM_TRY(const bool there, isThere(data));
+    HILUM_TRY(const bool ours, isThere(mark));
+    if (there && !ours)
+        return fail(ErrorCode::Usage, "{} is there and was not made by a tour, which would have to replace it: move it away or choose another folder", data.string());
+    std::error_code error;
+    std::filesystem::remove_all(data, error);
+    if (error)
+        return std::unexpected(systemError("remove", data.string(), error.value()));
+    HILUM_TRY_STATUS(makeFolder(data));
+    HILUM_TRY_STATUS(writeFileAtomically(mark, "The next tour into the folder above removes this folder.\n"));
+    return data;
+}
+
 Status runTour(const Arguments& a)
 {
     const Work work = consoleWork();
     const path out = std::filesystem::absolute(a.out);
     HILUM_TRY_STATUS(makeFolder(out));
-    const path data = out / "data";
-    std::error_code ignored; // what an earlier tour left; a failure shows when it is made again
-    std::filesystem::remove_all(data, ignored);
+    HILUM_TRY(const path data, newData(out));
     std::fputs("making the studies\n", stderr);
     HILUM_TRY_STATUS(imaging::writeDemoStudies(data / "studies", a.seed, static_cast<int>(a.studies), imaging::ThoraxPreset::Small, work));
     HILUM_TRY_STATUS(imaging::writeFixtures(data / "fixtures", a.seed, work));
@@ -150,7 +165,7 @@ Run declareTour(CLI::App& verb)
 {
     verb.description("drives the real window through every workspace and checks what it shows; one picture a step");
     auto a = std::make_shared<Arguments>();
-    verb.add_option("--out", a->out, "folder for the pictures")->required();
+    verb.add_option("--out", a->out, "folder for the pictures, and for tour-data with what the tour works on")->required();
     verb.add_option("--script", a->script, "another script than the built-in one");
     verb.add_option("--studies", a->studies, "how many made-up patients")->check(CLI::Range(5, 100));
     verb.add_option("--seed", a->seed, "of the patients");

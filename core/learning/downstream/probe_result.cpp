@@ -1,5 +1,6 @@
 #include "core/learning/downstream/probe_result.h"
 
+#include "core/base/numbers.h"
 #include "core/learning/tensor_io.h"
 #include "core/stats/bootstrap.h"
 #include "core/stats/roc.h"
@@ -168,7 +169,7 @@ std::string predictionsTable(const ProbeResult& first, const ProbeResult* second
         table += std::format("{},{},{}", one.key, one.patient, quoted(c.classes[c.label[test[r]]]));
         for (const auto& [which, result] : results)
             for (std::size_t k = 0; k < c.classes.size(); ++k)
-                table += std::format(",{:.9g}", result->probabilities[r * c.classes.size() + k]);
+                table += "," + shortest(result->probabilities[r * c.classes.size() + k]); // all of it: the curve is drawn from here
         table += "\n";
     }
     return table;
