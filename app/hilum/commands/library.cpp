@@ -1,8 +1,8 @@
 #include "app/hilum/commands/command.h"
 #include "core/project/library.h"
 #include "core/services/importer.h"
+#include "core/services/series_match.h"
 
-#include <algorithm>
 
 namespace hilum::commands {
 
@@ -63,8 +63,7 @@ Run declareLibrary(CLI::App& verb)
             return {};
         }
         if (a->action == "list" || a->action == "find") {
-            if (!library->readOnly())
-                HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
+            HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
             std::string search;
             for (const std::string& word : a->words)
                 search += (search.empty() ? "" : " ") + word;
@@ -84,13 +83,7 @@ Run declareLibrary(CLI::App& verb)
                     print(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}.dump(2));
                 return sound;
             }
-            std::int64_t missing = 0;
-            if (library->readOnly()) { // as the program that writes it saw them last
-                HILUM_TRY(const std::vector<project::SeriesRow> rows, library->list({.limit = 1'000'000}));
-                missing = std::ranges::count(rows, true, &project::SeriesRow::missing);
-            } else {
-                HILUM_TRY(missing, library->refreshMissing());
-            }
+            HILUM_TRY(const std::int64_t missing, library->refreshMissing());
             HILUM_TRY(const std::int64_t count, library->count());
             if (a->json)
                 print(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}.dump(2));
@@ -101,7 +94,7 @@ Run declareLibrary(CLI::App& verb)
         if (a->action == "relink") {
             if (a->words.size() != 2)
                 return fail(ErrorCode::Usage, "library relink needs the old and the new folder");
-            HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1])));
+            HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1]), services::holdsSeries));
             print(a->json ? Json{{"schema", "hilum.library-relink/1"}, {"series", found}}.dump(2) : std::format("{} series found again", found));
             return {};
         }
