@@ -113,8 +113,10 @@ Error Database::errorFrom(const SQLite::Exception& e) const
     default: break;
     }
     error.message = std::format("{}: {}", m_file.string(), e.what());
-    if (error.code == ErrorCode::BadData)
+    if (error.code == ErrorCode::BadData) {
         error.reason = "library_damaged";
+        error.message += "; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read";
+    }
     return error;
 }
 

@@ -29,6 +29,7 @@ private:
     struct Opened {
         project::SeriesRow row;
         imaging::Volume volume;
+        bool asAdded = true; ///< its files have not changed since
     };
     void open(project::RowId id, const QString& workspace);
     void read(project::RowId id);
