@@ -6,6 +6,7 @@
 #include <QAbstractItemModelTester>
 #include <QBuffer>
 #include <QElapsedTimer>
+#include <QIcon>
 #include <QImage>
 #include <QPixmap>
 #include <QSignalSpy>
@@ -149,7 +150,12 @@ private Q_SLOTS:
         library.pictures[1] = png(Qt::red);
         services::TaskRunner runner;
         SeriesModel model(&library, &runner);
-        const auto shown = [&] { return model.indexOf(1).data(Qt::DecorationRole).value<QPixmap>().toImage().pixelColor(20, 20); };
+        const auto shown = [&] {
+            const QVariant picture = model.indexOf(1).data(Qt::DecorationRole);
+            const QPixmap pixmap = picture.metaType() == QMetaType::fromType<QIcon>() ? picture.value<QIcon>().pixmap(SeriesModel::ThumbnailSize) : picture.value<QPixmap>();
+            const QImage image = pixmap.toImage();
+            return image.pixelColor(image.width() / 2, image.height() / 2);
+        };
         load(model);
         QTRY_COMPARE(shown(), QColor(Qt::red));
         library.pictures[1] = png(Qt::green);

@@ -65,28 +65,28 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
                 if (run != m_run || !changed || !*changed)
                     return; // one that is not in the library any more stays open
                 m_services.selection->setOpening(id);
-                read(id);
+                load(id);
             });
         return;
     }
-    read(id);
+    load(id);
 }
 
-void SeriesLoader::read(project::RowId id)
+void SeriesLoader::load(project::RowId id)
 {
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
     const int run = ++m_run;
     m_task = m_services.tasks->run<Opened>(
         tr("Opening"), this,
-        [library = m_services.library, reader = m_read, id](const Work& work) -> Result<Opened> {
+        [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
             HILUM_TRY(auto row, library->series(id));
             if (row.missing)
                 return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
             if (!isPicture(row.kind))
                 return Opened{std::move(row), {}};
             const bool asAdded = lookAtFiles(row);
-            HILUM_TRY(auto volume, reader(row, work));
+            HILUM_TRY(auto volume, read(row, work));
             return Opened{std::move(row), std::move(volume), asAdded};
         },
         [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);

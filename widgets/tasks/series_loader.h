@@ -32,7 +32,7 @@ private:
         bool asAdded = true; ///< its files have not changed since
     };
     void open(project::RowId id, const QString& workspace);
-    void read(project::RowId id);
+    void load(project::RowId id);
     void opened(Result<Opened> result, int run);
 
     Services m_services;
