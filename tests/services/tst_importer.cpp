@@ -221,6 +221,18 @@ private Q_SLOTS:
         QVERIFY2(named.error().sentence().find("a.dat") != std::string::npos, named.error().sentence().c_str());
     }
 
+    // after minutes of looking at files
+    void aLibraryToReadIsSaidBeforeTheFilesAreLookedAt()
+    {
+        const path where = fresh();
+        HILUM_VERIFY_OK(project::Library::open(where)); // makes it
+        auto library = project::Library::openToRead(where);
+        HILUM_VERIFY_OK(library);
+        bool looked = false;
+        HILUM_VERIFY_ERROR(importPaths(**library, {mixedFolder()}, {.progress = {[&](std::int64_t, std::int64_t, std::string_view) { looked = true; }}}), ErrorCode::AccessDenied);
+        QVERIFY(!looked);
+    }
+
     void cancelKeepsWholeBatches()
     {
         const path data = fresh();
