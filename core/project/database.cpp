@@ -113,8 +113,10 @@ Error Database::errorFrom(const SQLite::Exception& e) const
     default: break;
     }
     error.message = std::format("{}: {}", m_file.string(), e.what());
-    if (error.code == ErrorCode::BadData)
+    if (error.code == ErrorCode::BadData) {
         error.reason = "library_damaged";
+        error.message += "; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read";
+    }
     return error;
 }
 
@@ -158,11 +160,13 @@ Status Database::openForWriting(const Storage& storage)
         db->execAndGet("PRAGMA locking_mode = EXCLUSIVE");
     HILUM_TRY(const int version, recognise()); // before anything is written into another program's file
     if (storage.local) {
-        db->execAndGet("PRAGMA journal_mode = WAL");
-        db->exec("PRAGMA synchronous = NORMAL");
+        const bool log = db->execAndGet("PRAGMA journal_mode = WAL").getString() == "wal"; // not on every disk that looks local
+        db->exec(log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
         migrate(version);
-        m_reader = std::make_unique<Connection>();
-        m_reader->database = std::make_unique<SQLite::Database>(m_file.string(), SQLite::OPEN_READONLY, WaitMs);
+        if (log) {
+            m_reader = std::make_unique<Connection>();
+            m_reader->database = std::make_unique<SQLite::Database>(m_file.string(), SQLite::OPEN_READONLY, WaitMs);
+        }
         return {};
     }
     const bool noLog = db->execAndGet("PRAGMA journal_mode = DELETE").getString() == "delete";

@@ -208,7 +208,7 @@ public:
         }));
         if (faults.empty())
             return {};
-        Error error{.code = ErrorCode::CheckFailed, .message = std::format("{} is damaged", m_database->file().string()), .reason = "integrity"};
+        Error error{.code = ErrorCode::CheckFailed, .message = std::format("{} is damaged; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read", m_database->file().string()), .reason = "integrity"};
         error.details = faults;
         return std::unexpected(std::move(error));
     }

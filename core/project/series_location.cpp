@@ -65,6 +65,8 @@ Location locate(const SeriesRow& row)
 
 std::string contentOf(const std::vector<path>& files)
 {
+    if (files.empty())
+        return {};
     std::uintmax_t bytes = 0;
     std::filesystem::file_time_type changed = std::filesystem::file_time_type::min();
     std::set<path> seen; // many files of one archive

@@ -144,11 +144,11 @@ std::optional<RowId> sameElsewhere(const std::vector<Known>& ofUid, const Prepar
             return known.id;
         // several items may share one UID (orientations of a localiser): only an equal set of files elsewhere is a copy
         const bool sameShape = known.kind == row.kind && known.width == row.width && known.height == row.height && known.slices == row.slices && known.names.size() == location.names.size();
-        if (!sameShape || (known.names.size() == 1 && !sameContent(known, one.content)))
+        if (!sameShape || !sameContent(known, one.content))
             continue;
         const auto there = putting.there.find(known.folder / known.firstFile);
         const bool gone = there != putting.there.end() && !there->second;
-        if (gone || (known.folder != location.folder && known.names == location.names && sameContent(known, one.content)))
+        if (gone || (known.folder != location.folder && known.names == location.names))
             return known.id;
     }
     return std::nullopt;
@@ -194,6 +194,18 @@ void dropParts(SQLite::Database& db, RowId id, const std::vector<Known>& ofUid, 
         if (known.id != id && sameSeries(known, row) && !known.names.empty() && known.names.size() < mine.size() && fileASlice(known.frames, known.slices, known.names.size())
             && std::ranges::all_of(known.names, [&](const auto& name) { return mine.contains((known.folder / name).native()); }))
             removeSeries(db, known.id);
+}
+
+/// Libraries of older versions may hold two rows of one file.
+void dropDoubles(SQLite::Database& db, RowId id)
+{
+    SQLite::Statement q(db, "SELECT o.id FROM series s JOIN series o ON o.folder = s.folder AND o.first_file = s.first_file AND o.first_frame = s.first_frame AND o.id <> s.id WHERE s.id = ?");
+    q.bind(1, id);
+    std::vector<RowId> doubles;
+    while (q.executeStep())
+        doubles.push_back(q.getColumn(0).getInt64());
+    for (const RowId one : doubles)
+        removeSeries(db, one);
 }
 
 /// What is in the library now is no problem any more.
@@ -303,6 +315,7 @@ RowId putSeries(SQLite::Database& db, const Prepared& one, const Putting& puttin
     putWords(db, id, row, location);
     for (const Home& home : left)
         leave(db, home);
+    dropDoubles(db, id);
     dropParts(db, id, ofUid, one);
     if (putting.problems)
         dropProblems(db, row, location);

@@ -212,6 +212,8 @@ private:
 Result<ImportSummary> importPaths(project::Library& library, const std::vector<path>& paths, const Work& work,
                                   const std::function<void(const ImportSummary&)>& added)
 {
+    if (library.readOnly()) // told before all files are looked at
+        return fail(ErrorCode::AccessDenied, "the library in {} is open for reading only: nothing can be added to it", library.folder().string());
     ImportSummary summary;
     Adding adding(library, work, summary, added);
     HILUM_TRY(imaging::ScanResult found, imaging::scan(paths, work, [&](const std::vector<Item>& items) { return adding.add(items, 0); }));

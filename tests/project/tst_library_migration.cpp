@@ -87,6 +87,25 @@ private Q_SLOTS:
         QVERIFY((*library)->thumbnail(9)->empty());
     }
 
+    // as relinking over an import left them
+    void twoRowsOfOneFileBecomeOne()
+    {
+        makeOld(at("library.sqlite"));
+        {
+            SQLite::Database db(at("library.sqlite").string(), SQLite::OPEN_READWRITE);
+            db.exec("UPDATE series SET folder = 1, first_file = (SELECT first_file FROM series WHERE id = 4) WHERE id = 7");
+        }
+        auto library = Library::open(at());
+        HILUM_VERIFY_OK(library);
+        QCOMPARE(*(*library)->count(), std::int64_t(3));
+        NewSeries series;
+        series.row = *(*library)->series(4);
+        HILUM_VERIFY_OK((*library)->addSeries({series}));
+        QCOMPARE(*(*library)->count(), std::int64_t(2));
+        QCOMPARE((*library)->list({.search = "Jane"})->size(), std::size_t(1));
+        HILUM_VERIFY_OK((*library)->check());
+    }
+
     void oldLibrariesThatCannotBeWrittenAreRead()
     {
         makeOld(at("library.sqlite"));

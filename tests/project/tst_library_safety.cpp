@@ -1,5 +1,6 @@
 #include "core/base/process_identity.h"
 #include "core/project/library.h"
+#include "core/project/rebuild.h"
 #include "core/project/storage.h"
 #include "tests/support/compare.h"
 
@@ -311,6 +312,65 @@ private Q_SLOTS:
         file.close();
         auto library = Library::open(at());
         QVERIFY(!library || !(*library)->check());
+    }
+
+    void aDamagedLibraryIsSetAsideAndBegunAnew_data()
+    {
+        QTest::addColumn<QString>("damage");
+        for (const char* damage : {"none", "middle", "whole"})
+            QTest::newRow(damage) << damage;
+    }
+    void aDamagedLibraryIsSetAsideAndBegunAnew()
+    {
+        QFETCH(QString, damage);
+        HILUM_VERIFY_ERROR(rebuildLibrary(at()), ErrorCode::NotFound);
+        {
+            auto library = Library::open(at());
+            HILUM_VERIFY_OK(library);
+            for (int i = 0; i < 20; ++i)
+                HILUM_VERIFY_OK((*library)->addSeries(batchOf(i)));
+            HILUM_VERIFY_OK((*library)->putJob({.id = "abc", .run = at("run"), .method = "mae", .preset = "tiny", .title = "t", .state = "done", .createdUtc = "2026-01-01T00:00:00Z", .message = {}}));
+            HILUM_VERIFY_ERROR(rebuildLibrary(at()), ErrorCode::Busy); // not under a program that uses it
+        }
+        const auto size = static_cast<std::streamoff>(std::filesystem::file_size(at("library.sqlite")));
+        {
+            std::fstream file(at("library.sqlite"), std::ios::in | std::ios::out | std::ios::binary);
+            if (damage == "middle") {
+                file.seekp(size / 2 / 4096 * 4096);
+                file << std::string(4096 * 3, '\x5a');
+            } else if (damage == "whole") {
+                file << std::string(static_cast<std::size_t>(size), 'x');
+            }
+        }
+        const std::string before = *readTextFile(at("library.sqlite"));
+        if (damage == "whole") {
+            const auto refused = Library::open(at());
+            HILUM_VERIFY_ERROR(refused, ErrorCode::BadData);
+            QVERIFY2(refused.error().message.find("hilum library rebuild") != std::string::npos, refused.error().message.c_str());
+        }
+        path old;
+        {
+            const auto made = rebuildLibrary(at());
+            HILUM_VERIFY_OK(made);
+            old = made->old;
+            QVERIFY(old != at("library.sqlite"));
+            QCOMPARE(*readTextFile(old), before); // as it was
+            QCOMPARE(*made->library->count(), std::int64_t(0));
+            if (damage == "none") {
+                QVERIFY(made->whole);
+                QCOMPARE(made->files.size(), std::size_t(20 * Batch));
+                QCOMPARE(made->library->jobs()->size(), std::size_t(1));
+            } else if (damage == "whole") {
+                QVERIFY(!made->whole);
+                QVERIFY(made->files.empty());
+            }
+            HILUM_VERIFY_OK(made->library->addSeries(batchOf(1)));
+        }
+        // once more: the first one stays, too
+        const auto again = rebuildLibrary(at());
+        HILUM_VERIFY_OK(again);
+        QVERIFY(again->old != old);
+        QVERIFY(std::filesystem::exists(old));
     }
 };
 

@@ -30,6 +30,51 @@ std::pair<int, int> pngSize(const std::string& png)
     return png.size() > 24 && png.starts_with("\x89PNG") ? std::pair(number(16), number(20)) : std::pair(0, 0);
 }
 
+/// Six frames of an Enhanced MR file, two of each orientation; frame n holds 100 (n + 1) everywhere.
+bool writeLocaliser(const path& file)
+{
+    std::filesystem::create_directories(file.parent_path());
+    constexpr int Side = 8, Frames = 6;
+    DcmFileFormat format;
+    DcmDataset* set = format.getDataset();
+    const auto put = [](DcmItem* item, const DcmTagKey& tag, const std::string& value) { item->putAndInsertString(tag, value.c_str()); };
+    put(set, DCM_SOPClassUID, UID_EnhancedMRImageStorage);
+    put(set, DCM_SOPInstanceUID, "1.2.826.0.1.3680043.10.9.1.1");
+    put(set, DCM_StudyInstanceUID, "1.2.826.0.1.3680043.10.9");
+    put(set, DCM_SeriesInstanceUID, "1.2.826.0.1.3680043.10.9.1");
+    put(set, DCM_FrameOfReferenceUID, "1.2.826.0.1.3680043.10.9.9");
+    put(set, DCM_PatientName, "Doe^Jane");
+    put(set, DCM_PatientID, "P1");
+    put(set, DCM_Modality, "MR");
+    put(set, DCM_ImageType, "ORIGINAL\\PRIMARY\\M\\NONE");
+    put(set, DCM_PhotometricInterpretation, "MONOCHROME2");
+    put(set, DCM_NumberOfFrames, std::to_string(Frames));
+    for (const auto& [tag, value] : {std::pair{DCM_SamplesPerPixel, 1}, {DCM_Rows, Side}, {DCM_Columns, Side}, {DCM_BitsAllocated, 16}, {DCM_BitsStored, 12}, {DCM_HighBit, 11}, {DCM_PixelRepresentation, 0}})
+        set->putAndInsertUint16(tag, static_cast<Uint16>(value));
+    DcmItem *shared = nullptr, *inner = nullptr;
+    if (set->findOrCreateSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).bad() || shared->findOrCreateSequenceItem(DCM_PixelMeasuresSequence, inner, 0).bad())
+        return false;
+    put(inner, DCM_PixelSpacing, "1\\1");
+    put(inner, DCM_SliceThickness, "5");
+    const std::pair<const char*, const char*> planes[] = {{"1\\0\\0\\0\\1\\0", "0\\0\\{}"}, {"1\\0\\0\\0\\0\\-1", "0\\{}\\0"}, {"0\\1\\0\\0\\0\\-1", "{}\\0\\0"}};
+    for (int n = 0; n < Frames; ++n) {
+        DcmItem* frame = nullptr;
+        const auto& [orientation, position] = planes[n / 2];
+        if (set->findOrCreateSequenceItem(DCM_PerFrameFunctionalGroupsSequence, frame, n).bad() || frame->findOrCreateSequenceItem(DCM_PlanePositionSequence, inner, 0).bad())
+            return false;
+        const int place = 5 * (n % 2);
+        put(inner, DCM_ImagePositionPatient, std::vformat(position, std::make_format_args(place)));
+        if (frame->findOrCreateSequenceItem(DCM_PlaneOrientationSequence, inner, 0).bad())
+            return false;
+        put(inner, DCM_ImageOrientationPatient, orientation);
+    }
+    std::vector<Uint16> pixels;
+    for (int n = 0; n < Frames; ++n)
+        pixels.insert(pixels.end(), Side * Side, static_cast<Uint16>(100 * (n + 1)));
+    set->putAndInsertUint16Array(DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
+    return format.saveFile(file.c_str(), EXS_LittleEndianExplicit).good();
+}
+
 } // namespace
 
 class TestImporter : public QObject {
@@ -103,6 +148,50 @@ private Q_SLOTS:
         QCOMPARE(row->patientName, std::string("Doe^Jane"));
     }
 
+    // one row, which opened another orientation than it said
+    void eachOrientationOfAFileIsASeriesOfItsOwn()
+    {
+        const path data = fresh();
+        QVERIFY(writeLocaliser(data / "localiser.dcm"));
+        auto library = project::Library::open(fresh());
+        for (int time = 0; time < 2; ++time) {
+            const auto summary = importPaths(**library, {data}, {});
+            HILUM_VERIFY_OK(summary);
+            QCOMPARE(summary->series, std::int64_t(3));
+            QCOMPARE(*(*library)->count(), std::int64_t(3));
+        }
+        for (const auto& listed : *(*library)->list()) {
+            const auto row = (*library)->series(listed.id);
+            HILUM_VERIFY_OK(row);
+            const auto volume = imaging::readVolume(itemOf(*row));
+            HILUM_VERIFY_OK(volume);
+            QCOMPARE(volume->geometry().size, (Index3{8, 8, 2}));
+            const double first = 100.0 * static_cast<double>(row->firstFrame + 1); // its own two frames, in either order
+            QCOMPARE(std::min(volume->at(0, 0, 0), volume->at(0, 0, 1)), first);
+            QCOMPARE(std::max(volume->at(0, 0, 0), volume->at(0, 0, 1)), first + 100);
+        }
+    }
+
+    // the next disc at the same place, not imported yet: its image was shown under the name of the one before
+    void aRowDoesNotOpenAnotherPatientsFile()
+    {
+        const path file = fresh() / "IM1";
+        QVERIFY(hilum::tests::writeSmallDicom(file, {.patientId = "P1"}));
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(importPaths(**library, {file}, {}));
+        const auto row = (*library)->series((*library)->list()->front().id);
+        HILUM_VERIFY_OK(row);
+        QCOMPARE(row->content, std::string("1.2.826.0.1.3680043.10.1.1.1"));
+        HILUM_VERIFY_OK(imaging::readVolume(itemOf(*row)));
+        QVERIFY(hilum::tests::writeSmallDicom(file, {.patientId = "P2"}));
+        HILUM_VERIFY_ERROR(imaging::readVolume(itemOf(*row)), ErrorCode::Mismatch);
+        // and once it is imported, the row of the one before is gone
+        HILUM_VERIFY_OK(importPaths(**library, {file}, {}));
+        QCOMPARE(*(*library)->count(), std::int64_t(1));
+        HILUM_VERIFY_ERROR((*library)->series(row->id), ErrorCode::NotFound);
+        QCOMPARE((*library)->list()->front().patientId, std::string("P2"));
+    }
+
     void thumbnailHasTheRightGreyValues()
     {
         const path data = fresh();
@@ -130,6 +219,18 @@ private Q_SLOTS:
         const auto named = importPaths(**library, {data / "a.dat"}, {});
         QVERIFY(!named);
         QVERIFY2(named.error().sentence().find("a.dat") != std::string::npos, named.error().sentence().c_str());
+    }
+
+    // after minutes of looking at files
+    void aLibraryToReadIsSaidBeforeTheFilesAreLookedAt()
+    {
+        const path where = fresh();
+        HILUM_VERIFY_OK(project::Library::open(where)); // makes it
+        auto library = project::Library::openToRead(where);
+        HILUM_VERIFY_OK(library);
+        bool looked = false;
+        HILUM_VERIFY_ERROR(importPaths(**library, {mixedFolder()}, {.progress = {[&](std::int64_t, std::int64_t, std::string_view) { looked = true; }}}), ErrorCode::AccessDenied);
+        QVERIFY(!looked);
     }
 
     void cancelKeepsWholeBatches()

@@ -51,6 +51,19 @@ private Q_SLOTS:
         QVERIFY(!isReportOf(other, other)); // no report
     }
 
+    void oneStudyUidOfTwoPatients()
+    {
+        SeriesRow report = row("report", "1.2", "/a/sr/report.dcm"), series = row("image", "1.2", "/a/cr");
+        report.patientId = "P1";
+        series.patientId = "P2";
+        QVERIFY(!isReportOf(report, series));
+        series.patientId = "P1";
+        series.patientName = "Doe^Jane^"; // written another way
+        QVERIFY(isReportOf(report, series));
+        report.patientId = series.patientId = "";
+        QVERIFY(!isReportOf(report, series));
+    }
+
     void theFileOfASeriesGoesBeforeItsFolder()
     {
         SeriesRow stack = row("volume", "", "/a/stack");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <format>
 #include <iterator>
+#include <map>
 #include <mutex>
 
 namespace hilum::tests {
@@ -15,6 +16,7 @@ public:
     std::vector<project::SeriesRow> rows;       // guarded by mutex
     std::vector<project::ProblemRow> problemRows; // guarded by mutex
     std::vector<JobRow> jobRows;                // guarded by mutex; what is there at the start, putJob and removeJob keep nothing
+    std::map<project::RowId, std::string> pictures; // guarded by mutex; PNG
     mutable std::mutex mutex;
     mutable int listCalls = 0;
     path where = "/library";
@@ -88,7 +90,12 @@ public:
         std::ranges::copy_if(rows, std::back_inserter(found), [&](const auto& row) { return !patientId.empty() && row.patientId == patientId; });
         return found;
     }
-    Result<std::string> thumbnail(project::RowId) const override { return std::string(); }
+    Result<std::string> thumbnail(project::RowId id) const override
+    {
+        const std::lock_guard lock(mutex);
+        const auto found = pictures.find(id);
+        return found == pictures.end() ? std::string() : found->second;
+    }
     Result<std::vector<project::ProblemRow>> problems() const override
     {
         const std::lock_guard lock(mutex);

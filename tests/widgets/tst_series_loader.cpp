@@ -1,10 +1,12 @@
 #include "widgets/tasks/series_loader.h"
 
+#include "core/project/series_location.h"
 #include "tests/support/compare.h"
 #include "tests/support/window_fixture.h"
 #include "tests/widgets/letter_phantom.h"
 
 #include <QSignalSpy>
+#include <QTemporaryDir>
 #include <QTest>
 #include <QThread>
 
@@ -77,6 +79,70 @@ private Q_SLOTS:
         g.open = true;
         QTRY_VERIFY(g.window.tasks.running().isEmpty());
         QCOMPARE(g.shown(), project::RowId(1));
+    }
+
+    // after more slices had come, only the incomplete one could be had until another image was opened
+    void whatIsOpenIsReadAgainWhenItsFilesChanged_data()
+    {
+        QTest::addColumn<QString>("what");
+        for (const char* what : {"nothing", "files", "content", "patient"})
+            QTest::newRow(what) << what;
+    }
+    void whatIsOpenIsReadAgainWhenItsFilesChanged()
+    {
+        QFETCH(QString, what);
+        Gated g;
+        g.open = true;
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(g.shown(), project::RowId(1));
+        {
+            const std::lock_guard lock(g.window.library.mutex);
+            project::SeriesRow& row = g.window.library.rows[0];
+            ++row.revision; // written again, with or without a change
+            if (what == "files")
+                row.files = {"/data/1.dcm", "/data/2.dcm"};
+            else if (what == "content")
+                row.content = "12 34";
+            else if (what == "patient")
+                row.patientId = "P2";
+        }
+        QSignalSpy changed(&g.loader, &SeriesLoader::loadingChanged);
+        g.window.selection.openInRead(1);
+        if (what == "nothing") {
+            QTest::qWait(100);
+            QCOMPARE(changed.count(), 0);
+        } else {
+            QTRY_COMPARE(changed.count(), 2); // began and ended
+            QCOMPARE(g.window.selection.series()->patientId, std::string(what == "patient" ? "P2" : ""));
+            QCOMPARE(g.window.selection.series()->files.size(), std::size_t(what == "files" ? 2 : 0));
+        }
+        QCOMPARE(g.shown(), project::RowId(1));
+        QCOMPARE(g.window.selection.opening(), project::RowId(0));
+    }
+
+    // the image before stayed, or came under the measurements of the one before without a word
+    void anOverwrittenFileIsReadAgainAndSaid()
+    {
+        QTemporaryDir folder;
+        const path file = path(folder.path().toStdString()) / "x.png";
+        HILUM_VERIFY_OK(writeFileAtomically(file, "picture"));
+        Gated g;
+        g.open = true;
+        QSignalSpy notes(&g.window.messages, &Messages::noteReported), changed(&g.loader, &SeriesLoader::loadingChanged);
+        g.window.library.rows[0].format = "png";
+        g.window.library.rows[0].files = {file};
+        g.window.library.rows[0].content = project::store::contentOf({file});
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(g.shown(), project::RowId(1));
+        QTRY_COMPARE(changed.count(), 2);
+        QCOMPARE(notes.count(), 0);
+        HILUM_VERIFY_OK(writeFileAtomically(file, "another picture"));
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(changed.count(), 4);
+        QCOMPARE(notes.count(), 1);
+        g.window.selection.openInRead(1); // is what is shown by now
+        QTest::qWait(100);
+        QCOMPARE(changed.count(), 4);
     }
 
     // with an import and images being prepared, both threads were taken and no study opened

@@ -4,7 +4,11 @@
 #include "widgets/models/series_text.h"
 
 #include <QAbstractItemModelTester>
+#include <QBuffer>
 #include <QElapsedTimer>
+#include <QIcon>
+#include <QImage>
+#include <QPixmap>
 #include <QSignalSpy>
 #include <QTest>
 #include <QTreeView>
@@ -127,6 +131,46 @@ private Q_SLOTS:
         load(model);
         QCOMPARE(model.indexOf(4).parent().parent().data().toString(), QString("Aaa   A"));
         QCOMPARE(patient.row(), 1);
+    }
+
+    // the picture of what the row held before stayed beside it
+    void aRowWrittenAgainShowsItsNewPicture()
+    {
+        const auto png = [](Qt::GlobalColor colour) {
+            QImage image(8, 8, QImage::Format_RGB32);
+            image.fill(colour);
+            QByteArray bytes;
+            QBuffer buffer(&bytes);
+            buffer.open(QIODevice::WriteOnly);
+            image.save(&buffer, "PNG");
+            return bytes.toStdString();
+        };
+        tests::FakeLibrary library;
+        library.rows = {{.id = 1, .kind = "image", .format = "png", .where = "/d/x.png"}};
+        library.pictures[1] = png(Qt::red);
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        const auto shown = [&] {
+            const QVariant picture = model.indexOf(1).data(Qt::DecorationRole);
+            const QPixmap pixmap = picture.metaType() == QMetaType::fromType<QIcon>() ? picture.value<QIcon>().pixmap(SeriesModel::ThumbnailSize) : picture.value<QPixmap>();
+            const QImage image = pixmap.toImage();
+            return image.pixelColor(image.width() / 2, image.height() / 2);
+        };
+        load(model);
+        QTRY_COMPARE(shown(), QColor(Qt::red));
+        library.pictures[1] = png(Qt::green);
+        ++library.rows[0].revision;
+        load(model);
+        QTRY_COMPARE(shown(), QColor(Qt::green));
+        // also where a search hid it meanwhile
+        library.pictures[1] = png(Qt::blue);
+        ++library.rows[0].revision;
+        QSignalSpy loaded(&model, &SeriesModel::loaded);
+        model.setSearch("nothing like it");
+        QVERIFY(loaded.wait(60000));
+        model.setSearch("");
+        QVERIFY(loaded.wait(60000));
+        QTRY_COMPARE(shown(), QColor(Qt::blue));
     }
 
     void searchesAsOneTypes()

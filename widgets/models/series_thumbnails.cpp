@@ -59,10 +59,10 @@ void SeriesModel::fetchThumbnails()
                 m_thumbnailsRunning.remove(one);
             if (!pictures)
                 return;
-            for (auto& [one, image] : *pictures) {
+            for (auto& [id, image] : *pictures) {
                 QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(image.scaled(ThumbnailSize, ThumbnailSize, Qt::KeepAspectRatio, Qt::SmoothTransformation));
-                m_thumbnails.insert(one, new QPixmap(std::move(pixmap)));
-                if (const QModelIndex where = indexOf(one.first); where.isValid())
+                m_thumbnails.insert(id, new QPixmap(std::move(pixmap)));
+                if (const QModelIndex where = indexOf(id.first); where.isValid())
                     Q_EMIT dataChanged(where, where, {Qt::DecorationRole});
             }
             if (!m_thumbnailsWanted.isEmpty())

@@ -1,11 +1,13 @@
 #include "widgets/tasks/series_loader.h"
 
+#include "core/project/series_location.h"
 #include "core/services/task_runner.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
 #include "widgets/tasks/task_center.h"
 
 #include <tuple>
+#include <utility>
 
 namespace hilum::widgets {
 
@@ -23,6 +25,15 @@ bool sameImage(const project::SeriesRow& a, const project::SeriesRow& b)
         return std::tie(r.files, r.content, r.firstFrame, r.seriesUid, r.studyUid, r.patientId, r.patientName, r.width, r.height, r.slices, r.frames);
     };
     return what(a) == what(b);
+}
+
+/// Outside of DICOM nothing in a file tells whose it is: its bytes as they are now. False when they are not those that were added.
+bool lookAtFiles(project::SeriesRow& row)
+{
+    if (row.format == "dicom" || row.content.empty())
+        return true;
+    std::string now = project::store::contentOf(row.files);
+    return now.empty() || now == std::exchange(row.content, now);
 }
 
 } // namespace
@@ -46,35 +57,37 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
         m_services.runner->run<bool>(
             this,
             [library = m_services.library, shown = *current](const Work&) -> Result<bool> {
-                HILUM_TRY(const auto row, library->series(shown.id));
+                HILUM_TRY(auto row, library->series(shown.id));
+                (void)lookAtFiles(row);
                 return !sameImage(row, shown);
             },
             [this, id, run = ++m_run](const Result<bool>& changed) {
                 if (run != m_run || !changed || !*changed)
                     return; // one that is not in the library any more stays open
                 m_services.selection->setOpening(id);
-                read(id);
+                load(id);
             });
         return;
     }
-    read(id);
+    load(id);
 }
 
-void SeriesLoader::read(project::RowId id)
+void SeriesLoader::load(project::RowId id)
 {
     if (m_task != 0)
         m_services.tasks->cancel(m_task);
     const int run = ++m_run;
     m_task = m_services.tasks->run<Opened>(
         tr("Opening"), this,
-        [library = m_services.library, reader = m_read, id](const Work& work) -> Result<Opened> {
+        [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
             HILUM_TRY(auto row, library->series(id));
             if (row.missing)
                 return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
             if (!isPicture(row.kind))
                 return Opened{std::move(row), {}};
-            HILUM_TRY(auto volume, reader(row, work));
-            return Opened{std::move(row), std::move(volume)};
+            const bool asAdded = lookAtFiles(row);
+            HILUM_TRY(auto volume, read(row, work));
+            return Opened{std::move(row), std::move(volume), asAdded};
         },
         [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);
     Q_EMIT loadingChanged();
@@ -107,6 +120,9 @@ void SeriesLoader::opened(Result<Opened> result, int run)
     if (isPicture(kind)) {
         selection->setSeries(result->row);
         selection->setVolume(result->volume);
+        if (!result->asAdded)
+            m_services.messages->note(tr("%1 has changed since it was added: import it again for its size and small picture, and measure anew")
+                                          .arg(QString::fromStdString(result->row.where.filename().string())));
     } else if (kind == "segmentation") {
         if (selection->volume().isEmpty())
             m_services.messages->note(tr("Open the image that this segmentation belongs to first; it is then laid over it"));

@@ -29,9 +29,10 @@ private:
     struct Opened {
         project::SeriesRow row;
         imaging::Volume volume;
+        bool asAdded = true; ///< its files have not changed since
     };
     void open(project::RowId id, const QString& workspace);
-    void read(project::RowId id);
+    void load(project::RowId id);
     void opened(Result<Opened> result, int run);
 
     Services m_services;

@@ -1,9 +1,11 @@
 #include "app/hilum/commands/command.h"
+#include "core/imaging/zip_archive.h"
 #include "core/project/library.h"
+#include "core/project/rebuild.h"
 #include "core/services/importer.h"
 #include "core/services/library_place.h"
+#include "core/services/series_match.h"
 
-#include <algorithm>
 
 namespace hilum::commands {
 
@@ -15,19 +17,44 @@ Json toJson(const project::SeriesRow& r)
             {"size", {r.width, r.height, r.slices}}, {"where", r.where.string()}, {"missing", r.missing}, {"notices", r.notices}};
 }
 
+/// Sets the database aside and adds again what it named and is still there.
+Status rebuild(const path& folder, bool json, const Work& work)
+{
+    HILUM_TRY(const project::Rebuilt made, project::rebuildLibrary(folder));
+    // a person must know where the old one is whatever comes now
+    std::fputs(std::format("the old database is now {}\n", made.old.string()).c_str(), stderr);
+    std::vector<path> there;
+    std::error_code unreachable;
+    for (const path& file : made.files)
+        if (std::filesystem::exists(imaging::realFile(file), unreachable))
+            there.push_back(file);
+    std::int64_t series = 0;
+    if (!there.empty()) {
+        HILUM_TRY(const services::ImportSummary summary, services::importPaths(*made.library, there, work));
+        series = summary.series;
+    }
+    const std::size_t gone = made.files.size() - there.size();
+    if (json)
+        print(Json{{"schema", "hilum.library-rebuild/1"}, {"old", made.old.string()}, {"whole", made.whole}, {"series", series}, {"files", there.size()}, {"files_gone", gone}, {"jobs", made.jobs}}.dump(2));
+    else
+        print(std::format("{} series of {} files and {} jobs are in the new library; {} files were not at their place{}", series, there.size(), made.jobs, gone,
+                          made.whole ? "" : "; parts of the old database could not be read: add the folders again that are missing"));
+    return {};
+}
+
 } // namespace
 
 Run declareLibrary(CLI::App& verb)
 {
-    verb.description("the library of studies: add, list, find, check, relink, remove");
+    verb.description("the library of studies: add, list, find, check, relink, remove, rebuild");
     struct Arguments {
         std::string action = "list", folder;
         std::vector<std::string> words;
         bool json = false;
     };
     auto a = std::make_shared<Arguments>();
-    verb.add_option("ACTION", a->action, "add PATH..., list, find WORD..., check, relink OLD NEW, remove ID...")
-        ->check(CLI::IsMember({"add", "list", "find", "check", "relink", "remove"}));
+    verb.add_option("ACTION", a->action, "add PATH..., list, find WORD..., check, relink OLD NEW, remove ID..., rebuild")
+        ->check(CLI::IsMember({"add", "list", "find", "check", "relink", "remove", "rebuild"}));
     verb.add_option("WORDS", a->words, "paths, words or ids");
     verb.add_option("--library", a->folder, "folder of the library; that of the window when left out");
     verb.add_flag("--json", a->json, "one JSON document");
@@ -37,6 +64,8 @@ Run declareLibrary(CLI::App& verb)
         if (folder.empty()) {
             HILUM_TRY(folder, services::libraryFolder());
         }
+        if (a->action == "rebuild")
+            return rebuild(folder, a->json, work);
         auto opened = project::Library::open(folder);
         // while the window writes it: what only looks reads beside it
         if (!opened && opened.error().code == ErrorCode::Busy && (a->action == "list" || a->action == "find" || a->action == "check"))
@@ -64,8 +93,7 @@ Run declareLibrary(CLI::App& verb)
             return {};
         }
         if (a->action == "list" || a->action == "find") {
-            if (!library->readOnly())
-                HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
+            HILUM_TRY_STATUS(library->refreshMissing().transform([](auto) {}));
             std::string search;
             for (const std::string& word : a->words)
                 search += (search.empty() ? "" : " ") + word;
@@ -85,13 +113,7 @@ Run declareLibrary(CLI::App& verb)
                     print(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}.dump(2));
                 return sound;
             }
-            std::int64_t missing = 0;
-            if (library->readOnly()) { // as the program that writes it saw them last
-                HILUM_TRY(const std::vector<project::SeriesRow> rows, library->list({.limit = 1'000'000}));
-                missing = std::ranges::count(rows, true, &project::SeriesRow::missing);
-            } else {
-                HILUM_TRY(missing, library->refreshMissing());
-            }
+            HILUM_TRY(const std::int64_t missing, library->refreshMissing());
             HILUM_TRY(const std::int64_t count, library->count());
             if (a->json)
                 print(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}.dump(2));
@@ -102,7 +124,7 @@ Run declareLibrary(CLI::App& verb)
         if (a->action == "relink") {
             if (a->words.size() != 2)
                 return fail(ErrorCode::Usage, "library relink needs the old and the new folder");
-            HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1])));
+            HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1]), services::holdsSeries));
             print(a->json ? Json{{"schema", "hilum.library-relink/1"}, {"series", found}}.dump(2) : std::format("{} series found again", found));
             return {};
         }

@@ -16,8 +16,8 @@ namespace hilum::panels {
 
 void ReadPanel::keepMeasurements()
 {
-    if (m_measuredRow != 0)
-        m_measured[m_measuredRow].record(m_state->measurements.get());
+    if (m_measuredImage.row != 0)
+        m_measured[m_measuredImage].record(m_state->measurements.get());
 }
 
 /// A note is complete once it has its text; without one it goes again.
@@ -45,8 +45,8 @@ void ReadPanel::editNote()
     dialog->setWindowTitle(tr("Text"));
     dialog->setLabelText(tr("Text at this place. It is exported with the measurements: write nothing that names the patient."));
     dialog->setTextValue(QString::fromStdString(chosen->text));
-    connect(dialog, &QDialog::finished, this, [this, dialog, id = chosen->id, row = m_measuredRow](int answer) {
-        if (row != m_measuredRow)
+    connect(dialog, &QDialog::finished, this, [this, dialog, id = chosen->id, image = m_measuredImage](int answer) {
+        if (image != m_measuredImage)
             return; // another image is open
         const std::string text = dialog->textValue().simplified().toStdString();
         m_state->measurements.modify([&](view::MeasurementList& now) {
@@ -61,11 +61,17 @@ void ReadPanel::editNote()
     dialog->open();
 }
 
-void ReadPanel::recallMeasurements(project::RowId row)
+/// Outside of DICOM a file that was overwritten is another image; a DICOM series that grew is not.
+ReadPanel::Measured ReadPanel::measuredOf(const project::SeriesRow& row)
 {
-    m_measuredRow = row;
+    return {row.id, row.format == "dicom" ? std::string() : row.content};
+}
+
+void ReadPanel::recallMeasurements(const Measured& image)
+{
+    m_measuredImage = image;
     m_measureTable->setMeaning(m_grid->slice(0)->lengthMeaning());
-    if (const auto kept = m_measured.find(row); kept != m_measured.end())
+    if (const auto kept = m_measured.find(image); kept != m_measured.end())
         m_state->measurements.set(kept->second.current());
 }
 
@@ -79,9 +85,9 @@ void ReadPanel::deleteMeasurement()
 
 void ReadPanel::takeBack(std::optional<view::MeasurementList> (view::MeasurementHistory::*step)())
 {
-    if (m_measuredRow == 0)
+    if (m_measuredImage.row == 0)
         return;
-    if (auto list = (m_measured[m_measuredRow].*step)())
+    if (auto list = (m_measured[m_measuredImage].*step)())
         m_state->measurements.set(*list);
     else
         m_context.services.messages->note(tr("Nothing was measured before or after this"));
@@ -107,8 +113,8 @@ std::string ReadPanel::measurementText(ExportFormat format) const
 QString ReadPanel::aboutToClose()
 {
     const auto lost = std::ranges::count_if(m_measured, [this](const auto& kept) {
-        const auto& [row, history] = kept;
-        const auto written = m_exported.find(row);
+        const auto& [image, history] = kept;
+        const auto written = m_exported.find(image);
         return !history.current().items.empty() && (written == m_exported.end() || written->second != history.current().items);
     });
     if (lost == 0)
@@ -143,12 +149,12 @@ void ReadPanel::exportMeasurements()
             HILUM_TRY_STATUS(writeFileAtomically(where, text));
             return true;
         },
-        [this, where, row = m_measuredRow, items = m_state->measurements.get().items](Result<bool> done) {
+        [this, where, image = m_measuredImage, items = m_state->measurements.get().items](Result<bool> done) {
             if (!done) {
                 m_context.services.messages->error(done.error(), tr("Exporting the measurements"));
                 return;
             }
-            m_exported[row] = items;
+            m_exported[image] = items;
             m_context.services.messages->note(tr("Measurements written to %1").arg(QString::fromStdString(where.filename().string())));
         });
 }

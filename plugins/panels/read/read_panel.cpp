@@ -207,7 +207,7 @@ void ReadPanel::showNothing()
     changeImage();
     leavePreview();
     keepMeasurements();
-    m_measuredRow = 0;
+    m_measuredImage = {};
     m_state->measurements.set({});
     m_volume = {};
     m_grid->clear();
@@ -233,7 +233,7 @@ void ReadPanel::showOpened()
     m_syncing = false;
     if (chosen)
         m_state->userWindow = byHand;
-    recallMeasurements(m_context.services.selection->series() ? m_context.services.selection->series()->id : 0);
+    recallMeasurements(m_context.services.selection->series() ? measuredOf(*m_context.services.selection->series()) : Measured());
 
     showNotices();
     crosshairFromWindow(m_context.services.selection->crosshair());

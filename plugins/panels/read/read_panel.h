@@ -8,6 +8,7 @@
 
 #include <QPointer>
 
+#include <compare>
 #include <map>
 #include <memory>
 #include <optional>
@@ -113,7 +114,14 @@ private:
     void stepTime(int by);
     void readTime();
     void replaceTime(const imaging::Volume& volume);
-    void recallMeasurements(project::RowId row);
+    /// What measurements belong to: a row of the library may hold another file later.
+    struct Measured {
+        project::RowId row = 0; ///< 0: an image whose measurements are not kept
+        std::string content = {};
+        auto operator<=>(const Measured&) const = default;
+    };
+    static Measured measuredOf(const project::SeriesRow& row);
+    void recallMeasurements(const Measured& image);
     void deleteMeasurement();
     void takeBack(std::optional<view::MeasurementList> (view::MeasurementHistory::*step)());
     void exportMeasurements();
@@ -151,9 +159,9 @@ private:
     std::size_t m_fileWindow = 0;   ///< of those in the file: key 1 goes round
     double m_opacity = 0.5;
     widgets::Gesture m_tool = widgets::Gesture::WindowLevel;
-    std::map<project::RowId, view::MeasurementHistory> m_measured; ///< while the program runs
-    std::map<project::RowId, std::vector<view::Measurement>> m_exported; ///< as the last export wrote them
-    project::RowId m_measuredRow = 0;                           ///< whose measurements the state holds
+    std::map<Measured, view::MeasurementHistory> m_measured; ///< while the program runs
+    std::map<Measured, std::vector<view::Measurement>> m_exported; ///< as the last export wrote them
+    Measured m_measuredImage;                                   ///< whose measurements the state holds
     bool m_isPreview = false, m_syncing = false;
     view::Transfer m_previewWindow;             ///< that the first look came with
     quint64 m_shown = 0;                        ///< goes up when another image takes the views: what was begun for an older one is dropped

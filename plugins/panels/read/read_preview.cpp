@@ -54,7 +54,7 @@ void ReadPanel::showPreview(const imaging::Volume& slice, const project::SeriesR
     m_volume = slice;
     m_range = widgets::valueRange(slice);
     keepMeasurements();
-    m_measuredRow = 0; // nothing is kept of what is drawn on a first look
+    m_measuredImage = {}; // nothing is kept of what is drawn on a first look
     m_previewWindow = widgets::firstTransfer(slice, m_range);
     m_grid->setVolume(slice, m_previewWindow);
     m_grid->setBadge(tr("first slice, reading the others"));

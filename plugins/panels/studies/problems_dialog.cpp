@@ -18,8 +18,8 @@ ProblemsDialog::ProblemsDialog(const std::vector<project::ProblemRow>& problems,
 {
     setObjectName(QStringLiteral("problemsDialog"));
     setWindowTitle(tr("Files that could not be read"));
-    auto* title = new QLabel(problems.size() == 1 ? tr("One file could not be read. Nothing of it is in the library.")
-                                                          : tr("%1 files could not be read. Nothing of them is in the library.").arg(problems.size()), this);
+    auto* title = new QLabel(problems.size() == 1 ? tr("One file could not be read, or its picture could not be made.")
+                                                          : tr("%1 files could not be read, or their pictures could not be made.").arg(problems.size()), this);
     title->setObjectName(QStringLiteral("problemsTitle"));
     auto* table = new QTableWidget(int(problems.size()), 3, this);
     table->setObjectName(QStringLiteral("problemTable"));

@@ -1,6 +1,8 @@
 #include "plugins/panels/studies/studies_panel.h"
 
 #include "core/base/numbers.h"
+#include "core/project/relink.h"
+#include "core/services/series_match.h"
 #include "core/services/task_runner.h"
 #include "plugins/panels/studies/problems_dialog.h"
 #include "widgets/models/series_text.h"
@@ -11,6 +13,7 @@
 #include "widgets/style/theme.h"
 #include "widgets/tasks/study_import.h"
 
+#include <QFile>
 #include <QFileDialog>
 #include <QHBoxLayout>
 #include <QHeaderView>
@@ -33,17 +36,6 @@ using namespace widgets;
 namespace {
 
 constexpr int ExpandAllUpTo = 400; // series: more are shown closed
-
-/// The part of two paths that differs: of /old/a/b and /new/a/b that is /old and /new, so that the neighbours are found again too.
-std::pair<path, path> differingParts(path from, path to)
-{
-    while (from.has_filename() && from.filename() == to.filename() && from.has_parent_path() && to.has_parent_path() && from.parent_path() != from
-           && to.parent_path() != to) {
-        from = from.parent_path();
-        to = to.parent_path();
-    }
-    return {from, to};
-}
 
 } // namespace
 
@@ -99,7 +91,7 @@ void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
     });
     m_actions.relink = add("actionStudiesRelink", tr("Relink..."), tr("Its folder is gone: say where it is now"), QKeySequence(Qt::CTRL | Qt::Key_R), "relink", [this] {
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
-            relink(*chosen);
+            relink(chosen->id);
     });
 }
 
@@ -354,16 +346,31 @@ void StudiesPanel::removeSelected()
         });
 }
 
-void StudiesPanel::relink(const project::SeriesRow& row)
+void StudiesPanel::relink(project::RowId id)
 {
-    const bool isFile = row.format != "dicom";
-    const path old = isFile ? row.where.parent_path() : row.where;
-    const QString chosen = QFileDialog::getExistingDirectory(this, tr("Where is \"%1\" now?").arg(QString::fromStdString(old.filename().string())));
+    // which folder it was, the row's files tell: the list has them not
+    m_services.runner->run<path>(
+        this,
+        [library = m_services.library, id](const Work&) -> Result<path> {
+            HILUM_TRY(const auto row, library->series(id));
+            return project::folderToRelink(row);
+        },
+        [this, id](const Result<path>& old) {
+            if (old)
+                askForFolder(id, *old);
+            else
+                m_services.messages->error(old.error(), tr("Relinking"));
+        });
+}
+
+void StudiesPanel::askForFolder(project::RowId id, const path& old)
+{
+    const QString chosen = QFileDialog::getExistingDirectory(this, tr("Where is the folder \"%1\" now?").arg(QString::fromStdString(old.filename().string())));
     if (chosen.isEmpty())
         return;
-    const auto [from, to] = differingParts(old, path(chosen.toStdString()));
     m_services.runner->run<std::int64_t>(
-        this, [library = m_services.library, from, to](const Work&) { return library->relink(from, to); },
+        this,
+        [library = m_services.library, id, to = path(QFile::encodeName(chosen).toStdString())](const Work&) { return project::relinkSeries(*library, id, to, services::holdsSeries); },
         [this](Result<std::int64_t> found) {
             if (!found)
                 m_services.messages->error(found.error(), tr("Relinking"));

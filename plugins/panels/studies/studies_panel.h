@@ -32,7 +32,8 @@ private:
     void openCurrent(const QString& workspace);
     void contextMenu(const QPoint& point);
     void removeSelected();
-    void relink(const project::SeriesRow& row);
+    void relink(project::RowId id);
+    void askForFolder(project::RowId id, const path& old);
     std::vector<project::RowId> selectedSeries() const;
 
     widgets::Services m_services;

@@ -38,11 +38,12 @@ struct ReadBench : WindowFixture {
         window.show();
         QVERIFY(QTest::qWaitForWindowActive(&window));
     }
-    void open(const imaging::Volume& volume, project::RowId id = 5)
+    void open(const imaging::Volume& volume, project::RowId id = 5, const std::string& content = {})
     {
         project::SeriesRow row;
         row.id = id;
         row.kind = "volume";
+        row.content = content;
         selection.setSeries(row);
         selection.setVolume(volume);
         panel->workspaceShown();

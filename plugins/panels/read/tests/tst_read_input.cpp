@@ -366,14 +366,14 @@ private Q_SLOTS:
     {
         ReadBench bench;
         bench.library.rows = {{.id = 1, .kind = "volume", .studyUid = "1.1"}, {.id = 2, .kind = "report", .studyUid = "1.1"}, {.id = 3, .kind = "image", .studyUid = "1.2"},
-                              {.id = 4, .kind = "volume", .studyUid = "1.1"}};
+                              {.id = 4, .kind = "volume", .patientId = "another one's", .studyUid = "1.1"}, {.id = 5, .kind = "volume", .studyUid = "1.1"}};
         bench.selection.setSeries(bench.library.rows[0]);
         bench.selection.setVolume(m_ct);
         bench.panel->workspaceShown();
         QSignalSpy opened(&bench.selection, &Selection::openRequested), notes(&bench.messages, &Messages::noteReported);
         QTest::keyClick(bench.axial(), Qt::Key_BracketRight);
         QVERIFY(opened.wait(60000));
-        QCOMPARE(opened.first().first().toLongLong(), 4); // neither the report nor the other study
+        QCOMPARE(opened.first().first().toLongLong(), 5); // neither the report, nor the other study, nor another patient under its UID
         QTest::keyClick(bench.axial(), Qt::Key_BracketLeft);
         QVERIFY(notes.wait(60000));
         QCOMPARE(notes.first().first().toString(), QStringLiteral("this is the first of 2 series of its study"));

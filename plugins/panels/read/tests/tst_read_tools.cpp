@@ -184,6 +184,39 @@ private Q_SLOTS:
         QVERIFY(words->text().isEmpty());
     }
 
+    // a file that was overwritten came under the measurements of the picture before
+    void measurementsStayWithTheirFile()
+    {
+        ReadBench bench;
+        bench.open(m_ct, 5, "100 1");
+        QTest::keyClick(bench.axial(), Qt::Key_D);
+        bench.drag(Qt::LeftButton, {150, 150}, {220, 190});
+        QCOMPARE(bench.measured().items.size(), std::size_t{1});
+        bench.open(m_ct, 5, "100 2");
+        QVERIFY(bench.measured().items.empty());
+        bench.open(m_ct, 5, "100 1");
+        QCOMPARE(bench.measured().items.size(), std::size_t{1});
+    }
+
+    // its row held the next disc's series by then, whose file was shown under the title of this one
+    void aStepInTimeReadsTheOpenImagesFile()
+    {
+        ReadBench bench;
+        const path file = tests::writeSeriesInTime(bench.folder.path());
+        const auto first = imaging::readVolume(file);
+        HILUM_VERIFY_OK(first);
+        project::SeriesRow shown{.id = 9, .kind = "volume", .format = "nifti", .patientId = "P1", .width = tests::Side, .height = tests::Side, .slices = tests::Slices, .files = {file}, .where = file};
+        project::SeriesRow other = shown;
+        other.patientId = "P2";
+        other.files = {path(bench.folder.path().toStdString()) / "another.nii"};
+        HILUM_VERIFY_OK(bench.library.addSeries({{.row = other}}, nullptr));
+        bench.selection.setSeries(shown);
+        bench.selection.setVolume(*first);
+        bench.panel->workspaceShown();
+        turn(bench.axial(), 1, Qt::ShiftModifier);
+        QTRY_COMPARE(bench.selection.volume().at(0, 0, 0), 100.0);
+    }
+
     void theWheelWithShiftGoesThroughTime()
     {
         ReadBench bench;
