@@ -1,7 +1,9 @@
 #include "widgets/tasks/series_loader.h"
 
+#include "core/services/task_runner.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
+#include "widgets/tasks/study_import.h"
 #include "widgets/tasks/task_center.h"
 
 namespace hilum::widgets {
@@ -40,15 +42,31 @@ void SeriesLoader::open(project::RowId id, const QString& workspace)
         tr("Opening"), this,
         [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
             HILUM_TRY(auto row, library->series(id));
-            if (row.missing)
-                return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
             if (!isPicture(row.kind))
                 return Opened{std::move(row), {}};
-            HILUM_TRY(auto volume, read(row, work));
-            return Opened{std::move(row), std::move(volume)};
+            // whether its files are there is asked of the disk: it may have come or gone since the library last looked
+            auto volume = read(row, work);
+            if (!volume && row.missing && volume.error().code == ErrorCode::NotFound)
+                return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
+            if (!volume)
+                return std::unexpected(std::move(volume).error());
+            return Opened{std::move(row), *std::move(volume)};
         },
         [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);
     Q_EMIT loadingChanged();
+}
+
+/// Lets the list show what is there now: who is greyed can be relinked, who is not can be opened.
+void SeriesLoader::lookAgain()
+{
+    if (!m_services.imports)
+        return;
+    m_services.runner->run<std::int64_t>(
+        this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
+        [this](const Result<std::int64_t>& missing) {
+            if (missing)
+                m_services.imports->notifyChanged();
+        });
 }
 
 void SeriesLoader::cancel()
@@ -69,6 +87,8 @@ void SeriesLoader::opened(Result<Opened> result, int run)
     m_task = 0;
     m_services.selection->setOpening(0);
     Q_EMIT loadingChanged();
+    if (!result ? result.error().code == ErrorCode::NotFound || result.error().code == ErrorCode::Io : result->row.missing)
+        lookAgain(); // a disk went or came
     if (!result) {
         m_services.messages->error(result.error(), tr("Opening the series"));
         return;
