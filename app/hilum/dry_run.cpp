@@ -51,7 +51,7 @@ Status dryRun(const DryRun& job)
                                                               "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(std::max<std::int64_t>(0, job.threads))),
                                                               "--json"}));
     HILUM_TRY(const Json estimate, parseJson(said));
-    commands::print(job.json ? estimate.dump(2) : text(job, estimate));
+    commands::print(job.json ? jsonDocument(estimate) : text(job, estimate));
     return {};
 }
 

@@ -45,6 +45,11 @@ std::string jsonLine(const Json& object)
     return object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string jsonDocument(const Json& value)
+{
+    return value.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
 Result<Json> parseJson(std::string_view text)
 {
     HILUM_TRY_STATUS(checkExtent(text));

@@ -16,6 +16,9 @@ using Json = nlohmann::json;
 /// One line without its end: compact JSON, invalid UTF-8 replaced. A line break inside is impossible.
 std::string jsonLine(const Json& object);
 
+/// The same over lines, to be read by a person: what the commands print and no program of ours reads back.
+std::string jsonDocument(const Json& value);
+
 /// Parses text as one JSON document; BadData with the position when it is none.
 Result<Json> parseJson(std::string_view text);
 

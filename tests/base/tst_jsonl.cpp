@@ -73,6 +73,14 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(protocol::kindOf({{"kind", "hello"}, {"protocol", protocol::Version}}));
         HILUM_VERIFY_OK(protocol::kindOf({{"kind", "hello"}}));
     }
+    void documentsTakeAnyNames() // the whole list was refused for one name
+    {
+        const std::string text = jsonDocument(Json{{"where", "/data/caf\xe9.png"}});
+        QVERIFY(text.find('\n') != std::string::npos);
+        const auto read = parseJson(text);
+        QVERIFY(read.has_value());
+        QCOMPARE((*read)["where"].get<std::string>(), std::string("/data/caf\uFFFD.png"));
+    }
     void invalidUtf8IsReplaced() { QVERIFY(parseJson(jsonLine(Json{{"name", "\xff\xfe"}})).has_value()); }
 };
 

@@ -165,6 +165,30 @@ private Q_SLOTS:
         QCOMPARE(g.window.tasks.running().size(), Works);
     }
 
+    // a disk that was connected after the library had looked: its series were refused by what the library had written down
+    void whatIsBackIsOpenedAndTheListSaysSo()
+    {
+        Gated g;
+        g.open = true;
+        g.window.library.rows[0].missing = true;
+        QSignalSpy changed(&g.window.imports, &StudyImport::libraryChanged);
+        g.window.selection.openInRead(1);
+        QTRY_COMPARE(g.shown(), project::RowId(1));
+        QTRY_VERIFY(changed.count() > 0);
+    }
+
+    // it was not greyed, and could not be relinked, until the next start
+    void whatIsGoneIsLookedForAgain()
+    {
+        tests::WindowFixture window;
+        window.library.rows = {{.id = 1, .kind = "volume", .where = "/media/disk/ct"}};
+        SeriesLoader loader(window.services, [](const project::SeriesRow& row, const Work&) -> Result<imaging::Volume> { return fail(ErrorCode::NotFound, "cannot open {}", row.where.string()); });
+        QSignalSpy changed(&window.imports, &StudyImport::libraryChanged), errors(&window.messages, &Messages::errorReported);
+        window.selection.openInRead(1);
+        QTRY_COMPARE(errors.count(), 1);
+        QTRY_VERIFY(changed.count() > 0);
+    }
+
     void whatIsGivenUpIsNotOpened()
     {
         Gated g;

@@ -43,6 +43,33 @@ private Q_SLOTS:
         QCOMPARE(model.seriesBelow(patient).size(), 4u);
     }
 
+    // they were kept as small as in the list: the picture in the details was 40 pixels made large, and the list blurred on fine screens
+    void picturesAreAsLargeAsTheLibraryHasThem()
+    {
+        struct Pictures : tests::FakeLibrary {
+            Result<std::string> thumbnail(project::RowId) const override
+            {
+                QImage image(96, 96, QImage::Format_Grayscale8);
+                image.fill(90);
+                QByteArray png;
+                QBuffer out(&png);
+                out.open(QIODevice::WriteOnly);
+                image.save(&out, "PNG");
+                return png.toStdString();
+            }
+        } library;
+        library.fill(1, 1);
+        services::TaskRunner runner;
+        SeriesModel model(&library, &runner);
+        load(model);
+        const QModelIndex series = model.index(0, 0, model.index(0, 0, model.index(0, 0)));
+        QTRY_COMPARE(model.picture(series).size(), QSize(96, 96));
+        const auto shown = series.data(Qt::DecorationRole).value<QIcon>();
+        QCOMPARE(shown.actualSize(QSize(SeriesModel::ThumbnailSize, SeriesModel::ThumbnailSize)), QSize(SeriesModel::ThumbnailSize, SeriesModel::ThumbnailSize));
+        QCOMPARE(shown.pixmap(QSize(SeriesModel::ThumbnailSize, SeriesModel::ThumbnailSize), 2.0).size(), QSize(80, 80)); // as fine as the screen
+        QVERIFY(model.picture(series.parent()).isNull());
+    }
+
     void casesFollowTheTree()
     {
         tests::FakeLibrary library;

@@ -20,6 +20,7 @@
 #include <QAbstractButton>
 #include <QComboBox>
 #include <QFile>
+#include <QHeaderView>
 #include <QKeySequenceEdit>
 #include <QLabel>
 #include <QLineEdit>
@@ -35,6 +36,7 @@
 #include <QTreeWidget>
 
 #include <stdexcept>
+#include <tuple>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -158,6 +160,34 @@ private Q_SLOTS:
         for (const QAction* action : actions->all())
             if (const ActionInfo& info = actions->info(action); !info.menu.isEmpty() && info.context.isEmpty())
                 QVERIFY2(std::ranges::any_of(action->associatedObjects(), [](QObject* o) { return qobject_cast<QMenu*>(o); }), qPrintable(info.id));
+    }
+
+    void theInsideOfPanelsIsRemembered()
+    {
+        Whole whole;
+        const auto columns = [&] { return whole.window->findChild<QHeaderView*>("studyColumns"); };
+        whole.show(QStringLiteral("studies"));
+        const int first = columns()->sectionSize(0);
+        columns()->resizeSection(0, first - 111);
+        QVERIFY(whole.window->close());
+        whole.window = std::make_unique<MainWindow>(whole.services, &whole.host);
+        whole.window->showWorkspace(QStringLiteral("studies"));
+        QCOMPARE(columns()->sectionSize(0), first - 111);
+        whole.window->actions()->find(QStringLiteral("actionResetLayout"))->trigger();
+        QCOMPARE(columns()->sectionSize(0), first);
+    }
+
+    void workspacesHaveTheirActionsInTheMenuBar()
+    {
+        Whole whole;
+        for (const auto& [workspace, name, id] : {std::tuple("studies", "menuStudies", "actionStudiesRelink"), std::tuple("jobs", "menuJobs", "actionJobResume")}) {
+            whole.window->showWorkspace(QLatin1String(workspace));
+            auto* menu = whole.window->menuBar()->findChild<QMenu*>(QLatin1String(name));
+            QVERIFY2(menu && menu->menuAction()->isVisible(), name);
+            Q_EMIT menu->aboutToShow();
+            QVERIFY2(menu->actions().contains(whole.window->actions()->find(QLatin1String(id))), id);
+        }
+        QVERIFY(!whole.window->menuBar()->findChild<QMenu*>("menuStudies")->menuAction()->isVisible());
     }
 
     void ctrlSSavesWhereSomethingCanBeSaved()

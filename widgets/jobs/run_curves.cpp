@@ -42,6 +42,8 @@ RunCurves::RunCurves(QWidget* parent) : QWidget(parent)
     split->setStretchFactor(0, 3);
     split->setStretchFactor(1, 2);
     split->setSizes({300, 170});
+    split->setObjectName(QStringLiteral("curvesSplit"));
+    small->setObjectName(QStringLiteral("curvesBelow"));
     auto* column = new QVBoxLayout(this);
     column->setContentsMargins(0, 0, 0, 0);
     column->addWidget(split);

@@ -5,6 +5,8 @@
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
+#include <QIcon>
+
 #include <algorithm>
 
 namespace hilum::widgets {
@@ -13,7 +15,7 @@ namespace {
 
 constexpr std::int64_t PageRows = 500;
 constexpr int SearchDelayMilliseconds = 120;
-constexpr int ThumbnailsKept = 4000;
+constexpr int ThumbnailsKept = 1500; // of 96 x 96 pixels: 55 MB
 
 QString text(const std::string& s)
 {
@@ -251,6 +253,12 @@ const project::SeriesRow* SeriesModel::row(const QModelIndex& index) const
     return index.isValid() && node->kind == NodeKind::Series ? &node->row : nullptr;
 }
 
+QPixmap SeriesModel::picture(const QModelIndex& index) const
+{
+    const project::SeriesRow* series = row(index);
+    return series ? thumbnail(*series) : QPixmap();
+}
+
 QModelIndex SeriesModel::indexOf(project::RowId id) const
 {
     const auto found = m_series.find(id);
@@ -365,7 +373,7 @@ QVariant SeriesModel::data(const QModelIndex& index, int role) const
         if (index.column() != Name)
             return {};
         if (series)
-            return thumbnail(node->row);
+            return QIcon(thumbnail(node->row)); // drawn with the pixels that the screen has for it
         return icon(node->kind == NodeKind::Patient ? QStringLiteral("patient") : node->kind == NodeKind::Study ? QStringLiteral("study") : QStringLiteral("folder")).pixmap(20);
     case Qt::SizeHintRole: // rows are of one height: that of a thumbnail
         return index.column() == Name ? QVariant(QSize(0, ThumbnailSize + 4)) : QVariant();

@@ -46,6 +46,7 @@ public:
     /// The row behind an index, or null for a patient or study. Valid until the model changes.
     const project::SeriesRow* row(const QModelIndex& index) const;
     QModelIndex indexOf(project::RowId id) const;
+    QPixmap picture(const QModelIndex& index) const; ///< of a series, as large as the library has it; black until it is read
     /// All series at or below an index.
     std::vector<project::RowId> seriesBelow(const QModelIndex& index) const;
     /// Studies, and files without one, that have a picture which can be opened: as they stand in the tree.

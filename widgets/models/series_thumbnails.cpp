@@ -60,7 +60,7 @@ void SeriesModel::fetchThumbnails()
             if (!pictures)
                 return;
             for (auto& [id, image] : *pictures) {
-                QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(image.scaled(ThumbnailSize, ThumbnailSize, Qt::KeepAspectRatio, Qt::SmoothTransformation));
+                QPixmap pixmap = image.isNull() ? icon(QStringLiteral("image")).pixmap(ThumbnailSize) : QPixmap::fromImage(std::move(image)); // the list draws it smaller, the details larger
                 m_thumbnails.insert(id, new QPixmap(std::move(pixmap)));
                 if (const QModelIndex where = indexOf(id.first); where.isValid())
                     Q_EMIT dataChanged(where, where, {Qt::DecorationRole});

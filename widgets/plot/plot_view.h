@@ -7,7 +7,9 @@
 #include <QColor>
 #include <QWidget>
 
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace hilum::widgets {
 
@@ -48,8 +50,11 @@ public:
     std::vector<view::CurvePoint> drawnPoints(int curve) const;
     std::vector<double> numbersBelow() const; ///< x values that are written below the plot, as many as have room there
 
-    /// Writes the plot as it is zoomed now, dark on white; .svg, .pdf or .png by the file's ending. Unsupported for another one.
-    Status exportTo(const path& file);
+    /// The plot as it is zoomed now, dark on white, as a file of this kind (".svg", ".pdf" or ".png"); Unsupported for another one.
+    Result<std::string> rendered(const QString& kind);
+    /// Who writes what was exported, off the GUI thread, and tells how that went. Without one the menu offers no export.
+    using Saver = std::function<void(const Result<std::string>& content, const path& file)>;
+    void setSaver(Saver save);
     void askAndExport();
 
     QSize sizeHint() const override { return {420, 220}; }

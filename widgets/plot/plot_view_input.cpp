@@ -38,13 +38,23 @@ bool PlotView::eventFilter(QObject* watched, QEvent* event)
 void PlotView::contextMenuEvent(QContextMenuEvent* event)
 {
     QMenu menu(this);
-    connect(menu.addAction(tr("Show all")), &QAction::triggered, this, &PlotView::showAll);
-    QAction* log = menu.addAction(tr("Logarithmic axis"));
+    menu.setObjectName(QStringLiteral("plotMenu"));
+    menu.setToolTipsVisible(true);
+    const auto add = [&](const char* name, const QString& text, const QString& tip) {
+        QAction* action = menu.addAction(text);
+        action->setObjectName(QLatin1String(name));
+        action->setToolTip(tip);
+        return action;
+    };
+    connect(add("plotShowAll", tr("Show all"), tr("The axes follow the data again (double click does the same)")), &QAction::triggered, this, &PlotView::showAll);
+    QAction* log = add("plotLogarithmic", tr("Logarithmic axis"), tr("Equal factors of y take equal room; values that are not positive are left out"));
     log->setCheckable(true);
     log->setChecked(scale() == Scale::Logarithmic);
     connect(log, &QAction::triggered, this, [this](bool on) { setScale(on ? Scale::Logarithmic : Scale::Linear); });
-    menu.addSeparator();
-    connect(menu.addAction(tr("Export plot...")), &QAction::triggered, this, &PlotView::askAndExport);
+    if (m_state->save) {
+        menu.addSeparator();
+        connect(add("plotExport", tr("Export plot..."), tr("Writes the plot as it is zoomed now, dark on white, as SVG, PDF or PNG")), &QAction::triggered, this, &PlotView::askAndExport);
+    }
     menu.exec(event->globalPos());
 }
 

@@ -32,6 +32,7 @@ struct PlotView::State {
     QTimer timer;
     QString xTitle, yTitle;
     bool zoomed = false, paper = false;
+    Saver save;
     Scale scale = Scale::Linear;
     struct Curve {
         QwtPlotCurve* item;  // owned by the plot

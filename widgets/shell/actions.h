@@ -24,7 +24,7 @@ struct ActionInfo {
     QString icon;           ///< file of resources/icons without its ending
     bool checkable = false;
     QString group;          ///< heading in the overlay of keys
-    QString menu;           ///< where it stands in the menu bar: "file", "view", "view/layout", "image", ...; empty: nowhere
+    QString menu;           ///< where it stands in the menu bar: "file", "view", "view/layout", "image", "jobs", ...; empty: nowhere
     bool held = false;      ///< works while its key is held: who declares it watches press and release itself
 };
 

@@ -143,6 +143,8 @@ ExplanationDialog::ExplanationDialog(const project::SeriesRow& row, QWidget* par
     tree->setColumnWidth(0, 230);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
     QPushButton* copy = buttons->addButton(tr("Copy"), QDialogButtonBox::ActionRole);
+    copy->setObjectName(QStringLiteral("explanationCopy"));
+    copy->setToolTip(tr("Copies all of this as text to the clipboard"));
     connect(copy, &QPushButton::clicked, this, [text = asText(row)] { QGuiApplication::clipboard()->setText(text); });
     connect(buttons, &QDialogButtonBox::rejected, this, &QDialog::reject);
     auto* column = new QVBoxLayout(this);

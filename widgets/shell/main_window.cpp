@@ -163,7 +163,12 @@ void MainWindow::makeActions()
                          this, [this](bool on) { toggleFullScreen(on); });
     m_actions->add({.id = QStringLiteral("actionResetLayout"), .text = tr("Reset panels"), .tip = tr("Puts the panels of this workspace back where they were at first"),
                     .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R), .group = view, .menu = QStringLiteral("view")},
-                   this, [this] { m_places.value(m_current).workspace->reset(); });
+                   this, [this] {
+                       const Place& place = m_places[m_current];
+                       place.workspace->reset();
+                       for (qsizetype i = 0; i < place.panels.size(); ++i)
+                           place.panels[i]->restoreState(place.first[i]);
+                   });
     add({.id = QStringLiteral("actionHelp"), .text = tr("Help on this panel"), .tip = tr("The page of the guide about the panel that has the focus"),
          .shortcut = QKeySequence(Qt::Key_F1), .icon = QStringLiteral("info"), .group = help, .menu = QStringLiteral("help")},
         &MainWindow::openHelp);
@@ -216,6 +221,7 @@ void MainWindow::fill(const QString& id)
         if ((*panel)->focusPolicy() == Qt::NoFocus)
             (*panel)->setFocusPolicy(Qt::StrongFocus);
         place.panels.append(*panel);
+        place.first.append((*panel)->saveState());
         place.workspace->add({.id = info.id, .title = info.title, .area = info.area, .share = info.share, .widget = *panel});
     }
     if (place.panels.isEmpty()) {
@@ -232,6 +238,8 @@ void MainWindow::fill(const QString& id)
     const QByteArray state = m_services.settings->value(QStringLiteral("layout/") + id).toByteArray();
     if (!state.isEmpty())
         place.workspace->restore(state);
+    for (Panel* panel : std::as_const(place.panels))
+        panel->restoreState(m_services.settings->value(QStringLiteral("panel/") + panel->objectName()).toByteArray());
     reportPanelProblems(problems);
 }
 
@@ -294,8 +302,11 @@ void MainWindow::closeEvent(QCloseEvent* event)
     m_services.tasks->cancelAll();
     Settings* settings = m_services.settings;
     for (auto it = m_places.cbegin(); it != m_places.cend(); ++it)
-        if (it->filled)
+        if (it->filled) {
             settings->setValue(QStringLiteral("layout/") + it.key(), it->workspace->save());
+            for (const Panel* panel : it->panels)
+                settings->setValue(QStringLiteral("panel/") + panel->objectName(), panel->saveState());
+        }
     settings->setValue(QStringLiteral("window/geometry"), saveGeometry());
     settings->setValue(QStringLiteral("window/workspace"), m_current);
     settings->save();

@@ -55,6 +55,7 @@ private:
         Workspace* workspace = nullptr;
         QAction* action = nullptr;
         QList<Panel*> panels;
+        QList<QByteArray> first; ///< the inside of each as it was at first
         bool filled = false;
     };
     void makeWorkspaces();

@@ -23,10 +23,12 @@ constexpr Known KnownMenus[] = {
     {"file", "menuFile", QT_TRANSLATE_NOOP("hilum", "&File")},
     {"view", "menuView", QT_TRANSLATE_NOOP("hilum", "&View")},
     {"view/layout", "menuLayout", QT_TRANSLATE_NOOP("hilum", "&Layout")},
+    {"studies", "menuStudies", QT_TRANSLATE_NOOP("hilum", "&Studies")},
     {"image", "menuImage", QT_TRANSLATE_NOOP("hilum", "&Image")},
     {"image/window", "menuWindow", QT_TRANSLATE_NOOP("hilum", "&Window")},
     {"image/3d", "menuVolume", QT_TRANSLATE_NOOP("hilum", "&3-D")},
     {"measure", "menuMeasure", QT_TRANSLATE_NOOP("hilum", "&Measure")},
+    {"jobs", "menuJobs", QT_TRANSLATE_NOOP("hilum", "&Jobs")},
     {"help", "menuHelp", QT_TRANSLATE_NOOP("hilum", "&Help")},
 };
 

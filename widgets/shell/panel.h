@@ -2,6 +2,7 @@
 
 #include "core/base/result.h"
 
+#include <QByteArray>
 #include <QString>
 #include <QWidget>
 #include <QtPlugin>
@@ -55,6 +56,11 @@ public:
     virtual void workspaceShown() {}
     /// The window wants to close. Return a sentence to make it ask the person first; empty lets it close. Save state here.
     virtual QString aboutToClose() { return {}; }
+
+    /// How the person arranged the inside of the panel: the parts of splitters and the columns of headers that have an object name. Kept by the window beside
+    /// the places of the panels.
+    QByteArray saveState() const;
+    void restoreState(const QByteArray& state); ///< what is not readable, or of other parts, leaves the panel as it is
 };
 
 /// A plug-in of the window. Metadata (JSON, read before the code is loaded):

@@ -4,6 +4,7 @@
 #include "core/services/task_runner.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
+#include "widgets/tasks/study_import.h"
 #include "widgets/tasks/task_center.h"
 
 #include <tuple>
@@ -81,16 +82,32 @@ void SeriesLoader::load(project::RowId id)
         tr("Opening"), this,
         [library = m_services.library, read = m_read, id](const Work& work) -> Result<Opened> {
             HILUM_TRY(auto row, library->series(id));
-            if (row.missing)
-                return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
             if (!isPicture(row.kind))
                 return Opened{std::move(row), {}};
+            // whether its files are there is asked of the disk: it may have come or gone since the library last looked
             const bool asAdded = lookAtFiles(row);
-            HILUM_TRY(auto volume, read(row, work));
-            return Opened{std::move(row), std::move(volume), asAdded};
+            auto volume = read(row, work);
+            if (!volume && row.missing && volume.error().code == ErrorCode::NotFound)
+                return refuse(ErrorCode::NotFound, "missing", "{} is not there any more", row.where.string());
+            if (!volume)
+                return std::unexpected(std::move(volume).error());
+            return Opened{std::move(row), *std::move(volume), asAdded};
         },
         [this, run](Result<Opened> result) { opened(std::move(result), run); }, TaskCenter::Lane::Opening);
     Q_EMIT loadingChanged();
+}
+
+/// Lets the list show what is there now: who is greyed can be relinked, who is not can be opened.
+void SeriesLoader::lookAgain()
+{
+    if (!m_services.imports)
+        return;
+    m_services.runner->run<std::int64_t>(
+        this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
+        [this](const Result<std::int64_t>& missing) {
+            if (missing)
+                m_services.imports->notifyChanged();
+        });
 }
 
 void SeriesLoader::cancel()
@@ -111,6 +128,8 @@ void SeriesLoader::opened(Result<Opened> result, int run)
     m_task = 0;
     m_services.selection->setOpening(0);
     Q_EMIT loadingChanged();
+    if (!result ? result.error().code == ErrorCode::NotFound || result.error().code == ErrorCode::Io : result->row.missing)
+        lookAgain(); // a disk went or came
     if (!result) {
         m_services.messages->error(result.error(), tr("Opening the series"));
         return;

@@ -34,6 +34,7 @@ private:
     void open(project::RowId id, const QString& workspace);
     void load(project::RowId id);
     void opened(Result<Opened> result, int run);
+    void lookAgain();
 
     Services m_services;
     Read m_read;

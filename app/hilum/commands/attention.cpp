@@ -99,7 +99,7 @@ Run declareAttention(CLI::App& verb)
             fields["query"] = token;
         }
         HILUM_TRY(const Json result, app::infer(protocol::Attention, inference, nullptr, fields, a->out, work));
-        print(a->json ? result.dump(2) : std::format("{} attention; {} in {}", a->kind, inference.input.plane ? "picture" : "picture and volume", a->out));
+        print(a->json ? jsonDocument(result) : std::format("{} attention; {} in {}", a->kind, inference.input.plane ? "picture" : "picture and volume", a->out));
         return {};
     };
 }

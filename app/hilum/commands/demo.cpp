@@ -146,7 +146,7 @@ Status runDemo(const Arguments& a)
 
     HILUM_TRY(const std::string text, app::evaluationText(out / "run" / "evaluation.json"));
     if (a.json)
-        print(Json{{"schema", "hilum.demo/1"}, {"studies", summary.studies}, {"series", summary.series}, {"evaluation", summary.evaluation}, {"film", film.string()}, {"summary", (out / "summary.html").string()}}.dump(2));
+        print(jsonDocument(Json{{"schema", "hilum.demo/1"}, {"studies", summary.studies}, {"series", summary.series}, {"evaluation", summary.evaluation}, {"film", film.string()}, {"summary", (out / "summary.html").string()}}));
     else
         print(text + "open " + (out / "summary.html").string());
     return {};

@@ -24,7 +24,7 @@ Run declareEvaluate(CLI::App& verb)
         if (const auto found = services::readClassification(path(a->model) / "evaluation.json")) {
             if (!a->data.empty() || !a->out.empty())
                 return fail(ErrorCode::Usage, "{} is a finished classification, whose result is shown; --data and --out belong to pre-trained models", a->model);
-            print(a->json ? found->dump(2) : app::classificationText(*found));
+            print(a->json ? jsonDocument(*found) : app::classificationText(*found));
             return {};
         }
         if (a->data.empty() || a->out.empty())

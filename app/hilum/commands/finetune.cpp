@@ -132,11 +132,11 @@ Run declareFinetune(CLI::App& verb)
         }
         HILUM_TRY(const services::JobStatus status, app::followJob(request, a->resume, changes(*a)));
         if (status.state == services::JobState::Cancelled) {
-            print(a->json ? Json{{"schema", "hilum.finetune/1"}, {"state", services::name(status.state)}, {"step", status.step}, {"steps", status.steps}}.dump(2) : status.message);
+            print(a->json ? jsonDocument(Json{{"schema", "hilum.finetune/1"}, {"state", services::name(status.state)}, {"step", status.step}, {"steps", status.steps}}) : status.message);
             return fail(ErrorCode::Cancelled, "{}", status.message);
         }
         HILUM_TRY(const Json evaluation, services::readClassification(out / "evaluation.json"));
-        print(a->json ? evaluation.dump(2) : app::classificationText(evaluation));
+        print(a->json ? jsonDocument(evaluation) : app::classificationText(evaluation));
         return {};
     };
 }

@@ -71,7 +71,7 @@ Run declareImportWeights(CLI::App& verb)
         }
         HILUM_TRY(const Json result, services::runWorker(arguments, {}, [&] { return work.cancelled(); }));
         const Json report = result.value("import", Json::object());
-        print(a->json ? report.dump(2) : sentences(report));
+        print(a->json ? jsonDocument(report) : sentences(report));
         return {};
     };
 }

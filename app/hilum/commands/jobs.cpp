@@ -25,7 +25,7 @@ Json toJson(const services::JobStatus& s)
 /// The jobs that something was done to: as `list` prints them, or one sentence.
 void tell(const Arguments& a, const services::JobStatus& status, const std::string& sentence)
 {
-    print(a.json ? Json{{"schema", "hilum.jobs/1"}, {"jobs", Json::array({toJson(status)})}}.dump(2) : sentence);
+    print(a.json ? jsonDocument(Json{{"schema", "hilum.jobs/1"}, {"jobs", Json::array({toJson(status)})}}) : sentence);
 }
 
 /// The library; while the window writes it, one that can only be read for what needs no more.
@@ -124,7 +124,7 @@ Run declareJobs(CLI::App& verb)
                 list.push_back(toJson(s));
                 text += std::format("{:<14} {:<12} {:<10} step {} of {}  {}\n", s.id, s.method, services::name(s.state), s.step, s.steps, s.message);
             }
-            print(a->json ? Json{{"schema", "hilum.jobs/1"}, {"jobs", list}}.dump(2) : text.empty() ? "no jobs" : text);
+            print(a->json ? jsonDocument(Json{{"schema", "hilum.jobs/1"}, {"jobs", list}}) : text.empty() ? "no jobs" : text);
             return {};
         }
         if (a->id.empty())
@@ -133,7 +133,7 @@ Run declareJobs(CLI::App& verb)
         if (!status)
             return fail(ErrorCode::NotFound, "there is no job \"{}\"; `hilum jobs list` shows them", a->id);
         if (a->action == "show") {
-            print(a->json ? toJson(*status).dump(2) : std::format("{} {} {}: {}, step {} of {}\n{}\n{}", status->id, status->method, status->preset, services::name(status->state), status->step,
+            print(a->json ? jsonDocument(toJson(*status)) : std::format("{} {} {}: {}, step {} of {}\n{}\n{}", status->id, status->method, status->preset, services::name(status->state), status->step,
                                                                 status->steps, status->run.string(), status->message));
             return {};
         }

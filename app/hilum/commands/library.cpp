@@ -82,7 +82,7 @@ Run declareLibrary(CLI::App& verb)
                 Json refused = Json::array();
                 for (const imaging::Refusal& r : summary.refused)
                     refused.push_back({{"path", r.file.string()}, {"code", r.code}, {"reason", r.reason}});
-                print(Json{{"schema", "hilum.import/1"}, {"series", summary.series}, {"images", summary.images}, {"files", summary.filesSeen}, {"refused", refused}}.dump(2));
+                print(jsonDocument(Json{{"schema", "hilum.import/1"}, {"series", summary.series}, {"images", summary.images}, {"files", summary.filesSeen}, {"refused", refused}}));
             } else {
                 for (const imaging::Refusal& r : summary.refused)
                     std::fputs(std::format("refused {}: {}\n", r.file.string(), r.reason).c_str(), stderr);
@@ -104,19 +104,19 @@ Run declareLibrary(CLI::App& verb)
                 list.push_back(toJson(r));
                 text += std::format("{:>6} {:<8} {:<4} {:>5} x {:<5} x {:<4} {}{}\n", r.id, r.kind, r.modality, r.width, r.height, r.slices, r.where.string(), r.missing ? "  (not there)" : "");
             }
-            print(a->json ? Json{{"schema", "hilum.library/1"}, {"series", list}}.dump(2) : text.empty() ? "nothing found" : text);
+            print(a->json ? jsonDocument(Json{{"schema", "hilum.library/1"}, {"series", list}}) : text.empty() ? "nothing found" : text);
             return {};
         }
         if (a->action == "check") {
             if (const Status sound = library->check(); !sound) {
                 if (a->json && sound.error().code == ErrorCode::CheckFailed)
-                    print(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}.dump(2));
+                    print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}));
                 return sound;
             }
             HILUM_TRY(const std::int64_t missing, library->refreshMissing());
             HILUM_TRY(const std::int64_t count, library->count());
             if (a->json)
-                print(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}.dump(2));
+                print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}));
             else
                 print(std::format("the database is sound; {} series, {} of them not at their place", count, missing));
             return {};
@@ -125,7 +125,7 @@ Run declareLibrary(CLI::App& verb)
             if (a->words.size() != 2)
                 return fail(ErrorCode::Usage, "library relink needs the old and the new folder");
             HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1]), services::holdsSeries));
-            print(a->json ? Json{{"schema", "hilum.library-relink/1"}, {"series", found}}.dump(2) : std::format("{} series found again", found));
+            print(a->json ? jsonDocument(Json{{"schema", "hilum.library-relink/1"}, {"series", found}}) : std::format("{} series found again", found));
             return {};
         }
         std::vector<project::RowId> ids;
@@ -136,7 +136,7 @@ Run declareLibrary(CLI::App& verb)
             ids.push_back(id);
         }
         HILUM_TRY_STATUS(library->remove(ids));
-        print(a->json ? Json{{"schema", "hilum.library-remove/1"}, {"series", ids.size()}}.dump(2) : std::format("{} series forgotten; the files are untouched", ids.size()));
+        print(a->json ? jsonDocument(Json{{"schema", "hilum.library-remove/1"}, {"series", ids.size()}}) : std::format("{} series forgotten; the files are untouched", ids.size()));
         return {};
     };
 }

@@ -28,7 +28,7 @@ Run declareMethods(CLI::App& verb)
         if (!id->empty()) {
             HILUM_TRY(const Json entry, services::methodEntry(*id));
             if (*json) {
-                print(entry.dump(2));
+                print(jsonDocument(entry));
                 return {};
             }
             std::string text = std::format("{}: {}\n{}\n", entry.value("id", ""), entry.value("title", ""), entry.value("summary", ""));
@@ -41,7 +41,7 @@ Run declareMethods(CLI::App& verb)
             return {};
         }
         if (*json) {
-            print(described.dump(2));
+            print(jsonDocument(described));
             return {};
         }
         std::string text;

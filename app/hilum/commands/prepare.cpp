@@ -23,9 +23,8 @@ Run declarePrepare(CLI::App& verb)
         const std::vector<path> data(a->data.begin(), a->data.end());
         HILUM_TRY(const services::PreparedCache cache, app::cacheFor(data, method, a->out, consoleWork()));
         if (a->json)
-            print(Json{{"schema", "hilum.prepared/1"}, {"cases", cache.cases}, {"patients", cache.patients}, {"patients_known", cache.patientsKnown},
-                       {"digest", cache.digest}, {"folder", cache.folder.string()}, {"reused", cache.reused}, {"refused", cache.refused}, {"warnings", cache.warnings}}
-                      .dump(2));
+            print(jsonDocument(Json{{"schema", "hilum.prepared/1"}, {"cases", cache.cases}, {"patients", cache.patients}, {"patients_known", cache.patientsKnown},
+                                    {"digest", cache.digest}, {"folder", cache.folder.string()}, {"reused", cache.reused}, {"refused", cache.refused}, {"warnings", cache.warnings}}));
         else
             print(std::format("{}: {} images of {} patients, {} left out", cache.folder.string(), cache.cases, cache.patients, cache.refused.size()));
         return {};

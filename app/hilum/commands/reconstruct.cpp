@@ -88,7 +88,7 @@ Run declareReconstruct(CLI::App& verb)
         }
         HILUM_TRY(const Json result, app::infer(protocol::Reconstruct, inference, mask.values.empty() ? nullptr : &mask, fields, a->out, work, texts));
         if (a->json)
-            print(result.dump(2));
+            print(jsonDocument(result));
         else if (inference.input.volume)
             print(std::format("{} pictures and volumes in {}", result.value("files", Json::array()).size() - 1, a->out));
         else if (result.contains("hidden_fraction"))

@@ -260,7 +260,7 @@ Status runCompare(const Compare& c)
     }
     if (!c.out.empty())
         HILUM_TRY_STATUS(writeFileAtomically(path(c.out), document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
-    print(c.json ? document.dump(2, ' ', false, Json::error_handler_t::replace) : text + "grids: " + rows.placed + "\n");
+    print(c.json ? jsonDocument(document) : text + "grids: " + rows.placed + "\n");
     return {};
 }
 

@@ -131,7 +131,7 @@ Run declareSelfcheck(CLI::App& verb)
             broken = broken || state == "broken";
             text += std::format("{:<7} {}: {}{}\n", state, l.value("name", ""), l.value("text", ""), todo.empty() ? "" : "\n        -> " + todo);
         }
-        print(*json ? Json{{"schema", "hilum.selfcheck/1"}, {"lines", lines}}.dump(2) : text);
+        print(*json ? jsonDocument(Json{{"schema", "hilum.selfcheck/1"}, {"lines", lines}}) : text);
         if (broken)
             return fail(ErrorCode::CheckFailed, "something on this computer is broken; the lines above say what to do");
         return {};

@@ -58,7 +58,7 @@ Status writeJob(const Arguments& a, const services::JobRequest& request)
     const std::string run = std::filesystem::absolute(request.run, ignored).string();
     const std::string command = std::format("hilum-worker train --run {} --cache {}", run, request.cache.string());
     if (a.json)
-        print(Json{{"schema", "hilum.train/1"}, {"state", "written"}, {"run", run}, {"cache", request.cache.string()}, {"command", command}}.dump(2));
+        print(jsonDocument(Json{{"schema", "hilum.train/1"}, {"state", "written"}, {"run", run}, {"cache", request.cache.string()}, {"command", command}}));
     else
         print(std::format("{}/job.json is written; nothing was started\none process:      {}\nseveral of them:  torchrun --nproc-per-node 2 --no-python {}", run, command, command));
     return {};
@@ -128,7 +128,7 @@ Run declareTrain(CLI::App& verb)
             if (const auto text = readTextFile(evaluation); text && status.state == services::JobState::Done)
                 if (const auto parsed = parseJson(*text))
                     out["evaluation"] = *parsed;
-            print(out.dump(2));
+            print(jsonDocument(out));
         } else if (status.state == services::JobState::Cancelled) {
             print(status.message);
         } else {

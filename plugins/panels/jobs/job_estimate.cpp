@@ -3,9 +3,12 @@
 #include "core/services/task_runner.h"
 #include "core/services/worker_program.h"
 #include "plugins/panels/jobs/job_form.h"
+#include "widgets/tasks/task_center.h"
 
 #include <QComboBox>
 #include <QLabel>
+
+#include <utility>
 
 namespace hilum::jobs {
 
@@ -14,6 +17,9 @@ namespace {
 /// Options of the schedule and of the record: a step takes the same time and memory whatever they are.
 constexpr const char* WithoutEffect[] = {"steps", "accumulation", "seed", "lr", "min_lr", "warmup_steps", "held_out_fraction", "checkpoint_every", "checkpoint_cases", "keep_every", "preview_every",
                                          "metric_every", "loader_threads", "prefetch"};
+
+/// Options that change neither memory nor disk nor the time in all.
+constexpr const char* WithoutNeeds[] = {"seed", "lr", "min_lr", "warmup_steps", "held_out_fraction", "checkpoint_every", "checkpoint_cases", "preview_every", "metric_every", "loader_threads", "prefetch"};
 
 // numbers of hilum.bench/1 as a sentence about a job of `steps` steps
 QString sentence(const Json& bench, std::int64_t steps, std::int64_t perStep)
@@ -31,7 +37,40 @@ QString sentence(const Json& bench, std::int64_t steps, std::int64_t perStep)
     return out;
 }
 
+QString bytes(const Json& estimate, const char* key)
+{
+    return QString::fromStdString(byteSize(estimate.value(key, std::uint64_t{0})));
+}
+
+// hilum.estimate/1 as sentences
+QString needsSentence(const Json& e)
+{
+    if (e.contains("error"))
+        return JobForm::tr("No estimate: %1").arg(QString::fromStdString(e["error"].get<std::string>()));
+    const auto batch = e.value("batch", std::int64_t{1}), largest = e.value("largest_batch", std::int64_t{0}), suggested = e.value("suggested_batch", std::int64_t{1});
+    const auto accumulation = e.value("accumulation", std::int64_t{1}), steps = e.value("steps", std::int64_t{0});
+    QString out = JobForm::tr("About %1 of memory at batch %2").arg(bytes(e, "memory_bytes")).arg(batch);
+    if (e.contains("available_bytes") && e["available_bytes"].is_number())
+        out += JobForm::tr(", of %1 that are there").arg(bytes(e, "available_bytes"));
+    if (batch > largest && suggested > 0)
+        out += JobForm::tr(": it does not fit; batch %1 with accumulation %2 does").arg(suggested).arg((batch * accumulation + suggested - 1) / suggested);
+    else
+        out += largest > batch ? JobForm::tr("; up to %1 images a batch fit").arg(largest) : JobForm::tr("; no larger batch fits");
+    const auto disk = e.value("disk_bytes", std::uint64_t{0}), free = e.value("disk_free_bytes", std::uint64_t{0});
+    out += disk > free ? JobForm::tr(". Its checkpoints take %1 of disk, more than the %2 that are free") : JobForm::tr(". Its checkpoints take %1 of disk, of %2 that are free");
+    out = out.arg(bytes(e, "disk_bytes"), bytes(e, "disk_free_bytes"));
+    return out + JobForm::tr(". About %1 for %2 steps.").arg(QString::fromStdString(duration(e.value("run_seconds", 0.0)))).arg(steps);
+}
+
 } // namespace
+
+std::string JobForm::Configuration::needsKey() const
+{
+    Json deciding = options;
+    for (const char* option : WithoutNeeds)
+        deciding.erase(option);
+    return jsonLine(Json{{"method", method}, {"preset", preset}, {"device", device}, {"options", deciding}});
+}
 
 std::string JobForm::Configuration::key() const
 {
@@ -57,10 +96,22 @@ void JobForm::estimateSoon()
         m_estimate->clear();
         return;
     }
+    const QString needs = needsText(*now);
+    if (!m_needsAsked.empty() && m_needsAsked != now->needsKey())
+        cancelNeeds(); // of settings that are not shown any more
     const std::string key = now->key();
     if (const auto known = m_measured.find(key); known != m_measured.end()) {
         const std::int64_t perStep = now->options.value("batch", std::int64_t{1}) * now->options.value("accumulation", std::int64_t{1});
-        m_estimate->setText(sentence(*known, now->options.value("steps", std::int64_t{0}), perStep));
+        const QString measured = sentence(*known, now->options.value("steps", std::int64_t{0}), perStep);
+        m_estimate->setText(needs.isEmpty() ? measured : measured + QLatin1Char('\n') + needs);
+        if (needs.isEmpty() && now->options.value("image_size", std::int64_t{0}) > MeasuredByItselfSide)
+            m_estimateTimer.start();
+        return;
+    }
+    if (!needs.isEmpty() && key != m_measuring) {
+        m_estimate->setText(needs);
+        if (m_needsAsked.empty() && !m_needs.contains(now->needsKey()))
+            m_estimateTimer.start();
         return;
     }
     // never the numbers of other settings
@@ -75,6 +126,7 @@ void JobForm::estimate()
     const auto now = configuration();
     if (!now || measuring())
         return;
+    cancelNeeds(); // two at once would falsify each other
     const std::string key = now->key();
     if (m_measured.contains(key)) {
         estimateSoon();
@@ -103,6 +155,57 @@ void JobForm::estimate()
             }
             estimateSoon();
         });
+}
+
+QString JobForm::needsText(const Configuration& now) const
+{
+    const std::string key = now.needsKey();
+    if (const auto known = m_needs.find(key); known != m_needs.end())
+        return needsSentence(*known);
+    return key == m_needsAsked ? tr("Estimating memory, batch and disk with a few training steps on made-up images…") : QString();
+}
+
+void JobForm::askNeeds()
+{
+    const auto now = configuration();
+    if (!now || measuring() || !m_needsAsked.empty() || !m_context.services.tasks || m_needs.contains(now->needsKey()))
+        return;
+    const std::string key = m_needsAsked = now->needsKey();
+    m_needsTask = m_context.services.tasks->run<Json>(
+        tr("Estimating memory and disk of a training"), this,
+        [asked = *now](const Work& work) -> Result<Json> {
+            const std::string threads = std::to_string(services::JobRunner::standardThreads()); // as many as the job gets
+            HILUM_TRY(const std::string said, services::workerOutput({"estimate", "--method", asked.method, "--preset", asked.preset, "--options", jsonLine(asked.options), "--device", asked.device,
+                                                                      "--dtype", "auto", "--threads", threads, "--json"},
+                                                                     [&work] { return work.cancelled(); }));
+            HILUM_TRY(Json answer, parseJson(said));
+            HILUM_TRY(const path runs, dataFolder());
+            HILUM_TRY(answer["disk_free_bytes"], freeSpace(runs));
+            return answer;
+        },
+        [this, key, run = ++m_needsRun](Result<Json> answer) {
+            if (run != m_needsRun)
+                return; // given up for others
+            m_needsAsked.clear();
+            m_needsTask = 0;
+            if (answer && !answer->is_object())
+                answer = fail(ErrorCode::Protocol, "the worker's estimate is not understood");
+            if (answer)
+                m_needs[key] = *std::move(answer);
+            else
+                m_needs[key] = Json{{"error", answer.error().code == ErrorCode::Cancelled ? std::string("it was cancelled; Measure takes two steps") : answer.error().message}};
+            estimateSoon();
+        });
+    estimateSoon();
+}
+
+void JobForm::cancelNeeds()
+{
+    if (m_needsAsked.empty())
+        return;
+    ++m_needsRun; // what it says from now on is dropped
+    m_needsAsked.clear();
+    m_context.services.tasks->cancel(std::exchange(m_needsTask, 0));
 }
 
 } // namespace hilum::jobs

@@ -83,8 +83,12 @@ JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidge
         const auto* runner = m_context.services.jobs;
         const auto jobs = runner ? runner->jobs() : std::vector<services::JobStatus>{};
         const bool idle = (!runner || runner->isComplete()) && std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
-        if (small && idle && !m_data.empty()) // who only looks at the form asks for nothing
+        if (!idle || m_data.empty() || m_foot->busy()) // who only looks at the form asks for nothing
+            return;
+        if (small)
             estimate();
+        else
+            askNeeds();
     });
     if (context.services.jobs)
         connect(context.services.jobs, &services::JobRunner::listComplete, this, &JobForm::estimateSoon);
@@ -305,6 +309,7 @@ void JobForm::start()
         if (watch.files.empty())
             watch.files = {selection->series()->where};
     }
+    cancelNeeds(); // the images need the computer now
     m_foot->begin(m_dataKind == services::PathKind::Cache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
     const auto work = [given = m_data, known = m_dataKind, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;

@@ -17,7 +17,7 @@ class QPushButton;
 
 namespace hilum::jobs {
 
-inline constexpr std::int64_t MeasuredByItselfSide = 512; ///< pixels; larger networks take minutes and gigabytes to measure: on request only
+inline constexpr std::int64_t MeasuredByItselfSide = 512; ///< pixels; of larger ones memory, batch and disk are estimated, as a task that can be cancelled
 
 /// Asks for a pre-training job and starts it: images, method and preset, options, watch case, device. Preparing the images runs
 /// first, with progress and cancel. Takes dropped folders and files. Object names: `jobForm`, `jobData`, `jobMethod`, `jobPreset`, `jobWatch`, `jobDevice`, `jobEstimate`, `jobMeasure`, `jobReset`, `jobStart`.
@@ -58,7 +58,8 @@ private:
     struct Configuration {
         std::string method, preset, device;
         Json options;
-        std::string key() const; ///< the same for all that take the same time and memory a step
+        std::string key() const;     ///< the same for all that take the same time and memory a step
+        std::string needsKey() const; ///< the same for all that need the same memory, disk and time in all
     };
     void build();
     void applyMethods(const Json& described);
@@ -71,6 +72,9 @@ private:
     void applyProposal();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
     std::optional<Configuration> configuration() const; ///< none while an option is wrong or the methods are not there
+    void cancelNeeds();
+    void askNeeds();     ///< `hilum-worker estimate` for the form as it is
+    QString needsText(const Configuration& now) const; ///< what is known of them, empty: nothing
     void estimateSoon(); ///< says what is measured; what is not is, by itself, once images are chosen
     void updateButtons();
     void say(const QString& text, const char* role) { m_foot->say(text, role); }
@@ -87,6 +91,9 @@ private:
     int m_wishes = 0, m_taken = 0; // for images: what a slow disk or library answers later than a newer wish is dropped
     Json m_measured = Json::object(); // key of a configuration -> answer of the worker's bench
     std::string m_measuring;          // key of the one that is being measured, empty: none
+    Json m_needs = Json::object();    // needsKey of a configuration -> answer of the worker's estimate, or {"error": sentence}
+    std::string m_needsAsked;         // needsKey of the one that is being estimated, empty: none
+    int m_needsTask = 0, m_needsRun = 0;
     QTimer m_estimateTimer;
     QComboBox *m_dataCombo, *m_methodCombo, *m_presetCombo, *m_watchCombo, *m_deviceCombo;
     QLabel *m_dataNote, *m_summary, *m_estimate;

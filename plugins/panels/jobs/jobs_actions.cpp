@@ -24,11 +24,11 @@ bool hasEnded(const JobStatus& job)
 void JobsPanel::registerActions()
 {
     const auto add = [this](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, void (JobsPanel::*work)()) {
-        return m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = m_context.workspace, .group = tr("Jobs")}, this, [this, work] { (this->*work)(); });
+        return m_context.actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = m_context.workspace, .group = tr("Jobs"), .menu = QStringLiteral("jobs")}, this, [this, work] { (this->*work)(); });
     };
     m_actions.start = add("actionJobStart", tr("Start"), tr("Prepares the images of the form that is shown and starts its job"), QKeySequence(Qt::CTRL | Qt::Key_Return), &JobsPanel::startShown);
     m_actions.measure = m_context.actions->add({.id = QStringLiteral("actionJobMeasure"), .text = tr("Measure"), .tip = tr("Runs two training steps on made-up images to learn how long this job takes on this computer"),
-                                                .shortcut = QKeySequence(Qt::CTRL | Qt::Key_M), .context = m_context.workspace, .group = tr("Jobs")}, this, [this] { m_form->estimate(); });
+                                                .shortcut = QKeySequence(Qt::CTRL | Qt::Key_M), .context = m_context.workspace, .group = tr("Jobs"), .menu = QStringLiteral("jobs")}, this, [this] { m_form->estimate(); });
     m_actions.reset = add("actionJobReset", tr("Back to the preset"), tr("Gives every option of the form that is shown its standard value again"), QKeySequence(Qt::CTRL | Qt::Key_B), &JobsPanel::resetShown);
     m_actions.cancel = add("actionJobCancel", tr("Cancel"), tr("Stops the job after a checkpoint; it can be resumed"), QKeySequence(Qt::CTRL | Qt::Key_Period), &JobsPanel::cancel);
     m_actions.resume = add("actionJobResume", tr("Resume"), tr("Goes on from the last checkpoint as if it had never stopped"), QKeySequence(Qt::CTRL | Qt::Key_R), &JobsPanel::resume);
@@ -52,6 +52,21 @@ QPushButton* JobsPanel::buttonFor(QAction* action, const char* objectName)
     connect(button, &QPushButton::clicked, action, &QAction::trigger);
     follow();
     return button;
+}
+
+/// The forms' own buttons do what the actions do for the form that is shown: they tell its keys too.
+void JobsPanel::tellKeys()
+{
+    const std::pair<const char*, QAction*> buttons[] = {{"jobStart", m_actions.start}, {"jobMeasure", m_actions.measure}, {"jobReset", m_actions.reset}, {"tuningStart", m_actions.start}, {"tuningReset", m_actions.reset}};
+    for (const auto& [name, action] : buttons) {
+        auto* button = m_kinds->findChild<QPushButton*>(QLatin1String(name));
+        const auto follow = [button, action, tip = button->toolTip()] {
+            const QString keys = action->shortcut().toString(QKeySequence::NativeText);
+            button->setToolTip(keys.isEmpty() ? tip : QStringLiteral("%1  [%2]").arg(tip, keys));
+        };
+        connect(action, &QAction::changed, button, follow);
+        follow();
+    }
 }
 
 /// The forms know for themselves; an action stands for the form that is shown.

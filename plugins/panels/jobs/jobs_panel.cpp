@@ -1,6 +1,7 @@
 #include "plugins/panels/jobs/jobs_panel.h"
 
 #include "core/services/task_runner.h"
+#include "widgets/plot/plot_view.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/selection.h"
@@ -74,6 +75,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     m_preview->setObjectName(QStringLiteral("watchPreview"));
 
     auto* lower = new QSplitter(Qt::Horizontal);
+    lower->setObjectName(QStringLiteral("jobLower"));
     lower->addWidget(m_curves);
     m_result = new widgets::ClassificationView(&m_records);
     m_beside = new QStackedWidget;
@@ -92,11 +94,13 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     detailColumn->addWidget(lower, 1);
 
     auto* right = new QSplitter(Qt::Vertical);
+    right->setObjectName(QStringLiteral("jobRight"));
     right->addWidget(queuePart());
     right->addWidget(detail);
     right->setStretchFactor(1, 1);
     right->setSizes({200, 520});
     auto* split = new QSplitter(Qt::Horizontal);
+    split->setObjectName(QStringLiteral("jobSplit"));
     split->addWidget(m_kinds);
     split->addWidget(right);
     split->setStretchFactor(1, 1);
@@ -129,8 +133,27 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
             m_form->propose(proposal);
         });
     }
+    for (auto* plot : findChildren<widgets::PlotView*>())
+        plot->setSaver([this](const Result<std::string>& content, const path& file) { savePlot(content, file); });
+    tellKeys();
     updateTable();
     updateFormActions();
+}
+
+void JobsPanel::savePlot(const Result<std::string>& content, const path& file)
+{
+    m_context.services.runner->run<void>(
+        this,
+        [file, content](const Work&) -> Status {
+            HILUM_TRY(const std::string drawn, content);
+            return writeFileAtomically(file, drawn);
+        },
+        [this, file](const Status& written) {
+            if (!written)
+                m_context.services.messages->error(written.error(), tr("Exporting the plot"));
+            else
+                m_context.services.messages->note(tr("The plot is in %1").arg(QString::fromStdString(file.string())));
+        });
 }
 
 QWidget* JobsPanel::queuePart()

@@ -47,6 +47,7 @@ private:
     void registerActions();
     QPushButton* buttonFor(QAction* action, const char* objectName);
     void updateFormActions();
+    void tellKeys();
     void updateTable();
     void updateButtons();
     void eventArrived(const QString& id, const Json& event);
@@ -61,6 +62,7 @@ private:
     void addEvent(const Json& event);
     void showCurves(); ///< once there are any
     void showResult();
+    void savePlot(const Result<std::string>& content, const path& file);
     void done(const Status& status, const QString& doing);
 
     widgets::PanelContext m_context;

@@ -34,6 +34,7 @@ LabPanel::LabPanel(const widgets::PanelContext& context, QWidget* parent) : Pane
     m_side = new MethodSide;
 
     auto* split = new QSplitter(Qt::Horizontal);
+    split->setObjectName(QStringLiteral("labSplit"));
     split->addWidget(m_controls);
     auto* right = new QWidget;
     auto* column = new QVBoxLayout(right);

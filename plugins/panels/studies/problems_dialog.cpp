@@ -47,6 +47,8 @@ ProblemsDialog::ProblemsDialog(const std::vector<project::ProblemRow>& problems,
     table->horizontalHeader()->setStretchLastSection(true);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);
     QPushButton* copy = buttons->addButton(tr("Copy list"), QDialogButtonBox::ActionRole);
+    copy->setObjectName(QStringLiteral("problemsCopy"));
+    copy->setToolTip(tr("Copies files and reasons to the clipboard"));
     QPushButton* clear = buttons->addButton(tr("Clear list"), QDialogButtonBox::ResetRole);
     clear->setObjectName(QStringLiteral("problemsClear"));
     clear->setToolTip(tr("Forgets this list; the files are not touched"));

@@ -13,6 +13,7 @@
 #include "widgets/style/theme.h"
 #include "widgets/tasks/study_import.h"
 
+#include <QEvent>
 #include <QFile>
 #include <QFileDialog>
 #include <QHBoxLayout>
@@ -36,6 +37,7 @@ using namespace widgets;
 namespace {
 
 constexpr int ExpandAllUpTo = 400; // series: more are shown closed
+constexpr int LookAgainMilliseconds = 10'000; // disks come and go; each look asks them for a file of every series
 
 } // namespace
 
@@ -43,6 +45,7 @@ StudiesPanel::StudiesPanel(const PanelContext& context)
     : m_services(context.services)
     , m_model(new SeriesModel(context.services.library, context.services.runner, this))
     , m_tree(new QTreeView(this))
+    , m_registry(context.actions)
 {
     registerActions(context.actions, context.workspace);
     m_details = new SeriesDetails(m_actions, this);
@@ -74,7 +77,7 @@ StudiesPanel::StudiesPanel(const PanelContext& context)
 void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
 {
     const auto add = [&](const char* id, const QString& text, const QString& tip, const QKeySequence& keys, const char* picture, std::function<void()> work) {
-        return actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = workspace, .icon = QLatin1String(picture), .group = tr("Studies")}, this, std::move(work));
+        return actions->add({.id = QLatin1String(id), .text = text, .tip = tip, .shortcut = keys, .context = workspace, .icon = QLatin1String(picture), .group = tr("Studies"), .menu = QStringLiteral("studies")}, this, std::move(work));
     };
     add("actionSearch", tr("Search"), tr("Types into the search field"), QKeySequence(Qt::CTRL | Qt::Key_F), "search", [this] {
         m_search->setFocus(Qt::ShortcutFocusReason);
@@ -93,6 +96,7 @@ void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
             relink(chosen->id);
     });
+    m_listProblems = add("actionStudiesProblems", tr("Problems..."), tr("Files that could not be read, with the reasons"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), "warning", [this] { showProblems(); });
 }
 
 void StudiesPanel::makeTree()
@@ -107,6 +111,7 @@ void StudiesPanel::makeTree()
     m_tree->setExpandsOnDoubleClick(false);
     m_tree->setIndentation(22);
     m_tree->setTextElideMode(Qt::ElideMiddle);
+    m_tree->header()->setObjectName(QStringLiteral("studyColumns"));
     m_tree->header()->setStretchLastSection(true);
     m_tree->header()->setSectionResizeMode(SeriesModel::Name, QHeaderView::Interactive);
     const int widths[] = {520, 90, 150, 110};
@@ -125,6 +130,12 @@ void StudiesPanel::makeTree()
             currentChanged();
     });
     connect(m_model, &SeriesModel::modelReset, this, &StudiesPanel::currentChanged);
+    connect(m_model, &SeriesModel::modelReset, this, [this] { m_fresh.clear(); });
+    connect(m_model, &SeriesModel::rowsInserted, this, [this](const QModelIndex& parent, int first, int last) {
+        for (int i = first; i <= last && m_model->seriesCount() <= ExpandAllUpTo; ++i)
+            if (const QModelIndex one = m_model->index(i, 0, parent); SeriesModel::NodeKind(one.data(SeriesModel::NodeKindRole).toInt()) != SeriesModel::NodeKind::Series)
+                m_fresh.append(one);
+    });
 }
 
 QWidget* StudiesPanel::makeToolBar(Actions* actions)
@@ -164,9 +175,9 @@ QWidget* StudiesPanel::makeToolBar(Actions* actions)
     m_problems->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
     m_problems->setIcon(icon(QStringLiteral("warning")));
     m_problems->setStyleSheet(QStringLiteral("color: %1;").arg(theme::css(theme::Role::Warning)));
-    m_problems->setToolTip(tr("Files that could not be read"));
+    m_problems->setToolTip(m_listProblems->toolTip());
     m_problems->hide();
-    connect(m_problems, &QToolButton::clicked, this, &StudiesPanel::showProblems);
+    connect(m_problems, &QToolButton::clicked, m_listProblems, &QAction::trigger);
     row->addSpacing(theme::Space);
     row->addWidget(m_search, 1);
     row->addStretch(0);
@@ -204,13 +215,28 @@ QWidget* StudiesPanel::makeEmptyPage(Actions* actions)
 
 void StudiesPanel::workspaceShown()
 {
-    if (!std::exchange(m_first, false))
+    lookForFiles();
+}
+
+bool StudiesPanel::event(QEvent* event)
+{
+    if (event->type() == QEvent::WindowActivate && isVisible()) // back from where a disk was connected or put away
+        lookForFiles();
+    return Panel::event(event);
+}
+
+/// Folders may have been moved, unmounted or mounted since the last time.
+void StudiesPanel::lookForFiles()
+{
+    if (m_looking || (m_looked.isValid() && m_looked.elapsed() < LookAgainMilliseconds))
         return;
-    // folders may have been moved or unmounted since the last time
+    m_looking = true;
     m_services.runner->run<std::int64_t>(
         this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
-        [this](Result<std::int64_t> missing) {
-            if (missing && *missing > 0)
+        [this](const Result<std::int64_t>& missing) {
+            m_looking = false;
+            m_looked.start();
+            if (missing) // also when nothing is missing any more
                 m_model->reload();
         });
 }
@@ -224,8 +250,9 @@ void StudiesPanel::modelLoaded()
     m_tree->setProperty("loading", m_model->loading());
     m_tree->setAccessibleDescription(tr("%n series", nullptr, count));
     m_count->setText(searching ? tr("%1 found").arg(QString::fromStdString(grouped(count))) : tr("%1 series").arg(QString::fromStdString(grouped(count))));
-    if (count <= ExpandAllUpTo)
-        m_tree->expandAll();
+    for (const QPersistentModelIndex& one : std::exchange(m_fresh, {})) // the others are as the person left them
+        if (count <= ExpandAllUpTo && one.isValid())
+            m_tree->expand(one);
     m_emptyText->setText(searching ? tr("Nothing in the library matches.") : tr("No studies yet.\nDrop files or folders anywhere on the window, or import a folder."));
     m_pages->setCurrentIndex(count == 0 ? 1 : 0);
 }
@@ -237,7 +264,8 @@ void StudiesPanel::refreshProblems()
         [this](Result<std::vector<project::ProblemRow>> problems) {
             const int count = problems ? int(problems->size()) : 0;
             m_problems->setText(QString::number(count));
-            m_problems->setToolTip(count == 1 ? tr("One file could not be read: click to see it") : tr("%1 files could not be read: click for the list").arg(count));
+            m_registry->setTip(m_listProblems, count == 1 ? tr("One file could not be read: click to see it") : tr("%1 files could not be read: click for the list").arg(count));
+            m_problems->setToolTip(m_listProblems->toolTip());
             m_problems->setVisible(count > 0);
         });
 }
@@ -275,7 +303,7 @@ void StudiesPanel::currentChanged()
     m_actions.lab->setEnabled(row && !row->missing && series_text::isPicture(*row));
     m_actions.explain->setEnabled(row != nullptr);
     m_actions.relink->setEnabled(row && row->missing);
-    m_details->show(row, m_model->data(index.siblingAtColumn(0), Qt::DecorationRole).value<QPixmap>());
+    m_details->show(row, m_model->picture(index));
 }
 
 void StudiesPanel::openCurrent(const QString& workspace)

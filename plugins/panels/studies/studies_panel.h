@@ -4,6 +4,10 @@
 #include "widgets/models/series_model.h"
 #include "widgets/shell/panel.h"
 
+#include <QElapsedTimer>
+#include <QList>
+#include <QPersistentModelIndex>
+
 class QLabel;
 class QLineEdit;
 class QPushButton;
@@ -20,12 +24,16 @@ public:
     explicit StudiesPanel(const widgets::PanelContext& context);
     void workspaceShown() override;
 
+protected:
+    bool event(QEvent* event) override;
+
 private:
     void registerActions(widgets::Actions* actions, const QString& workspace);
     void makeTree();
     QWidget* makeToolBar(widgets::Actions* actions);
     QWidget* makeEmptyPage(widgets::Actions* actions);
     void modelLoaded();
+    void lookForFiles();
     void refreshProblems();
     void showProblems();
     void currentChanged();
@@ -44,10 +52,13 @@ private:
     QLabel* m_count = nullptr;
     QLabel* m_emptyText = nullptr;
     SeriesActions m_actions;
-    QAction* m_remove = nullptr;
+    QAction *m_remove = nullptr, *m_listProblems = nullptr;
+    widgets::Actions* m_registry;
     SeriesDetails* m_details = nullptr;
     QStackedLayout* m_pages = nullptr;
-    bool m_first = true;
+    QList<QPersistentModelIndex> m_fresh; // patients, studies and folders that came since the last `loaded`
+    QElapsedTimer m_looked;   // since files were looked for
+    bool m_looking = false;
 };
 
 } // namespace hilum::panels

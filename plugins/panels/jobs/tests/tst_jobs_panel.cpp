@@ -1,6 +1,8 @@
 // Forms, list, curves and buttons of the panel.
 #include "plugins/panels/jobs/tests/jobs_desk.h"
 
+#include "core/base/numbers.h"
+
 #include <QSignalSpy>
 #include <QTabWidget>
 
@@ -14,14 +16,18 @@ using hilum::tests::Wait;
 class TestJobsPanel : public QObject, private hilum::tests::JobsHome {
     Q_OBJECT
 private:
-    QStringList measured() const
+    QStringList measured(const char* by = "bench.txt") const
     {
-        QFile file(QString::fromStdString(at("bench.txt").string()));
+        QFile file(QString::fromStdString(at(by).string()));
         return file.open(QIODevice::ReadOnly) ? QString::fromUtf8(file.readAll()).split(u'\n', Qt::SkipEmptyParts) : QStringList();
     }
 
 private Q_SLOTS:
-    void init() { QFile::remove(QString::fromStdString(at("bench.txt").string())); }
+    void init()
+    {
+        for (const char* file : {"bench.txt", "estimate.txt"})
+            QFile::remove(QString::fromStdString(at(file).string()));
+    }
 
     void measuresNothingForWhoOnlyLooks()
     {
@@ -75,6 +81,47 @@ private Q_SLOTS:
         d.option("jobForm", "image_size")->setText(QStringLiteral("64"));
         QVERIFY(estimate->text().contains(QStringLiteral(": 10 images/s")));
         QCOMPARE(measured().size(), 3);
+    }
+
+    void saysWhatPublishedSizesNeedBeforeTheyAreStarted() // "not measured yet" until Measure was pressed, and the disk never
+    {
+        Json needs = {{"schema", "hilum.estimate/1"}, {"memory_bytes", 12'000'000'000}, {"batch", 2}, {"largest_batch", 5}, {"suggested_batch", 2}, {"accumulation", 4}, {"steps", 20},
+                      {"available_bytes", 30'000'000'000}, {"disk_bytes", 3'000'000'000}, {"run_seconds", 7200.0}};
+        const auto answer = [&] { std::ofstream(at("estimate.json")) << needs.dump(); };
+        answer();
+        Desk d;
+        d.panel->workspaceShown();
+        auto* estimate = d.find<QLabel>("jobEstimate");
+        QTRY_VERIFY_WITH_TIMEOUT(d.option("jobForm", "image_size"), Wait);
+        d.option("jobForm", "image_size")->setText(QStringLiteral("1280"));
+        QTest::qWait(1500);
+        QVERIFY(measured("estimate.txt").isEmpty()); // who only looks asks for nothing
+        d.choose(at("images"));
+        QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QString::fromStdString(byteSize(12'000'000'000))), Wait);
+        QVERIFY2(estimate->text().contains(QStringLiteral("up to 5 images a batch fit")), qPrintable(estimate->text()));
+        QVERIFY(estimate->text().contains(QStringLiteral("checkpoints take ") + QString::fromStdString(byteSize(3'000'000'000))));
+        QVERIFY(estimate->text().contains(QStringLiteral("for 20 steps")));
+        QVERIFY(measured().isEmpty());
+        QCOMPARE(measured("estimate.txt").size(), 1);
+        QVERIFY2(measured("estimate.txt").last().contains(QStringLiteral("\"image_size\":1280")), qPrintable(measured("estimate.txt").last()));
+
+        needs["largest_batch"] = 1;
+        needs["suggested_batch"] = 1;
+        answer();
+        d.option("jobForm", "image_size")->setText(QStringLiteral("1792"));
+        QTRY_VERIFY_WITH_TIMEOUT(estimate->text().contains(QStringLiteral("it does not fit; batch 1 with accumulation 8 does")), Wait);
+        // what is known is said at once
+        d.option("jobForm", "image_size")->setText(QStringLiteral("1280"));
+        QVERIFY2(estimate->text().contains(QStringLiteral("up to 5 images a batch fit")), qPrintable(estimate->text()));
+        QCOMPARE(measured("estimate.txt").size(), 2);
+    }
+
+    void buttonsOfTheFormsTellTheirKeys()
+    {
+        Desk d;
+        for (const auto& [button, action] : {std::pair("jobStart", "actionJobStart"), std::pair("jobMeasure", "actionJobMeasure"), std::pair("jobReset", "actionJobReset"),
+                                             std::pair("tuningStart", "actionJobStart"), std::pair("tuningReset", "actionJobReset")})
+            QVERIFY2(d.find<QPushButton>(button)->toolTip().endsWith(QStringLiteral("[%1]").arg(d.action(action)->shortcut().toString(QKeySequence::NativeText))), button);
     }
 
     void theNewestImagesAreTaken() // the library's list came after a folder had been chosen, and replaced it

@@ -15,6 +15,7 @@
 #include <QTreeView>
 
 #include <atomic>
+#include <mutex>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -128,7 +129,8 @@ private Q_SLOTS:
         QTRY_VERIFY(badge->isVisible());
         QCOMPARE(badge->text(), QString("1"));
         QTRY_COMPARE(panel.findChild<QTreeView*>("studyTree")->property("seriesCount").toInt(), 1);
-        QTest::mouseClick(badge, Qt::LeftButton);
+        QVERIFY2(badge->toolTip().contains("Ctrl+Shift+E"), qPrintable(badge->toolTip()));
+        actions.find("actionStudiesProblems")->trigger(); // as the badge does
         QTRY_VERIFY(panel.findChild<QTableWidget*>("problemTable"));
         auto* table = panel.findChild<QTableWidget*>("problemTable");
         QCOMPARE(table->item(0, 0)->text(), QString("broken.dcm"));
@@ -152,6 +154,61 @@ private Q_SLOTS:
         QVERIFY(actions.find("actionStudiesRelink")->isEnabled());
         QVERIFY(!panel.findChild<QPushButton*>("openReadButton")->isEnabled());
         QVERIFY(!actions.find("actionStudiesOpenRead")->isEnabled());
+    }
+
+    // every batch of an import opened again what had been closed
+    void whatWasClosedStaysClosed()
+    {
+        tests::WindowFixture f;
+        f.library.fill(6, 3);
+        QWidget window;
+        Actions actions(&window);
+        panels::StudiesPanel panel({.services = f.services, .actions = &actions, .workspace = "studies"});
+        panel.resize(1200, 700);
+        panel.show();
+        auto* tree = panel.findChild<QTreeView*>("studyTree");
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 6);
+        const auto patient = [&](int row) { return tree->model()->index(row, 0); };
+        QVERIFY(tree->isExpanded(patient(0)) && tree->isExpanded(tree->model()->index(0, 0, patient(0))));
+        tree->collapse(patient(0));
+        f.imports.start({"/data/cxr/a.png", "/data/cxr/b.png"});
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 8);
+        QVERIFY(!tree->isExpanded(patient(0)));
+        QVERIFY(tree->isExpanded(patient(1)));
+        QVERIFY(tree->isExpanded(patient(3))); // the new folder
+    }
+
+    // a disk was away at the last run and is here now: its series stayed grey and could not be opened
+    void filesThatAreBackCanBeOpened()
+    {
+        struct Back : tests::FakeLibrary {
+            std::atomic<int> looks = 0;
+            Result<std::int64_t> refreshMissing() override
+            {
+                const std::lock_guard lock(mutex);
+                ++looks;
+                for (auto& row : rows)
+                    row.missing = false;
+                return 0;
+            }
+        } library;
+        library.fill(1, 1);
+        library.rows[0].missing = true;
+        tests::WindowFixture f;
+        f.services.library = &library;
+        QWidget window;
+        Actions actions(&window);
+        panels::StudiesPanel panel({.services = f.services, .actions = &actions, .workspace = "studies"});
+        auto* tree = panel.findChild<QTreeView*>("studyTree");
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 1);
+        tree->setCurrentIndex(firstSeries(tree));
+        QVERIFY(!actions.find("actionStudiesOpenRead")->isEnabled());
+        panel.workspaceShown();
+        QTRY_VERIFY(actions.find("actionStudiesOpenRead")->isEnabled());
+        QCOMPARE(library.looks.load(), 1);
+        panel.workspaceShown(); // at once again: the disk is left alone
+        QTest::qWait(200);
+        QCOMPARE(library.looks.load(), 1);
     }
 
     void changesTheLibraryOffTheThreadOfTheWindow()

@@ -1,0 +1,123 @@
+// The library before there is a window: what the person is told, and what each answer does.
+#include "app/hilum/start_library.h"
+
+#include "core/services/library_place.h"
+#include "tests/support/compare.h"
+#include "widgets/shell/settings.h"
+
+#include <QApplication>
+#include <QDialog>
+#include <QLabel>
+#include <QPushButton>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QTimer>
+
+#include <future>
+#include <memory>
+
+using namespace hilum;
+using namespace hilum::app;
+
+class TestStartLibrary : public QObject {
+    Q_OBJECT
+    std::unique_ptr<QTemporaryDir> m_home;
+    QStringList m_said; // what each dialog said why
+
+    path at(const char* name) const { return path(m_home->path().toStdString()) / name; }
+
+    /// Answers the dialogs that come, one after the other, while `start` waits for them.
+    Result<std::unique_ptr<project::Library>> startWith(const LibraryStart& start, QStringList answers)
+    {
+        widgets::Settings settings;
+        QTimer person;
+        connect(&person, &QTimer::timeout, &person, [&] {
+            QWidget* dialog = QApplication::activeModalWidget();
+            if (!dialog || dialog->objectName() != QLatin1String("startProblem"))
+                return;
+            m_said << dialog->findChild<QLabel*>("startWhy")->text();
+            auto* button = answers.isEmpty() ? nullptr : dialog->findChild<QPushButton*>(answers.takeFirst());
+            if (button)
+                button->click();
+            else
+                static_cast<QDialog*>(dialog)->reject();
+        });
+        person.start(20);
+        return startLibrary(start, settings);
+    }
+
+private Q_SLOTS:
+    void init()
+    {
+        m_home = std::make_unique<QTemporaryDir>();
+        m_said.clear();
+        qputenv("HILUM_HOME", m_home->path().toUtf8());
+        widgets::Settings settings;
+        settings.setValue(QLatin1String(services::LibraryFolderKey), QString::fromStdString(at("disk").string()));
+    }
+
+    // with the chosen folder on a disk that was away the program ended with a line that nobody saw, or made an empty library there
+    void oneWhoseDiskIsAwayIsAskedAbout()
+    {
+        const auto gaveUp = startWith({}, {"startAgain", "startQuit"});
+        HILUM_VERIFY_ERROR(gaveUp, ErrorCode::NotFound);
+        QCOMPARE(m_said.size(), 2);
+        QVERIFY2(m_said[0].contains(QString::fromStdString(at("disk").string())), qPrintable(m_said[0]));
+        QVERIFY(!std::filesystem::exists(at("disk")));
+
+        const auto usual = startWith({}, {"startUsual"});
+        HILUM_VERIFY_OK(usual);
+        QCOMPARE((*usual)->folder().string(), dataFolder()->string());
+        QCOMPARE(services::chosenLibraryFolder().string(), at("disk").string()); // this time only
+
+        const auto made = startWith({}, {"startMake"});
+        HILUM_VERIFY_OK(made);
+        QCOMPARE((*made)->folder().string(), at("disk").string());
+        const auto said = m_said.size();
+        HILUM_VERIFY_OK(services::libraryFolder()); // from now on it is there
+        QCOMPARE(m_said.size(), said);
+    }
+
+    void aFolderOfTheCommandLineIsMade()
+    {
+        HILUM_VERIFY_OK(startWith({.folder = at("named")}, {}));
+        QVERIFY(m_said.isEmpty());
+    }
+
+    void aDamagedOneIsToldAndNotTouched()
+    {
+        HILUM_VERIFY_OK(makeFolder(at("disk")));
+        const std::string damaged(4096, 'x');
+        HILUM_VERIFY_OK(writeFileAtomically(at("disk") / "library.sqlite", damaged));
+        QVERIFY(!startWith({}, {}).has_value()); // the dialog was closed
+        QCOMPARE(m_said.size(), 1);
+        QCOMPARE(readTextFile(at("disk") / "library.sqlite").value(), damaged);
+    }
+
+    void aScriptIsNotAsked()
+    {
+        HILUM_VERIFY_ERROR(startWith({.byScript = true}, {}), ErrorCode::NotFound);
+        const auto held = project::Library::open(at("named"));
+        HILUM_VERIFY_OK(held);
+        HILUM_VERIFY_ERROR(startWith({.folder = at("named"), .byScript = true}, {}), ErrorCode::Busy);
+        QVERIFY(m_said.isEmpty());
+    }
+
+    // the window that was open took its time to end: the file of the second start was not opened
+    void waitsForOneThatEnds()
+    {
+        auto held = project::Library::open(at("named"));
+        HILUM_VERIFY_OK(held);
+        const auto ends = std::async(std::launch::async, [&held] {
+            QTest::qSleep(1000);
+            held->reset();
+        });
+        const auto opened = startWith({.folder = at("named")}, {});
+        HILUM_VERIFY_OK(opened);
+        QVERIFY(*opened);
+        QVERIFY(m_said.isEmpty());
+    }
+};
+
+QTEST_MAIN(TestStartLibrary)
+#include "tst_start_library.moc"
