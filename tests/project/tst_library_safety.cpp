@@ -314,6 +314,44 @@ private Q_SLOTS:
         QVERIFY(!library || !(*library)->check());
     }
 
+    // damaged names made an endless list, damaged notices ended the window: whatever is damaged is an error at most
+    void changedBytesAreAnErrorAtMost()
+    {
+        {
+            auto library = Library::open(at("whole"));
+            HILUM_VERIFY_OK(library);
+            HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));
+        }
+        const std::string whole = *readTextFile(at("whole/library.sqlite"));
+        std::filesystem::create_directories(at("damaged"));
+        constexpr std::size_t Places = 80;
+        int opened = 0;
+        for (std::size_t n = 0; n < Places; ++n) {
+            std::string bytes = whole;
+            for (std::size_t i = 0; i < 8; ++i) // 100: behind the header, which decides alone whether it is a database
+                bytes[100 + (n * 9973 + i * 613) % (bytes.size() - 100)] ^= static_cast<char>(1 << ((n + i) % 8));
+            for (const char* name : {"library.sqlite-wal", "library.sqlite-shm"})
+                std::filesystem::remove(at("damaged") / name);
+            std::ofstream(at("damaged/library.sqlite"), std::ios::binary) << bytes;
+            auto library = Library::open(at("damaged"));
+            if (!library)
+                continue;
+            ++opened;
+            if (const auto rows = (*library)->list({.search = "batch1"}))
+                for (const SeriesRow& row : *rows) {
+                    for (const Json& notice : row.notices)
+                        QVERIFY(notice.is_object());
+                    (void)(*library)->series(row.id);
+                    (void)(*library)->thumbnail(row.id);
+                }
+            (void)(*library)->list();
+            (void)(*library)->refreshMissing();
+            (void)(*library)->addSeries(batchOf(1));
+            (void)(*library)->check();
+        }
+        QVERIFY2(opened > 0, "nothing was looked at");
+    }
+
     void aDamagedLibraryIsSetAsideAndBegunAnew_data()
     {
         QTest::addColumn<QString>("damage");
