@@ -10,9 +10,9 @@ find_package(Threads REQUIRED)
 
 # CLI11 in two parts, declarations and one compiled file: header-only it is compiled again in each of forty files. The edition in a single file
 # has no parts and stays header-only.
-file(GLOB cli11_parts "${HILUM_CLI11_INCLUDE}/CLI/impl/*_inl.hpp")
+file(GLOB cli11_parts RELATIVE "${HILUM_CLI11_INCLUDE}" "${HILUM_CLI11_INCLUDE}/CLI/impl/*_inl.hpp")
 if(cli11_parts)
-    list(TRANSFORM cli11_parts REPLACE "^${HILUM_CLI11_INCLUDE}/(.*)$" "#include <\\1>")
+    list(TRANSFORM cli11_parts REPLACE "^(.*)$" "#include <\\1>")
     list(JOIN cli11_parts "\n" cli11_includes)
     file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/cli11.cpp" CONTENT "#include <CLI/CLI.hpp>\n@cli11_includes@\n" @ONLY)
     add_library(hilum_cli11 STATIC "${PROJECT_BINARY_DIR}/generated/cli11.cpp")

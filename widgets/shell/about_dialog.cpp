@@ -5,34 +5,43 @@
 #include "widgets/style/theme.h"
 
 #include <QDialogButtonBox>
+#include <QFile>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
 #include <QTableWidget>
 #include <QVBoxLayout>
 
+#include <stdexcept>
+
 namespace hilum::widgets {
 
 namespace {
 
-struct Part {
-    const char* name;
-    const char* use;
-    const char* licence;
-};
-
-constexpr Part Parts[] = {
-    {"Qt 6", QT_TRANSLATE_NOOP("hilum", "window, processes"), "LGPL-3.0"},
-    {"VTK", QT_TRANSLATE_NOOP("hilum", "views in 2-D and 3-D"), "BSD-3-Clause"},
-    {"ITK with GDCM and OpenJPEG", QT_TRANSLATE_NOOP("hilum", "volume files, JPEG 2000"), "Apache-2.0, BSD-3-Clause, BSD-2-Clause"},
-    {"DCMTK", QT_TRANSLATE_NOOP("hilum", "DICOM"), "BSD-3-Clause"},
-    {"Qwt", QT_TRANSLATE_NOOP("hilum", "curves"), "LGPL-2.1 with Qwt exceptions"},
-    {"Qt Advanced Docking System", QT_TRANSLATE_NOOP("hilum", "panels"), "LGPL-2.1"},
-    {"SQLite, SQLiteCpp", QT_TRANSLATE_NOOP("hilum", "library of studies"), "public domain, MIT"},
-    {"LibTorch", QT_TRANSLATE_NOOP("hilum", "training and inference, in the worker"), "BSD-3-Clause"},
-    {"nlohmann/json, spdlog, CLI11", QT_TRANSLATE_NOOP("hilum", "files, log, command line"), "MIT, MIT, BSD-3-Clause"},
-    {"Inter", QT_TRANSLATE_NOOP("hilum", "typeface"), "OFL-1.1"},
-};
+/// The rows of the first table of the notice that the help shows: what, what for, under which licence.
+QList<QStringList> parts()
+{
+    QFile notice(QStringLiteral(":/docs/user/third_party.md"));
+    if (!notice.open(QIODevice::ReadOnly))
+        throw std::logic_error("the program was built without docs/user/third_party.md");
+    QList<QStringList> rows;
+    int lines = 0; // of the table; two for its head
+    while (!notice.atEnd()) {
+        const QString line = QString::fromUtf8(notice.readLine()).trimmed();
+        if (!line.startsWith(QLatin1Char('|'))) {
+            if (lines > 0)
+                break;
+            continue;
+        }
+        if (++lines > 2) {
+            QStringList cells;
+            for (const QString& cell : line.split(QLatin1Char('|')).mid(1, 3))
+                cells << cell.trimmed();
+            rows << cells;
+        }
+    }
+    return rows;
+}
 
 } // namespace
 
@@ -53,8 +62,9 @@ AboutDialog::AboutDialog(QWidget* parent)
                            this);
     use->setObjectName(QStringLiteral("aboutUse"));
     use->setWordWrap(true);
-    auto* licence = new QLabel(tr("Hilum is free software under the Apache License 2.0. It is built from:"), this);
-    auto* table = new QTableWidget(int(std::size(Parts)), 3, this);
+    auto* licence = new QLabel(tr("Hilum is free software under the Apache License 2.0. It is built from what stands here; the guide's last page says more:"), this);
+    const QList<QStringList> rows = parts();
+    auto* table = new QTableWidget(int(rows.size()), 3, this);
     table->setObjectName(QStringLiteral("licenceTable"));
     table->setHorizontalHeaderLabels({tr("Part"), tr("Used for"), tr("Licence")});
     table->verticalHeader()->hide();
@@ -62,11 +72,9 @@ AboutDialog::AboutDialog(QWidget* parent)
     table->setEditTriggers(QAbstractItemView::NoEditTriggers);
     table->setSelectionMode(QAbstractItemView::NoSelection);
     table->setFocusPolicy(Qt::NoFocus);
-    for (int row = 0; row < int(std::size(Parts)); ++row) {
-        table->setItem(row, 0, new QTableWidgetItem(QString::fromLatin1(Parts[row].name)));
-        table->setItem(row, 1, new QTableWidgetItem(tr(Parts[row].use)));
-        table->setItem(row, 2, new QTableWidgetItem(QString::fromLatin1(Parts[row].licence)));
-    }
+    for (int row = 0; row < table->rowCount(); ++row)
+        for (int column = 0; column < table->columnCount(); ++column)
+            table->setItem(row, column, new QTableWidgetItem(rows[row].value(column)));
     table->resizeColumnsToContents();
     table->horizontalHeader()->setStretchLastSection(true);
     auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, this);

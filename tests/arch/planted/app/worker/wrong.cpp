@@ -1,0 +1,3 @@
+// Planted faults.
+#include "core/services/importer.h"
+#include <QtCore/QString>

@@ -1,0 +1,4 @@
+// Planted faults.
+#  include "core/imaging/volume.h"
+#include <itkImage.h>
+#include <qcoreapplication.h>

@@ -1,0 +1,12 @@
+#pragma once
+// Planted faults: services know Qt Core and Qt Network.
+#include "core/learning/device.h"
+#include <QApplication>
+#include <QImage>
+#include <QLabel>
+#include <QWidget>
+#include <QtCore/../QtWidgets/QLabel>
+#include <QtGui/QImage>
+#include <QtWidgets>
+#include <QtWidgets/QLabel>
+#include <qlabel.h>
