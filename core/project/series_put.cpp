@@ -263,8 +263,12 @@ RowId putSeries(SQLite::Database& db, const Prepared& one, const Putting& puttin
     std::optional<RowId> known;
     RowId overwritten = 0;
     std::vector<Home> left;
+    const auto leaves = [&](RowId id) {
+        if (const auto home = homeOf(db, id)) // a damaged index names rows that are not there
+            left.push_back(*home);
+    };
     if (const auto atFile = rowOfFile(db, folder, location.first, row.firstFrame)) {
-        left.push_back(*homeOf(db, atFile->id));
+        leaves(atFile->id);
         // outside of DICOM the bytes are all that tells: a row of an older version that does not know them is not trusted
         if (sameSeries(*atFile, row) && (row.format == "dicom" ? sameContent(*atFile, one.content) : atFile->content == one.content)) {
             known = atFile->id;
@@ -277,7 +281,7 @@ RowId putSeries(SQLite::Database& db, const Prepared& one, const Putting& puttin
     const auto ofUid = known && !mayHoldParts ? std::vector<Known>() : rowsOfUid(db, row.seriesUid);
     if (!known)
         if ((known = sameElsewhere(ofUid, one, putting, overwritten)))
-            left.push_back(*homeOf(db, *known));
+            leaves(*known);
     const RowId study = studyId(db, row, location.folder);
     SQLite::Statement put(db, known ? "UPDATE series SET study = ?, folder = ?, kind = ?, format = ?, modality = ?, description = ?, body_part = ?, series_uid = ?, "
                                       "width = ?, height = ?, slices = ?, frames = ?, first_frame = ?, location = ?, first_file = ?, notices = ?, content = ?, missing = 0, "
