@@ -146,9 +146,8 @@ std::optional<RowId> sameElsewhere(const std::vector<Known>& ofUid, const Prepar
         const bool sameShape = known.kind == row.kind && known.width == row.width && known.height == row.height && known.slices == row.slices && known.names.size() == location.names.size();
         if (!sameShape || !sameContent(known, one.content))
             continue;
-        const auto there = putting.there.find(known.folder / known.firstFile);
-        const bool gone = there != putting.there.end() && !there->second;
-        if (gone || (known.folder != location.folder && known.names == location.names))
+        const auto gone = putting.gone.find(known.folder / known.firstFile);
+        if ((gone != putting.gone.end() && gone->second) || (known.folder != location.folder && known.names == location.names))
             return known.id;
     }
     return std::nullopt;
