@@ -30,7 +30,7 @@ public:
         store::Putting putting;
         HILUM_TRY(const auto elsewhere, m_database->read([&](SQLite::Database& db) { return store::firstFiles(db, all); }));
         for (const path& file : elsewhere)
-            putting.there.emplace(file, store::isThere(file));
+            putting.gone.emplace(file, store::isGone(file));
         std::vector<RowId> rows;
         HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
             putting.problems = store::anyProblems(db);

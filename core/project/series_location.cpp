@@ -36,6 +36,12 @@ path onDisk(const path& file)
 
 bool isThere(const path& file) { return !onDisk(file).empty(); }
 
+bool isGone(const path& file)
+{
+    std::error_code unreachable;
+    return !std::filesystem::exists(file, unreachable) && !unreachable && !isThere(file);
+}
+
 Location locate(const SeriesRow& row)
 {
     std::vector<path> files;

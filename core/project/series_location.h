@@ -25,6 +25,8 @@ bool sameBytes(const std::string& one, const std::string& other);
 
 /// Is the file there? One inside an archive is there with the archive. An unreachable one is not.
 bool isThere(const path& file);
+/// Is it known not to be there? Of an unreachable file nobody knows.
+bool isGone(const path& file);
 
 std::string joinNames(const std::vector<std::string>& names);
 /// Nothing when the text was not made by joinNames.

@@ -146,9 +146,8 @@ std::optional<RowId> sameElsewhere(const std::vector<Known>& ofUid, const Prepar
         const bool sameShape = known.kind == row.kind && known.width == row.width && known.height == row.height && known.slices == row.slices && known.names.size() == location.names.size();
         if (!sameShape || !sameContent(known, one.content))
             continue;
-        const auto there = putting.there.find(known.folder / known.firstFile);
-        const bool gone = there != putting.there.end() && !there->second;
-        if (gone || (known.folder != location.folder && known.names == location.names))
+        const auto gone = putting.gone.find(known.folder / known.firstFile);
+        if ((gone != putting.gone.end() && gone->second) || (known.folder != location.folder && known.names == location.names))
             return known.id;
     }
     return std::nullopt;
@@ -263,8 +262,12 @@ RowId putSeries(SQLite::Database& db, const Prepared& one, const Putting& puttin
     std::optional<RowId> known;
     RowId overwritten = 0;
     std::vector<Home> left;
+    const auto leaves = [&](RowId id) {
+        if (const auto home = homeOf(db, id)) // a damaged index names rows that are not there
+            left.push_back(*home);
+    };
     if (const auto atFile = rowOfFile(db, folder, location.first, row.firstFrame)) {
-        left.push_back(*homeOf(db, atFile->id));
+        leaves(atFile->id);
         // outside of DICOM the bytes are all that tells: a row of an older version that does not know them is not trusted
         if (sameSeries(*atFile, row) && (row.format == "dicom" ? sameContent(*atFile, one.content) : atFile->content == one.content)) {
             known = atFile->id;
@@ -277,7 +280,7 @@ RowId putSeries(SQLite::Database& db, const Prepared& one, const Putting& puttin
     const auto ofUid = known && !mayHoldParts ? std::vector<Known>() : rowsOfUid(db, row.seriesUid);
     if (!known)
         if ((known = sameElsewhere(ofUid, one, putting, overwritten)))
-            left.push_back(*homeOf(db, *known));
+            leaves(*known);
     const RowId study = studyId(db, row, location.folder);
     SQLite::Statement put(db, known ? "UPDATE series SET study = ?, folder = ?, kind = ?, format = ?, modality = ?, description = ?, body_part = ?, series_uid = ?, "
                                       "width = ?, height = ?, slices = ?, frames = ?, first_frame = ?, location = ?, first_file = ?, notices = ?, content = ?, missing = 0, "

@@ -23,8 +23,8 @@ Prepared prepare(const NewSeries& series); ///< asks the disk
 
 /// Of one call that adds several series.
 struct Putting {
-    std::map<path, bool> there; ///< which first files of rows with the same series UIDs are at their place; others count as there
-    bool problems = true;       ///< there are some to look through
+    std::map<path, bool> gone; ///< which first files of rows with the same series UIDs are not at their place; others count as there
+    bool problems = true;      ///< there are some to look through
 };
 /// The first files of all rows with one of the series UIDs.
 std::vector<path> firstFiles(SQLite::Database& db, const std::vector<Prepared>& all);

@@ -197,6 +197,15 @@ private Q_SLOTS:
         QCOMPARE(count(), std::int64_t(2));
     }
 
+    // it ended a whole import: asking for a file that cannot be asked for throws
+    void anUnreachablePlaceIsNoHindrance()
+    {
+        const path nowhere = at() / std::string(300, 'x'); // a name that is too long cannot be asked for
+        const RowId one = add(ct(nowhere, "1.2.3.4", {"a.dcm"})), other = add(ct(at("data"), "1.2.3.4", {"b.dcm"}));
+        QVERIFY(one != 0 && other != 0);
+        QVERIFY(one != other); // whether the first has moved nobody knows
+    }
+
     void theWordsOfAStudyFollowIt()
     {
         NewSeries series = ct(at("a"), "1.2.3.4", {"a.dcm"});
