@@ -35,7 +35,7 @@ Status rebuild(const path& folder, bool json, const Work& work)
     }
     const std::size_t gone = made.files.size() - there.size();
     if (json)
-        print(Json{{"schema", "hilum.library-rebuild/1"}, {"old", made.old.string()}, {"whole", made.whole}, {"series", series}, {"files", there.size()}, {"files_gone", gone}, {"jobs", made.jobs}}.dump(2));
+        print(jsonDocument(Json{{"schema", "hilum.library-rebuild/1"}, {"old", made.old.string()}, {"whole", made.whole}, {"series", series}, {"files", there.size()}, {"files_gone", gone}, {"jobs", made.jobs}}));
     else
         print(std::format("{} series of {} files and {} jobs are in the new library; {} files were not at their place{}", series, there.size(), made.jobs, gone,
                           made.whole ? "" : "; parts of the old database could not be read: add the folders again that are missing"));
