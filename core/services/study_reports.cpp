@@ -122,6 +122,16 @@ std::set<QString> wordsOf(const std::vector<std::string>& identifiers)
     return out;
 }
 
+/// Identifiers with a digit as they are written, A-77 for instance: their pieces alone may say nothing.
+std::vector<QString> wholeNumbersOf(const std::vector<std::string>& identifiers)
+{
+    std::vector<QString> out;
+    for (const std::string& identifier : identifiers)
+        if (const QString whole = QString::fromUtf8(identifier).trimmed(); whole.size() > 2 && std::ranges::any_of(whole, isDigit))
+            out.push_back(whole);
+    return out;
+}
+
 /// Six digits or more one after the other.
 bool hasLongNumber(QStringView text)
 {
@@ -227,6 +237,7 @@ std::string scrubbed(std::string_view given, const std::vector<std::string>& ide
 {
     const QString text = withoutWrittenDates(QString::fromStdString(validUtf8(given.substr(0, LongestReport))));
     const std::set<QString> known = wordsOf(identifiers);
+    const std::vector<QString> wholes = wholeNumbersOf(identifiers);
     QString out;
     bool afterTitle = false;
     const auto runFrom = [&](qsizetype at, auto belongs) {
@@ -241,6 +252,14 @@ std::string scrubbed(std::string_view given, const std::vector<std::string>& ide
             const QStringView chunk = runFrom(at, [](QChar c) { return !c.isSpace(); });
             if (chunk.contains(u'@') || chunk.contains(u"http:", Qt::CaseInsensitive) || chunk.contains(u"https:", Qt::CaseInsensitive) || chunk.startsWith(u"www.", Qt::CaseInsensitive)) {
                 at += chunk.size();
+                continue;
+            }
+        }
+        if (at == 0 || !isWordChar(text[at - 1])) {
+            const QStringView rest = QStringView(text).sliced(at);
+            const auto whole = std::ranges::find_if(wholes, [&](const QString& w) { return rest.startsWith(w, Qt::CaseInsensitive) && (rest.size() == w.size() || !isWordChar(rest[w.size()])); });
+            if (whole != wholes.end()) {
+                at += whole->size();
                 continue;
             }
         }

@@ -152,13 +152,14 @@ private Q_SLOTS:
         QTest::newRow("measures with points stay") << QByteArray("12.5 mm, 1.5-2.5 cm, 10.5/12.3/8.4, L4.5.") << QByteArray("12.5 mm, 1.5-2.5 cm, 10.5/12.3/8.4, L4.5.");
         QTest::newRow("number behind letters") << QByteArray("MRN12345678 and UID 1.2.840.10008.1.2") << QByteArray(" and UID ");
         QTest::newRow("short number stays") << QByteArray("A 17 mm nodule") << QByteArray("A 17 mm nodule");
+        QTest::newRow("whole identifier") << QByteArray("phantom-17, A-77 of PHANTOM-170 and A-77.") << QByteArray(",  of -170 and .");
         QTest::newRow("broken bytes") << QByteArray("lu\xFFng") << QByteArray("lu\xEF\xBF\xBDng");
     }
     void scrubbing()
     {
         QFETCH(QByteArray, text);
         QFETCH(QByteArray, expected);
-        QCOMPARE(QByteArray::fromStdString(scrubbed(text.toStdString(), {"Doe^Jane", "MÜLLER^HANS", "PHANTOM-17"})), expected);
+        QCOMPARE(QByteArray::fromStdString(scrubbed(text.toStdString(), {"Doe^Jane", "MÜLLER^HANS", "PHANTOM-17", "A-77"})), expected);
     }
 };
 
