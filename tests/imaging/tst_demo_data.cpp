@@ -49,9 +49,12 @@ void TestDemoData::uidsBelongToTheirContent()
             QVERIFY2(!first.contains(uid), other);
     // the same files may be written again; slices of another size are left alone and told
     HILUM_VERIFY_OK(make("a", ThoraxPreset::Tiny, 0));
-    const auto mixed = make("small", ThoraxPreset::Tiny, 0);
+    const path other = folder->where() / "a" / "ct" / "IM0100.dcm";
+    std::filesystem::copy_file(folder->where() / "a" / "ct" / "IM0001.dcm", other);
+    const auto mixed = make("a", ThoraxPreset::Tiny, 0);
     HILUM_VERIFY_ERROR(mixed, ErrorCode::Usage);
-    QVERIFY2(mixed.error().message.find("IM") != std::string::npos, mixed.error().message.c_str());
+    QVERIFY2(mixed.error().message.find("IM0100.dcm") != std::string::npos, mixed.error().message.c_str());
+    QVERIFY(std::filesystem::exists(other));
 }
 
 void TestDemoData::aCohortHasItsFindings()
