@@ -53,7 +53,8 @@ hilum_need_tools() {
       getsubids $([ $tool = subuid ] || echo -g) "$user" 2>/dev/null | grep -q . || grep -qsE "^($user|$(id -u)):" "/etc/$tool" ||
         hilum_die "user $user has no numbers in /etc/$tool, which unpacking a root needs; ask an administrator for: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
     done
-    told=$(unshare --user true 2>&1) || hilum_die "this user may not make user namespaces ($told); an administrator allows them with sysctl kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (AppArmor)"
+    told=$(unshare --user true 2>&1) || hilum_die \
+      "this user may not make user namespaces ($told); an administrator allows them with sysctl kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (AppArmor)"
   fi
   told=$(bwrap --ro-bind / / --proc /proc --dev-bind /dev /dev true 2>&1) || hilum_die "bubblewrap cannot make a place of its own here ($told); inside a container it takes a privileged one"
 }
