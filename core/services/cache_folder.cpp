@@ -168,8 +168,6 @@ bool isFinished(const CachePlan& plan, const Result<Json>& index)
 
 Status readyFolder(const CachePlan& plan)
 {
-    if (isFinished(plan, readIndex(plan.folder))) // it goes on for images that can be read now
-        HILUM_TRY_STATUS(markUnfinished(plan.folder, plan.request));
     const bool resumes = isResumable(plan.folder, plan.request);
     std::vector<path> has;
     if (resumes) {

@@ -11,7 +11,8 @@ namespace hilum::services {
 Result<FolderLock> FolderLock::take(const path& folder)
 {
     const path file = folder / FileName;
-    for (;;) {
+    constexpr int Rounds = 10; // some shares number a file anew each time
+    for (int round = 1;; ++round) {
         const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0)
             return std::unexpected(systemError("write", file.string(), errno));
@@ -22,7 +23,9 @@ Result<FolderLock> FolderLock::take(const path& folder)
         }
         // who had it may have removed the file between the two calls: then a third one can lock a new one
         struct stat mine {}, there {};
-        if (::fstat(fd, &mine) == 0 && ::stat(file.c_str(), &there) == 0 && mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+        const bool gone = ::stat(file.c_str(), &there) != 0 && errno == ENOENT;
+        const bool another = !gone && ::fstat(fd, &mine) == 0 && there.st_ino != 0 && (mine.st_ino != there.st_ino || mine.st_dev != there.st_dev);
+        if ((!gone && !another) || round == Rounds)
             return FolderLock(fd, file);
         ::close(fd);
     }

@@ -53,8 +53,10 @@ public:
     {
         std::error_code none; // what cannot be asked for is not there
         for (const path& candidate : {m_folder / name, m_folder / "images" / name})
-            if (std::filesystem::is_regular_file(candidate, none))
-                return candidate.lexically_normal(); // "a.png" and "./a.png" are one image
+            if (std::filesystem::is_regular_file(candidate, none)) { // "a.png" and "./a.png" are one image; ".." of a link is the folder above the one that it names
+                const path plain = candidate.lexically_normal(), real = std::filesystem::weakly_canonical(candidate.parent_path(), none) / candidate.filename();
+                return std::filesystem::equivalent(candidate, plain, none) || none ? plain : real;
+            }
         if (!m_listed) {
             m_listed = true;
             for (std::filesystem::recursive_directory_iterator it(m_folder, std::filesystem::directory_options::skip_permission_denied, none), end; it != end; it.increment(none))

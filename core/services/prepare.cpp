@@ -110,32 +110,27 @@ std::map<std::string, std::size_t> byKey(const CachePlan& plan)
     return out;
 }
 
-/// Is there an image that could not be read for now, and can be today?
-bool canReadMore(const CachePlan& plan, const Json& index, const Work& work)
+/// Says what a cache leaves out that another one of the same request could hold. It stays as it is: runs name it by its digest.
+std::vector<std::string> leftOutForNow(const Json& index)
 {
-    std::vector<std::string> keys;
-    for (const Json& refusal : index.value("refused", Json::array()))
-        if (refusal.value("retry", false))
-            keys.push_back(refusal.value("file", ""));
-    if (keys.empty())
-        return false;
-    const auto images = byKey(plan);
-    return std::ranges::any_of(keys, [&](const std::string& key) {
-        const auto at = images.find(key);
-        return at != images.end() && !work.cancelled() && prepareCase(plan, at->second, work);
-    });
+    const Json& refused = index.value("refused", Json::array());
+    const auto count = std::ranges::count_if(refused, [](const Json& refusal) { return refusal.value("retry", false); });
+    if (count == 0)
+        return {};
+    return {std::format("{} of the images could not be read when these were prepared (too little memory, or no right to): preparing into another folder (hilum prepare --out) tries again", count)};
 }
 
-/// The finished cache of this plan; nothing when there is none, or when it can hold more images now.
-std::optional<PreparedCache> finishedCache(const CachePlan& plan, const ImageList& list, const Work& work)
+/// The finished cache of this plan; nothing when there is none.
+std::optional<PreparedCache> finishedCache(const CachePlan& plan, const ImageList& list)
 {
     const auto index = readIndex(plan.folder);
-    if (!isFinished(plan, index) || canReadMore(plan, *index, work))
+    if (!isFinished(plan, index))
         return std::nullopt;
     PreparedCache cache = cacheFrom(plan.folder, *index);
     cache.reused = true;
     cache.warnings = list.warnings;
     std::ranges::move(regionWarnings(plan, *index), std::back_inserter(cache.warnings));
+    std::ranges::move(leftOutForNow(*index), std::back_inserter(cache.warnings));
     // what is refused by its listing is no part of the request: that of now counts
     const std::vector<Json> before = std::exchange(cache.refused, {});
     for (const imaging::Refusal& refusal : list.refused)
@@ -191,6 +186,7 @@ Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vecto
                     out.refused.empty() ? "" : out.refused.front().value("reason", out.refused.front().value("code", "")));
     index["patients_known"] = unknown == 0;
     std::ranges::move(regionWarnings(plan, index), std::back_inserter(out.warnings));
+    std::ranges::move(leftOutForNow(index), std::back_inserter(out.warnings));
     index["digest"] = sha256Hex(jsonLine(index));
     HILUM_TRY_STATUS(writeFileAtomically(plan.folder / "index.json", jsonLine(index)));
     markFinished(plan.folder);
@@ -243,11 +239,11 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
         plan.folder = std::filesystem::absolute(request.out).lexically_normal();
     }
     HILUM_TRY(const bool there, isThere(plan.folder));
-    if (auto cache = finishedCache(plan, list, work))
+    if (auto cache = finishedCache(plan, list))
         return *std::move(cache);
     HILUM_TRY_STATUS(makeFolder(plan.folder));
     HILUM_TRY(const FolderLock lock, FolderLock::take(plan.folder));
-    if (auto cache = finishedCache(plan, list, work)) // another program may have made it meanwhile
+    if (auto cache = finishedCache(plan, list)) // another program may have made it meanwhile
         return *std::move(cache);
     const auto make = [&]() -> Result<PreparedCache> {
         HILUM_TRY_STATUS(readyFolder(plan));
@@ -272,7 +268,7 @@ Result<PreparedCache> prepare(const PrepareRequest& request, const Work& work)
     // nothing half-made stays where not even one shard could be written
     if (!made && !there) {
         std::error_code ignored;
-        if (!std::filesystem::exists(plan.shardFile(0), ignored))
+        if (!std::filesystem::exists(plan.shardFile(0), ignored) && !ignored)
             std::filesystem::remove_all(plan.folder, ignored);
     }
     return made;

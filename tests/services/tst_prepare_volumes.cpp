@@ -135,8 +135,8 @@ private Q_SLOTS:
         }
     }
 
-    /// What the free memory does not hold today it may hold another time: the next call tries.
-    void whatWasTooLargeIsTriedAgain()
+    /// What the free memory does not hold today it may hold another time: that is said, and the cache, which runs name, stays as it is.
+    void whatWasTooLargeIsTold()
     {
         const path data = fresh();
         writeCt(data / "a.nii.gz", 8);
@@ -151,9 +151,12 @@ private Q_SLOTS:
         QCOMPARE(made->refused[0]["code"], Json("too_large"));
         const Json index = indexOf(made->folder);
         QVERIFY2(index["refused"][0].value("retry", false), index["refused"].dump().c_str());
-        const auto again = prepare(request, {}); // it is as large as before
+        QVERIFY2(made->warnings.size() == 1 && made->warnings[0].starts_with("1 of the images could not be read when these were prepared"), made->warnings.empty() ? "" : made->warnings[0].c_str());
+        const auto again = prepare(request, {});
         HILUM_VERIFY_OK(again);
         QVERIFY(again->reused);
+        QCOMPARE(again->digest, made->digest);
+        QCOMPARE(again->warnings, made->warnings);
         QCOMPARE(again->refused.size(), std::size_t(1));
         QVERIFY(again->refused[0]["file"].get<std::string>().ends_with("huge.nii.gz"));
     }

@@ -82,18 +82,21 @@ void importAndOpen(const Services& services, QObject* receiver, const std::vecto
     std::vector<path> files;
     for (const services::KnownPath& one : paths)
         files.push_back(one.where);
-    if (paths.size() > 1 || paths.front().kind != services::PathKind::File) // may take long: its rows are seen as they come
+    const bool mayTakeLong = paths.size() > 1 || paths.front().kind != services::PathKind::File;
+    if (mayTakeLong) // its rows are seen as they come, and who has gone elsewhere by its end stays there
         services.selection->showWorkspace(QStringLiteral("studies"));
-    services.imports->start(files, receiver, [services, workspace, before = openNow(*services.selection)](const Result<services::ImportSummary>& summary) {
+    services.imports->start(files, receiver, [services, workspace, mayTakeLong, before = openNow(*services.selection)](const Result<services::ImportSummary>& summary) {
         if (!summary)
             return; // stopped or failed, which was told
         services.runner->run<std::vector<project::RowId>>(
             services.selection, [library = services.library, added = summary->added](const Work&) { return picturesAmong(*library, added); },
-            [selection = services.selection, workspace, before](const Result<std::vector<project::RowId>>& pictures) {
-                if (!pictures || pictures->size() != 1)
-                    selection->showWorkspace(QStringLiteral("studies"));
-                else if (openNow(*selection) == before)
+            [selection = services.selection, workspace, mayTakeLong, before](const Result<std::vector<project::RowId>>& pictures) {
+                if (openNow(*selection) != before)
+                    return; // something else was opened meanwhile
+                if (pictures && pictures->size() == 1)
                     workspace == QStringLiteral("lab") ? selection->openInLab(pictures->front()) : selection->openInRead(pictures->front());
+                else if (!mayTakeLong)
+                    selection->showWorkspace(QStringLiteral("studies"));
             });
     });
 }

@@ -13,11 +13,11 @@ namespace hilum::learning {
 namespace {
 
 /// What a "sld-noise" case multiplies the embedding by, in one of three forms: `channel_noise` [B, C, D/2, H/2, W/2], of whose channels the chosen ones count;
-/// [B, n, D/2, H/2, W/2] of the n chosen ones alone, by rising number; or `channel_mask` [B or 1, C, D/2, H/2, W/2], the factors themselves.
+/// [B, n, D/2, H/2, W/2] of the n chosen ones alone, by rising number; or no noise and `channel_mask` [B or 1, C, D/2, H/2, W/2], the factors themselves.
 at::Tensor factorsOf(const ParityCase& c, const at::Tensor& embedded)
 {
     const at::Tensor mask = c.array("channel_mask").to(embedded.scalar_type());
-    if (mask.dim() == 5)
+    if (!c.arrays.contains("channel_noise"))
         return mask;
     const at::Tensor chosen = mask.reshape({-1}).nonzero().squeeze(1), &noise = c.array("channel_noise");
     TORCH_CHECK(mask.numel() == embedded.size(1), "channel_mask of ", mask.sizes(), " for an embedding of ", embedded.size(1), " channels");
@@ -34,7 +34,8 @@ TensorMap run(const ParityCase& c)
                multiplied = disruption == "sld-noise" || disruption == "sld_noise", masked = disruption == "all" || disruption == "sld" || multiplied;
     if (!noisy && !decimated && !masked)
         throw std::invalid_argument(std::format("disruption \"{}\" is none of all, denoise, superres, sld, sld-noise", disruption));
-    if (multiplied && !c.arrays.contains("channel_noise") && c.array("channel_mask").dim() != 5)
+    const auto isFactors = [](const at::Tensor& mask) { return mask.dim() == 5 && mask.numel() != mask.size(1); };
+    if (multiplied && !c.arrays.contains("channel_noise") && !isFactors(c.array("channel_mask")))
         throw std::invalid_argument(std::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", disruption));
     const at::Tensor& image = c.array("image");
     TensorMap out;

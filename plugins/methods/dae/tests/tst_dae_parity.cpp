@@ -110,6 +110,7 @@ private Q_SLOTS:
         QCOMPARE(missed({{"image", image}, {"channel_mask", mask}, {"channel_noise", noise}}), std::string());
         QCOMPARE(missed({{"image", image}, {"channel_mask", mask.ne(0)}, {"channel_noise", factors}}), std::string());
         QCOMPARE(missed({{"image", image}, {"channel_mask", factors}}), std::string());
+        QCOMPARE(missed({{"image", image}, {"channel_mask", mask.reshape({1, 3, 1, 1, 1})}, {"channel_noise", noise}}), std::string()); // it chooses, whatever its axes
         const std::string three = missed({{"image", image}, {"channel_mask", at::tensor({0.0, 1.0, 0.0}, at::kFloat)}, {"channel_noise", noise}});
         QVERIFY2(three.find("channel_noise of [2, 2, 32, 16, 16] has neither the 3 channels of the embedding nor the 1 chosen ones") != std::string::npos, three.c_str());
     }
