@@ -12,18 +12,21 @@ hilum_other_libtorch() {
   [ -n "${HILUM_LIBTORCH:-}" ] && [ "$(sed -n 's/^HILUM_LIBTORCH:[A-Z]*=//p' "$1/CMakeCache.txt" 2>/dev/null)" != "$HILUM_LIBTORCH" ]
 }
 
-# What a build holds for: these sources, in this root or on this machine itself.
+# What a build holds for: these sources, in this root (by its name: the way to it may be written otherwise) or on this machine itself.
 hilum_place_of() {
-  if [ -e "$1/.place" ]; then cat "$1/.place"
-  else echo "$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$1/CMakeCache.txt")|$hilum_place"; fi # configured by hand
+  local was
+  if [ -e "$1/.place" ]; then was=$(cat "$1/.place")
+  else was="$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$1/CMakeCache.txt")|$hilum_place"; fi # configured by hand
+  local place=${was##*|}
+  printf '%s\n' "${was%|*}|${place##*/}"
 }
 
 # Empties a build folder that was made for other sources or in another place: its paths are not here, its objects were compiled against other headers.
 hilum_drop_moved_build() {
   [ -e "$1/CMakeCache.txt" ] || return 0
   local was; was=$(hilum_place_of "$1")
-  if [ "$was" != "$hilum_top|$hilum_place" ]; then
-    hilum_say "what is in $1 was built for ${was%%|*} in ${was##*|}, not for $hilum_top in $hilum_place: it is made anew"
+  if [ "$was" != "$hilum_top|${hilum_place##*/}" ]; then
+    hilum_say "what is in $1 was built for ${was%|*} in ${was##*|}, not for $hilum_top in $hilum_place: it is made anew"
     find "$1/" -mindepth 1 -maxdepth 1 ! -name .build.lock -exec rm -rf --one-file-system -- {} + || hilum_die "cannot empty $1; remove it by hand and run the same command again"
   fi
 }
@@ -59,7 +62,7 @@ hilum_build() {
       { tail -n 40 "$log" >&2; rm -f "$folder/build.ninja"; hilum_die "configuring failed; all of it is in $log"; }
     hilum_say "building; the first time takes a while"
   fi
-  echo "$hilum_top|$hilum_place" >"$folder/.place"
+  echo "$hilum_top|${hilum_place##*/}" >"$folder/.place"
   local make=("${hilum_enter[@]}" cmake --build "$folder" -j "$(hilum_jobs)" --target "$target")
   if [ -t 2 ]; then
     "${make[@]}" 2>&1 8>&- | tee "$log" | hilum_progress
@@ -69,22 +72,34 @@ hilum_build() {
   exec 8>&-
 }
 
+# Makes folder $2 the wheel of version $1. The folder of before, which had no version in its name, becomes it where it holds that version alone.
+hilum_make_wheel() {
+  local version=$1 folder=$2 old=$hilum_cache/torch-cuda marks
+  marks=("$old"/.complete-*)
+  if [ ${#marks[@]} = 1 ] && [ -e "$old/.complete-$version" ] && rm -rf --one-file-system -- "$folder" && touch "$old/.complete" && mv -T -- "$old" "$folder"; then
+    hilum_say "the torch $version wheel in $old is taken; it lies in $folder now"
+    return
+  fi
+  command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || hilum_die "--cuda fetches the torch wheel with pip: install python3-pip, or name a LibTorch in HILUM_LIBTORCH"
+  hilum_say "fetching the torch $version wheel and its CUDA libraries (about 2.5 GB, 5 GB unpacked) into $folder"
+  mkdir -p "$folder"
+  python3 -m pip install --progress-bar on --target "$folder" --no-compile --upgrade --only-binary=:all: "torch==$version" >&2 ||
+    hilum_die "could not fetch torch $version; name a LibTorch in HILUM_LIBTORCH instead"
+  touch "$folder/.complete"
+}
+
 # A CUDA LibTorch: HILUM_LIBTORCH, else the published wheel, unpacked in the cache; each version has a folder, so that a build knows which it was made with.
 hilum_cuda() {
   if [ -z "${HILUM_LIBTORCH:-}" ]; then
     local version=${HILUM_TORCH_WHEEL:-2.14.1} folder
     folder=$hilum_cache/torch-cuda-$version
-    if [ ! -e "$folder/.complete" ]; then
-      command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1 || hilum_die "--cuda fetches the torch wheel with pip: install python3-pip, or name a LibTorch in HILUM_LIBTORCH"
-      mkdir -p "$folder"
+    if [ ! -e "$folder/.complete" ] || [ -e "$hilum_cache/torch-cuda" ]; then
+      mkdir -p "$hilum_cache"
       exec 7>"$hilum_cache/torch-cuda.lock"
       flock -n 7 || { hilum_say "another process is fetching the torch wheel; waiting"; flock 7; }
-      if [ ! -e "$folder/.complete" ]; then
-        hilum_say "fetching the torch $version wheel and its CUDA libraries (about 2.5 GB, 5 GB unpacked) into $folder"
-        python3 -m pip install --progress-bar on --target "$folder" --no-compile --upgrade --only-binary=:all: "torch==$version" >&2 ||
-          hilum_die "could not fetch torch $version; name a LibTorch in HILUM_LIBTORCH instead"
-        touch "$folder/.complete"
-      fi
+      [ -e "$folder/.complete" ] || hilum_make_wheel "$version" "$folder"
+      # another version's, which nothing looks for any more
+      [ ! -e "$hilum_cache/torch-cuda" ] || rm -rf --one-file-system -- "$hilum_cache/torch-cuda" || hilum_say "cannot remove $hilum_cache/torch-cuda, the wheel of another version; remove it by hand"
       exec 7>&-
     fi
     export HILUM_LIBTORCH=$folder/torch

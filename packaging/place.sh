@@ -46,6 +46,36 @@ hilum_gpu_libraries() {
     sed -n "/[(,]${word}[,)]/ s/.*=> \(.*\/lib\(cuda\|nvidia[^ ]*\|nvcuvid\)\.so[^ ]*\)\$/\1/p" | awk -F/ '!seen[$NF]++'
 }
 
+# Fills hilum_tree with what bubblewrap makes the tree of, from the top folders of this machine (of $1): everything as it is, but for /usr and /etc. Where /bin, /lib and the like are
+# missing (NixOS) or lead elsewhere than to their namesakes (Fedora: /usr/sbin is a link; Arch: /sbin -> usr/bin), a tree of its own with every other top folder in it.
+hilum_lay_out() {
+  local top=${1:-} d name namesakes=1 over=()
+  for d in bin sbin lib lib64 lib32 libx32; do
+    [ -e "$hilum_root/usr/$d" ] || continue
+    if [ -L "$top/$d" ]; then
+      case $(readlink "$top/$d") in "usr/$d" | "/usr/$d") continue ;; esac # the link's own text: inside it leads into the root's /usr
+    elif [ -d "$top/$d" ]; then
+      over+=(--ro-bind "$hilum_root/usr/$d" "/$d")
+      continue
+    fi
+    case $d in lib32 | libx32) ;; *) namesakes=0 ;; esac
+  done
+  local own=(--ro-bind "$hilum_root/usr" /usr --ro-bind "$hilum_root/etc" /etc) system=(--proc /proc --dev-bind /dev /dev)
+  if [ $namesakes = 1 ]; then
+    hilum_tree=(--bind "$top/" / "${own[@]}" "${system[@]}" ${over[@]+"${over[@]}"})
+    return
+  fi
+  hilum_tree=(--tmpfs / "${own[@]}")
+  for d in bin sbin lib lib64 lib32 libx32; do [ ! -e "$hilum_root/usr/$d" ] || hilum_tree+=(--symlink "usr/$d" "/$d"); done
+  for d in "$top"/* "$top"/.[!.]*; do
+    name=${d##*/}
+    case $name in bin | sbin | lib | lib64 | lib32 | libx32 | usr | etc | proc | dev | lost+found) continue ;; esac
+    if [ -L "$d" ]; then hilum_tree+=(--symlink "$(readlink "$d")" "/$name")
+    elif [ -d "$d" ] || [ -f "$d" ]; then hilum_tree+=(--bind "$d" "/$name"); fi
+  done
+  hilum_tree+=("${system[@]}" --remount-ro /) # what would be written beside the top folders is refused, not lost
+}
+
 # Fills hilum_enter with the command that runs what follows in the right place, hilum_follow with what lets a program end with the one that started it (signals reach bubblewrap
 # alone), hilum_place with the place's name. Arguments: the command line, whose paths must be visible.
 hilum_prepare_place() {
@@ -59,13 +89,8 @@ hilum_prepare_place() {
   hilum_make_root
   touch "$hilum_root/.complete" 2>/dev/null || true
   command -v bwrap >/dev/null || hilum_need_tools
-  local b=(bwrap --bind / / --ro-bind "$hilum_root/usr" /usr --ro-bind "$hilum_root/etc" /etc --proc /proc --dev-bind /dev /dev) d f
-  # where /bin, /lib and the like are no links into /usr
-  for d in bin sbin lib lib32 lib64 libx32; do
-    [ -e "/$d" ] && [ "$(readlink -f "/$d")" != "/usr/$d" ] && [ -e "$hilum_root/usr/$d" ] || continue
-    [ ! -L "/$d" ] || hilum_die "/$d is a link to $(readlink "/$d") on this machine; the private root needs it to be a folder or a link to usr/$d"
-    b+=(--ro-bind "$hilum_root/usr/$d" "/$d")
-  done
+  hilum_lay_out
+  local b=(bwrap "${hilum_tree[@]}") d f
   [ ! -d /var/cache/fontconfig ] || [ ! -d "$hilum_root/var/cache/fontconfig" ] || b+=(--bind "$hilum_root/var/cache/fontconfig" /var/cache/fontconfig)
   for f in /etc/resolv.conf /etc/hosts /etc/passwd /etc/group /etc/machine-id /etc/pip.conf; do
     [ -e "$f" ] && { [ -e "$hilum_root$f" ] || : >"$hilum_root$f"; } 2>/dev/null || continue

@@ -38,7 +38,7 @@ hilum_mirror() {
 
 # What making a root needs, asked before anything is fetched.
 hilum_need_tools() {
-  local missing=() tool user; user=$(id -un)
+  local missing=() tool user; user=$(id -un 2>/dev/null) || user=$(id -u) # a number without a name
   for tool in mmdebstrap bwrap; do command -v $tool >/dev/null || missing+=("$tool"); done
   [ "$(id -u)" = 0 ] || command -v newuidmap >/dev/null || missing+=(newuidmap)
   if [ ${#missing[@]} -gt 0 ]; then
@@ -107,12 +107,20 @@ hilum_open_folder() {
   echo "$d"
 }
 
+# Removes packages that an interrupted call left: in $1, and in the folder without a digest that they were fetched into once, unless a call that still does so is at it.
+hilum_drop_packages() {
+  local old=$hilum_cache/apt
+  [ ! -e "$1" ] || rm -rf -- "$1" || true
+  grep -qs 'check-valid-until=no' "$old/etc/sources.list" || return 0 # not ours
+  { ( flock -n 9 && rm -rf -- "$old" ) 9>>"$hilum_cache/root.lock"; } 2>/dev/null || true
+}
+
 # Makes the private root unless it is there; the name carries a digest of the list, so a new list gives a new root.
 hilum_make_root() {
   local digest; digest=$({ echo "$hilum_suite 2"; hilum_packages; } | sha256sum | cut -c1-12)
   hilum_root=$hilum_cache/root-$digest
   local apt=$hilum_cache/apt-$digest
-  [ ! -e "$hilum_root/.complete" ] || { [ ! -e "$apt" ] || rm -rf -- "$apt" || true; return 0; } # what an interrupted call left
+  [ ! -e "$hilum_root/.complete" ] || { hilum_drop_packages "$apt"; return 0; }
   mkdir -p "$hilum_cache"
   exec 9>"$hilum_cache/root.lock"
   flock -n 9 || { hilum_say "another process is making the root; waiting"; flock 9; }
@@ -162,6 +170,7 @@ hilum_make_root() {
     [ "$old" = "$hilum_root" ] || [ -n "$(find "$old/.complete" -mtime -14 2>/dev/null)" ] || hilum_remove "$old" || true
   done
   exec 9>&-
+  hilum_drop_packages "$apt"
   hilum_say "the root is ready ($(du -sh "$hilum_root" 2>/dev/null | cut -f1))"
 }
 
@@ -182,7 +191,7 @@ hilum_clean() {
   for entry in "$hilum_cache"/* "$hilum_cache"/.[!.]*; do
     [ -e "$entry" ] || [ -L "$entry" ] || continue
     name=${entry##*/}
-    if [[ $name =~ ^((apt|root)-[0-9a-f]{12}(\.partial(\.tar)?)?|root\.(lock|log)|torch-cuda(-.*)?)$ ]]; then ours+=("$entry")
+    if [[ $name =~ ^((apt|root)-[0-9a-f]{12}(\.partial(\.tar)?)?|root\.(lock|log)|torch-cuda(-.*|\.lock)?)$ ]]; then ours+=("$entry")
     elif [[ $name =~ ^(apt|ccache|caches|measurements|describe)$ ]]; then shared+=("$entry")
     else others+=("$entry"); fi
   done

@@ -242,8 +242,9 @@ function(hilum_check_links)
         endif()
         get_target_property(linked ${target} LINK_LIBRARIES)
         get_target_property(handed ${target} INTERFACE_LINK_LIBRARIES)
-        # names within generator expressions too
-        string(REGEX MATCHALL "[A-Za-z0-9_.-]+(::[A-Za-z0-9_.-]+)?" names "${linked};${handed}")
+        # names within generator expressions too, not those of folders within a path
+        string(REGEX REPLACE "[^;,:<>$]*/[^;,<>]*" "" linked "${linked};${handed}")
+        string(REGEX MATCHALL "[A-Za-z0-9_.-]+(::[A-Za-z0-9_.-]+)?" names "${linked}")
         list(REMOVE_DUPLICATES names)
         foreach(name IN LISTS names)
             if(NOT TARGET ${name})

@@ -72,6 +72,12 @@ expect 4 "another root"
 [ ! -e "$out/top/build/release/old" ] || fault "what was built in another root is still there"
 grep -q "in native, not for" "$out/said" || fault "the other root is not said: $(cat "$out/said")"
 expect 4 "the same root"
+mkdir -p "$out/cache"
+ln -s "$out/cache" "$out/linked"
+hilum_place=$out/linked/root-0123456789ab
+expect 4 "the same root by another way"
+echo "$out/top|$out/cache/root-0123456789ab" >"$out/top/build/release/.place"
+expect 4 "a stamp with the whole way to the root"
 cp -r "$out/top" "$out/moved"
 hilum_top=$out/moved
 expect 5 "a copied checkout"
@@ -106,6 +112,31 @@ for version in 2.14.1 2.11.0 2.14.1; do
   [ "$HILUM_LIBTORCH" = "$out/cache/torch-cuda-$version/torch" ] || fault "$version lies in $HILUM_LIBTORCH"
 done
 [ "$(grep -c '^pip' "$CALLS")" = 2 ] || fault "two versions were fetched $(grep -c '^pip' "$CALLS") times"
+# fetched before the folder had the version in its name: taken as it is, unless another version was unpacked over it
+# before VERSION...: such a folder, without those of a version; takes VERSION FETCHES WHAT: how often pip has been called since the beginning
+before() { rm -rf "$out/cache"/torch-cuda*; mkdir -p "$out/cache/torch-cuda/torch/include/torch"; touch "$out/cache/torch-cuda/old" "${@/#/$out/cache/torch-cuda/.complete-}"; }
+takes() {
+  unset HILUM_LIBTORCH
+  HILUM_TORCH_WHEEL=$1 hilum_cuda >"$out/said" 2>&1
+  [ "$HILUM_LIBTORCH" = "$out/cache/torch-cuda-$1/torch" ] && [ -e "$out/cache/torch-cuda-$1/.complete" ] || fault "$3: $1 lies in $HILUM_LIBTORCH"
+  [ "$(grep -c '^pip' "$CALLS")" = "$2" ] || fault "$3: fetched $(grep -c '^pip' "$CALLS") times, $2 expected: $(cat "$out/said")"
+  [ ! -e "$out/cache/torch-cuda" ] || fault "$3: torch-cuda is still there"
+}
+before 2.14.1
+takes 2.14.1 2 "a wheel of before"
+[ -e "$out/cache/torch-cuda-2.14.1/old" ] || fault "the wheel of before is not what was taken"
+takes 2.14.1 2 "the same again"
+before 2.14.1
+mkdir -p "$out/cache/torch-cuda-2.14.1/half"
+takes 2.14.1 2 "a wheel of before beside half a new one"
+[ ! -e "$out/cache/torch-cuda-2.14.1/half" ] || fault "what was fetched by half is still there"
+mkdir -p "$out/cache/torch-cuda"
+takes 2.14.1 2 "a leftover beside a whole one"
+before 2.11.0
+takes 2.14.1 3 "a wheel of before of another version"
+before 2.11.0 2.14.1
+takes 2.14.1 4 "two versions in one folder"
+[ ! -e "$out/cache/torch-cuda-2.14.1/old" ] || fault "a folder with two versions in it was taken"
 unset HILUM_LIBTORCH HILUM_TORCH_WHEEL
 rm "$out/bin/python3"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # place_script.sh SOURCE OUT: packaging/root.sh and place.sh with stand-ins for bubblewrap, apt and the rest: how the root is made, and what is seen in it. What was seen: outputs below /var were
-# lost in the root, a checkout there could not be entered, the NVIDIA driver's libraries stopped every call, an ordinary user whose home is closed never got a root.
+# lost in the root, a checkout there could not be entered, the NVIDIA driver's libraries stopped every call, an ordinary user whose home is closed never got a root, machines whose /sbin
+# or /lib64 leads elsewhere were refused, a user without a name ended it without a word, --clean took its own lock for something foreign.
 set -euo pipefail
 source=$(realpath "$1") out=$(realpath -m "$2")
 rm -rf "$out"
@@ -92,6 +93,58 @@ unset LD_LIBRARY_PATH
 HILUM_NATIVE=1 enters info
 [ ${#hilum_enter[@]}${#hilum_follow[@]}$hilum_place = 00native ] || fault "on a machine that suffices: $(line)"
 
+# --- what the tree is made of, by the top folders of a machine
+tree=$out/tree
+hilum_root=$out/full
+mkdir -p "$hilum_root/usr/"{bin,sbin,lib,lib64} "$hilum_root/etc"
+# top WORDS...: a machine with these top folders, or links NAME=TEXT; its tree is then in $laid
+top() {
+  rm -rf "$tree"
+  mkdir -p "$tree/usr" "$tree/etc" "$tree/home"
+  local word
+  for word; do case $word in *=*) ln -s "${word#*=}" "$tree/${word%%=*}" ;; *) mkdir "$tree/$word" ;; esac; done
+  lay_out
+}
+lay_out() { hilum_lay_out "$tree"; laid="|$(printf '%s\n' "${hilum_tree[@]}" | paste -sd'|')|"; }
+laid() { case $laid in *"|$1|"*) ;; *) fault "$2: $1 is not in $laid" ;; esac; }
+notlaid() { case $laid in *"|$1|"*) fault "$2: $1 is in $laid" ;; esac; }
+# as_it_is WHAT: the machine's own tree with the root's /usr and /etc; own_tree WHAT: one of its own
+as_it_is() { laid "--bind|$tree/|/" "$1"; laid "--ro-bind|$hilum_root/usr|/usr" "$1"; notlaid "--tmpfs|/" "$1"; laid "--proc|/proc|--dev-bind|/dev|/dev" "$1"; }
+own_tree() {
+  local d
+  laid "--tmpfs|/|--ro-bind|$hilum_root/usr|/usr|--ro-bind|$hilum_root/etc|/etc" "$1"
+  for d in bin sbin lib lib64; do laid "--symlink|usr/$d|/$d" "$1"; notlaid "--bind|$tree/$d|/$d" "$1"; done
+  for d in usr etc proc dev; do notlaid "--bind|$tree/$d|/$d" "$1"; done
+  notlaid "--bind|$tree/|/" "$1"
+  laid "--bind|$tree/home|/home" "$1"
+  laid "--proc|/proc|--dev-bind|/dev|/dev|--remount-ro|/" "$1"
+}
+top bin=usr/bin sbin=usr/sbin lib=usr/lib lib64=usr/lib64
+as_it_is "Debian"
+notlaid "--ro-bind|$hilum_root/usr/bin|/bin" "Debian"
+top bin=/usr/bin sbin=/usr/sbin lib=/usr/lib lib64=/usr/lib64
+as_it_is "links from the top"
+mkdir -p "$tree/usr/bin"
+ln -s bin "$tree/usr/sbin"
+lay_out
+as_it_is "Fedora, whose /usr/sbin leads on"
+top bin sbin lib lib64=usr/lib64
+as_it_is "folders that are no links"
+for words in bin sbin lib; do laid "--ro-bind|$hilum_root/usr/$words|/$words" "folders that are no links"; done
+top bin=usr/bin sbin=usr/bin lib=usr/lib lib64=usr/lib proc dev var run opt=var/opt lost+found .hidden
+touch "$tree/image.nii.gz"
+lay_out
+own_tree "Arch"
+for words in var run .hidden image.nii.gz; do laid "--bind|$tree/$words|/$words" "what is beside it"; done
+laid "--symlink|var/opt|/opt" "a top folder that is a link"
+notlaid "--bind|$tree/lost+found|/lost+found" "what only the file system needs"
+top bin nix
+own_tree "NixOS without /lib and /lib64"
+laid "--bind|$tree/nix|/nix" "NixOS"
+rmdir "$hilum_root/usr/lib64"
+top bin=usr/bin sbin=usr/sbin lib=usr/lib
+as_it_is "a processor without /lib64"
+
 # --- where the cache is
 cache_with() { env -u HILUM_CACHE "$@" bash -c 'set -euo pipefail; hilum_top=$0; . "$0/packaging/root.sh"; echo "$hilum_cache ${XDG_CACHE_HOME:-}"' "$out/top"; }
 home=$(getent passwd "$(id -u)" | cut -d: -f6)
@@ -117,7 +170,7 @@ echo 'deb [signed-by=/k.gpg] http://list.example/debian bookworm main' >"$out/et
 # --- how the root is made, by an ordinary user
 eval "$real_make_root"
 program id <<<'#!/usr/bin/env bash
-case $1 in -un) echo somebody ;; *) echo 4242 ;; esac'
+case $1 in -un) [ -z "${NAMELESS:-}" ] || { echo 4242; echo "id: cannot find name for user ID 4242" >&2; exit 1; }; echo somebody ;; *) echo 4242 ;; esac'
 for tool in newuidmap unshare bwrap; do program $tool <<<'#!/usr/bin/env bash'; done
 program getsubids <<<'#!/usr/bin/env bash
 [ -z "${NO_NUMBERS:-}" ] && echo "0: somebody 100000 65536"'
@@ -134,6 +187,7 @@ echo "mmdebstrap TMPDIR=$TMPDIR $*" >>"$CALLS"
 for word; do case $word in *.tar) mkdir -p "$0.d/usr/bin" && tar -C "$0.d" -cf "$word" . ;; esac; done'
 export HILUM_DEBIAN_MIRROR=http://mirror.example/debian NO_NUMBERS=1
 grep -qsE '^(somebody|4242):' /etc/subuid || { try hilum_make_root; [ "$code" = 1 ] || fault "without numbers it ends with $code"; says "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 somebody"; }
+grep -qsE '^4242:' /etc/subuid || { NAMELESS=1 try hilum_make_root; [ "$code" = 1 ] || fault "a number without a name ends with $code"; says "user 4242 has no numbers in /etc/subuid"; }
 unset NO_NUMBERS
 program unshare <<<'#!/usr/bin/env bash
 echo "Operation not permitted"; exit 1'
@@ -161,10 +215,20 @@ TMPDIR=$closed hilum_make_root 2>"$out/said"
 grep -q -- "--setup-hook=sync-in $HILUM_CACHE/apt-[0-9a-f]*/debs /var/cache/apt/archives" "$CALLS" || fault "the packages do not come from outside: $(grep mmdebstrap "$CALLS")"
 ! grep -q "TMPDIR=$closed" "$CALLS" || fault "unpacked in a folder that nobody else can enter"
 [ "$(ls -d "$HILUM_CACHE"/apt-* 2>/dev/null)" = "" ] || fault "the packages were kept"
-# what an interrupted call left goes with the next one
-mkdir -p "$HILUM_CACHE/apt-${hilum_root##*/root-}/archives"
+# what an interrupted call left goes with the next one, also in the folder of before; not while packages are fetched there, not what is somebody else's
+mkdir -p "$HILUM_CACHE/apt-${hilum_root##*/root-}/archives" "$HILUM_CACHE/apt/etc" "$HILUM_CACHE/apt/archives"
+echo 'deb [check-valid-until=no] http://mirror.example/debian forky main' >"$HILUM_CACHE/apt/etc/sources.list"
+exec 6>>"$HILUM_CACHE/root.lock"
+flock 6
 hilum_make_root
 [ "$(ls -d "$HILUM_CACHE"/apt-* 2>/dev/null)" = "" ] || fault "the packages that an interrupted call left are still there"
+[ -d "$HILUM_CACHE/apt/archives" ] || fault "packages that another call fetches were removed"
+exec 6>&-
+hilum_make_root
+[ ! -e "$HILUM_CACHE/apt" ] || fault "the packages in the folder of before are still there"
+mkdir -p "$HILUM_CACHE/apt"
+hilum_make_root
+rmdir "$HILUM_CACHE/apt" || fault "somebody else's apt was removed"
 
 # --- removing it
 mkdir -p "$HILUM_CACHE/ccache" "$hilum_top/build/release" "$HILUM_CACHE/root-photos"
@@ -174,7 +238,8 @@ hilum_clean 2>"$out/said"
 [ -e "$HILUM_CACHE/root-photos/one.jpg" ] && [ -e "$HILUM_CACHE/ccache" ] || fault "what is not Hilum's was removed"
 says "left in $HILUM_CACHE, which holds other things too: root-photos ccache"
 rm -r "$HILUM_CACHE/root-photos"
-mkdir -p "$hilum_root"
+mkdir -p "$hilum_root" "$HILUM_CACHE/torch-cuda" "$HILUM_CACHE/torch-cuda-2.14.1/torch"
+touch "$HILUM_CACHE/torch-cuda.lock"
 mv "$HILUM_CACHE" "$out/large"
 ln -s "$out/large" "$HILUM_CACHE"
 hilum_clean 2>"$out/said"
