@@ -153,6 +153,7 @@ Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging
     picture.height = n[1];
     picture.components = volume.components();
     picture.fromWorkstation = false;
+    picture.pixelAspect = volume.geometry().spacingMm[1] / volume.geometry().spacingMm[0];
     picture.derivation = derivationOf(a, item);
     const auto count = static_cast<std::size_t>(n[0] * n[1]) * static_cast<std::size_t>(picture.components), first = static_cast<std::size_t>(slice) * count;
     std::vector<std::uint16_t> words;
