@@ -85,6 +85,13 @@ private Q_SLOTS:
         QVERIFY(norm(found[1].first - Vec3{2, 10, 15}) < 1e-9 && found[1].second == 9);
     }
 
+    // labels filled from contours have no notice of their slices: they were told to be shifted sideways by 0.000 mm
+    void unevenSlicesAreToldWithoutANotice()
+    {
+        const Volume labels = uneven({{0, 0, 0}, {0, 0, 2.5}, {0, 0, 7.5}}, std::vector<std::uint16_t>(72, 1), 2.5);
+        QCOMPARE(whyIrregular(labels), std::string("the slices are uneven, 2.500 to 5.000 mm apart"));
+    }
+
     void evenOnesStayAndBrokenOnesAreRefused()
     {
         const Volume labels = uneven({{0, 0, 0}, {0, 0, 5}, {0, 0, 15}}, std::vector<std::uint16_t>(72, 1), 5);

@@ -69,6 +69,15 @@ Result<Target> targetOf(const Arguments& a, std::string& format)
     return Target::File;
 }
 
+/// Refuses uneven or tilted slices when nobody said what becomes of them: the formats of one file have even slices alone.
+Status checkSpacingChosen(const Arguments& a, const imaging::Volume& volume)
+{
+    if (a.spacing.empty() && imaging::isIrregular(volume) && !imaging::isNearlyStraight(volume))
+        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
+            a.in, imaging::whyIrregular(volume));
+    return {};
+}
+
 Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, const Work& work)
 {
     if (item.timePoints > 1 && a.time < 0)
@@ -79,9 +88,7 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
     HILUM_TRY(imaging::Volume volume, a.part() ? imaging::readPart(item, portion, options.timePoint, work) : imaging::readVolume(item, options, work));
     if (!imaging::isIrregular(volume))
         return volume;
-    if (a.spacing.empty() && !imaging::isNearlyStraight(volume))
-        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
-            a.in, imaging::whyIrregular(volume));
+    HILUM_TRY_STATUS(checkSpacingChosen(a, volume));
     return imaging::applySpacing(std::move(volume), a.spacing == "as-acquired" ? imaging::SpacingPolicy::AsAcquired : imaging::SpacingPolicy::Regularise, work);
 }
 
@@ -206,6 +213,8 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
     HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
     const auto chosen = [&](imaging::LabelMap& map) -> Status {
         HILUM_TRY(map.volume, imaging::cut(map.volume, portion));
+        if (target == Target::SegNrrd) // a DICOM object has the place of every slice
+            HILUM_TRY_STATUS(checkSpacingChosen(a, map.volume));
         HILUM_TRY(map.volume, imaging::applySpacing(std::move(map.volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work));
         return {};
     };
