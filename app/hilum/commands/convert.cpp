@@ -236,15 +236,15 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
     return imaging::writeSegmentation(layers, study, series, a.out, options, work).transform([](const auto&) {});
 }
 
-/// The labels of a segmentation whose values alone go into a file; the later of two that overlap would hide the other.
+/// The labels of a segmentation or of contours whose values alone go into a file; the later of two that overlap would hide the other.
 Result<Json> onlyLabels(const Arguments& a, const imaging::Item& item, const Work& work)
 {
     imaging::SegmentationReadOptions read;
     read.layers = true;
     HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
     if (s.layers.size() > 1)
-        return refuse(ErrorCode::Unsupported, "overlap", "{}: its segments overlap, and {} holds one label a voxel; write .seg.nrrd, or use hilum seg import --overlap later (the later segment wins)",
-            a.in, a.out);
+        return refuse(ErrorCode::Unsupported, "overlap", "{}: its {} overlap, and {} holds one label a voxel; write {}", a.in, item.kind == ItemKind::Contours ? "regions" : "segments", a.out,
+            item.kind == ItemKind::Contours ? ".seg.nrrd or, with --to seg, .dcm" : ".seg.nrrd, or use hilum seg import --overlap later (the later segment wins)");
     return imaging::recordOf(s.map.labels);
 }
 
@@ -315,7 +315,7 @@ Status run(Arguments a)
         } else if (target == Target::Radiograph) {
             HILUM_TRY_STATUS(writeFilm(a, item, volume));
         } else {
-            if (item.kind == ItemKind::Segmentation) { // the file holds values only: their names stand beside it
+            if (labels) { // the file holds values only: their names stand beside it
                 HILUM_TRY(more["labels"], onlyLabels(a, item, work));
             }
             HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
