@@ -1,6 +1,7 @@
 #include "core/imaging/regularise.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/label_slices.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
 
@@ -228,6 +229,8 @@ Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& wor
 {
     if (policy == SpacingPolicy::AsAcquired || !isIrregular(volume))
         return volume;
+    if (policy == SpacingPolicy::Regularise && volume.header().unit == Unit::Label && volume.header().irregular)
+        return evenLabels(volume, work);
     if (policy == SpacingPolicy::Regularise || isNearlyStraight(volume))
         return regularise(volume, work);
     return refuse(ErrorCode::BadData, "irregular", "the slices form no regular grid: {}", whyIrregular(volume));

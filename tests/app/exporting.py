@@ -184,6 +184,9 @@ works("seg", "import", OUT / "gap", OUT / "gap.nii.gz", "--reference", OUT / "ga
 works("convert", OUT / "gap", OUT / "gap.kept.seg.nrrd", "--spacing", "as-acquired")
 check("labels of slices as they are", info(OUT / "gap.kept.seg.nrrd")["size"], [20, 16, 8])
 works("convert", OUT / "gap", OUT / "gap.dcm", "--to", "seg")
+works("convert", OUT / "gap", OUT / "gap.even.seg.nrrd", "--spacing", "regular")
+check("labels around a missing slice", (info(OUT / "gap.even.seg.nrrd")["size"], [l["voxels"] for l in info(OUT / "gap.even.seg.nrrd")["labels"]]),
+      ([20, 16, 9], [sum(1 for (i, j, k), l in zip(INDEX, label_values) if l == v and k != 3) for v in (1, 40)]))
 works("seg", "export", OUT / "labels.nii.gz", OUT / "spleen.stl", "--label", 1)
 refuses(2, "--label", "seg", "export", OUT / "labels.nii.gz", OUT / "all.stl")
 try:
