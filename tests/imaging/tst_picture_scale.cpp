@@ -140,6 +140,20 @@ private Q_SLOTS:
         QCOMPARE(planeSpacing(measured->header()), (std::array{0.4, 0.4}));
     }
 
+    // slices in patient space were square whatever their pixels are
+    void slicesWithoutSpacingKeepTheirShape()
+    {
+        const Folder f;
+        for (const auto& [ratio, height] : {std::pair{"2\\1", 2.0}, {"1\\1", 1.0}}) {
+            for (int k = 0; k < 3; ++k)
+                dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k)}).text(0x00280030, "DS", "").text(0x00280034, "IS", ratio).write(f / std::to_string(k));
+            const auto volume = readVolume(f.folder.where());
+            HILUM_VERIFY_OK(volume);
+            QCOMPARE(volume->geometry().spacingMm, (Vec3{1, height, 2}));
+            QVERIFY(hasNotice(volume->header(), "assumed_spacing", height == 1 ? "1 mm is assumed" : "1 mm wide and 2 mm high"));
+        }
+    }
+
     // a picture of unknown size was written as a film of 1 mm a pixel
     void unknownLengthsStayUnknown_data()
     {
