@@ -46,7 +46,7 @@ std::string digestOf(const Volume& volume)
     return volume.visit([](auto values) { return sha256Hex(std::as_bytes(values)); });
 }
 
-/// Usage when a folder of slices holds others than those that will be written: with them they would be one series.
+/// Usage when a folder of slices holds others than those that will be written: with them they would be one series. Hidden files (.DS_Store) are no slices: scan() passes them over.
 Status checkNoOtherSlices(const path& folder, std::int64_t count)
 {
     HILUM_TRY(const bool there, isFolder(folder));
@@ -57,7 +57,7 @@ Status checkNoOtherSlices(const path& folder, std::int64_t count)
         ours.insert(sliceFileName(k));
     std::error_code error;
     for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
-        if (const std::string file = it->path().filename().string(); !ours.contains(file))
+        if (const std::string file = it->path().filename().string(); !file.starts_with('.') && !ours.contains(file))
             return fail(ErrorCode::Usage, "{} holds {} already, which is none of the {} slices that are to be written there; choose another folder", folder.string(), file, count);
     if (error)
         return std::unexpected(systemError("read the folder", folder.string(), error.value()));

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <format>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -163,6 +165,7 @@ std::span<const WrittenClass> writtenClasses()
         {UID_MRImageStorage, "series of MR slices"},
         {UID_DigitalXRayImageStorageForPresentation, "radiographs"},
         {UID_DigitalXRayImageStorageForProcessing, "radiographs before processing"},
+        {UID_ComputedRadiographyImageStorage, "radiographs whose lengths are unknown"},
         {UID_SecondaryCaptureImageStorage, "screenshots, figures, converted pictures"},
         {UID_SegmentationStorage, "segmentations, binary"},
         {UID_LabelMapSegmentationStorage, "segmentations as label maps"},
@@ -217,6 +220,26 @@ void putBodyPart(DcmItem& item, const std::string& bodyPart)
         put(item, DCM_Laterality, "");
     else
         put(item, DCM_BodyPartExamined, bodyPart);
+}
+
+void putPixelAspect(DcmItem& item, double heightOverWidth)
+{
+    constexpr double Square = 1e-6;
+    constexpr std::int64_t Most = 10000; // parts of a width that are tried
+    if (!(heightOverWidth > 0) || std::abs(heightOverWidth - 1) < Square)
+        return;
+    std::int64_t height = 1, width = 1;
+    double best = std::numeric_limits<double>::infinity();
+    for (std::int64_t w = 1; w <= Most && best > Square; ++w) {
+        const std::int64_t h = std::max<std::int64_t>(1, std::llround(heightOverWidth * static_cast<double>(w)));
+        const double off = std::abs(static_cast<double>(h) / (heightOverWidth * static_cast<double>(w)) - 1);
+        if (off < best) {
+            best = off;
+            height = h;
+            width = w;
+        }
+    }
+    put(item, DCM_PixelAspectRatio, std::format("{}\\{}", height, width)); // vertical, horizontal
 }
 
 void putWindows(DcmItem& item, const std::vector<Window>& windows)

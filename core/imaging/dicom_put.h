@@ -41,6 +41,8 @@ const char* writtenTransferSyntax();
 void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& series, const std::string& sopClass, const std::string& sopInstance, const char* modality);
 /// Body Part Examined, or an empty Laterality, which stands for a part that is not told.
 void putBodyPart(DcmItem& item, const std::string& bodyPart);
+/// Height of a pixel over its width as Pixel Aspect Ratio, in whole numbers; nothing for square ones. For pictures whose lengths are not told.
+void putPixelAspect(DcmItem& item, double heightOverWidth);
 void putWindows(DcmItem& item, const std::vector<Window>& windows);
 
 /// Writes a whole file, or nothing.

@@ -191,7 +191,7 @@ void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Ref
     std::array<double, 2> spacing = frame.spacingMm;
     const bool unknownSpacing = spacing[0] <= 0 || spacing[1] <= 0;
     if (unknownSpacing)
-        spacing = {1, 1};
+        spacing = {1, first.pixelAspect};
     auto plan = planStack(poses, (*frame.orientation)[0], (*frame.orientation)[1], spacing, {first.columns, first.rows, 1}, lone);
     if (!plan) {
         for (const Entry& e : group.entries)
@@ -209,7 +209,8 @@ void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Ref
     auto& notices = stack->header.notices;
     notices.insert(notices.end(), plan->notices.begin(), plan->notices.end());
     if (unknownSpacing)
-        notices.push_back({"assumed_spacing", "Pixel Spacing is missing; 1 mm is assumed"});
+        notices.push_back({"assumed_spacing", first.pixelAspect == 1 ? std::string("Pixel Spacing is missing; 1 mm is assumed")
+            : std::format("Pixel Spacing is missing; pixels 1 mm wide and {} mm high are assumed, by Pixel Aspect Ratio", shortest(first.pixelAspect))});
     if (group.splitByOrientation)
         notices.push_back({"mixed_orientation", "the series holds slices of several orientations or pixel sizes; each is an item of its own"});
     std::map<const DicomHeader*, std::size_t> numbers;

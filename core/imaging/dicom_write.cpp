@@ -100,6 +100,20 @@ void putSlice(DcmItem& d, const Volume& volume, const StoredScale& scale, const 
     putWindows(d, h.windows);
 }
 
+/// What a DX image tells beyond a CR image.
+void putDetector(DcmItem& d, const Geometry& g, const RadiographWriteOptions& options)
+{
+    put(d, DCM_PresentationIntentType, options.forProcessing ? "FOR PROCESSING" : "FOR PRESENTATION");
+    put(d, DCM_PositionerType, "NONE");
+    put(d, DCM_DetectorType, "DIRECT");
+    put(d, DCM_ImagerPixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
+    put(d, DCM_PixelIntensityRelationship, "LOG");
+    // LOG: the value rises with the exposure (sign 1) or falls; white is little exposure in what MONOCHROME2 stores here
+    if (d.putAndInsertSint16(DCM_PixelIntensityRelationshipSign, options.monochrome1 ? 1 : -1).bad())
+        throw std::runtime_error("PixelIntensityRelationshipSign");
+    d.insertEmptyElement(DCM_AcquisitionContextSequence);
+}
+
 } // namespace
 
 Result<StoredScale> storedScale(const Volume& volume, FloatPolicy policy)
@@ -216,17 +230,21 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
         while (high >= static_cast<double>(1 << bits))
             ++bits;
         const int top = (1 << bits) - 1;
-        const char* sopClass = options.forProcessing ? UID_DigitalXRayImageStorageForProcessing : UID_DigitalXRayImageStorageForPresentation;
+        const bool digital = film.header().spacingMeaning != SpacingMeaning::Unknown; // DX demands Imager Pixel Spacing, CR does not
+        if (!digital && options.forProcessing)
+            return fail(ErrorCode::Unsupported, "{}: a radiograph for processing must say how large its pixels are, and those of this one are of unknown size", file.string());
+        const char* sopClass = !digital ? UID_ComputedRadiographyImageStorage
+            : options.forProcessing ? UID_DigitalXRayImageStorageForProcessing : UID_DigitalXRayImageStorageForPresentation;
         DcmFileFormat format;
         DcmDataset& d = *format.getDataset();
         const std::string uid = uidFromText(std::format("{} film {}", series.seriesUid, options.viewPosition));
-        putCommon(d, study, series, sopClass, uid, "DX");
-        put(d, DCM_PresentationIntentType, options.forProcessing ? "FOR PROCESSING" : "FOR PRESENTATION");
+        putCommon(d, study, series, sopClass, uid, digital ? "DX" : "CR");
         put(d, DCM_InstanceNumber, "1");
         put(d, DCM_ImageType, options.derived ? "DERIVED\\SECONDARY\\" : "ORIGINAL\\PRIMARY\\");
         put(d, DCM_AcquisitionDate, study.date);
         put(d, DCM_AcquisitionTime, study.time);
-        putBodyPart(d, series.bodyPart);
+        if (!series.bodyPart.empty() || !digital) // Image Laterality stands in place of Laterality
+            put(d, DCM_BodyPartExamined, series.bodyPart);
         put(d, DCM_ImageLaterality, "U");
         putCode(d, DCM_AnatomicRegionSequence, "51185008", "SCT", "Chest");
         const auto& letters = film.header().patientOrientation;
@@ -239,13 +257,10 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
             if (d.findAndGetSequenceItem(DCM_ViewCodeSequence, view).good() && view)
                 view->insertEmptyElement(DCM_ViewModifierCodeSequence);
         }
-        put(d, DCM_PositionerType, "NONE");
-        put(d, DCM_DetectorType, "DIRECT");
-        put(d, DCM_ImagerPixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
-        put(d, DCM_PixelIntensityRelationship, "LOG");
-        // LOG: the value rises with the exposure (sign 1) or falls; white is little exposure in what MONOCHROME2 stores here
-        if (d.putAndInsertSint16(DCM_PixelIntensityRelationshipSign, options.monochrome1 ? 1 : -1).bad())
-            throw std::runtime_error("PixelIntensityRelationshipSign");
+        if (digital)
+            putDetector(d, g, options);
+        else
+            putPixelAspect(d, planeSpacing(film.header())[1]);
         put(d, DCM_RescaleIntercept, "0");
         put(d, DCM_RescaleSlope, "1");
         put(d, DCM_RescaleType, "US");
@@ -254,7 +269,6 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
         put(d, DCM_BurnedInAnnotation, "NO");
         if (!options.madeBy.empty())
             put(d, DCM_AcquisitionDeviceProcessingDescription, shortText(options.madeBy, 64));
-        d.insertEmptyElement(DCM_AcquisitionContextSequence);
         if (options.voiLut) {
             const VoiLut& lut = *options.voiLut;
             DcmItem* item = nullptr;

@@ -81,7 +81,9 @@ struct RadiographWriteOptions {
     bool derived = false;              ///< converted from another picture
 };
 
-/// A DX image of one slice of whole values 0 .. 65535.
+/// A DX image of one slice of whole values 0 .. 65535. A DX image must say how large its pixels are: a film whose lengths are unknown becomes a CR image without them, with
+/// Pixel Aspect Ratio where its pixels are not square.
+/// \return Unsupported for colour, float and other values, and for an image for processing of unknown lengths; Mismatch for several slices
 Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& study, const DicomSeriesInfo& series, const path& file,
     const RadiographWriteOptions& options = {});
 
@@ -96,6 +98,7 @@ struct SecondaryCapture {
     std::string derivation;            ///< what it shows and how it was made
     std::vector<DicomReference> sources;
     std::array<double, 2> spacingMm{0, 0}; ///< along a row, along a column, on the nominal scale of the picture; 0: unknown
+    double pixelAspect = 1;            ///< height of a pixel over its width, told where spacingMm is not
 };
 
 /// Secondary Capture Image Storage. \return BadData when the number of bytes does not fit the size.

@@ -39,6 +39,8 @@ Result<DicomReference> writeSecondaryCapture(const SecondaryCapture& picture, co
             addReference(d, DCM_SourceImageSequence, source);
         if (picture.spacingMm[0] > 0 && picture.spacingMm[1] > 0)
             put(d, DCM_NominalScannedPixelSpacing, decimals({picture.spacingMm[1], picture.spacingMm[0]}));
+        else
+            putPixelAspect(d, picture.pixelAspect);
         putShort(d, DCM_SamplesPerPixel, static_cast<std::uint16_t>(picture.components));
         put(d, DCM_PhotometricInterpretation, colour ? "RGB" : "MONOCHROME2");
         if (colour)

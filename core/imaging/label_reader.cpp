@@ -220,7 +220,7 @@ Result<Segmentation> readSegmentation(const Item& item, const Work& work, const 
         if (item.files.empty())
             return fail(ErrorCode::Empty, "{}: no files", item.where.string());
         if (item.kind == ItemKind::Contours)
-            return readContours(item, work);
+            return readContours(item, work, options);
         if (item.format == "dicom" && item.kind == ItemKind::Segmentation) {
             HILUM_TRY(const auto stack, stackOf(item, work));
             return readDicomSegmentation(*stack->files.front(), work, sink, options);

@@ -16,8 +16,11 @@ namespace {
 double reachOf(const std::vector<double>& along, std::size_t k, double at, double step)
 {
     constexpr double Uneven = 1.5; // more is a gap
-    const double below = k > 0 ? along[k] - along[k - 1] : step, above = k + 1 < along.size() ? along[k + 1] - along[k] : step;
-    const double side = at < along[k] ? below : above, other = at < along[k] ? above : below;
+    const auto gap = [&](std::size_t above) { return above > 0 && above < along.size() ? along[above] - along[above - 1] : step; }; // below that slice
+    const double below = gap(k), above = gap(k + 1);
+    // slices are missing on both sides, and it is no stretch of wider distances that goes on
+    const bool lone = std::min(below, above) > Uneven * step && Uneven * (k > 0 ? gap(k - 1) : step) < below && Uneven * gap(k + 2) < above;
+    const double side = at < along[k] ? below : above, other = lone ? step : at < along[k] ? above : below;
     return std::min(side, Uneven * other) / 2;
 }
 

@@ -1,6 +1,7 @@
 #include "core/imaging/regularise.h"
 
 #include "core/base/numbers.h"
+#include "core/imaging/label_slices.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/parallel.h"
 
@@ -210,6 +211,15 @@ std::string whyIrregular(const Volume& volume)
     for (const Notice& n : volume.header().notices)
         if (n.code == "missing_slice" || n.code == "uneven_spacing" || n.code == "gantry_tilt" || n.code == "not_a_volume")
             why += (why.empty() ? "" : "; ") + n.text;
+    if (why.empty() && volume.header().irregular) { // labels have no notices of the slices that they were drawn on
+        const std::vector<double> along = planOf(volume.header()).along;
+        double least = std::numeric_limits<double>::infinity(), most = 0;
+        for (std::size_t k = 1; k < along.size(); ++k) {
+            least = std::min(least, along[k] - along[k - 1]);
+            most = std::max(most, along[k] - along[k - 1]);
+        }
+        why = std::format("the slices are uneven, {} to {} mm apart", fixed(least, 3), fixed(most, 3));
+    }
     if (why.empty()) // a tilt below that of any gantry
         why = std::format("the slices are shifted sideways by {} mm from the first to the last", fixed(norm(driftOf(volume.geometry())), 3));
     return why;
@@ -219,6 +229,8 @@ Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& wor
 {
     if (policy == SpacingPolicy::AsAcquired || !isIrregular(volume))
         return volume;
+    if (policy == SpacingPolicy::Regularise && volume.header().unit == Unit::Label && volume.header().irregular)
+        return evenLabels(volume, work);
     if (policy == SpacingPolicy::Regularise || isNearlyStraight(volume))
         return regularise(volume, work);
     return refuse(ErrorCode::BadData, "irregular", "the slices form no regular grid: {}", whyIrregular(volume));

@@ -28,7 +28,8 @@ Result<Volume> regularise(const Volume& volume, const Work& work = {});
 /// The grid that regularise() puts slices on, of a volume of two or more that are not nearly straight.
 Geometry evenGrid(const ImageHeader& header);
 
-/// What a reader does with `policy`: nothing, regularise, or BadData naming the notices. Reject takes a volume that is nearly straight.
+/// What a reader does with `policy`: nothing, regularise (labels on uneven slices: evenLabels, which stretches none over slices that are missing), or BadData naming the notices.
+/// Reject takes a volume that is nearly straight.
 Result<Volume> applySpacing(Volume volume, SpacingPolicy policy, const Work& work);
 
 } // namespace hilum::imaging

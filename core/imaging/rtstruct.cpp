@@ -162,6 +162,23 @@ std::vector<std::int64_t> labelValues(const ContourSet& set)
     return out;
 }
 
+/// Puts the voxels of a region into the first layer where they cover no other region.
+Status layIn(std::vector<std::vector<std::uint16_t>>& painted, std::vector<LabelMap>& layers, const std::vector<std::uint64_t>& own, const Label& label, std::uint64_t voxels, const path& file)
+{
+    std::size_t layer = 0;
+    while (layer < painted.size() && std::ranges::any_of(own, [&](std::uint64_t v) { return painted[layer][v] != 0; }))
+        ++layer;
+    if (layer == painted.size()) {
+        HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("layer {} of overlapping regions", layer + 1), file));
+        painted.emplace_back(voxels);
+        layers.emplace_back();
+    }
+    for (const std::uint64_t v : own)
+        painted[layer][v] = static_cast<std::uint16_t>(label.value);
+    layers[layer].labels.push_back(label);
+    return {};
+}
+
 } // namespace
 
 Result<ContourSet> readContourSet(const path& file)
@@ -218,7 +235,7 @@ Result<ContourSet> readContourSet(const path& file)
     return out;
 }
 
-Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& header, const Work& work)
+Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& header, const Work& work, const SegmentationReadOptions& options)
 {
     const Grid grid(header);
     const Index3& n = grid.size();
@@ -226,6 +243,7 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
     HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("a label map of {} x {} x {}", n[0], n[1], n[2]), set.file));
     Segmentation out;
     std::vector<std::uint16_t> labels(voxels);
+    std::vector<std::vector<std::uint16_t>> painted; // the layers' voxels
     std::vector<Notice> notices;
     bool overlap = false;
     std::string oblique, outside;
@@ -253,6 +271,7 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
         const auto value = static_cast<std::uint16_t>(values[r]);
         std::int64_t& count = out.voxels[value];
         std::vector<std::uint8_t> mask;
+        std::vector<std::uint64_t> own; // voxels of the region, for the layers
         for (const auto& [where, polygons] : planes) {
             const std::size_t axis = where.first, a = axis == 0 ? 1 : 0, b = axis == 2 ? 1 : 2;
             mask.assign(static_cast<std::size_t>(n[a] * n[b]), 0);
@@ -265,13 +284,18 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
                     if (mask[static_cast<std::size_t>(y * n[a] + x)]) {
                         at[a] = x;
                         at[b] = y;
-                        std::uint16_t& v = labels[static_cast<std::size_t>((at[2] * n[1] + at[1]) * n[0] + at[0])];
+                        const auto voxel = static_cast<std::size_t>((at[2] * n[1] + at[1]) * n[0] + at[0]);
+                        std::uint16_t& v = labels[voxel];
                         overlap |= v != 0 && v != value;
+                        if (v != value && options.layers)
+                            own.push_back(voxel);
                         count += v != value;
                         v = value;
                     }
         }
         out.map.labels.push_back({value, roi.name, roi.colour.value_or(defaultLabelColour(value)), Json::object()});
+        if (options.layers)
+            HILUM_TRY_STATUS(layIn(painted, out.layers, own, out.map.labels.back(), voxels, set.file));
     }
     if (!oblique.empty())
         notices.push_back({"not_on_grid", std::format("contours that lie oblique to the slices were left out: {}", oblique)});
@@ -288,11 +312,15 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
     made.frameOfReferenceUid = header.frameOfReferenceUid;
     made.studyUid = header.studyUid;
     made.notices = std::move(notices);
+    if (!overlap)
+        out.layers.clear();
+    for (std::size_t l = 0; l < out.layers.size(); ++l)
+        out.layers[l].volume = Volume(made, std::move(painted[l]));
     out.map.volume = Volume(std::move(made), std::move(labels));
     return out;
 }
 
-Result<Segmentation> readContours(const Item& item, const Work& work)
+Result<Segmentation> readContours(const Item& item, const Work& work, const SegmentationReadOptions& options)
 {
     HILUM_TRY(const ContourSet set, readContourSet(item.files.front()));
     std::shared_ptr<const DicomStack> image = item.dicom ? item.dicom->drawnOn : nullptr;
@@ -305,7 +333,7 @@ Result<Segmentation> readContours(const Item& item, const Work& work)
     if (!image)
         return refuse(ErrorCode::NotFound, "reference_missing", "{}: the image that the contours were drawn on (series {}) is not beside it; name the folder that holds both", item.where.string(),
                       set.seriesUids.empty() ? "unknown" : set.seriesUids.front());
-    return fillContours(set, image->header, work);
+    return fillContours(set, image->header, work, options);
 }
 
 void linkContours(ScanResult& result)

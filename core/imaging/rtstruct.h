@@ -32,10 +32,10 @@ Result<ContourSet> readContourSet(const path& file);
 /// Planes may run along any two axes of the grid; contours oblique to all of them are left out, with a notice.
 /// \param grid  a regular grid, or slices with origins of their own
 /// \return labels numbered by ROI Number (1 to n where those cannot be labels); later regions lie on top, `voxels` counts each in its own right
-Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& grid, const Work& work);
+Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& grid, const Work& work, const SegmentationReadOptions& options = {});
 
 /// Contours as labels on the image that they were drawn on. An item that was kept without it (a row of the library) looks for it in its own folder.
 /// \return NotFound, naming the series, when the image is not there
-Result<Segmentation> readContours(const Item& item, const Work& work);
+Result<Segmentation> readContours(const Item& item, const Work& work, const SegmentationReadOptions& options = {});
 
 } // namespace hilum::imaging

@@ -23,8 +23,10 @@ Pose sameScreen(const Viewport& leader, const Pose& leaderPose, const Viewport& 
 {
     const double pixelsPerMm = own.pixelsPerMm * leaderPose.zoom / pose.zoom;
     pose.zoom = leaderPose.zoom;
-    for (std::size_t axis = 0; axis < 2; ++axis)
-        pose.panMm[axis] = leaderPose.panMm[axis] * leader.pixelsPerMm / pixelsPerMm;
+    // pans run along the screen, so each picture's own turns and flips stand between them
+    const ViewFrame from = turned({}, leaderPose), to = turned({}, pose);
+    const Vec3 pan = leader.pixelsPerMm / pixelsPerMm * (leaderPose.panMm[0] * from.right + leaderPose.panMm[1] * from.down);
+    pose.panMm = {dot(pan, to.right), dot(pan, to.down)};
     return pose;
 }
 

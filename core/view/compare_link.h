@@ -11,7 +11,7 @@ namespace hilum::view {
 enum class CompareLink {
     None,   ///< nothing is known about where a place of the one lies in the other
     Place,  ///< volumes in one frame of reference: slice, zoom and pan by the patient's coordinates
-    Screen, ///< two radiographs: the same zoom, and both pictures move by the same pixels; no place is matched
+    Screen, ///< two radiographs: the same zoom, and both pictures move by the same pixels along their own axes; no place is matched
 };
 
 /// What decides it, of one of the two.
@@ -27,7 +27,8 @@ CompareLink compareLink(const ComparedImage& one, const ComparedImage& other);
 /// \param own  what the view shows with `pose`
 Pose samePlace(const Viewport& leader, const Viewport& own, Pose pose);
 
-/// The pose with which a view is enlarged as much as `leader` against the whole image, and moved by as many pixels. Turns and flips stay.
+/// The pose with which a view is enlarged as much as `leader` against the whole image, and its picture moved by as many pixels, along the axes of the picture itself.
+/// Turns and flips stay, and those of `leader` move nothing.
 Pose sameScreen(const Viewport& leader, const Pose& leaderPose, const Viewport& own, Pose pose);
 
 } // namespace hilum::view

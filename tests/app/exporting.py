@@ -132,6 +132,61 @@ refuses(6, "segments overlap.*overlap later", "convert", OUT / "both.seg.nrrd", 
 if (OUT / "both.nii.gz").exists():
     failures.append("a refused conversion left a file")
 works("convert", OUT / "both.seg.nrrd", OUT / "both.dcm")
+# regions of a structure set: their names stand beside values, and two at a place are not one
+def element(tag, vr, value):
+    value = value if isinstance(value, bytes) else value.encode()
+    value += (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+    return struct.pack("<HH", tag >> 16, tag & 0xffff) + vr.encode() + (struct.pack("<HI", 0, len(value)) if vr == "SQ" else struct.pack("<H", len(value))) + value
+
+
+def sequence(tag, *items):
+    return element(tag, "SQ", b"".join(struct.pack("<HHI", 0xfffe, 0xe000, len(item)) + item for item in items))
+
+
+def structures(file, series, regions):
+    """Boxes of voxels (name, first i, last i, first j, last j, k) as contours on the series in OUT/ct."""
+    rois, lines = [], []
+    for n, (name, *ends, k) in enumerate(regions, 1):
+        (left, right), (top, bottom) = ((-40 + 0.8 * (v + s) for v, s in zip(ends[:2], (-0.5, 0.5))), (-30 + 1.1 * (v + s) for v, s in zip(ends[2:], (-0.5, 0.5))))
+        points = "\\".join(f"{x:.3f}\\{y:.3f}\\{12 + 2.5 * k:.3f}" for x, y in ((left, top), (right, top), (right, bottom), (left, bottom)))
+        rois.append(element(0x30060022, "IS", str(n)) + element(0x30060026, "LO", name))
+        contour = element(0x30060042, "CS", "CLOSED_PLANAR") + element(0x30060046, "IS", "4") + element(0x30060050, "DS", points)
+        lines.append(sequence(0x30060040, contour) + element(0x30060084, "IS", str(n)))
+    frame = sequence(0x30060012, sequence(0x30060014, element(0x0020000e, "UI", after["series_uid"])))
+    body = element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.481.3") + element(0x00080018, "UI", series + ".1") + element(0x00080060, "CS", "RTSTRUCT")
+    body += element(0x0020000d, "UI", after["study_uid"]) + element(0x0020000e, "UI", series)
+    body += sequence(0x30060010, frame) + sequence(0x30060020, *rois) + sequence(0x30060039, *lines)
+    syntax = element(0x00020010, "UI", "1.2.840.10008.1.2.1")
+    file.write_bytes(bytes(128) + b"DICM" + element(0x00020000, "UL", struct.pack("<I", len(syntax))) + syntax + body)
+
+
+shutil.copytree(OUT / "ct", OUT / "rt")
+structures(OUT / "rt" / "overlap.dcm", "1.2.3.9", [("body", 3, 9, 3, 8, 4), ("part", 7, 12, 3, 8, 4)])
+structures(OUT / "rt" / "apart.dcm", "1.2.3.10", [("left", 3, 6, 3, 8, 4), ("right", 7, 12, 3, 8, 4)])
+refuses(6, "regions overlap.*--to seg", "convert", OUT / "rt", OUT / "overlap.nii.gz", "--series", "1.2.3.9")
+if (OUT / "overlap.nii.gz").exists():
+    failures.append("a refused conversion left a file")
+works("convert", OUT / "rt", OUT / "overlap.seg.nrrd", "--series", "1.2.3.9")
+works("convert", OUT / "rt", OUT / "overlap.dcm", "--series", "1.2.3.9", "--to", "seg")
+for name in ("overlap.seg.nrrd", "overlap.dcm"):
+    check(f"regions of {name}", sorted((l["value"], l["name"], l["voxels"]) for l in info(OUT / name)["labels"]), [(1, "body", 42), (2, "part", 36)])
+works("convert", OUT / "rt", OUT / "apart.nii.gz", "--series", "1.2.3.10")
+check("names beside the values of regions", [(l["value"], l["name"]) for l in json.loads((OUT / "apart.nii.gz.json").read_text()).get("labels", [])], [(1, "left"), (2, "right")])
+# labels with a slice missing: a file of even slices put those above the gap too low, without a word
+works("convert", OUT / "labels.nii.gz", OUT / "gap", "--to", "mr")
+(OUT / "gap" / "IM0004.dcm").unlink()
+for target in ("gap.seg.nrrd", "gap.nii.gz"):
+    refuses(2, "1 slice.* missing.*--spacing as-acquired", "convert", OUT / "gap", OUT / target)
+    refuses(2, "--reference.*--spacing as-acquired", "seg", "import", OUT / "gap", OUT / target)
+    if (OUT / target).exists():
+        failures.append(f"a refused conversion left {target}")
+works("seg", "import", OUT / "gap", OUT / "gap.nii.gz", "--reference", OUT / "gap")
+works("convert", OUT / "gap", OUT / "gap.kept.seg.nrrd", "--spacing", "as-acquired")
+check("labels of slices as they are", info(OUT / "gap.kept.seg.nrrd")["size"], [20, 16, 8])
+works("convert", OUT / "gap", OUT / "gap.dcm", "--to", "seg")
+works("convert", OUT / "gap", OUT / "gap.even.seg.nrrd", "--spacing", "regular")
+check("labels around a missing slice", (info(OUT / "gap.even.seg.nrrd")["size"], [l["voxels"] for l in info(OUT / "gap.even.seg.nrrd")["labels"]]),
+      ([20, 16, 9], [sum(1 for (i, j, k), l in zip(INDEX, label_values) if l == v and k != 3) for v in (1, 40)]))
 works("seg", "export", OUT / "labels.nii.gz", OUT / "spleen.stl", "--label", 1)
 refuses(2, "--label", "seg", "export", OUT / "labels.nii.gz", OUT / "all.stl")
 try:

@@ -48,6 +48,7 @@ void TestDemoData::uidsBelongToTheirContent()
         for (const std::string& uid : seriesOf(other))
             QVERIFY2(!first.contains(uid), other);
     // the same files may be written again; slices of another size are left alone and told
+    HILUM_VERIFY_OK(writeFileAtomically(folder->where() / "a" / "ct" / ".DS_Store", std::string("places of icons"))); // a folder that was looked at was refused
     HILUM_VERIFY_OK(make("a", ThoraxPreset::Tiny, 0));
     const path other = folder->where() / "a" / "ct" / "IM0100.dcm";
     std::filesystem::copy_file(folder->where() / "a" / "ct" / "IM0001.dcm", other);

@@ -33,6 +33,9 @@ private Q_SLOTS:
         QTest::newRow("one missing") << QList<double>{0, 5, 10, 20, 25} << QList<int>{1, 2, 3, 0, 4, 5};
         QTest::newRow("ten missing") << QList<double>{0, 2.5, 30, 32.5} << QList<int>{1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 4};
         QTest::newRow("a gap of no whole steps") << QList<double>{0, 2.5, 5, 22.6, 25.1} << QList<int>{1, 2, 3, 0, 0, 0, 0, 0, 0, 4, 5};
+        // a lone slice reached half of either gap
+        QTest::newRow("alone between two gaps") << QList<double>{0, 2.5, 17.5, 32.5, 35} << QList<int>{1, 2, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 4, 5};
+        QTest::newRow("a stretch of wider distances") << QList<double>{0, 1, 2, 3, 4, 9, 14, 19, 20, 21} << QList<int>{1, 2, 3, 4, 5, 0, 0, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 0, 0, 8, 9, 10};
         QTest::newRow("uneven, none missing") << QList<double>{0, 2, 5, 9, 11} << QList<int>{1, 2, 3, 3, 4, 5};
     }
     void slicesLieWhereTheyWereAcquired()
@@ -63,6 +66,10 @@ private Q_SLOTS:
         const auto image = regularise(labels);
         HILUM_VERIFY_OK(image);
         QVERIFY(image->geometry() == even->geometry());
+        // conversions put labels where overlays have them: the nearest slice filled the gaps there
+        const auto converted = applySpacing(labels, SpacingPolicy::Regularise, {});
+        HILUM_VERIFY_OK(converted);
+        QVERIFY(converted->voxels() == even->voxels() && converted->geometry() == even->geometry());
     }
 
     void tiltedSlicesAreReadAtTheirOwnOrigins()
@@ -83,6 +90,13 @@ private Q_SLOTS:
         QCOMPARE(found.size(), std::size_t{2});
         QVERIFY(norm(found[0].first - Vec3{1, 5, 5}) < 1e-9 && found[0].second == 7);
         QVERIFY(norm(found[1].first - Vec3{2, 10, 15}) < 1e-9 && found[1].second == 9);
+    }
+
+    // labels filled from contours have no notice of their slices: they were told to be shifted sideways by 0.000 mm
+    void unevenSlicesAreToldWithoutANotice()
+    {
+        const Volume labels = uneven({{0, 0, 0}, {0, 0, 2.5}, {0, 0, 7.5}}, std::vector<std::uint16_t>(72, 1), 2.5);
+        QCOMPARE(whyIrregular(labels), std::string("the slices are uneven, 2.500 to 5.000 mm apart"));
     }
 
     void evenOnesStayAndBrokenOnesAreRefused()

@@ -1,6 +1,9 @@
+#include "core/imaging/dicom_write.h"
 #include "core/imaging/grey_image.h"
 #include "core/imaging/read.h"
 #include "tests/support/compare.h"
+#include "tests/support/dicom_tools.h"
+#include "tests/support/made_study.h"
 #include "tests/support/make_dicom.h"
 
 #include <algorithm>
@@ -11,6 +14,7 @@ using namespace hilum;
 using namespace hilum::imaging;
 using tests::DicomFile;
 using tests::dicomSlice;
+using tests::madeStudy;
 
 namespace {
 
@@ -134,6 +138,63 @@ private Q_SLOTS:
         const auto measured = readVolume(f / "sc");
         HILUM_VERIFY_OK(measured);
         QCOMPARE(planeSpacing(measured->header()), (std::array{0.4, 0.4}));
+    }
+
+    // slices in patient space were square whatever their pixels are
+    void slicesWithoutSpacingKeepTheirShape()
+    {
+        const Folder f;
+        for (const auto& [ratio, height] : {std::pair{"2\\1", 2.0}, {"1\\1", 1.0}}) {
+            for (int k = 0; k < 3; ++k)
+                dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k)}).text(0x00280030, "DS", "").text(0x00280034, "IS", ratio).write(f / std::to_string(k));
+            const auto volume = readVolume(f.folder.where());
+            HILUM_VERIFY_OK(volume);
+            QCOMPARE(volume->geometry().spacingMm, (Vec3{1, height, 2}));
+            QVERIFY(hasNotice(volume->header(), "assumed_spacing", height == 1 ? "1 mm is assumed" : "1 mm wide and 2 mm high"));
+        }
+    }
+
+    // a picture of unknown size was written as a film of 1 mm a pixel
+    void unknownLengthsStayUnknown_data()
+    {
+        QTest::addColumn<bool>("capture");
+        QTest::addColumn<double>("height"); // of a pixel, over its width
+        for (const bool capture : {false, true})
+            for (const double height : {1.0, 2.0, 1.375, 0.75})
+                QTest::addRow("%s, %.3f", capture ? "picture" : "film", height) << capture << height;
+    }
+    void unknownLengthsStayUnknown()
+    {
+        QFETCH(bool, capture);
+        QFETCH(double, height);
+        auto folder = TemporaryFolder::make();
+        HILUM_VERIFY_OK(folder);
+        const path file = folder->where() / "film.dcm";
+        const DicomSeriesInfo series{.seriesUid = uidFromText("series of films"), .number = 2, .description = "film", .frameOfReferenceUid = {}};
+        ImageHeader header;
+        header.geometry.size = {16, 12, 1};
+        header.geometry.spacingMm = {1, height, 1};
+        header.hasPatientSpace = false;
+        header.spacingMeaning = SpacingMeaning::Unknown;
+        std::vector<std::uint16_t> pixels(16 * 12);
+        for (std::size_t n = 0; n < pixels.size(); ++n)
+            pixels[n] = static_cast<std::uint16_t>(20 * n);
+        if (capture) {
+            SecondaryCapture shot{.width = 16, .height = 12, .components = 1, .bits = 16, .pixels = std::as_bytes(std::span(pixels)), .derivation = {}, .sources = {}, .pixelAspect = height};
+            HILUM_VERIFY_OK(writeSecondaryCapture(shot, madeStudy(), series, file));
+        } else {
+            const Volume film(header, pixels);
+            HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series, file));
+            HILUM_VERIFY_ERROR(writeRadiograph(film, madeStudy(), series, folder->where() / "none.dcm", {.forProcessing = true, .voiLut = {}}), ErrorCode::Unsupported);
+        }
+        const auto back = readVolume(file);
+        HILUM_VERIFY_OK(back);
+        QVERIFY(back->header().spacingMeaning == SpacingMeaning::Unknown);
+        QVERIFY(std::abs(planeSpacing(back->header())[1] - height) < 1e-6);
+        for (std::size_t n = 0; n < pixels.size(); ++n)
+            QCOMPARE(back->at(static_cast<std::int64_t>(n % 16), static_cast<std::int64_t>(n / 16), 0), double(pixels[n]));
+        QCOMPARE(back->header().modality, std::string(capture ? "OT" : "CR"));
+        HILUM_VERIFY_VALID(file);
     }
 
     void anOverlayThatIsNotDrawnIsNamed()

@@ -98,6 +98,50 @@ private Q_SLOTS:
         // back where it began, however often
         QVERIFY(sameScreen(shown(now, frame, {}), {}, port, led) == Pose{});
     }
+
+    // H, V or R on one of two films moved the other to the other side of the patient
+    void turnsAndFlipsOfARadiographMoveNothingBeside_data()
+    {
+        QTest::addColumn<QString>("leaderKeys");
+        QTest::addColumn<QString>("ownKeys");
+        for (const char* leader : {"H", "V", "R", "RR", "RH", "HRV", "RRR"})
+            for (const char* own : {"", "H", "R", "VR"})
+                QTest::addRow("%s beside %s", leader, *own ? own : "none") << leader << own;
+    }
+    void turnsAndFlipsOfARadiographMoveNothingBeside()
+    {
+        QFETCH(QString, leaderKeys);
+        QFETCH(QString, ownKeys);
+        const auto pressed = [](Pose pose, const QString& keys) {
+            for (const QChar key : keys)
+                pose = key == u'H' ? flippedSideways(pose) : key == u'V' ? flippedUpsideDown(pose) : turnedRight(pose);
+            return pose;
+        };
+        // as wide as high, in a view that is so too: a quarter turn changes no scale
+        const auto square = [](double spacing, const Pose& pose) {
+            Viewport port;
+            port.frame = turned({}, pose);
+            port.width = port.height = 400;
+            port.pixelsPerMm = fitPixelsPerMm(flat(2000, 2000, spacing), port.frame, port.width, port.height) * pose.zoom;
+            return port;
+        };
+        const Pose open{.zoom = 3, .panMm = {-80, 25}};
+        Pose prior = pressed({}, ownKeys);
+        prior = sameScreen(square(0.14, open), open, square(0.2, prior), prior);
+        QCOMPARE(prior.quarterTurns, pressed({}, ownKeys).quarterTurns);
+        // the same place of the picture whatever it is turned: wider pixels, but as many of them
+        Pose plain;
+        plain = sameScreen(square(0.14, open), open, square(0.2, plain), plain);
+        QVERIFY(std::abs(plain.panMm[0] + 80 * 0.2 / 0.14) < 1e-9 && std::abs(plain.panMm[1] - 25 * 0.2 / 0.14) < 1e-9);
+        const Pose expected = pressed(plain, ownKeys);
+        QVERIFY(std::hypot(prior.panMm[0] - expected.panMm[0], prior.panMm[1] - expected.panMm[1]) < 1e-9);
+        // the open film is turned: the prior stays where it is, and so does the film when the prior leads it back
+        const Pose turnedOpen = pressed(open, leaderKeys);
+        const Pose after = sameScreen(square(0.14, turnedOpen), turnedOpen, square(0.2, prior), prior);
+        QVERIFY(std::hypot(after.panMm[0] - prior.panMm[0], after.panMm[1] - prior.panMm[1]) < 1e-9);
+        const Pose back = sameScreen(square(0.2, after), after, square(0.14, turnedOpen), turnedOpen);
+        QVERIFY(std::hypot(back.panMm[0] - turnedOpen.panMm[0], back.panMm[1] - turnedOpen.panMm[1]) < 1e-9);
+    }
 };
 
 QTEST_APPLESS_MAIN(TestCompareLink)

@@ -7,6 +7,8 @@
 #include "widgets/viewer/slice_view.h"
 
 #include <cmath>
+#include <format>
+#include <limits>
 #include <memory>
 
 using namespace hilum;
@@ -99,6 +101,51 @@ private Q_SLOTS:
             QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, std::format("pixel {}, {}: {}", i, j, grey).c_str());
         }
         QCOMPARE(view->greyAt(view->positionOfImagePoint({4, 12})), 64);
+    }
+
+    void theShutterFollowsTurnsAndZoom()
+    {
+        imaging::ImageHeader header = filmHeader();
+        auto graphics = std::make_shared<imaging::Graphics>();
+        graphics->shutter.circle = {{15, 20, 5}};
+        graphics->shutter.polygon = {{1, 1}, {1, 40}, {14, 23}, {30, 40}, {30, 1}}; // a notch from the right
+        graphics->shutter.grey = 0.25;
+        header.graphics = graphics;
+        const imaging::Volume film(header, filmValues<std::uint16_t>());
+        const auto exported = imaging::greyImage(film);
+        HILUM_VERIFY_OK(exported);
+        const auto view = viewOf(film);
+        int hidden = 0;
+        for (const double zoom : {1.0, 2.0})
+            for (const int turns : {0, 1, 2}) {
+                view->state()->poses[view->slot()].set({.zoom = zoom, .quarterTurns = turns, .sideways = turns == 1});
+                for (int j = 10; j < 20; ++j)
+                    for (int i = 14; i < 26; ++i) {
+                        const int grey = view->greyAt(view->positionOfImagePoint({double(i), double(j)}));
+                        QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, std::format("zoom {}, turned {}: pixel {}, {}: {}", zoom, turns, i, j, grey).c_str());
+                        hidden += grey == 64;
+                    }
+            }
+        QVERIFY(hidden > 100);
+    }
+
+    // what is no number was taken as a place in a table
+    void colourThatIsNoNumberIsBlack()
+    {
+        imaging::ImageHeader header = filmHeader();
+        header.windows.clear();
+        header.photometric = "RGB";
+        std::vector<float> values(static_cast<std::size_t>(3 * Width * Height), 0.5f);
+        values[static_cast<std::size_t>(3 * (12 * Width + 20))] = std::numeric_limits<float>::quiet_NaN();
+        const auto view = viewOf(imaging::Volume(header, std::move(values), 3));
+        const QImage picture = view->picture();
+        const auto at = [&](double i) {
+            const QPointF place = view->positionOfImagePoint({i, 12});
+            return picture.pixel(int(place.x()), int(place.y()));
+        };
+        QCOMPARE(qRed(at(20)), 0);
+        QCOMPARE(qGreen(at(20)), qGreen(at(25)));
+        QVERIFY(qRed(at(25)) > 0);
     }
 
     // a channel of 16 bits was white from 255 on

@@ -10,6 +10,7 @@
 #include <vtkSmartPointer.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -66,7 +67,9 @@ struct SliceSampler::State {
     mutable bool tableValid = false;
     imaging::Padding padding;
     double colourScale = 1;            ///< component -> 0..255
-    mutable std::vector<std::uint8_t> shuttered; ///< of each pixel of the grid: does the display shutter cover it? Empty: not looked at yet
+    enum class Cover : std::uint8_t { Unknown, Open, Hidden };
+    mutable std::vector<Cover> covers;           ///< of each pixel of a slice: does the display shutter hide it? Looked up once, whatever grids come
+    mutable std::vector<std::uint8_t> shuttered; ///< of each pixel of the grid. Empty: not looked at yet
 
     template <class F> auto withSamples(F&& f) const
     {
@@ -214,7 +217,10 @@ void SliceSampler::draw(const view::Transfer& transfer, QImage& picture) const
         if (s.volume.components() >= 3) {
             const auto n = static_cast<std::size_t>(s.volume.components());
             const std::vector<std::uint8_t> table = view::greyTable(transfer, 0, 256);
-            const auto channel = [&](T v) { return static_cast<int>(table[static_cast<std::size_t>(std::clamp(s.colourScale * static_cast<double>(v) + 0.5, 0.0, 255.0))]); };
+            const auto channel = [&](T v) {
+                const double level = s.colourScale * static_cast<double>(v) + 0.5;
+                return std::isnan(level) ? 0 : static_cast<int>(table[static_cast<std::size_t>(std::clamp(level, 0.0, 255.0))]); // no number: black, as grey ones
+            };
             rows([&](const T* v) { return qRgb(channel(v[0]), channel(v[1]), channel(v[2])); }, n);
             return;
         }
@@ -257,13 +263,21 @@ void SliceSampler::drawShutter(QImage& picture) const
     const auto width = static_cast<std::size_t>(s.grid.width);
     if (s.shuttered.empty()) { // once for a grid: it stays while the window is dragged
         s.shuttered.resize(width * static_cast<std::size_t>(s.grid.height));
-        const auto pixel = [&](std::size_t axis, int x, int y) { // of the slice, from 1
-            return std::clamp<std::int64_t>(std::llround(s.first[axis] + x * s.right[axis] + y * s.down[axis]), 0, s.geometry.size[axis] - 1) + 1;
-        };
+        const Index3& n = s.geometry.size;
+        s.covers.resize(static_cast<std::size_t>(n[0] * n[1]));
         for (int y = 0; y < s.grid.height; ++y) {
             const auto [first, last] = insideRow(y);
-            for (int x = first; x < last; ++x)
-                s.shuttered[static_cast<std::size_t>(y) * width + static_cast<std::size_t>(x)] = graphics->shutter.hides(pixel(1, x, y), pixel(0, x, y));
+            const std::array<double, 2> start{s.first[0] + y * s.down[0], s.first[1] + y * s.down[1]};
+            const auto pixel = [&](std::size_t axis, int x) { // of the slice, the nearest
+                return static_cast<std::int64_t>(std::clamp(start[axis] + x * s.right[axis], 0.0, static_cast<double>(n[axis] - 1)) + 0.5);
+            };
+            for (int x = first; x < last; ++x) {
+                const std::int64_t i = pixel(0, x), j = pixel(1, x);
+                State::Cover& cover = s.covers[static_cast<std::size_t>(j * n[0] + i)];
+                if (cover == State::Cover::Unknown)
+                    cover = graphics->shutter.hides(j + 1, i + 1) ? State::Cover::Hidden : State::Cover::Open;
+                s.shuttered[static_cast<std::size_t>(y) * width + static_cast<std::size_t>(x)] = cover == State::Cover::Hidden;
+            }
         }
     }
     const QRgb cover = 0xff000000u | static_cast<QRgb>(std::lround(255 * std::clamp(graphics->shutter.grey, 0.0, 1.0))) * 0x010101u;

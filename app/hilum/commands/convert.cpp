@@ -69,6 +69,15 @@ Result<Target> targetOf(const Arguments& a, std::string& format)
     return Target::File;
 }
 
+/// Refuses uneven or tilted slices when nobody said what becomes of them: the formats of one file have even slices alone.
+Status checkSpacingChosen(const Arguments& a, const imaging::Volume& volume)
+{
+    if (a.spacing.empty() && imaging::isIrregular(volume) && !imaging::isNearlyStraight(volume))
+        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
+            a.in, imaging::whyIrregular(volume));
+    return {};
+}
+
 Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, const Work& work)
 {
     if (item.timePoints > 1 && a.time < 0)
@@ -79,9 +88,7 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
     HILUM_TRY(imaging::Volume volume, a.part() ? imaging::readPart(item, portion, options.timePoint, work) : imaging::readVolume(item, options, work));
     if (!imaging::isIrregular(volume))
         return volume;
-    if (a.spacing.empty() && !imaging::isNearlyStraight(volume))
-        return refuse(ErrorCode::Usage, "irregular", "{}: {}; choose --spacing as-acquired (slices as they are) or --spacing regular (resampled to a regular grid)",
-            a.in, imaging::whyIrregular(volume));
+    HILUM_TRY_STATUS(checkSpacingChosen(a, volume));
     return imaging::applySpacing(std::move(volume), a.spacing == "as-acquired" ? imaging::SpacingPolicy::AsAcquired : imaging::SpacingPolicy::Regularise, work);
 }
 
@@ -153,6 +160,7 @@ Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging
     picture.height = n[1];
     picture.components = volume.components();
     picture.fromWorkstation = false;
+    picture.pixelAspect = volume.geometry().spacingMm[1] / volume.geometry().spacingMm[0];
     picture.derivation = derivationOf(a, item);
     const auto count = static_cast<std::size_t>(n[0] * n[1]) * static_cast<std::size_t>(picture.components), first = static_cast<std::size_t>(slice) * count;
     std::vector<std::uint16_t> words;
@@ -205,6 +213,8 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
     HILUM_TRY(const imaging::Portion portion, imaging::parsePortion(a.region, a.decimate));
     const auto chosen = [&](imaging::LabelMap& map) -> Status {
         HILUM_TRY(map.volume, imaging::cut(map.volume, portion));
+        if (target == Target::SegNrrd) // a DICOM object has the place of every slice
+            HILUM_TRY_STATUS(checkSpacingChosen(a, map.volume));
         HILUM_TRY(map.volume, imaging::applySpacing(std::move(map.volume), a.spacing == "regular" ? imaging::SpacingPolicy::Regularise : imaging::SpacingPolicy::AsAcquired, work));
         return {};
     };
@@ -226,15 +236,15 @@ Status writeLabels(const Arguments& a, imaging::Item& item, Target target, Json&
     return imaging::writeSegmentation(layers, study, series, a.out, options, work).transform([](const auto&) {});
 }
 
-/// The labels of a segmentation whose values alone go into a file; the later of two that overlap would hide the other.
+/// The labels of a segmentation or of contours whose values alone go into a file; the later of two that overlap would hide the other.
 Result<Json> onlyLabels(const Arguments& a, const imaging::Item& item, const Work& work)
 {
     imaging::SegmentationReadOptions read;
     read.layers = true;
     HILUM_TRY(const imaging::Segmentation s, imaging::readSegmentation(item, work, {}, read));
     if (s.layers.size() > 1)
-        return refuse(ErrorCode::Unsupported, "overlap", "{}: its segments overlap, and {} holds one label a voxel; write .seg.nrrd, or use hilum seg import --overlap later (the later segment wins)",
-            a.in, a.out);
+        return refuse(ErrorCode::Unsupported, "overlap", "{}: its {} overlap, and {} holds one label a voxel; write {}", a.in, item.kind == ItemKind::Contours ? "regions" : "segments", a.out,
+            item.kind == ItemKind::Contours ? ".seg.nrrd or, with --to seg, .dcm" : ".seg.nrrd, or use hilum seg import --overlap later (the later segment wins)");
     return imaging::recordOf(s.map.labels);
 }
 
@@ -305,7 +315,7 @@ Status run(Arguments a)
         } else if (target == Target::Radiograph) {
             HILUM_TRY_STATUS(writeFilm(a, item, volume));
         } else {
-            if (item.kind == ItemKind::Segmentation) { // the file holds values only: their names stand beside it
+            if (labels) { // the file holds values only: their names stand beside it
                 HILUM_TRY(more["labels"], onlyLabels(a, item, work));
             }
             HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));

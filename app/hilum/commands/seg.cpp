@@ -6,6 +6,7 @@
 #include "core/imaging/label_names.h"
 #include "core/imaging/label_reader.h"
 #include "core/imaging/label_surface.h"
+#include "core/imaging/regularise.h"
 #include "core/imaging/volume_write.h"
 #include "core/services/label_compare.h"
 
@@ -187,6 +188,9 @@ Status runImport(const Transfer& t)
         HILUM_TRY(const imaging::Item reference, imaging::chooseItem(t.reference, t.referenceSeries, ImageKinds, work, {.option = "--reference-series", .format = folder ? "dicom" : ""}));
         HILUM_TRY(const imaging::ImageHeader header, imaging::headerOf(reference, work));
         HILUM_TRY_STATUS(ontoReference(read.layers, header, t, how));
+    } else if (const imaging::Volume& volume = read.layers.front().volume; imaging::isIrregular(volume) && !imaging::isNearlyStraight(volume)) {
+        return refuse(ErrorCode::Usage, "irregular", "{}: {}, and {} holds even slices alone; name the series that they belong to with --reference, or use hilum convert with --spacing as-acquired "
+            "(slices as they are) or --spacing regular (put on a regular grid)", t.in, imaging::whyIrregular(volume), t.out);
     }
     if (names) {
         HILUM_TRY_STATUS(imaging::writeSegNrrd(read.layers, out));
