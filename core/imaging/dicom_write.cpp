@@ -14,6 +14,8 @@ using namespace detail;
 
 namespace {
 
+constexpr const char* Inverse = "MONOCHROME1"; ///< small values are bright
+
 // 16-bit pixels of one slice, signed or not, as they are stored.
 template <class T> bool fits(std::span<const T> values, double low, double high)
 {
@@ -101,7 +103,8 @@ void putSlice(DcmItem& d, const Volume& volume, const StoredScale& scale, const 
 }
 
 /// What a DX image tells beyond a CR image.
-void putDetector(DcmItem& d, const Geometry& g, const RadiographWriteOptions& options)
+/// \param inverse  small values are shown bright
+void putDetector(DcmItem& d, const Geometry& g, const RadiographWriteOptions& options, bool inverse)
 {
     put(d, DCM_PresentationIntentType, options.forProcessing ? "FOR PROCESSING" : "FOR PRESENTATION");
     put(d, DCM_PositionerType, "NONE");
@@ -109,7 +112,7 @@ void putDetector(DcmItem& d, const Geometry& g, const RadiographWriteOptions& op
     put(d, DCM_ImagerPixelSpacing, decimals({g.spacingMm[1], g.spacingMm[0]}));
     put(d, DCM_PixelIntensityRelationship, "LOG");
     // LOG: the value rises with the exposure (sign 1) or falls; white is little exposure in what MONOCHROME2 stores here
-    if (d.putAndInsertSint16(DCM_PixelIntensityRelationshipSign, options.monochrome1 ? 1 : -1).bad())
+    if (d.putAndInsertSint16(DCM_PixelIntensityRelationshipSign, inverse ? 1 : -1).bad())
         throw std::runtime_error("PixelIntensityRelationshipSign");
     d.insertEmptyElement(DCM_AcquisitionContextSequence);
 }
@@ -203,7 +206,7 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
             else
                 for (const DicomReference& source : options.sources)
                     addReference(d, DCM_SourceImageSequence, source);
-            putPixels(d, g.size[0], g.size[1], 16, scale.isSigned, "MONOCHROME2", storedPixels(volume, static_cast<std::size_t>(k) * slice, slice, scale));
+            putPixels(d, g.size[0], g.size[1], 16, scale.isSigned, volume.header().photometric == Inverse ? Inverse : "MONOCHROME2", storedPixels(volume, static_cast<std::size_t>(k) * slice, slice, scale));
             const path file = folder / sliceFileName(k);
             HILUM_TRY_STATUS(saveDicom(format, file));
             written.push_back({sopClass, uid, series.seriesUid, study.studyUid, file});
@@ -230,6 +233,7 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
         while (high >= static_cast<double>(1 << bits))
             ++bits;
         const int top = (1 << bits) - 1;
+        const bool inverse = options.monochrome1 != (film.header().photometric == Inverse); // values that were made for it stay as they are
         const bool digital = film.header().spacingMeaning != SpacingMeaning::Unknown; // DX demands Imager Pixel Spacing, CR does not
         if (!digital && options.forProcessing)
             return fail(ErrorCode::Unsupported, "{}: a radiograph for processing must say how large its pixels are, and those of this one are of unknown size", file.string());
@@ -258,13 +262,13 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
                 view->insertEmptyElement(DCM_ViewModifierCodeSequence);
         }
         if (digital)
-            putDetector(d, g, options);
+            putDetector(d, g, options, inverse);
         else
             putPixelAspect(d, planeSpacing(film.header())[1]);
         put(d, DCM_RescaleIntercept, "0");
         put(d, DCM_RescaleSlope, "1");
         put(d, DCM_RescaleType, "US");
-        put(d, DCM_PresentationLUTShape, options.monochrome1 ? "INVERSE" : "IDENTITY");
+        put(d, DCM_PresentationLUTShape, inverse ? "INVERSE" : "IDENTITY");
         put(d, DCM_LossyImageCompression, "00");
         put(d, DCM_BurnedInAnnotation, "NO");
         if (!options.madeBy.empty())
@@ -295,7 +299,7 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
             for (auto x : v)
                 pixels.push_back(static_cast<std::uint16_t>(options.monochrome1 ? top - static_cast<int>(x) : static_cast<int>(x)));
         });
-        putPixels(d, g.size[0], g.size[1], bits, false, options.monochrome1 ? "MONOCHROME1" : "MONOCHROME2", pixels);
+        putPixels(d, g.size[0], g.size[1], bits, false, inverse ? Inverse : "MONOCHROME2", pixels);
         HILUM_TRY_STATUS(saveDicom(format, file));
         return DicomReference{sopClass, uid, series.seriesUid, study.studyUid, file};
     });

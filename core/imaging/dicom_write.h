@@ -73,7 +73,7 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
     const Work& work = {}, const SliceSeriesOptions& options = {});
 
 struct RadiographWriteOptions {
-    bool monochrome1 = false;          ///< stores inverted values
+    bool monochrome1 = false;          ///< stores inverted values; otherwise they stay as they are, those of a MONOCHROME1 film too, whose small values are bright
     bool forProcessing = false;        ///< DX Image Storage - For Processing instead of For Presentation
     std::optional<VoiLut> voiLut;      ///< written instead of the windows; its input values are the stored ones
     std::string viewPosition = "PA";   ///< PA, AP, LL, RL; empty when unknown
@@ -91,6 +91,7 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
 struct SecondaryCapture {
     std::int64_t width = 0, height = 0;
     int components = 3;                ///< 1: grey, 3: red, green, blue
+    bool inverse = false;              ///< grey whose small values are bright: MONOCHROME1
     int bits = 8;                      ///< 8, or 16 for grey; 16-bit values in this computer's byte order
     std::span<const std::byte> pixels; ///< row-major, components interleaved
     bool burnedInText = true;          ///< letters stand in the pixels: Burned In Annotation YES

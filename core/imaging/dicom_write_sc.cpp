@@ -42,7 +42,7 @@ Result<DicomReference> writeSecondaryCapture(const SecondaryCapture& picture, co
         else
             putPixelAspect(d, picture.pixelAspect);
         putShort(d, DCM_SamplesPerPixel, static_cast<std::uint16_t>(picture.components));
-        put(d, DCM_PhotometricInterpretation, colour ? "RGB" : "MONOCHROME2");
+        put(d, DCM_PhotometricInterpretation, colour ? "RGB" : picture.inverse ? "MONOCHROME1" : "MONOCHROME2");
         if (colour)
             putShort(d, DCM_PlanarConfiguration, 0);
         putShort(d, DCM_Rows, static_cast<std::uint16_t>(picture.height));

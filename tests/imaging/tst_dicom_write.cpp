@@ -40,6 +40,8 @@ private Q_SLOTS:
     void radiographComesBack_data();
     void radiographComesBack();
     void inversionMirrorsEveryWindow();
+    void aFilmLooksTheSameAgain_data();
+    void aFilmLooksTheSameAgain();
     void segmentationComesBack_data();
     void segmentationComesBack();
     void reportComesBack();
@@ -177,6 +179,54 @@ void TestDicomWrite::inversionMirrorsEveryWindow()
         for (std::size_t x = 0; x < 64; ++x)
             QVERIFY2(std::abs(shown[0][x] - shown[1][x]) < 1e-5, qPrintable(QString("shape %1, pixel %2: %3 and %4").arg(int(shape)).arg(x).arg(shown[0][x]).arg(shown[1][x])));
     }
+}
+
+void TestDicomWrite::aFilmLooksTheSameAgain_data()
+{
+    QTest::addColumn<std::string>("photometric");
+    QTest::newRow("small values dark") << std::string("MONOCHROME2");
+    QTest::newRow("small values bright") << std::string("MONOCHROME1");
+}
+
+// MONOCHROME2 was written over the values of a MONOCHROME1 film: its copy was shown inverted
+void TestDicomWrite::aFilmLooksTheSameAgain()
+{
+    QFETCH(std::string, photometric);
+    auto folder = TemporaryFolder::make();
+    HILUM_VERIFY_OK(folder);
+    ImageHeader header;
+    header.geometry = {.size = {16, 16, 1}, .spacingMm = {0.4, 0.4, 1}, .originLps = {0, 0, 0}, .direction = {}};
+    header.hasPatientSpace = false;
+    header.spacingMeaning = SpacingMeaning::DetectorPlane;
+    header.photometric = photometric;
+    header.windows = {{.centre = 100, .width = 180, .name = "Own", .shape = Window::Shape::Linear}};
+    std::vector<std::uint16_t> pixels(256);
+    for (std::size_t i = 0; i < pixels.size(); ++i)
+        pixels[i] = static_cast<std::uint16_t>(i);
+    const Volume film(header, pixels);
+    const auto seen = greyImage(film);
+    HILUM_VERIFY_OK(seen);
+    for (const bool inverted : {false, true}) {
+        const path file = folder->where() / std::format("film-{}.dcm", inverted);
+        HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series("film", 2), file, {.monochrome1 = inverted, .voiLut = {}}));
+        HILUM_VERIFY_VALID(file);
+        const auto back = readVolume(file);
+        HILUM_VERIFY_OK(back);
+        if (!inverted) {
+            QCOMPARE(back->header().photometric, photometric);
+            QVERIFY(back->visit([&](auto v) { return std::ranges::equal(v, pixels); }));
+        }
+        const auto grey = greyImage(*back);
+        HILUM_VERIFY_OK(grey);
+        for (std::size_t n = 0; n < pixels.size(); ++n)
+            QVERIFY2(std::abs(grey->values[n] - seen->values[n]) < 1e-5, qPrintable(QString("pixel %1: %2 and %3").arg(n).arg(grey->values[n]).arg(seen->values[n])));
+    }
+    const path shot = folder->where() / "shot.dcm";
+    HILUM_VERIFY_OK(writeSecondaryCapture({.width = 16, .height = 16, .components = 1, .inverse = photometric == "MONOCHROME1", .bits = 16, .pixels = std::as_bytes(std::span(pixels)), .derivation = {}, .sources = {}},
+        madeStudy(), series("shot", 5), shot));
+    const auto again = readVolume(shot);
+    HILUM_VERIFY_OK(again);
+    QCOMPARE(again->header().photometric, photometric);
 }
 
 void TestDicomWrite::segmentationComesBack_data()

@@ -160,6 +160,7 @@ Status writeCapture(const Arguments& a, const imaging::Item& item, const imaging
     picture.height = n[1];
     picture.components = volume.components();
     picture.fromWorkstation = false;
+    picture.inverse = volume.header().photometric == "MONOCHROME1";
     picture.pixelAspect = volume.geometry().spacingMm[1] / volume.geometry().spacingMm[0];
     picture.derivation = derivationOf(a, item);
     const auto count = static_cast<std::size_t>(n[0] * n[1]) * static_cast<std::size_t>(picture.components), first = static_cast<std::size_t>(slice) * count;
@@ -198,6 +199,8 @@ Status writeFilm(const Arguments& a, const imaging::Item& item, const imaging::V
     imaging::RadiographWriteOptions options;
     options.derived = true;
     options.viewPosition = "";
+    if (const auto& luts = volume.header().voiLuts; !luts.empty() && luts.front().firstValue >= 0) // its grey values are what a person sees of it
+        options.voiLut = luts.front();
     options.madeBy = derivationOf(a, item);
     return imaging::writeRadiograph(volume, study, imaging::newSeries(item, item.seriesDescription, 100), a.out, options).transform([](const auto&) {});
 }
