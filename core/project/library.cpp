@@ -116,20 +116,20 @@ public:
         });
     }
 
-    Result<std::int64_t> refreshMissing() override
+    Result<Look> refreshMissing() override
     {
         // files are asked for outside of any lock: a network share may take its time
         HILUM_TRY(const auto all, m_database->read([](SQLite::Database& db) { return store::places(db); }));
         std::map<path, bool> folders;
         std::vector<std::pair<store::Place, bool>> changes;
         std::map<RowId, bool> here;
-        std::int64_t missing = 0;
+        Look look;
         for (const store::Place& place : all) {
             const auto [folder, fresh] = folders.try_emplace(place.folder);
             if (fresh)
                 folder->second = store::isThere(place.folder);
             const bool gone = !folder->second || !store::isThere(place.folder / place.firstFile);
-            missing += gone;
+            look.missing += gone;
             if (gone != place.missing) {
                 changes.emplace_back(place, gone);
                 here.emplace(place.series, gone);
@@ -137,14 +137,16 @@ public:
         }
         if (readOnly()) {
             const std::lock_guard lock(m_mutex);
+            look.changed = here != m_missingHere;
             m_missingHere = std::move(here);
         } else if (!changes.empty()) {
             HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
                 for (const auto& [place, gone] : changes)
                     store::setMissing(db, place, gone);
             }));
+            look.changed = true;
         }
-        return missing;
+        return look;
     }
 
     Result<std::int64_t> relink(const path& from, const path& to, const Holds& holds) override

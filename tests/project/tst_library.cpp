@@ -161,21 +161,25 @@ private Q_SLOTS:
         touch(at("disk/b.png"));
         auto library = *Library::open(at("library"));
         HILUM_VERIFY_OK(library->addSeries({ct(at("disk/a"), "1.2.3.4", {"1.dcm"}), png(at("disk/b.png"))}));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
         std::filesystem::rename(at("disk"), at("elsewhere"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        const auto first = library->refreshMissing(), second = library->refreshMissing();
+        QCOMPARE(first->missing, std::int64_t(2));
+        QVERIFY(first->changed);
+        QCOMPARE(second->missing, std::int64_t(2));
+        QVERIFY(!second->changed);
         QVERIFY(library->list()->front().missing);
         HILUM_VERIFY_ERROR(library->relink(at("disk"), at("nowhere")), ErrorCode::NotFound);
         QCOMPARE(*library->relink(at("disk/"), at("elsewhere")), std::int64_t(2)); // a closing slash means nothing
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
         for (const auto& row : *library->list())
             for (const auto& file : library->series(row.id)->files)
                 QVERIFY2(std::filesystem::exists(file), file.c_str());
         // mounted again: back without a word
         std::filesystem::rename(at("elsewhere"), at("away"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(2));
         std::filesystem::rename(at("away"), at("elsewhere"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
     }
 
     void removeForgetsRowsAndLeavesFiles()

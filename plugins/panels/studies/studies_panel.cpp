@@ -231,12 +231,12 @@ void StudiesPanel::lookForFiles()
     if (m_looking || (m_looked.isValid() && m_looked.elapsed() < LookAgainMilliseconds))
         return;
     m_looking = true;
-    m_services.runner->run<std::int64_t>(
+    m_services.runner->run<project::Library::Look>(
         this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
-        [this](const Result<std::int64_t>& missing) {
+        [this](const Result<project::Library::Look>& look) {
             m_looking = false;
             m_looked.start();
-            if (missing) // also when nothing is missing any more
+            if (look && look->changed) // reading a large library anew for nothing takes seconds
                 m_model->reload();
         });
 }
