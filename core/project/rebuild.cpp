@@ -7,6 +7,7 @@
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <set>
@@ -41,14 +42,26 @@ Status renameBeside(const path& from, const path& to, const char* ending)
     return {};
 }
 
+template <class Row> void readRows(const path& file, int how, const char* sql, Row& row)
+{
+    SQLite::Database db(file.string(), how);
+    SQLite::Statement q(db, sql);
+    while (q.executeStep())
+        row(q);
+}
+
 /// Calls `row` for each row until the damage; false when there was some.
 template <class Row> bool readOut(const path& file, const char* sql, Row row)
 {
     try {
-        SQLite::Database db(file.string(), SQLite::OPEN_READONLY);
-        SQLite::Statement q(db, sql);
-        while (q.executeStep())
-            row(q);
+        try {
+            readRows(file, SQLite::OPEN_READONLY, sql, row);
+        } catch (const SQLite::Exception& e) {
+            if (e.getErrorCode() != SQLITE_READONLY)
+                throw;
+            // a killed writer's journal has to be rolled back before the first row is read
+            readRows(file, SQLite::OPEN_READWRITE, sql, row);
+        }
         return true;
     } catch (const SQLite::Exception&) {
         return false; // that is what the rebuilding is for; the caller says so
