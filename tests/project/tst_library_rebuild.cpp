@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <QDateTime>
 #include <QTemporaryDir>
 
 #include <algorithm>
@@ -64,6 +65,22 @@ private Q_SLOTS:
         QCOMPARE(made->files.size(), std::size_t(Pictures));
         QVERIFY(std::ranges::find(made->files, path("/data/7.png")) != made->files.end());
         QCOMPARE(made->jobs, std::int64_t(1));
+    }
+
+    // the log had its new name when the renaming failed, and the next start began with what was in the file without it
+    void aDatabaseKeepsItsLogWhereItCannotBeSetAside()
+    {
+        for (const char* file : {"library.sqlite", "library.sqlite-wal", "library.sqlite-shm"})
+            std::ofstream(at(file)) << file;
+        // the name that it would get is taken, whatever second it is
+        const QDateTime now = QDateTime::currentDateTimeUtc();
+        for (int s = 0; s < 60; ++s)
+            std::filesystem::create_directory(at("library.sqlite.aside-" + now.addSecs(s).toString(QStringLiteral("yyyyMMdd'T'hhmmss'Z'-'shm'")).toStdString()));
+        const auto refused = rebuildLibrary(at());
+        QVERIFY(!refused);
+        QVERIFY2(refused.error().message.find("library.sqlite-shm") != std::string::npos, refused.error().message.c_str());
+        for (const char* file : {"library.sqlite", "library.sqlite-wal", "library.sqlite-shm"})
+            QCOMPARE(*readTextFile(at(file)), std::string(file));
     }
 };
 
