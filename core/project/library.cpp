@@ -1,5 +1,6 @@
 #include "core/project/library.h"
 
+#include "core/base/log.h"
 #include "core/base/provenance.h"
 #include "core/project/database.h"
 #include "core/project/series_store.h"
@@ -7,6 +8,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -172,7 +174,12 @@ public:
                     found.push_back({place, place.folder, {}});
                 continue;
             }
-            HILUM_TRY(auto row, m_database->read([&](SQLite::Database& db) { return store::findSeries(db, place.series); }));
+            auto known = m_database->read([&](SQLite::Database& db) { return store::findSeries(db, place.series); });
+            if (!known && known.error().code == ErrorCode::BadData) { // a damaged row keeps its old place, and none else from moving
+                log::warning("project.library", "series {} cannot be looked for: {}", place.series, known.error().sentence());
+                continue;
+            }
+            HILUM_TRY(auto row, std::move(known));
             if (!row)
                 continue;
             for (path& file : row->files)
