@@ -39,6 +39,13 @@ namespace {
 constexpr int ExpandAllUpTo = 400; // series: more are shown closed
 constexpr int LookAgainMilliseconds = 10'000; // disks come and go; each look asks them for a file of every series
 
+QString problemsTip(int count)
+{
+    return count == 0   ? StudiesPanel::tr("Files that could not be read, with the reasons")
+           : count == 1 ? StudiesPanel::tr("One file could not be read: click to see it")
+                        : StudiesPanel::tr("%1 files could not be read: click for the list").arg(count);
+}
+
 } // namespace
 
 StudiesPanel::StudiesPanel(const PanelContext& context)
@@ -96,7 +103,7 @@ void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
             relink(chosen->id);
     });
-    m_listProblems = add("actionStudiesProblems", tr("Problems..."), tr("Files that could not be read, with the reasons"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), "warning", [this] { showProblems(); });
+    m_listProblems = add("actionStudiesProblems", tr("Problems..."), problemsTip(0), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), "warning", [this] { showProblems(); });
 }
 
 void StudiesPanel::makeTree()
@@ -264,7 +271,8 @@ void StudiesPanel::refreshProblems()
         [this](Result<std::vector<project::ProblemRow>> problems) {
             const int count = problems ? int(problems->size()) : 0;
             m_problems->setText(QString::number(count));
-            m_registry->setTip(m_listProblems, count == 1 ? tr("One file could not be read: click to see it") : tr("%1 files could not be read: click for the list").arg(count));
+            m_registry->setTip(m_listProblems, problemsTip(count));
+            m_listProblems->setEnabled(!problems || count > 0); // who opens a list that failed is told why
             m_problems->setToolTip(m_listProblems->toolTip());
             m_problems->setVisible(count > 0);
         });

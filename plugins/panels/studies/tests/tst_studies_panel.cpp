@@ -125,8 +125,12 @@ private Q_SLOTS:
         panel.show();
         auto* badge = panel.findChild<QToolButton*>("problemsBadge");
         QVERIFY(!badge->isVisible());
+        const QAction* list = actions.find("actionStudiesProblems");
+        QTRY_VERIFY(!list->isEnabled()); // its tip was "0 files could not be read"
+        QVERIFY2(!list->toolTip().contains("0 files"), qPrintable(list->toolTip()));
         f.imports.start({"/data/cxr/good.png", "/data/cxr/broken.dcm"});
         QTRY_VERIFY(badge->isVisible());
+        QVERIFY(list->isEnabled());
         QCOMPARE(badge->text(), QString("1"));
         QTRY_COMPARE(panel.findChild<QTreeView*>("studyTree")->property("seriesCount").toInt(), 1);
         QVERIFY2(badge->toolTip().contains("Ctrl+Shift+E"), qPrintable(badge->toolTip()));
