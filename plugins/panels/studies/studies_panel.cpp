@@ -4,7 +4,6 @@
 #include "core/project/relink.h"
 #include "core/services/series_match.h"
 #include "core/services/task_runner.h"
-#include "plugins/panels/studies/problems_dialog.h"
 #include "widgets/models/series_text.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
@@ -38,13 +37,6 @@ namespace {
 
 constexpr int ExpandAllUpTo = 400; // series: more are shown closed
 constexpr int LookAgainMilliseconds = 10'000; // disks come and go; each look asks them for a file of every series
-
-QString problemsTip(int count)
-{
-    return count == 0   ? StudiesPanel::tr("Files that could not be read, with the reasons")
-           : count == 1 ? StudiesPanel::tr("One file could not be read: click to see it")
-                        : StudiesPanel::tr("%1 files could not be read: click for the list").arg(count);
-}
 
 } // namespace
 
@@ -103,7 +95,7 @@ void StudiesPanel::registerActions(Actions* actions, const QString& workspace)
         if (const auto* chosen = m_model->row(m_tree->currentIndex()))
             relink(chosen->id);
     });
-    m_listProblems = add("actionStudiesProblems", tr("Problems..."), problemsTip(0), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), "warning", [this] { showProblems(); });
+    m_listProblems = add("actionStudiesProblems", tr("Problems..."), tr("Files that could not be read, with the reasons"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_E), "warning", [this] { showProblems(); });
 }
 
 void StudiesPanel::makeTree()
@@ -262,45 +254,6 @@ void StudiesPanel::modelLoaded()
             m_tree->expand(one);
     m_emptyText->setText(searching ? tr("Nothing in the library matches.") : tr("No studies yet.\nDrop files or folders anywhere on the window, or import a folder."));
     m_pages->setCurrentIndex(count == 0 ? 1 : 0);
-}
-
-void StudiesPanel::refreshProblems()
-{
-    m_services.runner->run<std::vector<project::ProblemRow>>(
-        this, [library = m_services.library](const Work&) { return library->problems(); },
-        [this](Result<std::vector<project::ProblemRow>> problems) {
-            const int count = problems ? int(problems->size()) : 0;
-            m_problems->setText(QString::number(count));
-            m_registry->setTip(m_listProblems, problemsTip(count));
-            m_listProblems->setEnabled(!problems || count > 0); // who opens a list that failed is told why
-            m_problems->setToolTip(m_listProblems->toolTip());
-            m_problems->setVisible(count > 0);
-        });
-}
-
-void StudiesPanel::showProblems()
-{
-    m_services.runner->run<std::vector<project::ProblemRow>>(
-        this, [library = m_services.library](const Work&) { return library->problems(); },
-        [this](Result<std::vector<project::ProblemRow>> problems) {
-            if (!problems) {
-                m_services.messages->error(problems.error(), tr("Listing the problems"));
-                return;
-            }
-            auto* dialog = new ProblemsDialog(*problems, this);
-            dialog->setAttribute(Qt::WA_DeleteOnClose);
-            connect(dialog, &ProblemsDialog::clearRequested, this, [this] {
-                // an import that writes would hold up the window
-                m_services.runner->run<void>(
-                    this, [library = m_services.library](const Work&) { return library->clearProblems(); },
-                    [this](const Status& cleared) {
-                        if (!cleared)
-                            m_services.messages->error(cleared.error(), tr("Clearing the list"));
-                        refreshProblems();
-                    });
-            });
-            dialog->open();
-        });
 }
 
 void StudiesPanel::currentChanged()
