@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <format>
 #include <optional>
 #include <thread>
 
@@ -26,7 +27,7 @@ constexpr std::chrono::milliseconds LongestHandOver{20'000}, BetweenTries{200};
 Opened openOrHandOver(const path& folder, const LibraryStart& start)
 {
     const auto until = std::chrono::steady_clock::now() + LongestHandOver;
-    for (;;) {
+    for (bool told = false;; told = true) {
         auto library = project::Library::open(folder);
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         if (library || library.error().code != ErrorCode::Busy || start.byScript || left <= BetweenTries)
@@ -34,12 +35,15 @@ Opened openOrHandOver(const path& folder, const LibraryStart& start)
         HILUM_TRY(const bool taken, services::SingleInstance::handOver(folder, start.request, left));
         if (taken)
             return std::unique_ptr<project::Library>();
+        if (!told)
+            std::fputs(std::format("hilum: {}; waiting for it, {} s at most\n", library.error().sentence(), LongestHandOver.count() / 1000).c_str(), stderr);
         std::this_thread::sleep_for(BetweenTries); // nobody listens: it begins, it ends, or it is a command
     }
 }
 
 /// The folder to try next, or nothing to give up.
-std::optional<Result<path>> wayOn(const Error& error, const Result<path>& folder, widgets::Settings& settings)
+/// \param chosen  the one that the person chose, to be kept once it has opened
+std::optional<Result<path>> wayOn(const Error& error, const Result<path>& folder, path& chosen)
 {
     const bool missing = error.reason == "library_missing";
     const auto usual = dataFolder();
@@ -59,12 +63,11 @@ std::optional<Result<path>> wayOn(const Error& error, const Result<path>& folder
     case Way::Usual:
         return usual;
     case Way::Other: {
-        const QString chosen = QFileDialog::getExistingDirectory(nullptr, QObject::tr("Library folder"));
-        if (chosen.isEmpty())
+        const QString other = QFileDialog::getExistingDirectory(nullptr, QObject::tr("Library folder"));
+        if (other.isEmpty())
             return folder; // asked again
-        settings.setValue(QLatin1String(services::LibraryFolderKey), chosen);
-        settings.save();
-        return Result<path>(chosen.toStdString());
+        chosen = other.toStdString();
+        return Result<path>(chosen);
     }
     case Way::Quit:
         break;
@@ -77,14 +80,19 @@ std::optional<Result<path>> wayOn(const Error& error, const Result<path>& folder
 Opened startLibrary(const LibraryStart& start, widgets::Settings& settings)
 {
     Result<path> folder = start.folder.empty() ? services::libraryFolder() : Result<path>(start.folder);
+    path chosen;
     for (;;) {
         Opened library = folder ? openOrHandOver(*folder, start) : Opened(std::unexpected(folder.error()));
+        if (library && !chosen.empty() && *folder == chosen) {
+            settings.setValue(QLatin1String(services::LibraryFolderKey), QString::fromStdString(chosen.string()));
+            settings.save();
+        }
         if (library)
             return library;
         std::fputs(("hilum: " + library.error().sentence() + "\n").c_str(), stderr);
         if (start.byScript)
             return library;
-        std::optional<Result<path>> next = wayOn(library.error(), folder, settings);
+        std::optional<Result<path>> next = wayOn(library.error(), folder, chosen);
         if (!next)
             return library;
         folder = *std::move(next);

@@ -32,7 +32,7 @@ std::string choices(const std::vector<const Item*>& items)
 bool isSame(const Item& found, const Item& item)
 {
     const auto agree = [](const std::string& known, const std::string& now) { return known.empty() || known == now; };
-    return agree(item.seriesUid, found.seriesUid) && agree(item.studyUid, found.studyUid) && agree(item.patientId, found.patientId) && found.firstFrame == item.firstFrame;
+    return agree(item.seriesUid, found.seriesUid) && agree(item.studyUid, found.studyUid) && agree(item.patientId, found.patientId) && (item.firstFrame == UnknownFrame || found.firstFrame == item.firstFrame);
 }
 
 } // namespace
@@ -45,7 +45,7 @@ Result<std::shared_ptr<const DicomStack>> stackOf(const Item& item, const Work& 
     HILUM_TRY(const ScanResult again, scan(item.files, work));
     const Item* best = nullptr;
     for (const Item& i : again.items)
-        if (i.dicom && isSame(i, item) && (!best || i.files.size() > best->files.size()))
+        if (i.dicom && isSame(i, item) && (!best || i.files.size() > best->files.size() || (i.files.size() == best->files.size() && i.firstFrame < best->firstFrame)))
             best = &i;
     if (best)
         return best->dicom;

@@ -16,6 +16,8 @@ std::string_view name(ItemKind kind);
 
 struct DicomStack;
 
+inline constexpr std::int64_t UnknownFrame = -1; ///< of an item kept by an older version: the first series of its file is read
+
 /// One series, file or stack found by a scan: enough to list it and to read it later. Nothing is decoded for it.
 struct Item {
     ItemKind kind = ItemKind::Other;
@@ -27,7 +29,7 @@ struct Item {
     std::string patientId, patientName, patientSex, patientAge, studyDate, studyDescription, seriesDescription, bodyPart, accession;
     Index3 size{0, 0, 0};       ///< as far as headers tell
     std::int64_t frames = 1, timePoints = 1;
-    std::int64_t firstFrame = 0; ///< DICOM: lowest frame of the smallest file that belongs to it; items of one file differ in it
+    std::int64_t firstFrame = 0; ///< DICOM: lowest frame of the smallest file that belongs to it; items of one file differ in it. UnknownFrame of old rows
     Json explanation = Json::object(); ///< "How was this loaded?": positions, gaps, tilt, why these files are one series
     std::vector<Notice> notices;
     std::shared_ptr<const DicomStack> dicom; ///< headers as the scan read them; null for other formats and for items made by hand

@@ -1,5 +1,6 @@
 #include "core/project/library.h"
 
+#include "core/base/log.h"
 #include "core/base/provenance.h"
 #include "core/project/database.h"
 #include "core/project/series_store.h"
@@ -7,6 +8,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -116,20 +118,20 @@ public:
         });
     }
 
-    Result<std::int64_t> refreshMissing() override
+    Result<Look> refreshMissing() override
     {
         // files are asked for outside of any lock: a network share may take its time
         HILUM_TRY(const auto all, m_database->read([](SQLite::Database& db) { return store::places(db); }));
         std::map<path, bool> folders;
         std::vector<std::pair<store::Place, bool>> changes;
         std::map<RowId, bool> here;
-        std::int64_t missing = 0;
+        Look look;
         for (const store::Place& place : all) {
             const auto [folder, fresh] = folders.try_emplace(place.folder);
             if (fresh)
                 folder->second = store::isThere(place.folder);
             const bool gone = !folder->second || !store::isThere(place.folder / place.firstFile);
-            missing += gone;
+            look.missing += gone;
             if (gone != place.missing) {
                 changes.emplace_back(place, gone);
                 here.emplace(place.series, gone);
@@ -137,14 +139,16 @@ public:
         }
         if (readOnly()) {
             const std::lock_guard lock(m_mutex);
+            look.changed = here != m_missingHere;
             m_missingHere = std::move(here);
         } else if (!changes.empty()) {
             HILUM_TRY_STATUS(m_database->write([&](SQLite::Database& db) {
                 for (const auto& [place, gone] : changes)
                     store::setMissing(db, place, gone);
             }));
+            look.changed = true;
         }
-        return missing;
+        return look;
     }
 
     Result<std::int64_t> relink(const path& from, const path& to, const Holds& holds) override
@@ -170,7 +174,12 @@ public:
                     found.push_back({place, place.folder, {}});
                 continue;
             }
-            HILUM_TRY(auto row, m_database->read([&](SQLite::Database& db) { return store::findSeries(db, place.series); }));
+            auto known = m_database->read([&](SQLite::Database& db) { return store::findSeries(db, place.series); });
+            if (!known && known.error().code == ErrorCode::BadData) { // a damaged row keeps its old place, and none else from moving
+                log::warning("project.library", "series {} cannot be looked for: {}", place.series, known.error().sentence());
+                continue;
+            }
+            HILUM_TRY(auto row, std::move(known));
             if (!row)
                 continue;
             for (path& file : row->files)

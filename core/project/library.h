@@ -87,7 +87,12 @@ public:
     virtual Result<std::string> thumbnail(RowId id) const = 0;
     virtual Result<std::vector<ProblemRow>> problems() const = 0;
     virtual Status remove(const std::vector<RowId>& series) = 0;       ///< forgets rows; files are never touched
-    virtual Result<std::int64_t> refreshMissing() = 0;                  ///< marks rows whose files are gone or back, for this program only when readOnly(); returns the number missing
+    /// What a look for the files of all rows found.
+    struct Look {
+        std::int64_t missing = 0; ///< series whose files are not there
+        bool changed = false;     ///< files went or came since the last look: list() says something else now
+    };
+    virtual Result<Look> refreshMissing() = 0;                          ///< marks rows whose files are gone or back, for this program only when readOnly()
     /// Does what lies at the row's files look like it? To tell a moved file from another one of its name.
     using Holds = std::function<bool(const SeriesRow& row)>;
     /// Moved folders: rows below `from` whose files are gone and lie, all of them, at the same place below `to`. Returns the number of

@@ -7,6 +7,7 @@
 
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
+#include <sqlite3.h>
 
 #include <algorithm>
 #include <set>
@@ -28,27 +29,51 @@ path nameAside(const path& file)
     return out;
 }
 
-Status renameBeside(const path& from, const path& to, const char* ending)
+/// All of a database gets another name, or nothing: a database without its log would be an older one.
+Status renameAll(const path& from, const path& to)
 {
-    const path old = from.string() + ending;
-    std::error_code failed;
-    if (!std::filesystem::exists(old, failed) && !failed)
-        return {};
-    if (!failed)
-        std::filesystem::rename(old, to.string() + ending, failed);
-    if (failed)
-        return std::unexpected(systemError("rename", old.string(), failed.value()));
+    std::vector<std::string> moved;
+    // the log first: a new database would take it for its own
+    for (const std::string ending : {"-wal", "-journal", "-shm", ""}) {
+        const path old = from.string() + ending;
+        std::error_code failed;
+        if (!std::filesystem::exists(old, failed) && !failed)
+            continue;
+        if (!failed)
+            std::filesystem::rename(old, to.string() + ending, failed);
+        if (!failed) {
+            moved.push_back(ending);
+            continue;
+        }
+        Error error = systemError("rename", old.string(), failed.value());
+        for (const std::string& one : moved)
+            if (std::filesystem::rename(to.string() + one, from.string() + one, failed); failed)
+                error.message += std::format("; {} belongs to it and could not be given its name again ({})", to.string() + one, failed.message());
+        return std::unexpected(std::move(error));
+    }
     return {};
+}
+
+template <class Row> void readRows(const path& file, int how, const char* sql, Row& row)
+{
+    SQLite::Database db(file.string(), how);
+    SQLite::Statement q(db, sql);
+    while (q.executeStep())
+        row(q);
 }
 
 /// Calls `row` for each row until the damage; false when there was some.
 template <class Row> bool readOut(const path& file, const char* sql, Row row)
 {
     try {
-        SQLite::Database db(file.string(), SQLite::OPEN_READONLY);
-        SQLite::Statement q(db, sql);
-        while (q.executeStep())
-            row(q);
+        try {
+            readRows(file, SQLite::OPEN_READONLY, sql, row);
+        } catch (const SQLite::Exception& e) {
+            if (e.getErrorCode() != SQLITE_READONLY)
+                throw;
+            // a killed writer's journal has to be rolled back before the first row is read
+            readRows(file, SQLite::OPEN_READWRITE, sql, row);
+        }
         return true;
     } catch (const SQLite::Exception&) {
         return false; // that is what the rebuilding is for; the caller says so
@@ -68,9 +93,7 @@ Result<Rebuilt> rebuildLibrary(const path& given)
     out.old = nameAside(file);
     {
         HILUM_TRY(const WriterLock lock, WriterLock::take(folder / "library.lock"));
-        // the log first: a new database would take it for its own
-        for (const char* ending : {"-wal", "-journal", "-shm", ""})
-            HILUM_TRY_STATUS(renameBeside(file, out.old, ending));
+        HILUM_TRY_STATUS(renameAll(file, out.old));
     }
     std::set<path> files;
     // from the last row on, too: what is behind the damage

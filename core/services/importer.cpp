@@ -12,6 +12,8 @@
 #include <set>
 #include <span>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 namespace hilum::services {
 
@@ -124,7 +126,7 @@ Item itemOf(const project::SeriesRow& row)
     item.bodyPart = row.bodyPart;
     item.size = {row.width, row.height, row.slices};
     item.frames = row.frames;
-    item.firstFrame = row.firstFrame;
+    item.firstFrame = row.content.empty() && row.firstFrame == 0 ? imaging::UnknownFrame : row.firstFrame;
     item.explanation = row.explanation;
     for (const Json& notice : row.notices)
         if (notice.is_object())
@@ -148,7 +150,7 @@ public:
     {
         std::vector<const Item*> fresh;
         for (const Item& item : items)
-            if (!m_files.contains({item.files, item.firstFrame}))
+            if (!m_files.contains(std::pair<const std::vector<path>&, std::int64_t>(item.files, item.firstFrame)))
                 fresh.push_back(&item);
         for (std::size_t begin = 0; begin < fresh.size(); begin += BatchItems) {
             const std::span<const Item* const> batch(fresh.data() + begin, std::min(BatchItems, fresh.size() - begin));
@@ -204,7 +206,11 @@ private:
     const Work& m_work;
     ImportSummary& m_summary;
     const std::function<void(const ImportSummary&)>& m_added;
-    std::set<std::pair<std::vector<path>, std::int64_t>> m_files; // of the items added, with their first frames
+    struct ByFiles { // looks for files without a copy of all their names
+        using is_transparent = void;
+        template <class A, class B> bool operator()(const A& a, const B& b) const { return std::tie(a.second, a.first) < std::tie(b.second, b.first); }
+    };
+    std::set<std::pair<std::vector<path>, std::int64_t>, ByFiles> m_files; // of the items added, with their first frames
 };
 
 } // namespace

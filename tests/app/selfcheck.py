@@ -44,13 +44,19 @@ def table(code, **variables):
 
 # the real worker, without a display
 lines = table(0)
-for name in ("device", "GPU driver", "matrix products, float32", "matrix products, bfloat16", "display", "library and runs", "cache", "settings"):
+for name in ("device", "GPU driver", "matrix products, float32", "matrix products, bfloat16", "display", "library", "runs", "cache", "settings"):
     expect(name in lines, f"no line about {name}: {list(lines)}")
 expect(any(name.startswith("gradient") for name in lines) and any(name.startswith("training") for name in lines), f"no gradients or no training: {list(lines)}")
 display = lines.get("display", {}).get("text", "")
 has_window = "no display" in display
 expect(has_window or "no window" in display, f"the line about the display says: {display}")
 expect("OpenGL" not in lines, "OpenGL was looked for without a display")
+
+# the library that was chosen in the window's settings is looked at, not the usual place
+(OUT / "chosen" / "config").mkdir(parents=True)
+(OUT / "chosen" / "config" / "window.ini").write_text("[library]\nfolder=/no/such/disk\n")
+lines = table(CHECK_FAILED, HILUM_HOME=str(OUT / "chosen"), HILUM_WORKER=FAKE)
+expect(lines.get("library", {}).get("state") == "broken" and "/no/such/disk" in lines.get("library", {}).get("text", ""), f"the chosen library is not looked at: {lines.get('library')}")
 
 # one check is broken: the table stays
 lines = table(CHECK_FAILED, HILUM_WORKER=FAKE)

@@ -7,14 +7,18 @@
 
 #include <QApplication>
 #include <QDialog>
+#include <QFileDialog>
 #include <QLabel>
+#include <QLineEdit>
 #include <QPushButton>
 #include <QTemporaryDir>
 #include <QTest>
 #include <QTimer>
 
+#include <fcntl.h>
 #include <future>
 #include <memory>
+#include <unistd.h>
 
 using namespace hilum;
 using namespace hilum::app;
@@ -23,6 +27,7 @@ class TestStartLibrary : public QObject {
     Q_OBJECT
     std::unique_ptr<QTemporaryDir> m_home;
     QStringList m_said; // what each dialog said why
+    path m_chosen;      // in the dialog for another folder
 
     path at(const char* name) const { return path(m_home->path().toStdString()) / name; }
 
@@ -33,6 +38,11 @@ class TestStartLibrary : public QObject {
         QTimer person;
         connect(&person, &QTimer::timeout, &person, [&] {
             QWidget* dialog = QApplication::activeModalWidget();
+            if (auto* chooses = qobject_cast<QFileDialog*>(dialog)) {
+                chooses->findChild<QLineEdit*>("fileNameEdit")->setText(QString::fromStdString(m_chosen.string()));
+                static_cast<QDialog*>(chooses)->accept();
+                return;
+            }
             if (!dialog || dialog->objectName() != QLatin1String("startProblem"))
                 return;
             m_said << dialog->findChild<QLabel*>("startWhy")->text();
@@ -47,6 +57,7 @@ class TestStartLibrary : public QObject {
     }
 
 private Q_SLOTS:
+    void initTestCase() { QApplication::setAttribute(Qt::AA_DontUseNativeDialogs); }
     void init()
     {
         m_home = std::make_unique<QTemporaryDir>();
@@ -94,6 +105,24 @@ private Q_SLOTS:
         QCOMPARE(readTextFile(at("disk") / "library.sqlite").value(), damaged);
     }
 
+    // one that did not open was asked for at every start from then on
+    void anotherFolderIsKeptOnceItHasOpened()
+    {
+        HILUM_VERIFY_OK(makeFolder(at("damaged")));
+        HILUM_VERIFY_OK(writeFileAtomically(at("damaged") / "library.sqlite", std::string(4096, 'x')));
+        m_chosen = at("damaged");
+        QVERIFY(!startWith({}, {"startOther", "startQuit"}).has_value());
+        QCOMPARE(m_said.size(), 2);
+        QCOMPARE(services::chosenLibraryFolder().string(), at("disk").string());
+
+        HILUM_VERIFY_OK(makeFolder(at("good")));
+        m_chosen = at("good");
+        const auto opened = startWith({}, {"startOther"});
+        HILUM_VERIFY_OK(opened);
+        QCOMPARE((*opened)->folder().string(), at("good").string());
+        QCOMPARE(services::chosenLibraryFolder().string(), at("good").string());
+    }
+
     void aScriptIsNotAsked()
     {
         HILUM_VERIFY_ERROR(startWith({.byScript = true}, {}), ErrorCode::NotFound);
@@ -112,10 +141,18 @@ private Q_SLOTS:
             QTest::qSleep(1000);
             held->reset();
         });
+        // it waited up to 20 s without a word
+        const int before = ::dup(STDERR_FILENO), words = ::open(at("words").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        ::dup2(words, STDERR_FILENO);
         const auto opened = startWith({.folder = at("named")}, {});
+        ::dup2(before, STDERR_FILENO);
+        ::close(words);
+        ::close(before);
         HILUM_VERIFY_OK(opened);
         QVERIFY(*opened);
         QVERIFY(m_said.isEmpty());
+        const QString said = QString::fromStdString(*readTextFile(at("words")));
+        QCOMPARE(said.count(QStringLiteral("waiting for it, 20 s at most")), 1);
     }
 };
 

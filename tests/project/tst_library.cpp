@@ -2,7 +2,11 @@
 #include "tests/project/library_rows.h"
 #include "tests/support/compare.h"
 
+#include <SQLiteCpp/Database.h>
+
 #include <QTemporaryDir>
+
+#include <format>
 
 using namespace hilum;
 using namespace hilum::project;
@@ -161,21 +165,42 @@ private Q_SLOTS:
         touch(at("disk/b.png"));
         auto library = *Library::open(at("library"));
         HILUM_VERIFY_OK(library->addSeries({ct(at("disk/a"), "1.2.3.4", {"1.dcm"}), png(at("disk/b.png"))}));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
         std::filesystem::rename(at("disk"), at("elsewhere"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        const auto first = library->refreshMissing(), second = library->refreshMissing();
+        QCOMPARE(first->missing, std::int64_t(2));
+        QVERIFY(first->changed);
+        QCOMPARE(second->missing, std::int64_t(2));
+        QVERIFY(!second->changed);
         QVERIFY(library->list()->front().missing);
         HILUM_VERIFY_ERROR(library->relink(at("disk"), at("nowhere")), ErrorCode::NotFound);
         QCOMPARE(*library->relink(at("disk/"), at("elsewhere")), std::int64_t(2)); // a closing slash means nothing
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
         for (const auto& row : *library->list())
             for (const auto& file : library->series(row.id)->files)
                 QVERIFY2(std::filesystem::exists(file), file.c_str());
         // mounted again: back without a word
         std::filesystem::rename(at("elsewhere"), at("away"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(2));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(2));
         std::filesystem::rename(at("away"), at("elsewhere"));
-        QCOMPARE(*library->refreshMissing(), std::int64_t(0));
+        QCOMPARE(library->refreshMissing()->missing, std::int64_t(0));
+    }
+
+    // one row whose names were damaged kept all the others from being found again
+    void aDamagedRowKeepsNoOtherFromBeingRelinked()
+    {
+        touch(at("disk/a.png"));
+        touch(at("disk/b.png"));
+        std::vector<RowId> ids;
+        {
+            auto library = *Library::open(at("library"));
+            HILUM_VERIFY_OK(library->addSeries({png(at("disk/a.png")), png(at("disk/b.png"))}, &ids));
+        }
+        SQLite::Database(at("library/library.sqlite").string(), SQLite::OPEN_READWRITE).exec(std::format("UPDATE series_details SET files = CAST('a.png' AS BLOB) WHERE series = {}", ids[0])); // not ended
+        std::filesystem::rename(at("disk"), at("elsewhere"));
+        auto library = *Library::open(at("library"));
+        QCOMPARE(library->relink(at("disk"), at("elsewhere")).value_or(-1), std::int64_t(1));
+        QCOMPARE(library->series(ids[1])->files.front().string(), at("elsewhere/b.png").string());
     }
 
     void removeForgetsRowsAndLeavesFiles()

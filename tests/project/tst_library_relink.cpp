@@ -48,7 +48,7 @@ class TestLibraryRelink : public QObject {
         write(file, text);
         return add(png(file));
     }
-    std::int64_t missing() { return m_library->refreshMissing().value_or(-1); }
+    std::int64_t missing() { return m_library->refreshMissing().value_or(Library::Look{.missing = -1}).missing; }
 
 private Q_SLOTS:
     void init()
@@ -204,7 +204,10 @@ private Q_SLOTS:
         auto library = Library::open(at("library"), {.local = true, .writable = false, .kind = "test"});
         HILUM_VERIFY_OK(library);
         QVERIFY((*library)->series(one)->missing);
-        QCOMPARE(*(*library)->refreshMissing(), std::int64_t(1));
+        const auto first = (*library)->refreshMissing(), second = (*library)->refreshMissing();
+        QCOMPARE(first->missing, std::int64_t(1));
+        QVERIFY(first->changed);
+        QVERIFY(!second->changed);
         QVERIFY(!(*library)->series(one)->missing);
         QVERIFY((*library)->series(other)->missing);
         for (const SeriesRow& row : *(*library)->list())

@@ -172,6 +172,24 @@ private Q_SLOTS:
         }
     }
 
+    // a row of an older version says frame 0 of every file, also of one whose first frame belongs to no series
+    void aRowOfAnOlderVersionReadsTheFirstSeriesOfItsFile()
+    {
+        const path data = fresh();
+        QVERIFY(writeLocaliser(data / "localiser.dcm"));
+        auto library = project::Library::open(fresh());
+        HILUM_VERIFY_OK(importPaths(**library, {data}, {}));
+        auto row = (*library)->series((*library)->list()->front().id);
+        HILUM_VERIFY_OK(row);
+        row->content.clear();
+        row->firstFrame = 0;
+        const imaging::Item item = itemOf(*row);
+        QCOMPARE(item.firstFrame, imaging::UnknownFrame);
+        const auto volume = imaging::readVolume(item);
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(std::min(volume->at(0, 0, 0), volume->at(0, 0, 1)), 100.0);
+    }
+
     // the next disc at the same place, not imported yet: its image was shown under the name of the one before
     void aRowDoesNotOpenAnotherPatientsFile()
     {

@@ -107,10 +107,10 @@ public:
         std::erase_if(rows, [&](const auto& row) { return std::ranges::find(series, row.id) != series.end(); });
         return {};
     }
-    Result<std::int64_t> refreshMissing() override
+    Result<Look> refreshMissing() override
     {
         const std::lock_guard lock(mutex);
-        return std::ranges::count_if(rows, [](const auto& row) { return row.missing; });
+        return Look{.missing = std::ranges::count_if(rows, [](const auto& row) { return row.missing; }), .changed = false};
     }
     Result<std::int64_t> relink(const path&, const path&, const Holds&) override { return 0; }
     Status check() const override { return {}; }

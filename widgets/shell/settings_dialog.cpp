@@ -79,7 +79,7 @@ QWidget* SettingsDialog::makeFolders(bool canChangeLibrary)
         text->setTextInteractionFlags(Qt::TextSelectableByMouse);
         form->addRow(label, text);
     };
-    place(tr("Runs and library"), dataFolder());
+    place(tr("Runs"), dataFolder());
     place(tr("Prepared images"), cacheFolder());
     place(tr("Settings"), configFolder());
     return page;

@@ -102,10 +102,10 @@ void SeriesLoader::lookAgain()
 {
     if (!m_services.imports)
         return;
-    m_services.runner->run<std::int64_t>(
+    m_services.runner->run<project::Library::Look>(
         this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
-        [this](const Result<std::int64_t>& missing) {
-            if (missing)
+        [this](const Result<project::Library::Look>& look) {
+            if (look)
                 m_services.imports->notifyChanged();
         });
 }

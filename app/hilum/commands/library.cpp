@@ -113,12 +113,12 @@ Run declareLibrary(CLI::App& verb)
                     print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", false}, {"faults", sound.error().details}}));
                 return sound;
             }
-            HILUM_TRY(const std::int64_t missing, library->refreshMissing());
+            HILUM_TRY(const project::Library::Look look, library->refreshMissing());
             HILUM_TRY(const std::int64_t count, library->count());
             if (a->json)
-                print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", missing}}));
+                print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", look.missing}}));
             else
-                print(std::format("the database is sound; {} series, {} of them not at their place", count, missing));
+                print(std::format("the database is sound; {} series, {} of them not at their place", count, look.missing));
             return {};
         }
         if (a->action == "relink") {

@@ -1,5 +1,6 @@
 #include "app/hilum/commands/command.h"
 #include "core/base/numbers.h"
+#include "core/services/library_place.h"
 #include "core/services/worker_program.h"
 
 #include <QCoreApplication>
@@ -109,6 +110,16 @@ void addFolder(Json& lines, const char* name, const Result<path>& folder)
         lines.push_back(line(name, "ok", text));
 }
 
+/// The one that the window and the commands open.
+void addLibrary(Json& lines)
+{
+    const Result<path> folder = services::libraryFolder();
+    if (!folder && folder.error().reason == "library_missing")
+        lines.push_back(line("library", "broken", folder.error().sentence(), "Connect its disk, or choose another folder in the settings of the window."));
+    else
+        addFolder(lines, "library", folder);
+}
+
 } // namespace
 
 Run declareSelfcheck(CLI::App& verb)
@@ -120,7 +131,8 @@ Run declareSelfcheck(CLI::App& verb)
         Json lines = Json::array();
         addWorker(lines);
         addDisplay(lines);
-        addFolder(lines, "library and runs", dataFolder());
+        addLibrary(lines);
+        addFolder(lines, "runs", dataFolder());
         addFolder(lines, "cache", cacheFolder());
         addFolder(lines, "settings", configFolder());
 

@@ -8,6 +8,7 @@
 #include <QComboBox>
 #include <QLabel>
 
+#include <algorithm>
 #include <utility>
 
 namespace hilum::jobs {
@@ -62,7 +63,65 @@ QString needsSentence(const Json& e)
     return out + JobForm::tr(". About %1 for %2 steps.").arg(QString::fromStdString(duration(e.value("run_seconds", 0.0)))).arg(steps);
 }
 
+bool isAtWork(const services::JobStatus& job)
+{
+    return job.state == services::JobState::Running || job.state == services::JobState::Cancelling;
+}
+
 } // namespace
+
+void JobForm::connectEstimates()
+{
+    m_estimateTimer.setSingleShot(true);
+    m_estimateTimer.setInterval(600);
+    connect(&m_estimateTimer, &QTimer::timeout, this, [this] {
+        if (m_data.empty() || atWork()) // who only looks at the form asks for nothing
+            return;
+        const auto values = m_form->values();
+        if (values && values->value("image_size", std::int64_t{0}) <= MeasuredByItselfSide)
+            estimate();
+        else
+            askNeeds();
+    });
+    connect(m_foot, &JobFoot::busyChanged, this, &JobForm::makeRoom);
+    if (auto* runner = m_context.services.jobs) {
+        m_jobAtWork = std::ranges::any_of(runner->jobs(), isAtWork);
+        connect(runner, &services::JobRunner::listComplete, this, &JobForm::estimateSoon);
+        connect(runner, &services::JobRunner::jobChanged, this, [this](const QString& id) { jobChanged(id.toStdString()); });
+    }
+}
+
+bool JobForm::atWork() const
+{
+    const auto* runner = m_context.services.jobs;
+    // until all jobs are read one of them may be at work
+    return m_foot->busy() || m_othersBusy || (runner && (!runner->isComplete() || std::ranges::any_of(runner->jobs(), isAtWork)));
+}
+
+void JobForm::makeRoom()
+{
+    if (atWork())
+        cancelNeeds();
+    estimateSoon(); // what is not known is asked for again once nothing is at work
+}
+
+void JobForm::setOthersBusy(bool busy)
+{
+    if (std::exchange(m_othersBusy, busy) != busy)
+        makeRoom();
+}
+
+/// Told at each step of a job: looks only at beginnings and ends.
+void JobForm::jobChanged(const std::string& id)
+{
+    const auto job = m_context.services.jobs->job(id);
+    const bool begins = job && isAtWork(*job);
+    if (begins == m_jobAtWork)
+        return;
+    m_jobAtWork = begins || std::ranges::any_of(m_context.services.jobs->jobs(), isAtWork);
+    if (m_jobAtWork == begins)
+        makeRoom();
+}
 
 std::string JobForm::Configuration::needsKey() const
 {
@@ -99,6 +158,8 @@ void JobForm::estimateSoon()
     const QString needs = needsText(*now);
     if (!m_needsAsked.empty() && m_needsAsked != now->needsKey())
         cancelNeeds(); // of settings that are not shown any more
+    if (m_needsGivenUp != now->needsKey())
+        m_needsGivenUp.clear();
     const std::string key = now->key();
     if (const auto known = m_measured.find(key); known != m_measured.end()) {
         const std::int64_t perStep = now->options.value("batch", std::int64_t{1}) * now->options.value("accumulation", std::int64_t{1});
@@ -110,8 +171,6 @@ void JobForm::estimateSoon()
     }
     if (!needs.isEmpty() && key != m_measuring) {
         m_estimate->setText(needs);
-        if (m_needsAsked.empty() && !m_needs.contains(now->needsKey()))
-            m_estimateTimer.start();
         return;
     }
     // never the numbers of other settings
@@ -162,13 +221,15 @@ QString JobForm::needsText(const Configuration& now) const
     const std::string key = now.needsKey();
     if (const auto known = m_needs.find(key); known != m_needs.end())
         return needsSentence(*known);
+    if (key == m_needsGivenUp)
+        return tr("No estimate: it was cancelled; Measure takes two steps");
     return key == m_needsAsked ? tr("Estimating memory, batch and disk with a few training steps on made-up images…") : QString();
 }
 
 void JobForm::askNeeds()
 {
     const auto now = configuration();
-    if (!now || measuring() || !m_needsAsked.empty() || !m_context.services.tasks || m_needs.contains(now->needsKey()))
+    if (!now || measuring() || !m_needsAsked.empty() || !m_context.services.tasks || m_needs.contains(now->needsKey()) || now->needsKey() == m_needsGivenUp)
         return;
     const std::string key = m_needsAsked = now->needsKey();
     m_needsTask = m_context.services.tasks->run<Json>(
@@ -192,8 +253,10 @@ void JobForm::askNeeds()
                 answer = fail(ErrorCode::Protocol, "the worker's estimate is not understood");
             if (answer)
                 m_needs[key] = *std::move(answer);
+            else if (answer.error().code == ErrorCode::Cancelled)
+                m_needsGivenUp = key; // the next time that these settings are chosen it is asked for again
             else
-                m_needs[key] = Json{{"error", answer.error().code == ErrorCode::Cancelled ? std::string("it was cancelled; Measure takes two steps") : answer.error().message}};
+                m_needs[key] = Json{{"error", answer.error().message}};
             estimateSoon();
         });
     estimateSoon();

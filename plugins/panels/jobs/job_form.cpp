@@ -74,24 +74,7 @@ JobForm::JobForm(const widgets::PanelContext& context, QWidget* parent) : QWidge
     setObjectName(QStringLiteral("jobForm"));
     setAcceptDrops(true);
     build();
-    m_estimateTimer.setSingleShot(true);
-    m_estimateTimer.setInterval(600);
-    connect(&m_estimateTimer, &QTimer::timeout, this, [this] {
-        const auto values = m_form->values();
-        const bool small = values && values->value("image_size", std::int64_t{0}) <= MeasuredByItselfSide;
-        // a training job beside it would falsify the measurement; until all are read there may be one
-        const auto* runner = m_context.services.jobs;
-        const auto jobs = runner ? runner->jobs() : std::vector<services::JobStatus>{};
-        const bool idle = (!runner || runner->isComplete()) && std::ranges::none_of(jobs, [](const auto& j) { return j.state == services::JobState::Running || j.state == services::JobState::Cancelling; });
-        if (!idle || m_data.empty() || m_foot->busy()) // who only looks at the form asks for nothing
-            return;
-        if (small)
-            estimate();
-        else
-            askNeeds();
-    });
-    if (context.services.jobs)
-        connect(context.services.jobs, &services::JobRunner::listComplete, this, &JobForm::estimateSoon);
+    connectEstimates();
 }
 
 void JobForm::build()
@@ -309,7 +292,6 @@ void JobForm::start()
         if (watch.files.empty())
             watch.files = {selection->series()->where};
     }
-    cancelNeeds(); // the images need the computer now
     m_foot->begin(m_dataKind == services::PathKind::Cache ? tr("Opening the prepared images…") : tr("Preparing the images…"));
     const auto work = [given = m_data, known = m_dataKind, request, watch](const Work& w) -> Result<Prepared> {
         Prepared out;

@@ -38,6 +38,7 @@ public:
     void start();
     void estimate(); ///< measures what is not measured yet
     void reset();    ///< every option as the preset has it
+    void setOthersBusy(bool busy); ///< another form prepares images: nothing is measured by itself meanwhile
 
 Q_SIGNALS:
     void started(const QString& id);
@@ -72,6 +73,10 @@ private:
     void applyProposal();
     void prepared(const path& cache, const std::string& watchKey, services::JobRequest request);
     std::optional<Configuration> configuration() const; ///< none while an option is wrong or the methods are not there
+    void connectEstimates();
+    bool atWork() const; ///< jobs or forms use the computer: what was measured beside them would be wrong
+    void makeRoom();     ///< for those: no estimate beside them
+    void jobChanged(const std::string& id);
     void cancelNeeds();
     void askNeeds();     ///< `hilum-worker estimate` for the form as it is
     QString needsText(const Configuration& now) const; ///< what is known of them, empty: nothing
@@ -93,7 +98,9 @@ private:
     std::string m_measuring;          // key of the one that is being measured, empty: none
     Json m_needs = Json::object();    // needsKey of a configuration -> answer of the worker's estimate, or {"error": sentence}
     std::string m_needsAsked;         // needsKey of the one that is being estimated, empty: none
+    std::string m_needsGivenUp;       // needsKey of the one that the person cancelled, until another is shown
     int m_needsTask = 0, m_needsRun = 0;
+    bool m_othersBusy = false, m_jobAtWork = false;
     QTimer m_estimateTimer;
     QComboBox *m_dataCombo, *m_methodCombo, *m_presetCombo, *m_watchCombo, *m_deviceCombo;
     QLabel *m_dataNote, *m_summary, *m_estimate;

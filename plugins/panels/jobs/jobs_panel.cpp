@@ -120,6 +120,7 @@ JobsPanel::JobsPanel(const widgets::PanelContext& context, QWidget* parent) : Pa
     connect(m_form, &JobForm::runDropped, this, [this](const QString& folder) { openRun(path(folder.toStdString())); });
     connect(m_form, &JobForm::buttonsChanged, this, &JobsPanel::updateFormActions);
     connect(m_tuning, &TuningForm::buttonsChanged, this, &JobsPanel::updateFormActions);
+    connect(m_tuning, &TuningForm::buttonsChanged, m_form, [this] { m_form->setOthersBusy(m_tuning->busy()); });
     connect(m_kinds, &QTabWidget::currentChanged, this, &JobsPanel::updateFormActions);
     if (auto* runner = context.services.jobs) {
         connect(runner, &services::JobRunner::jobChanged, this, &JobsPanel::updateTable);

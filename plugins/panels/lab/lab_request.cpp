@@ -283,9 +283,11 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
         return;
     }
     ++m_reading;
+    const Json numbers = answer->value("numbers", Json());
+    const auto filled = numbers.is_object() ? numbers.find("filled_with") : numbers.end();
     m_runner->run<std::shared_ptr<Shown>>(
         this,
-        [out, masked = hasMask(), filledWith = answer->value("numbers", Json::object()).value("filled_with", "")](const Work&) -> Result<std::shared_ptr<Shown>> {
+        [out, masked = hasMask(), filledWith = filled != numbers.end() && filled->is_string() ? filled->get<std::string>() : std::string()](const Work&) -> Result<std::shared_ptr<Shown>> {
             const auto shown = std::make_shared<Shown>();
             const auto read = [&]() -> Status {
                 if (masked) {

@@ -201,20 +201,22 @@ void LabSession::stopWork()
     const std::string what = m_server->atWorkOn();
     if (what.empty())
         return;
+    // the worker starts again with the weights that are shown: what waits for it is stopped
+    const bool startsAgain = what == protocol::Load && !m_loading, attention = startsAgain ? m_attentionAsking : what != protocol::Reconstruct;
     m_server->cancel();
-    if (what == protocol::Load) {
+    if (what == protocol::Load && !startsAgain) {
         m_loading = false;
         forgetAnswers(); // of weights that are chosen no more
         Q_EMIT reconstructionChanged();
         Q_EMIT statusChanged(tr("Loading was stopped; Redraw loads the model after all"));
         return;
     }
-    Q_EMIT statusChanged(tr("Stopped; Redraw asks the model again"));
-    if (what == protocol::Reconstruct)
-        return;
-    m_attentionAgain = false;
-    setAttentionWanted(false);
-    Q_EMIT attentionStopped();
+    if (attention) {
+        m_attentionAgain = false;
+        setAttentionWanted(false);
+        Q_EMIT attentionStopped();
+    }
+    Q_EMIT statusChanged(attention ? tr("Stopped; Show over the original asks for the attention again") : tr("Stopped; Redraw asks the model again"));
 }
 
 /// What was given for one image says nothing of the next one: the source is the model's own again.
@@ -268,8 +270,11 @@ Result<Json> LabSession::pipeline() const
 
 void LabSession::makeInput()
 {
-    if (!m_metadata.is_object())
+    if (!m_metadata.is_object()) {
+        if (!m_loading && !m_image.isEmpty() && m_choice != services::ModelChoice{})
+            Q_EMIT statusChanged(tr("No model is loaded; Redraw loads it"));
         return;
+    }
     auto wanted = pipeline();
     if (!wanted) {
         m_request = {};

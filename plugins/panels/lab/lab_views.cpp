@@ -199,7 +199,10 @@ void LabPanel::showMenu(int slot, const QPoint& global)
         item->setChecked(shownIn(slot) == shown);
         connect(item, &QAction::triggered, this, [this, slot, shown] {
             m_shown[static_cast<std::size_t>(slot)] = shown;
-            m_session->setAttentionWanted(std::ranges::find(m_shown, Shown::Attention) != m_shown.end());
+            const bool attention = std::ranges::find(m_shown, Shown::Attention) != m_shown.end();
+            m_session->setAttentionWanted(attention);
+            if (!attention && m_layout == Layout::Attention) // nothing is left of it
+                m_layout = Layout::All;
             arrange();
             updateViews();
         });

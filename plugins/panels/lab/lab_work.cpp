@@ -4,6 +4,7 @@
 #include "core/base/job_protocol.h"
 #include "widgets/tasks/task_center.h"
 
+#include <QAction>
 #include <QLabel>
 
 #include <algorithm>
@@ -35,7 +36,11 @@ void LabPanel::watchWork()
         const QString title = workTitle(m_context.services.models->atWorkOn());
         if (title.isEmpty() || m_workLine != 0)
             return;
-        m_workLine = m_context.services.tasks->follow(title, this, [this] { m_session->stopWork(); });
+        m_workLine = m_context.services.tasks->follow(title, this, [this] {
+            if (m_playAction)
+                m_playAction->setChecked(false); // it would go on with the next checkpoint
+            m_session->stopWork();
+        });
         m_workGoesOn.start();
     });
     connect(&m_workGoesOn, &QTimer::timeout, this, [this] {

@@ -4,7 +4,6 @@
 #include "core/project/relink.h"
 #include "core/services/series_match.h"
 #include "core/services/task_runner.h"
-#include "plugins/panels/studies/problems_dialog.h"
 #include "widgets/models/series_text.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
@@ -231,12 +230,12 @@ void StudiesPanel::lookForFiles()
     if (m_looking || (m_looked.isValid() && m_looked.elapsed() < LookAgainMilliseconds))
         return;
     m_looking = true;
-    m_services.runner->run<std::int64_t>(
+    m_services.runner->run<project::Library::Look>(
         this, [library = m_services.library](const Work&) { return library->refreshMissing(); },
-        [this](const Result<std::int64_t>& missing) {
+        [this](const Result<project::Library::Look>& look) {
             m_looking = false;
             m_looked.start();
-            if (missing) // also when nothing is missing any more
+            if (look && look->changed) // reading a large library anew for nothing takes seconds
                 m_model->reload();
         });
 }
@@ -255,44 +254,6 @@ void StudiesPanel::modelLoaded()
             m_tree->expand(one);
     m_emptyText->setText(searching ? tr("Nothing in the library matches.") : tr("No studies yet.\nDrop files or folders anywhere on the window, or import a folder."));
     m_pages->setCurrentIndex(count == 0 ? 1 : 0);
-}
-
-void StudiesPanel::refreshProblems()
-{
-    m_services.runner->run<std::vector<project::ProblemRow>>(
-        this, [library = m_services.library](const Work&) { return library->problems(); },
-        [this](Result<std::vector<project::ProblemRow>> problems) {
-            const int count = problems ? int(problems->size()) : 0;
-            m_problems->setText(QString::number(count));
-            m_registry->setTip(m_listProblems, count == 1 ? tr("One file could not be read: click to see it") : tr("%1 files could not be read: click for the list").arg(count));
-            m_problems->setToolTip(m_listProblems->toolTip());
-            m_problems->setVisible(count > 0);
-        });
-}
-
-void StudiesPanel::showProblems()
-{
-    m_services.runner->run<std::vector<project::ProblemRow>>(
-        this, [library = m_services.library](const Work&) { return library->problems(); },
-        [this](Result<std::vector<project::ProblemRow>> problems) {
-            if (!problems) {
-                m_services.messages->error(problems.error(), tr("Listing the problems"));
-                return;
-            }
-            auto* dialog = new ProblemsDialog(*problems, this);
-            dialog->setAttribute(Qt::WA_DeleteOnClose);
-            connect(dialog, &ProblemsDialog::clearRequested, this, [this] {
-                // an import that writes would hold up the window
-                m_services.runner->run<void>(
-                    this, [library = m_services.library](const Work&) { return library->clearProblems(); },
-                    [this](const Status& cleared) {
-                        if (!cleared)
-                            m_services.messages->error(cleared.error(), tr("Clearing the list"));
-                        refreshProblems();
-                    });
-            });
-            dialog->open();
-        });
 }
 
 void StudiesPanel::currentChanged()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/digest.h"
 #include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/base/process_identity.h"
@@ -46,6 +47,7 @@ inline constexpr char Worker[] = "#!/bin/sh\n"
                                  "    esac ;;\n"
                                  "estimate)\n"
                                  "    echo \"$*\" >> \"$here/estimate.txt\"\n"
+                                 "    while [ -e \"$here/hold\" ]; do sleep 0.1; done\n"
                                  "    cat \"$here/estimate.json\" ;;\n"
                                  "bench)\n"
                                  "    echo \"$*\" >> \"$here/bench.txt\"\n"
@@ -192,6 +194,19 @@ protected:
     }
 
     path at(const std::string& name) const { return path(m_home.path().toStdString()) / name; }
+    /// A prepared cache of these cases without their images; the text of its index.
+    static std::string makeCache(const path& cache, const Json& cases = Json::array())
+    {
+        std::filesystem::create_directories(cache);
+        Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
+        index["shards"] = Json::array();
+        index["cases"] = cases;
+        index["pipeline"] = Json::object();
+        const std::string digest = sha256Hex(jsonLine(index));
+        index["digest"] = digest;
+        std::ofstream(cache / "index.json") << jsonLine(index);
+        return jsonLine(index);
+    }
     /// A run of three steps as `hilum train` leaves it behind; one that has not ended is this process's own.
     path makeRun(const std::string& id, bool ended) const
     {

@@ -10,20 +10,6 @@ using hilum::tests::Wait;
 class TestJobsStarting : public QObject, private hilum::tests::JobsHome {
     Q_OBJECT
 
-    /// A prepared cache of these cases without their images; the text of its index.
-    static std::string makeCache(const path& cache, const Json& cases = Json::array())
-    {
-        std::filesystem::create_directories(cache);
-        Json index = {{"schema", protocol::CacheSchema}, {"patients_known", true}};
-        index["shards"] = Json::array();
-        index["cases"] = cases;
-        index["pipeline"] = Json::object();
-        const std::string digest = sha256Hex(jsonLine(index));
-        index["digest"] = digest;
-        std::ofstream(cache / "index.json") << jsonLine(index);
-        return jsonLine(index);
-    }
-
 private Q_SLOTS:
     void aDeviceThatIsNotHereIsRefusedBeforeImagesArePrepared() // they were prepared, for hours, and then the worker refused
     {

@@ -5,7 +5,7 @@
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI, spcxr and spcxr-half as runs of SPCXR,
-// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named numberless answers without numbers. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -65,6 +65,7 @@ std::string loaded = "hdxray-mae"; // the method that serves
 std::int64_t step = 0, layers = 4, heads = 6;
 bool ownRatios = false; // the weights were trained with ratios of their own
 bool halfCorrupted = false; // the weights were trained with max_corrupted = 0.5
+bool noNumbers = false; // an older worker's answer
 bool maskFiles = false; // the weights were trained with masks from files
 
 Json metadata()
@@ -302,7 +303,7 @@ Result<Json> masked(const Json& request)
         out.add<std::uint8_t>("region", {Grid, Grid}, region);
     out.add<float>("patch_loss", {Grid, Grid}, loss);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
-    return Json{{"out", request["out"]}, {"numbers", {{"hidden_fraction", 0.5}}}, {"seconds", 0.01}, {"device", "cpu"}};
+    return Json{{"out", request["out"]}, {"numbers", noNumbers ? Json() : Json{{"hidden_fraction", 0.5}}}, {"seconds", 0.01}, {"device", "cpu"}};
 }
 
 Result<Json> attention(const Json& request)
@@ -333,6 +334,7 @@ Result<Json> load(const Json& request)
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     maskFiles = folder == "masked";
     ownRatios = folder == "ratios";
+    noNumbers = folder == "numberless";
     halfCorrupted = folder == "spcxr-half";
     loaded = folder == "unimedi" ? folder : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
     layers = folder == "shallow" ? 2 : 4;

@@ -74,6 +74,38 @@ private Q_SLOTS:
         QCOMPARE(names.join(QLatin1Char(' ')), QStringLiteral("labMenuOriginal labMenuDisrupted labMenuReconstruction labMenuError labMenuPastedBack labMenuAttention actionLabProvenance actionLabExport"));
         QVERIFY2(faults.isEmpty(), qPrintable(faults.join(QLatin1Char(' '))));
     }
+    // the layout said that it shows attention when no view did
+    void anotherPictureEndsTheAttentionCross()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        auto* cross = m_actions->find(QStringLiteral("actionLabLayoutAttention"));
+        cross->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(cross->isChecked() && !m_panel->property("waiting").toBool(), Wait);
+        QVERIFY(!find<QWidget>("labView3")->isVisible());
+        QTimer::singleShot(0, m_panel, [] {
+            auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+            QVERIFY(menu);
+            auto* error = menu->findChild<QAction*>(QStringLiteral("labMenuError"));
+            QVERIFY(error);
+            error->trigger();
+            menu->close();
+        });
+        QTest::mouseClick(find<QWidget>("labView2"), Qt::RightButton);
+        QVERIFY(!cross->isChecked());
+        QVERIFY(m_actions->find(QStringLiteral("actionLabLayoutAll"))->isChecked());
+        QVERIFY(find<QWidget>("labView3")->isVisible());
+        QCOMPARE(find<QWidget>("labView2")->accessibleName(), QStringLiteral("Error"));
+    }
+    // the window ended with an answer whose numbers were null
+    void anAnswerNeedsNoNumbers()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        m_selection->setModel({.model = model("numberless")});
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        QVERIFY(!hash("arraysHash").isEmpty());
+    }
     // every model was shown, recorded and trained on with 0.95 and 0.85, whatever its own were
     void hiddenSharesAreTheModels()
     {

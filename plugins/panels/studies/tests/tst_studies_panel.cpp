@@ -125,8 +125,12 @@ private Q_SLOTS:
         panel.show();
         auto* badge = panel.findChild<QToolButton*>("problemsBadge");
         QVERIFY(!badge->isVisible());
+        const QAction* list = actions.find("actionStudiesProblems");
+        QTRY_VERIFY(!list->isEnabled()); // its tip was "0 files could not be read"
+        QVERIFY2(!list->toolTip().contains("0 files"), qPrintable(list->toolTip()));
         f.imports.start({"/data/cxr/good.png", "/data/cxr/broken.dcm"});
         QTRY_VERIFY(badge->isVisible());
+        QVERIFY(list->isEnabled());
         QCOMPARE(badge->text(), QString("1"));
         QTRY_COMPARE(panel.findChild<QTreeView*>("studyTree")->property("seriesCount").toInt(), 1);
         QVERIFY2(badge->toolTip().contains("Ctrl+Shift+E"), qPrintable(badge->toolTip()));
@@ -183,13 +187,13 @@ private Q_SLOTS:
     {
         struct Back : tests::FakeLibrary {
             std::atomic<int> looks = 0;
-            Result<std::int64_t> refreshMissing() override
+            Result<Look> refreshMissing() override
             {
                 const std::lock_guard lock(mutex);
                 ++looks;
                 for (auto& row : rows)
                     row.missing = false;
-                return 0;
+                return Look{.missing = 0, .changed = true};
             }
         } library;
         library.fill(1, 1);
@@ -209,6 +213,34 @@ private Q_SLOTS:
         panel.workspaceShown(); // at once again: the disk is left alone
         QTest::qWait(200);
         QCOMPARE(library.looks.load(), 1);
+    }
+
+    // every return to the window read a library of some ten thousand series anew
+    void aLookThatFindsNothingNewLeavesTheList()
+    {
+        struct Counted : tests::FakeLibrary {
+            std::atomic<int> looks = 0;
+            Result<Look> refreshMissing() override
+            {
+                ++looks;
+                return FakeLibrary::refreshMissing();
+            }
+        } library;
+        library.fill(3, 1);
+        library.rows[0].missing = true; // and stays away
+        tests::WindowFixture f;
+        f.services.library = &library;
+        QWidget window;
+        Actions actions(&window);
+        panels::StudiesPanel panel({.services = f.services, .actions = &actions, .workspace = "studies"});
+        auto* tree = panel.findChild<QTreeView*>("studyTree");
+        QTRY_COMPARE(tree->property("seriesCount").toInt(), 3);
+        QTRY_VERIFY(!tree->property("loading").toBool());
+        const int lists = library.listCalls;
+        panel.workspaceShown();
+        QTRY_COMPARE(library.looks.load(), 1);
+        QTest::qWait(200);
+        QCOMPARE(library.listCalls, lists);
     }
 
     void changesTheLibraryOffTheThreadOfTheWindow()
