@@ -57,7 +57,7 @@ std::string demoPage(const DemoSummary& s)
     const Json& e = s.evaluation;
     const auto finite = [&](const char* key, double otherwise) { // null: no finite value
         const auto it = e.find(key);
-        return it != e.end() && it->is_finite() ? it->get<double>() : otherwise;
+        return it != e.end() && it->is_number() ? it->get<double>() : otherwise;
     };
     const double own = finite("held_out_loss", 0);
     const double guess = std::min(finite("mean_picture_loss", INFINITY), finite("visible_mean_loss", INFINITY));
