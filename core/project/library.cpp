@@ -206,6 +206,8 @@ public:
     {
         HILUM_TRY(const auto faults, m_database->read([](SQLite::Database& db) {
             std::vector<std::string> out;
+            // a search first: without one SQLite 3.53 holds the words of now against the index as this connection saw it last
+            SQLite::Statement(db, "SELECT count(*) FROM series_words WHERE series_words MATCH 'a'").executeStep();
             SQLite::Statement q(db, "PRAGMA integrity_check");
             while (q.executeStep())
                 if (const std::string line = q.getColumn(0).getString(); line != "ok")

@@ -219,6 +219,9 @@ private Q_SLOTS:
         }
         data.setUrls(urls);
         QSignalSpy finished(&f.imports, &StudyImport::finished), asked(&f.selection, &Selection::openRequested);
+        QDragEnterEvent enter(QPoint(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
+        QApplication::sendEvent(&window, &enter); // without it the drop reaches no widget
+        QVERIFY(enter.isAccepted());
         QDropEvent drop(QPointF(400, 300), Qt::CopyAction, &data, Qt::LeftButton, Qt::NoModifier);
         QApplication::sendEvent(&window, &drop);
         QVERIFY(finished.wait(60000));

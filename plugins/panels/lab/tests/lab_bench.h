@@ -252,6 +252,7 @@ struct LabBench {
         m_tasks.reset();
         m_longWork.reset();
         m_runner.reset();
+        std::filesystem::remove_all(path(m_home.path().toStdString()) / "run"); // the next test has checkpoints of its own
     }
 };
 
