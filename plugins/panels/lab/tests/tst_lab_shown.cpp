@@ -126,6 +126,7 @@ private Q_SLOTS:
         press("T");
         QCOMPARE(proposal.value("mask_ratio_inside", 0.0), 0.6);
         QCOMPARE(proposal.value("mask_ratio_outside", 0.0), 0.4);
+        find<QComboBox>("modelCombo")->setCurrentIndex(0); // untrained weights, of which the method is chosen
         chooseMethod(QStringLiteral("MAE"));
         QTRY_VERIFY2_WITH_TIMEOUT(label("maskStats").startsWith(QStringLiteral("hidden 75.0 % (192 of 256)")), qPrintable(label("maskStats")), Wait);
         QCOMPARE(outside->value(), 0.75);
