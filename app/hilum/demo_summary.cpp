@@ -1,5 +1,5 @@
 #include "app/hilum/demo_summary.h"
-
+#include "app/hilum/training.h"
 #include "core/base/numbers.h"
 
 #include <algorithm>
@@ -55,13 +55,9 @@ std::string number(const Json& json, const char* key)
 std::string demoPage(const DemoSummary& s)
 {
     const Json& e = s.evaluation;
-    const auto finite = [&](const char* key, double otherwise) { // null: no finite value
-        const auto it = e.find(key);
-        return it != e.end() && it->is_number() ? it->get<double>() : otherwise;
-    };
-    const double own = finite("held_out_loss", 0);
-    const double guess = std::min(finite("mean_picture_loss", INFINITY), finite("visible_mean_loss", INFINITY));
-    const double swapped = finite("swapped_loss", 0), untrained = finite("untrained_loss", 0);
+    const double own = numberOr(e, "held_out_loss", 0);
+    const double guess = std::min(numberOr(e, "mean_picture_loss", INFINITY), numberOr(e, "visible_mean_loss", INFINITY));
+    const double swapped = numberOr(e, "swapped_loss", 0), untrained = numberOr(e, "untrained_loss", 0);
     const auto ratio = [&](double a, double b) { return a > 0 && b > 0 && std::isfinite(a) && std::isfinite(b) ? fixed(a / b, 2) : std::string("not measured"); };
     std::string html = R"(<!doctype html><html lang="en"><meta charset="utf-8"><title>Hilum demo</title>
 <style>body{background:#1d1f21;color:#ddd;font:15px/1.5 Inter,"DejaVu Sans",sans-serif;max-width:1100px;margin:2em auto;padding:0 1em}

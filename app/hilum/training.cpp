@@ -223,6 +223,12 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
     return fail(status.lostBecause, "{}", status.message);
 }
 
+double numberOr(const Json& evaluation, const char* key, double otherwise)
+{
+    const auto it = evaluation.find(key);
+    return it != evaluation.end() && it->is_number() ? it->get<double>() : otherwise;
+}
+
 Result<std::string> evaluationText(const path& file)
 {
     HILUM_TRY(const std::string content, readTextFile(file));
@@ -246,11 +252,8 @@ Result<std::string> evaluationText(const path& file)
         if (std::ranges::find(Told, key) == Told.end() && !key.starts_with("untrained_") && e.contains(key) && e[key].is_number())
             text += std::format("  {:<46} {:.4f}{}\n", key, e[key].get<double>(), e.contains(before) && e[before].is_number() ? std::format(" (untrained {:.4f})", e[before].get<double>()) : "");
     }
-    const auto number = [&](const char* key, double otherwise) { // null: no finite value
-        const auto it = e.find(key);
-        return it != e.end() && it->is_number() ? it->get<double>() : otherwise;
-    };
-    const double own = number("held_out_loss", 0), visible = number("visible_mean_loss", 0), guess = std::min(number("mean_picture_loss", visible), visible), swapped = number("swapped_loss", 0);
+    const double own = numberOr(e, "held_out_loss", 0), visible = numberOr(e, "visible_mean_loss", 0), guess = std::min(numberOr(e, "mean_picture_loss", visible), visible);
+    const double swapped = numberOr(e, "swapped_loss", 0);
     if (own > 0 && guess > 0 && swapped > 0)
         text += std::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, swapped / own);
     return text;

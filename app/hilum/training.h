@@ -42,4 +42,7 @@ std::int64_t jobThreads(std::int64_t asked);
 /// RUN/evaluation.json as lines for a person.
 Result<std::string> evaluationText(const path& evaluationFile);
 
+/// A number of an evaluation; `otherwise` where it is missing or null, which stands for one that is not finite.
+double numberOr(const Json& evaluation, const char* key, double otherwise);
+
 } // namespace hilum::app
