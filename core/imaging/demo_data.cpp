@@ -97,8 +97,8 @@ Status writeThoraxStudy(const ThoraxPhantom& t, std::uint64_t seed, int number, 
 
 Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, ThoraxPreset preset, const Work& work)
 {
-    if (count < 1 || count > 1000)
-        return fail(ErrorCode::Options, "count = {} is outside [1, 1000]", count);
+    if (count < 1 || count > 100000)
+        return fail(ErrorCode::Options, "count = {} is outside [1, 100000]", count);
     std::string table = findingColumns();
     for (int n = 0; n < count; ++n) {
         work.progress(n, count, "making studies");

@@ -19,7 +19,7 @@ Run declareDemoData(CLI::App& verb)
     auto a = std::make_shared<Arguments>();
     verb.add_option("DIR", a->folder, "where to; made when missing")->required();
     verb.add_option("--seed", a->seed, "same seed, same files");
-    verb.add_option("--studies", a->studies, "makes that many studies (CT, radiograph, labels, report) and labels.csv with their findings, instead of the fixtures")->check(CLI::Range(1, 1000));
+    verb.add_option("--studies", a->studies, "makes that many studies (CT, radiograph, labels, report) and labels.csv with their findings, instead of the fixtures")->check(CLI::Range(1, 100000));
     verb.add_option("--films", a->films, "makes that many radiographs as PNG with a table of their findings instead: a cohort to train and test on")->check(CLI::Range(2, 100000));
     verb.add_option("--preset", a->preset, "size of the studies: tiny, small or full")->check(CLI::IsMember({"tiny", "small", "full"}));
     verb.add_flag("--without-models", a->withoutModels, "leaves models/ out, which are trained on the fixtures' radiographs in about a minute");
