@@ -262,9 +262,13 @@ Result<GridFile> openGrid(const path& file, const std::string& format, ReadWhat 
 {
     HILUM_TRY(GridFile out, format == "nrrd" ? readNrrdHeader(file) : readMetaHeader(file));
     const RawGrid& g = out.grid;
-    if (what == ReadWhat::Whole)
-        HILUM_TRY_STATUS(checkVolumeMemory(g.bytes(), std::format("an image of {} x {} x {}{} voxels", g.size[0], g.size[1], g.size[2], g.times > 1 ? std::format(" x {}", g.times) : ""), file));
-    HILUM_TRY_STATUS(checkGridPresent(g, file));
+    const Status present = checkGridPresent(g, file);
+    if (what == ReadWhat::Whole && (present || present.error().code == ErrorCode::BadData)) {
+        const std::string image = std::format("an image of {} x {} x {}{} voxels", g.size[0], g.size[1], g.size[2], g.times > 1 ? std::format(" x {}", g.times) : "");
+        // of a file that lacks the voxels no part can be offered either
+        HILUM_TRY_STATUS(present ? checkVolumeMemory(g.bytes(), image, file) : checkMemory(g.bytes(), image + ", which the file does not have,", file));
+    }
+    HILUM_TRY_STATUS(present);
     return out;
 }
 

@@ -316,8 +316,6 @@ Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
     const std::uint64_t claimed = h.dataBytes();
     if (h.bitsPerVoxel < 1 || claimed == 0)
         return refuse(ErrorCode::BadData, "bad_header", "{}: {} bits for each voxel (data type {})", name, h.bitsPerVoxel, h.datatype);
-    if (what == ReadWhat::Whole)
-        HILUM_TRY_STATUS(checkVolumeMemory(claimed, std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel), file));
     path& data = h.dataFile = file;
     if (h.twoFiles) {
         data = pairedFile(file, ".img");
@@ -329,7 +327,14 @@ Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
         return refuse(ErrorCode::NotFound, "not_found", "{}: its data file {} is not there", name, data.string());
     const std::uint64_t have = size > static_cast<std::uint64_t>(std::max<std::int64_t>(0, h.dataOffset)) ? size - static_cast<std::uint64_t>(std::max<std::int64_t>(0, h.dataOffset)) : 0;
     // deflate shrinks at best 1032 times
-    if (h.compressed ? size < claimed / 1032 : have < claimed)
+    const bool truncated = h.compressed ? size < claimed / 1032 : have < claimed;
+    if (what == ReadWhat::Whole) {
+        const std::string image = std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel);
+        // of a file that lacks the voxels no part can be offered either
+        HILUM_TRY_STATUS(truncated ? checkMemory(claimed, std::format("{}, of which the file has {} bytes,", image, grouped(static_cast<std::int64_t>(h.compressed ? size : have))), file)
+                                   : checkVolumeMemory(claimed, image, file));
+    }
+    if (truncated)
         return refuse(ErrorCode::BadData, "truncated", "{}: the header claims {} bytes of voxels ({} x {} x {}), the file has {}", name, grouped(static_cast<std::int64_t>(std::min<std::uint64_t>(claimed, INT64_MAX))),
                       h.dims[0], h.dims[1], h.dims[2], grouped(static_cast<std::int64_t>(h.compressed ? size : have)));
     return h;

@@ -178,6 +178,7 @@ private Q_SLOTS:
         std::ofstream(file, std::ios::binary).write(content.data(), content.size());
         HILUM_VERIFY_ERROR(readVolume(file), ErrorCode(error));
         QVERIFY(readVolume(file).error().sentence().find(name.toStdString()) != std::string::npos); // the file is named
+        QVERIFY(readVolume(file).error().sentence().find("--region") == std::string::npos); // no part of what is not there is offered
     }
 
     void shortDataNeverBecomeZeros()
