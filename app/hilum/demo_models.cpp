@@ -3,7 +3,6 @@
 #include "app/hilum/training.h"
 
 #include <cstdio>
-#include <thread>
 
 namespace hilum::app {
 
@@ -52,7 +51,7 @@ Result<Json> train(const DemoModel& model, const path& images, const path& run, 
     HILUM_TRY(const bool finished, isThere(run / "evaluation.json"));
     if (!there || !finished) {
         services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title + " " + method.preset, .options = method.options, .cache = {},
-                                     .threads = std::max(1u, std::thread::hardware_concurrency()), .run = run}; // no window needs a core
+                                     .threads = jobThreads(0), .run = run};
         if (!there) {
             HILUM_TRY(const services::PreparedCache cache, cacheFor({images}, method, {}, work));
             request.cache = cache.folder;

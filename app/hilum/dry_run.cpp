@@ -48,7 +48,7 @@ std::string text(const DryRun& job, const Json& e)
 Status dryRun(const DryRun& job)
 {
     HILUM_TRY(const std::string said, services::workerOutput({"estimate", "--method", job.method, "--preset", job.preset, "--options", jsonLine(job.options), "--device", job.device.empty() ? "auto" : job.device,
-                                                              "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(std::max<std::int64_t>(0, job.threads))),
+                                                              "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(job.threads)),
                                                               "--json"}));
     HILUM_TRY(const Json estimate, parseJson(said));
     commands::print(job.json ? jsonDocument(estimate) : text(job, estimate));

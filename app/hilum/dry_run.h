@@ -12,7 +12,7 @@ struct DryRun {
     std::string method, preset;
     Json options; ///< complete
     std::string device, dtype; ///< empty: auto
-    std::int64_t threads = 0;  ///< 0 or less: as many as a job gets
+    std::int64_t threads = 0;  ///< 0 or less: all cores
     bool json = false; ///< print the worker's document instead of sentences
 };
 

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstdio>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 
 namespace hilum::app {
@@ -146,7 +147,7 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
 
 std::int64_t jobThreads(std::int64_t asked)
 {
-    return asked > 0 ? asked : services::JobRunner::standardThreads();
+    return asked > 0 ? asked : std::max<std::int64_t>(1, std::int64_t{std::thread::hardware_concurrency()});
 }
 
 Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes)

@@ -36,7 +36,7 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
 /// stays as it is.
 Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes = Json::object());
 
-/// As `threads` of job.json: what was asked for, or as many as a job gets by itself for 0.
+/// As `threads` of job.json: what was asked for, or for 0 and less all cores: no window wants one while a command trains.
 std::int64_t jobThreads(std::int64_t asked);
 
 /// RUN/evaluation.json as lines for a person.

@@ -123,6 +123,7 @@ public:
     /// None of a job that does not wait and is not at work: nothing of it is told.
     std::optional<std::uintmax_t> toldBytes(const std::string& id) const;
     static std::int64_t standardThreads(); ///< cores - 1, at least 1: the window keeps a core
+    /// job.json (and labels.json) alone: what is started elsewhere. Threads that are not asked for stay 0: the processes share the cores of their machine.
     static Status writeJobFile(const JobRequest& request, const std::string& id, const path& run);
     void setPatience(const Patience& patience);
 

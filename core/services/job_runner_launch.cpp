@@ -8,6 +8,8 @@
 #include "core/base/provenance.h"
 #include "core/services/cache_places.h"
 
+#include <algorithm>
+
 namespace hilum::services {
 
 namespace {
@@ -75,7 +77,8 @@ Status writeFiles(const JobRequest& request, const Json& jobFile, const path& ru
 
 Status JobRunner::writeJobFile(const JobRequest& request, const std::string& id, const path& run)
 {
-    HILUM_TRY(const Json jobFile, jobFileOf(request, id));
+    HILUM_TRY(Json jobFile, jobFileOf(request, id));
+    jobFile["threads"] = std::max<std::int64_t>(0, request.threads);
     return writeFiles(request, jobFile, run);
 }
 

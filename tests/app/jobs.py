@@ -112,6 +112,16 @@ process = follow(plain, "train", "--job", JOB, "--out", plain)
 job = json.loads(text(plain / "job.json") or "{}")
 expect((job.get("device"), job.get("threads")) == ("auto", 1), f"what the job file says is changed without being asked: {job}")
 ended(process)
+# all cores where nothing is asked for; processes that are started elsewhere choose for themselves
+free = OUT / "free.json"
+free.write_text(json.dumps({**json.loads(text(JOB)), "threads": 0}))
+cores = OUT / "cores"
+process = follow(cores, "train", "--job", free, "--out", cores)
+job = json.loads(text(cores / "job.json") or "{}")
+expect(job.get("threads") == len(os.sched_getaffinity(0)), f"threads of a job that asks for none: {job}")
+ended(process)
+hilum("train", "--job", free, "--out", OUT / "written", "--write-job")
+expect(json.loads(text(OUT / "written" / "job.json")).get("threads") == 0, "train --write-job chooses the threads of processes elsewhere")
 # a run that goes on: the same
 process = follow(first, "train", "--out", first, "--resume", "--threads", 3)
 job = json.loads(text(first / "job.json") or "{}")

@@ -11,7 +11,6 @@
 
 #include <chrono>
 #include <set>
-#include <thread>
 
 namespace hilum::commands {
 
@@ -116,7 +115,7 @@ Status runDemo(const Arguments& a)
 
     say("pre-training hdxray-mae tiny");
     services::JobRequest request{.method = method.id, .preset = method.preset, .title = "demo", .options = method.options, .cache = cache.folder, .device = a.device,
-                                 .threads = std::max<std::int64_t>(1, std::int64_t{std::thread::hardware_concurrency()}), // no window wants a core meanwhile
+                                 .threads = app::jobThreads(0),
                                  .run = out / "run"};
     HILUM_TRY(const services::JobStatus job, app::followJob(request, false));
     if (job.state == services::JobState::Cancelled)

@@ -57,7 +57,7 @@ Result<services::JobRequest> requestOf(const Arguments& a, const Work& work)
     return services::JobRequest{.method = method.id, .preset = method.preset, .title = {}, .options = options,
                                 .classifier = services::ClassifierRequest{.model = a.model, .mode = a.mode, .labels = services::labelsJson(labels, a.label), .fraction = a.fraction, .seed = a.seed,
                                                                           .compareUntrained = a.compareUntrained},
-                                .cache = prepared.folder, .device = a.device.empty() ? "auto" : a.device, .threads = std::max<std::int64_t>(0, a.threads), .run = a.out};
+                                .cache = prepared.folder, .device = a.device.empty() ? "auto" : a.device, .threads = app::jobThreads(a.threads), .run = a.out};
 }
 
 /// A job file made earlier, run again: its labels lie beside it, its cache is found by name unless --data is given.
@@ -79,7 +79,7 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
     services::JobRequest request{.method = metadata.value("method", ""), .preset = metadata.value("preset", ""), .title = {}, .options = job.value("options", Json::object()),
                                  .classifier = services::ClassifierRequest{.model = model, .mode = job.value("mode", "linear"), .labels = *std::move(labels), .fraction = job.value("fraction", 1.0),
                                                                            .seed = job.value("seed", std::uint64_t{0}), .compareUntrained = job.value("compare_untrained", false)},
-                                 .cache = {}, .device = device, .threads = job.value("threads", std::int64_t{0}), .run = a.out};
+                                 .cache = {}, .device = device, .threads = app::jobThreads(job.value("threads", std::int64_t{0})), .run = a.out};
     if (a.data.empty()) {
         HILUM_TRY(request.cache, app::cacheOfJob(job));
     } else {
@@ -110,7 +110,7 @@ Run declareFinetune(CLI::App& verb)
     auto* fraction = verb.add_option("--fraction", a->fraction, "share of the training patients whose labels are used")->check(CLI::Range(0.001, 1.0))->excludes(job);
     auto* seed = verb.add_option("--seed", a->seed, "draws these patients, and held-out ones where no pre-training split says them")->excludes(job);
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
-    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one")->check(CLI::NonNegativeNumber);
+    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores")->check(CLI::NonNegativeNumber);
     auto* compare = verb.add_flag("--compare-untrained", a->compareUntrained, "also the same network with weights drawn by its run's seed, untrained, and the paired difference")->excludes(job);
     // what the numbers depend on stays as it was asked for
     verb.add_flag("--resume", a->resume, "go on with the run of --out that was stopped, as it was asked for; --device and --threads may be others")

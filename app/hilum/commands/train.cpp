@@ -18,6 +18,12 @@ struct Arguments {
     bool resume = false, json = false, writeJob = false, dryRun = false;
 };
 
+/// A job that is written for processes elsewhere leaves the choice to them.
+std::int64_t threadsOf(const Arguments& a, std::int64_t asked)
+{
+    return a.writeJob ? std::max<std::int64_t>(0, asked) : app::jobThreads(asked);
+}
+
 /// What the run computes with and shows, where it is given: over what a job file says.
 Json changes(const Arguments& a)
 {
@@ -26,7 +32,7 @@ Json changes(const Arguments& a)
         if (!value.empty())
             out[key] = value;
     if (a.threads >= 0)
-        out["threads"] = app::jobThreads(a.threads);
+        out["threads"] = threadsOf(a, a.threads);
     return out;
 }
 
@@ -37,7 +43,7 @@ Result<services::JobRequest> fromJobFile(const Arguments& a, const Work& work)
     job.update(changes(a));
     HILUM_TRY(const app::MethodChoice method, app::methodOfJob(job));
     services::JobRequest request{.method = method.id, .preset = method.preset, .title = method.title, .options = job.value("options", Json::object()), .cache = {},
-                                 .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = job.value("threads", std::int64_t{0}),
+                                 .device = job.value("device", "auto"), .dtype = job.value("dtype", "auto"), .threads = threadsOf(a, job.value("threads", std::int64_t{0})),
                                  .watchCase = job.value("watch_case", Json()).is_string() ? job["watch_case"].get<std::string>() : "", .run = a.out};
     if (!a.writeJob) // what is only written may be for another computer
         HILUM_TRY_STATUS(services::checkJob(request.method, request.options, request.device));
@@ -79,7 +85,7 @@ Run declareTrain(CLI::App& verb)
     // these go before what a job file or a run that goes on says
     verb.add_option("--device", a->device, "auto, cpu or cuda:N");
     verb.add_option("--dtype", a->dtype, "auto, float32 or bfloat16");
-    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores but one")->check(CLI::NonNegativeNumber);
+    verb.add_option("--threads", a->threads, "compute threads; 0 takes all cores")->check(CLI::NonNegativeNumber);
     verb.add_option("--watch", a->watch, "key of a case whose reconstruction is kept while training");
     verb.add_flag("--resume", a->resume, "go on from the last checkpoint of --out, with its own method, images and options")->excludes(job, method, preset, data, settings);
     verb.add_flag("--write-job", a->writeJob, "prepare the images, write job.json and start nothing: for several processes under torchrun, mpirun or srun")->excludes("--resume");
@@ -116,7 +122,7 @@ Run declareTrain(CLI::App& verb)
                     HILUM_TRY_STATUS(services::checkJob(choice.id, choice.options, a->device));
                 HILUM_TRY(const services::PreparedCache cache, app::cacheFor({a->data.begin(), a->data.end()}, choice, {}, work));
                 request = {.method = choice.id, .preset = choice.preset, .title = choice.title, .options = choice.options, .cache = cache.folder, .device = a->device.empty() ? "auto" : a->device,
-                           .dtype = a->dtype.empty() ? "auto" : a->dtype, .threads = std::max<std::int64_t>(0, a->threads), .watchCase = a->watch, .run = a->out};
+                           .dtype = a->dtype.empty() ? "auto" : a->dtype, .threads = threadsOf(*a, a->threads), .watchCase = a->watch, .run = a->out};
             }
         }
         if (a->writeJob)
