@@ -272,7 +272,11 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const Gi
         fields["modality_class"] = inference.input.modalityClass;
     std::vector<std::string> arguments = inferArguments(kind, fields, request, scratch.where());
     arguments.insert(arguments.end(), inference.workerArguments.begin(), inference.workerArguments.end());
-    HILUM_TRY(const Json answer, services::runWorker(arguments, {}, [&] { return work.cancelled(); }));
+    const auto line = [&](const Json& message) {
+        if (message.value("kind", "") == protocol::Progress)
+            work.progress(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}), "hiding blocks");
+    };
+    HILUM_TRY(const Json answer, services::runWorker(arguments, line, [&] { return work.cancelled(); }));
 
     const path made = scratch.where() / "tensors.safetensors";
     HILUM_TRY(const TensorFile tensors, TensorFile::open(made));
@@ -282,11 +286,14 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const Gi
         const Index3& size = inference.image.geometry().size;
         const auto cut = cutOf(inference); // what the encoder gets lies in the middle
         place = {{"width", plane->width - cut}, {"height", plane->height - cut}, {"scale_to_image", plane->scale},
-                 {"offset_in_image", plane->toImage(static_cast<double>(cut / 2), static_cast<double>(cut / 2))}, {"tokens", inference.grid}, {"image_size", {size[0], size[1]}}};
+                 {"offset_in_image", plane->toImage(static_cast<double>(cut / 2), static_cast<double>(cut / 2))},
+                 {"tokens", kind == protocol::Attention ? answer.value("grid", Json(inference.grid)) : Json(inference.grid)}, {"image_size", {size[0], size[1]}}};
     } else {
         place = geometryJson(inference.input.volume->geometry);
         if (kind == protocol::Attention)
             place.update({{"tokens", answer.value("grid", Json())}, {"image", geometryJson(inference.image.geometry())}});
+        if (kind == protocol::Attention && numbers.contains("crop_box"))
+            place["crop_box"] = numbers["crop_box"];
     }
     Json files = Json::array({"tensors.safetensors", "request.safetensors"});
     const auto copy = [&](const path& from, const char* name) -> Status {
@@ -361,9 +368,10 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const Gi
                    {"files", files}, {"provenance", toJson(provenance)}};
     if (kind == protocol::Attention) {
         const Json used = answer.value("provenance", Json::object()).value("method", Json::object()).value("request", Json::object());
-        result.update({{"kind", answer.value("kind_of", fields.value("kind_of", ""))}, {"layers", answer.value("layers", Json())}, {"heads", answer.value("heads", Json())},
-                       {"attention_rows", answer.value("attention_rows", Json())}, {"query_token", answer.value("query_token", Json())},
-                       {"attention_image_sha256", sha256Hex(std::as_bytes(std::span(attentionImage.values)))}});
+        result.update({{"kind", answer.value("kind_of", fields.value("kind_of", ""))}, {"attention_image_sha256", sha256Hex(std::as_bytes(std::span(attentionImage.values)))}});
+        for (const char* key : {"layers", "heads", "attention_rows", "query_token"}) // occlusion has none
+            if (answer.contains(key))
+                result[key] = answer[key];
         for (const char* key : {"layer", "head"}) // where the kind looks at one
             if (used.contains(key))
                 result[key] = used[key];

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace hilum::app {
@@ -32,6 +33,29 @@ Result<Geometry> geometryIn(const Json& grid)
     return out;
 }
 
+/// Where in the model's grid the map lies; nullopt: all over it.
+Result<std::optional<view::Box>> boxIn(const Json& grid)
+{
+    const Json box = grid.value("crop_box", Json());
+    if (box.is_null())
+        return std::optional<view::Box>();
+    if (!box.is_array() || box.size() != 6 || !std::ranges::all_of(box, [](const Json& one) { return one.is_number_integer(); }))
+        return fail(ErrorCode::BadData, "crop_box = {} is no list of six whole numbers", jsonLine(box));
+    const auto out = box.get<view::Box>();
+    for (std::size_t axis = 0; axis < 3; ++axis)
+        if (out[axis] >= out[axis + 3])
+            return fail(ErrorCode::BadData, "crop_box = {} reaches from {} to {} along axis {}", jsonLine(box), out[axis], out[axis + 3], axis);
+    return std::optional(out);
+}
+
+Geometry partOf(const Geometry& grid, const view::Box& box)
+{
+    Geometry out = grid;
+    out.size = {box[3] - box[0], box[4] - box[1], box[5] - box[2]};
+    out.originLps = grid.indexToWorld({static_cast<double>(box[0]), static_cast<double>(box[1]), static_cast<double>(box[2])});
+    return out;
+}
+
 } // namespace
 
 Json geometryJson(const Geometry& grid)
@@ -42,7 +66,10 @@ Json geometryJson(const Geometry& grid)
 Result<PlacedMap> attentionOnImage(const TensorFile& tensors, const Json& grid)
 {
     if (isVolumeGrid(grid)) {
-        HILUM_TRY(const Geometry model, geometryIn(grid));
+        HILUM_TRY(Geometry model, geometryIn(grid));
+        HILUM_TRY(const std::optional<view::Box> box, boxIn(grid));
+        if (box)
+            model = partOf(model, *box);
         HILUM_TRY(const Geometry image, geometryIn(grid.value("image", Json::object())));
         HILUM_TRY(const view::Block map, services::tokensOf(tensors, "attention_map"));
         view::Block placed = services::onImageGrid(map, model, image);
@@ -71,7 +98,8 @@ Result<services::NamedPictures> attentionPictures(const TensorFile& request, con
     services::NamedPictures out;
     if (isVolumeGrid(grid)) {
         HILUM_TRY(const Geometry model, geometryIn(grid));
-        HILUM_TRY(services::Picture picture, services::heatPicture(request, tensors, model.spacingMm));
+        HILUM_TRY(const std::optional<view::Box> box, boxIn(grid));
+        HILUM_TRY(services::Picture picture, services::heatPicture(request, tensors, model.spacingMm, box));
         out.emplace_back("attention.png", std::move(picture));
         return out;
     }

@@ -6,6 +6,7 @@
 #include "core/base/provenance.h"
 #include "core/learning/describe.h"
 #include "core/learning/model_file.h"
+#include "core/learning/occlusion.h"
 #include "core/learning/rollout.h"
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/network_room.h"
@@ -144,6 +145,7 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
     HILUM_TRY(const MethodEntry* entry, registry.find(out.m_metadata.value("method", "")));
     out.m_schema = entry->info.schema;
     out.m_shows = entry->info.shows;
+    out.m_maps = entry->info.maps;
     out.m_method->trainable().eval();
     out.m_method->trainable().to(compute.device);
     out.m_metadata["pipeline"] = out.m_method->inputPipeline();
@@ -156,6 +158,7 @@ Result<LoadedModel> LoadedModel::load(const MethodRegistry& registry, const Json
     out.m_metadata["heads"] = countOf("heads"); // Swin encoders have a list: one number a stage
     out.m_metadata["title"] = entry->info.title;
     out.m_metadata["shows"] = entry->info.shows;
+    out.m_metadata["maps"] = entry->info.maps;
     out.m_device = {{"name", compute.device.str()}, {"processor", processorName()}, {"dtype", "float32"}, {"threads", at::get_num_threads()}, {"libtorch", libtorchVersion()}};
     return out;
 }
@@ -205,9 +208,9 @@ Result<Json> LoadedModel::prepareAttention(const Json& fields, std::int64_t whol
     m_prepared.reset(); // its memory is needed
     prepared.layers = m_method->attentionLayers(prepared.item);
     if (prepared.layers.empty())
-        return fail(ErrorCode::Unsupported, "{} has no attention of the whole image to show: {}; `reconstruct` shows {}", m_metadata.value("title", ""),
+        return fail(ErrorCode::Unsupported, "{} has no attention of the whole image to show: {}; {}", m_metadata.value("title", ""),
                     windowed(m_metadata.value("encoder", Json::object())) ? "its encoder attends within shifted windows, and no rollout through these is accepted" : "its encoder gives none",
-                    listed(m_shows));
+                    m_maps.empty() ? "`reconstruct` shows " + listed(m_shows) : "the kind of map that there is: " + listed(m_maps));
     std::int64_t bytes = 0;
     for (const at::Tensor& layer : prepared.layers) {
         prepared.means.push_back(layer.mean(0, /*keepdim=*/true));
@@ -226,12 +229,49 @@ Result<Json> LoadedModel::prepareAttention(const Json& fields, std::int64_t whol
     return answer;
 }
 
-Result<Json> LoadedModel::attention(const Json& fields)
+Result<Json> LoadedModel::occlusion(const Json& fields, const Watch& watch)
 {
+    const std::string title = m_metadata.value("title", "");
+    if (std::ranges::find(m_maps, protocol::Occlusion) == m_maps.end())
+        return fail(ErrorCode::Unsupported, "{} has no occlusion map; {}", title, m_maps.empty() ? "`reconstruct` shows " + listed(m_shows) : "the kinds of maps that there are: " + listed(m_maps));
+    for (const char* key : {"layer", "head", "query"})
+        if (fields.contains(key) && !fields[key].is_null())
+            return fail(ErrorCode::Usage, "{} = {} says nothing to occlusion, which looks at the features alone", key, fields[key].dump());
+    HILUM_TRY(const std::string requestFile, fieldOf<std::string>(fields, "request"));
+    HILUM_TRY(const std::string outFile, fieldOf<std::string>(fields, "out"));
+    HILUM_TRY(const auto block, fieldOr<std::int64_t>(fields, "block", 0));
+    HILUM_TRY(const Json wishes, wishesIn(fields));
+    HILUM_TRY(const TensorMap item, readRequest(requestFile));
+    HILUM_TRY(FeatureSource* const source, featureSource(*m_method, m_metadata.value("method", "")));
+    HILUM_TRY(const OcclusionMap map, occlusionMap(*source, source->featurePieces(item, wishes), {.block = block, .cancelled = watch.cancelled, .progress = watch.progress},
+                                                   m_method->trainable().parameters().front().device()));
+    const bool volume = item.at("image").dim() == 4;
+    const std::size_t axes = volume ? 3 : 2;
+    Json numbers = {{"minimum", map.values.min().item<double>()}, {"maximum", map.values.max().item<double>()}, {"mean", map.values.mean().item<double>()}, {"fill", map.fill},
+        {"block", std::vector(map.side.begin(), map.side.begin() + static_cast<std::ptrdiff_t>(axes))}};
+    if (volume)
+        numbers["crop_box"] = map.box;
+    Json request = {{"kind_of", protocol::Occlusion}, {"block", block}};
+    if (wishes.contains("crop_centre"))
+        request["crop_centre"] = wishes["crop_centre"];
+    const Json record = provenance("attention", 0, request, imageDigest(item));
+    TensorFileWriter writer;
+    std::vector<at::Tensor> keep; // what the writer looks at
+    addTensor(writer, "attention_map", map.values, keep);
+    writer.setMetadata("provenance", jsonLine(record));
+    writer.setMetadata("numbers", jsonLine(numbers));
+    HILUM_TRY_STATUS(writer.write(outFile));
+    return Json{{"out", outFile}, {"numbers", std::move(numbers)}, {"kind_of", protocol::Occlusion}, {"grid", map.values.sizes().vec()}, {"provenance", record}};
+}
+
+Result<Json> LoadedModel::attention(const Json& fields, const Watch& watch)
+{
+    HILUM_TRY(const std::string kind, fieldOr<std::string>(fields, "kind_of", "rollout"));
+    if (kind == protocol::Occlusion)
+        return occlusion(fields, watch);
     if (!m_prepared)
         return fail(ErrorCode::Usage, "no image is prepared for attention; send prepare_attention first");
     HILUM_TRY(const std::string outFile, fieldOf<std::string>(fields, "out"));
-    HILUM_TRY(const std::string kind, fieldOr<std::string>(fields, "kind_of", "rollout"));
     const Prepared& p = *m_prepared;
     const auto layers = static_cast<std::int64_t>(p.layers.size());
     const std::int64_t heads = p.layers.front().size(0), tokens = p.layers.front().size(1), classTokens = m_method->hasClassToken() ? 1 : 0;
@@ -261,7 +301,7 @@ Result<Json> LoadedModel::attention(const Json& fields)
             full.push_back(l.to(at::kFloat));
         row = gradientRow(full, m_method->attentionGradients(p.item, query), query);
     } else
-        return fail(ErrorCode::Usage, "kind_of = {} is none of rollout, mean, head, gradient", kind);
+        return fail(ErrorCode::Usage, "kind_of = {} is none of rollout, mean, head, gradient, occlusion", kind);
     row = row.to(at::kFloat);
     if (kind == "mean" || kind == "head")
         row = row / row.sum(); // 16-bit storage rounds; exact softmax rows already sum to 1

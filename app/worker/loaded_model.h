@@ -4,9 +4,16 @@
 #include "core/learning/device.h"
 #include "core/learning/method.h"
 
+#include <functional>
 #include <optional>
 
 namespace hilum::worker {
+
+/// What a long request asks and tells between its parts; each may be empty.
+struct Watch {
+    std::function<bool()> cancelled;
+    std::function<void(std::int64_t done, std::int64_t total)> progress;
+};
 
 /// A model that answers: weights on a device, and what is kept of the image whose attention was prepared.
 ///
@@ -28,7 +35,9 @@ public:
     Result<Json> prepareAttention(const Json& fields, std::int64_t wholeUpTo = 0);
     /// `kind_of`, `layer`, `head`, `query`, `out` file, which gets `attention_map` and `attention` [layers, heads, queries, tokens], class token first in both: all queries or the asked one.
     /// \return {"out", "numbers", "attention_rows" ("all", "query"), "query_token" (class token counted), "provenance"}; Usage when nothing was prepared.
-    Result<Json> attention(const Json& fields);
+    /// `kind_of` occlusion prepares nothing: it has `request` file, `crop_centre` and `block` (side in voxels) instead, and `attention_map` alone on its blocks, not normalised.
+    /// \return {"out", "numbers" ("crop_box": where in the request's image), "grid", "provenance"}; the errors of occlusionMap.
+    Result<Json> attention(const Json& fields, const Watch& watch = {});
 
 private:
     struct Prepared {
@@ -38,11 +47,13 @@ private:
         Json input;                     ///< digest of the image
         bool whole = false;             ///< the layers are float32, and `attention` writes all of them
     };
+    Result<Json> occlusion(const Json& fields, const Watch& watch);
     Json provenance(const std::string& kind, std::uint64_t seed, const Json& request, const Json& input) const;
 
     std::unique_ptr<learning::PretrainingMethod> m_method;
     Json m_schema; // of the method's options
     std::vector<std::string> m_shows; // arrays of reconstruct
+    std::vector<std::string> m_maps;  // kinds of maps
     Json m_metadata;
     Json m_device;
     std::optional<Prepared> m_prepared;

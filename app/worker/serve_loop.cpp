@@ -166,6 +166,13 @@ Status serve(const std::string& device, int threads, const Json& first)
     while (auto request = queue.next()) {
         const std::string kind = request->at("kind");
         const auto start = std::chrono::steady_clock::now();
+        bool cancelled = false;
+        const auto isCancelled = [&] { return cancelled = queue.cancelled(request->value("id", Json())) || cancelled; };
+        const auto tell = [&](std::int64_t done, std::int64_t total) {
+            Json fields = idOf(*request);
+            fields.update({{"done", done}, {"total", total}});
+            say(protocol::message(protocol::Progress, std::move(fields)));
+        };
         Json answer;
         const Status status = learning::torchGuard(kind, [&]() -> Status {
             if (kind == protocol::Load) {
@@ -178,10 +185,10 @@ Status serve(const std::string& device, int threads, const Json& first)
                 return fail(ErrorCode::Usage, "no model is loaded; send load first");
             HILUM_TRY(answer, kind == protocol::Reconstruct        ? model->reconstruct(*request)
                               : kind == protocol::PrepareAttention ? model->prepareAttention(*request)
-                                                                   : model->attention(*request));
+                                                                   : model->attention(*request, {.cancelled = isCancelled, .progress = tell}));
             return {};
         });
-        if (queue.cancelled(request->value("id", Json()))) {
+        if (isCancelled()) {
             sayCancelled(*request, "cancelled on request");
         } else if (!status) {
             say(protocol::errorMessage(status.error(), idOf(*request)));

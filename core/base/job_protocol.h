@@ -33,6 +33,9 @@ inline constexpr char Attention[] = "attention";
 inline constexpr char Load[] = "load";
 inline constexpr char Quit[] = "quit";
 
+// Kinds of Attention's maps (`kind_of`) that are more than a word to the reader.
+inline constexpr char Occlusion[] = "occlusion"; ///< prepares nothing
+
 /// An event or a request with its kind and the time; fields are added to it.
 Json message(std::string_view kind, Json fields = Json::object());
 /// The kind of a message, or Protocol when it has none or speaks a newer version (hello).

@@ -24,7 +24,7 @@ const MethodInfo::Preset* findPreset(const MethodInfo& info, const std::string& 
 
 Json headOf(const MethodInfo& info)
 {
-    return {{"id", info.id}, {"title", info.title}, {"summary", info.summary}, {"papers", info.papers}, {"input", info.input}, {"shows", info.shows}, {"schema", info.schema}};
+    return {{"id", info.id}, {"title", info.title}, {"summary", info.summary}, {"papers", info.papers}, {"input", info.input}, {"shows", info.shows}, {"maps", info.maps}, {"schema", info.schema}};
 }
 
 } // namespace

@@ -155,6 +155,15 @@ at::Tensor MaskedImageMethod::features(const TensorMap& batch)
     return m_network->encodeAll(arrayOf(batch, "image")).slice(1, 1).mean(1).to(at::kFloat);
 }
 
+FeaturePieces MaskedImageMethod::featurePieces(const TensorMap& item, const Json& /*request*/) const
+{
+    const std::int64_t size = m_options.network.imageSize, patch = m_options.network.patch();
+    const ImageBox whole{0, 0, 0, size, size, 1};
+    return {.image = greyOf(arrayOf(item, "image"), size), .box = whole, .pieces = {whole}, .token = {patch, patch, 1}};
+}
+
+TensorMap MaskedImageMethod::pieceView(const at::Tensor& image, const ImageBox& /*piece*/) const { return {{"image", normalised(image, m_options)}}; }
+
 at::Tensor MaskedImageMethod::imageOf(const TensorMap& item) const
 {
     return normalised(greyOf(arrayOf(item, "image"), m_options.network.imageSize), m_options).unsqueeze(0).to(m_network->parameters().front().device());

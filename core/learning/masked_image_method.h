@@ -29,6 +29,9 @@ public:
     /// As MAE's public fine-tuning pools: mean of the patch tokens before the final normalisation, class token left out. [B, D]
     at::Tensor features(const TensorMap& batch) override;
     std::string pooling() const override { return "mean of the patch tokens before the final normalisation"; }
+    /// The whole image in one piece.
+    FeaturePieces featurePieces(const TensorMap& item, const Json& request) const override;
+    TensorMap pieceView(const at::Tensor& image, const ImageBox& piece) const override;
 
     const MaskedAutoencoder& network() const { return *m_network; }
 

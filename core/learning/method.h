@@ -35,6 +35,7 @@ struct MethodInfo {
     };
     std::vector<Preset> presets; ///< the first is the default
     std::vector<std::string> shows; ///< names of the arrays that reconstruct() can answer with, in the order to show them; some only on request
+    std::vector<std::string> maps = {}; ///< kinds of maps that `attention` answers with (rollout, mean, head, gradient, occlusion); without a wish the first
 };
 
 /// Makes the views of one case on a loader thread. Thread-safe: everything it needs comes in as arguments.

@@ -194,6 +194,8 @@ void ModelServer::State::read()
             log::warning("services.model", "the serving worker said something that cannot be understood");
         else if ((*kind == protocol::Done || *kind == protocol::Failed) && line->value("id", Json()) == inFlightId)
             onAnswer(*line);
+        else if (*kind == protocol::Progress && line->value("id", Json()) == inFlightId && !givenUp())
+            Q_EMIT server->progressed(line->value("done", std::int64_t{0}), line->value("total", std::int64_t{0}));
     }
 }
 

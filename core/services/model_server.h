@@ -51,6 +51,7 @@ Q_SIGNALS:
     void failed(const QString& sentence);
     void busyChanged(bool busy);
     void workChanged(); ///< the worker began with another request, or is at none: atWorkOn
+    void progressed(qint64 done, qint64 total); ///< of the request that the worker is at, in its parts
 
 private:
     struct State;

@@ -36,6 +36,22 @@ Picture sliceOfBlock(const view::Block& block, SlicePlane plane, std::int64_t sl
     return resized(errorLimit > 0 ? errorPicture(values, errorLimit) : greyPicture(values), size[0], size[1]);
 }
 
+/// The voxels of a box.
+Result<view::Block> partOf(const view::Block& image, const view::Box& box)
+{
+    const std::int64_t size[] = {image.width, image.height, image.depth};
+    for (std::size_t axis = 0; axis < 3; ++axis)
+        if (box[axis] < 0 || box[axis] >= box[axis + 3] || box[axis + 3] > size[axis])
+            return fail(ErrorCode::Mismatch, "the map lies from {} to {} along axis {}, the request's image has {} voxels there", box[axis], box[axis + 3], axis, size[axis]);
+    view::Block out{.width = box[3] - box[0], .height = box[4] - box[1], .depth = box[5] - box[2], .values = {}};
+    out.values.reserve(static_cast<std::size_t>(out.width * out.height * out.depth));
+    for (std::int64_t k = box[2]; k < box[5]; ++k)
+        for (std::int64_t j = box[1]; j < box[4]; ++j)
+            for (std::int64_t i = box[0]; i < box[3]; ++i)
+                out.values.push_back(image.at(i, j, k));
+    return out;
+}
+
 std::string twoDecimals(double v)
 {
     return fixed(v, 2);
@@ -181,7 +197,7 @@ Picture heatPicture(const view::Block& image, const view::Block& tokens, const s
     return stacked(rows);
 }
 
-Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm)
+Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm, const std::optional<view::Box>& box)
 {
     HILUM_TRY(const view::Block tokens, tokensOf(answer, "attention_map"));
     HILUM_TRY(const TensorView stored, request.find("image"));
@@ -196,6 +212,9 @@ Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer,
     } else {
         HILUM_TRY(const auto values, stored.as<float>());
         image.values.assign(values.begin(), values.end());
+    }
+    if (box && image.values.size() == static_cast<std::size_t>(image.width * image.height * image.depth)) {
+        HILUM_TRY(image, partOf(image, *box));
     }
     if (image.values.size() != static_cast<std::size_t>(image.width * image.height * image.depth) || tokens.width > image.width || tokens.height > image.height || tokens.depth > image.depth)
         return fail(ErrorCode::Mismatch, "the map's {} x {} x {} tokens do not lie over the request's image of {} x {} x {} voxels", tokens.depth, tokens.height, tokens.width, image.depth,

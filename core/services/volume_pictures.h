@@ -35,8 +35,8 @@ Picture slicePicture(const view::VolumeAnswer& answer, const std::array<double, 
 /// Attention of the tokens of a volume: rows are the axial, coronal and sagittal slice through the middle of the token with the largest value; columns: the image, and the map over it.
 /// The colours reach from 0 to that value in all rows. \param image values that are shown black and white as view::greyRange
 Picture heatPicture(const view::Block& image, const view::Block& tokens, const std::array<double, 3>& spacingMm);
-/// The same for the request and the answer to `attention` (`image`, `attention_map`).
-Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm);
+/// The same for the request and the answer to `attention` (`image`, `attention_map`). \param box the part of the image that the map lies over; nullopt: all of it
+Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm, const std::optional<view::Box>& box = std::nullopt);
 
 /// A map of the token grid of a volume model on another grid in the patient: each voxel has the value of the token that it lies in, 0 where the model sees nothing.
 /// \param model grid of what the model gets

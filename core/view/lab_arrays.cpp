@@ -155,9 +155,10 @@ Result<AttentionMap> readAttention(const path& where)
 {
     HILUM_TRY(const TensorFile file, TensorFile::open(where));
     HILUM_TRY(const TensorView view, file.find("attention_map"));
-    HILUM_TRY(const auto size, grid(view, "attention_map"));
+    std::int64_t depth = 1;
+    HILUM_TRY(const auto size, grid(view, "attention_map", &depth));
     HILUM_TRY(const auto values, view.as<float>());
-    AttentionMap out{.rows = size[0], .columns = size[1], .values = {values.begin(), values.end()}};
+    AttentionMap out{.rows = size[0], .columns = size[1], .depth = depth, .values = {values.begin(), values.end()}};
     if (std::ranges::any_of(out.values, [](float v) { return !std::isfinite(v); }))
         return fail(ErrorCode::BadData, "the attention map holds a value that is not finite");
     const auto [low, high] = std::ranges::minmax(out.values);

@@ -40,9 +40,9 @@ Result<Reconstruction> readReconstruction(const path& file);
 /// SHA-256 over the arrays of a file: names, types, shapes, bytes in the order of names. What figures record and `hilum reproduce` compares.
 std::string arraysDigest(const TensorFile& file);
 
-/// An attention map on the token grid.
+/// An attention map on the token grid, of a volume with its slabs.
 struct AttentionMap {
-    std::int64_t rows = 0, columns = 0;
+    std::int64_t rows = 0, columns = 0, depth = 1;
     std::vector<float> values;
     float lowest = 0, highest = 0;
     std::string digest;

@@ -246,7 +246,27 @@ for method in listed["methods"]:
         refuses(2, "lies outside of the volume", "reconstruct", *ask, "--at", "9000,0,0")
         if method["id"] == "voco":  # two slabs: a crop's place along k counts
             refuses(14, r"crop centre k = \d+ is outside \[16, 48\]", "reconstruct", *ask, "--set", "overlap=volume", "--set", "grid_depth=2", "--at=-40,-40,76")
-        refuses(6, "no attention map of a whole volume; `hilum reconstruct` shows input", "attention", *ask)
+        # no rollout through shifted windows; what there is hides blocks
+        refuses(6, "has no rollout map: its encoder attends within shifted windows, and no rollout through these is accepted; --kind occlusion is what there is", "attention", *ask, "--kind", "rollout")
+        refuses(2, "--query says nothing to the occlusion map", "attention", *ask, "--query", "1,2,3")
+        refuses(2, r"block = 1 makes \d+ x \d+ x \d+ = \d+ blocks of what the model sees, 4096 are the most", "attention", *ask, "--block", "1")
+        at, said = ("1,2", "it must be X,Y,Z in patient millimetres") if method["id"] == "dae" else ("0,0,0", "--at says nothing to VoCo")
+        refuses(2, said, "attention", *ask, "--at", at)
+        hidden = OUT / f"hidden-{method['id']}"
+        works("attention", "--method", method["id"], "--preset", "tiny", volume, "--out", hidden, "--block", "32", *(("--at=-40,-40,40",) if method["id"] == "dae" else ()))
+        record = json.loads((hidden / "result.json").read_text())
+        with open(hidden / "tensors.safetensors", "rb") as file:
+            arrays = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+        blocks = [1, 2, 2] if method["id"] == "dae" else [1, 6, 6]
+        for what, got, expected in (("kind", record["kind"], "occlusion"), ("blocks", arrays["attention_map"]["shape"], blocks), ("grid", record["grid"]["tokens"], blocks),
+                                    ("on the image", arrays["attention_image"]["shape"], [40, 40, 40]), ("asked", record["request_fields"]["block"], 32),
+                                    ("layers, heads and matrices", [key for key in ("layers", "heads", "layer", "head", "attention_rows", "query_token") if key in record] + [key for key in arrays if key == "attention"], []),
+                                    ("files", {"attention.png", "attention.nii.gz"} - set(record["files"]), set())):
+            if got != expected:
+                failures.append(f"occlusion of {method['id']}, {what}: {got}, expected {expected}")
+        if not 0 <= record["numbers"]["minimum"] <= record["numbers"]["maximum"] <= 2:
+            failures.append(f"occlusion of {method['id']}: values {record['numbers']}")
+        works("reproduce", hidden / "result.json")
         refuses(13, "learns volumes, and the image is a single picture", "reconstruct", "--method", method["id"], "--preset", "tiny", film, "--out", OUT / "asked")
     if method["id"] == "unimedi":
         # attention of a whole volume, and several reports to compare with

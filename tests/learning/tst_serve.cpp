@@ -207,9 +207,65 @@ private Q_SLOTS:
         const Json no = ask(2, {{"kind", "reconstruct"}, {"request", masked.string()}});
         QVERIFY2(refused(no, "usage", "hides no places of the image, so a mask says nothing to it; it shows input, noisy"), no.dump().c_str());
         const Json rollout = ask(3, {{"kind", "prepare_attention"}, {"request", request.string()}});
-        QVERIFY2(refused(rollout, "unsupported", "`reconstruct` shows input, noisy"), rollout.dump().c_str());
+        QVERIFY2(refused(rollout, "unsupported", "no rollout through these is accepted; the kind of map that there is: occlusion"), rollout.dump().c_str());
+        const Json nowhere = ask(5, {{"kind", "attention"}, {"kind_of", "occlusion"}, {"request", request.string()}, {"query", 3}});
+        QVERIFY2(refused(nowhere, "usage", "query = 3 says nothing to occlusion"), nowhere.dump().c_str());
         const Json crooked = ask(4, {{"kind", "reconstruct"}, {"request", request.string()}, {"crop_centre", {1, 2}}});
         QVERIFY2(refused(crooked, "protocol", "crop_centre = [1,2]"), crooked.dump().c_str());
+    }
+
+    void occlusionTellsHowFarItIsAndIsGivenUp()
+    {
+        const std::vector<std::int64_t> shape{1, 40, 72, 80}; // D, H, W
+        std::vector<std::uint16_t> voxels(40 * 72 * 80);
+        for (std::size_t n = 0; n < voxels.size(); ++n)
+            voxels[n] = static_cast<std::uint16_t>(n * n % 65521);
+        const path request = m_folder->where() / "volume.safetensors", out = m_folder->where() / "out.safetensors";
+        TensorFileWriter writer;
+        writer.add<std::uint16_t>("image", shape, voxels);
+        HILUM_VERIFY_OK(writer.write(request));
+        Worker worker({"--method", "dae", "--preset", "tiny"});
+        QVERIFY(worker.next().contains("model"));
+        const auto ask = [&](int id, int block) {
+            worker.send({{"id", id}, {"kind", "attention"}, {"kind_of", "occlusion"}, {"request", request.string()}, {"crop_centre", {30, 36, 20}}, {"block", block}, {"out", out.string()}});
+        };
+        std::vector<std::vector<float>> maps;
+        for (int id = 1; id <= 2; ++id) {
+            ask(id, 32);
+            std::vector<Json> told;
+            Json message = worker.next();
+            for (; message.value("kind", "") == "progress"; message = worker.next())
+                told.push_back(message);
+            QVERIFY2(message.value("kind", "") == "result", message.dump().c_str());
+            QVERIFY(!told.empty());
+            QCOMPARE(told.back().at("id"), Json(id));
+            QCOMPARE(told.back().at("done"), Json(4));
+            QCOMPARE(told.back().at("total"), Json(4));
+            QCOMPARE(message.at("kind_of"), Json("occlusion"));
+            QCOMPARE(message.at("grid"), Json({1, 2, 2}));
+            QCOMPARE(message.at("numbers").at("crop_box"), Json({0, 4, 4, 64, 68, 36}));
+            QVERIFY(!message.contains("layers") && !message.contains("heads"));
+            const auto file = TensorFile::open(out);
+            HILUM_VERIFY_OK(file);
+            QCOMPARE(file->tensors().size(), std::size_t(1));
+            const auto map = *file->find("attention_map")->as<float>();
+            maps.emplace_back(map.begin(), map.end());
+            QCOMPARE(static_cast<double>(std::ranges::max(maps.back())), message.at("numbers").at("maximum").get<double>());
+            QVERIFY(std::ranges::min(maps.back()) > 0); // noise everywhere: no block is without a say
+        }
+        QCOMPARE(maps[0], maps[1]);
+        // one that is at work ends between two passes
+        ask(3, 4); // 16 x 16 x 8 blocks
+        Json message = worker.next();
+        QCOMPARE(message.value("kind", ""), std::string("progress"));
+        QCOMPARE(message.at("total"), Json(2048));
+        worker.send({{"kind", "cancel"}, {"target", 3}});
+        for (message = worker.next(); message.value("kind", "") == "progress"; message = worker.next())
+            QVERIFY(message.at("done").get<int>() < 2048);
+        QCOMPARE(message.value("name", ""), std::string("cancelled"));
+        QCOMPARE(message.at("id"), Json(3));
+        ask(4, 32);
+        QCOMPARE(worker.answer(4).value("kind", ""), std::string("progress")); // and it is there for the next one
     }
 
     void newestOfAKindWinsAndRubbishIsSurvived()

@@ -90,6 +90,19 @@ private Q_SLOTS:
         QVERIFY(!server.model().is_null());
     }
 
+    void progressOfTheRequestAtWorkIsTold()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        QStringList told;
+        connect(&server, &ModelServer::progressed, this, [&](qint64 done, qint64 total) { told << QStringLiteral("%1 of %2").arg(done).arg(total); });
+        server.request("attention", {{"parts", 3}}, this, answers.slot(1));
+        QTRY_COMPARE(answers.all.size(), std::size_t(1));
+        HILUM_VERIFY_OK(answers.all[0].second);
+        QCOMPARE(told.join(QLatin1Char(',')), QStringLiteral("1 of 3,2 of 3,3 of 3"));
+    }
+
     void garbageIsPassedOver()
     {
         ModelServer server;

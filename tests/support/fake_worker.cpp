@@ -134,6 +134,8 @@ int serve()
             std::abort();
         if (kind == "garbage")
             out.raw("this is no answer\n");
+        for (int part = 1; part <= request.value("parts", 0); ++part)
+            out.send(protocol::Progress, {{"id", id}, {"done", part}, {"total", request["parts"]}});
         if (kind == "wait")
             nap(request.value("milliseconds", 0));
         if (const std::string until = request.value("until", ""); !until.empty())

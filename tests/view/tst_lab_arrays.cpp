@@ -88,6 +88,15 @@ private Q_SLOTS:
         QCOMPARE(read->columns, 3);
         QCOMPARE(read->lowest, 0.0f);
         QCOMPARE(read->highest, 0.4f);
+        QCOMPARE(read->depth, 1);
+        TensorFileWriter slabs;
+        slabs.add<float>("attention_map", {3, 1, 2}, map);
+        HILUM_VERIFY_OK(slabs.write(folder->where() / "b.safetensors"));
+        const auto volume = readAttention(folder->where() / "b.safetensors");
+        HILUM_VERIFY_OK(volume);
+        QCOMPARE(volume->depth, 3);
+        QCOMPARE(volume->rows, 1);
+        QCOMPARE(volume->columns, 2);
     }
     void outlineOfARectangleHasFourSides()
     {

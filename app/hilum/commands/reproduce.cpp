@@ -136,6 +136,9 @@ Status compareAttention(const Record& record, services::NamedPictures& pictures,
     HILUM_TRY_STATUS(compare(std::format("values of the attention map ({})", answer.value("kind_of", "")), map.digest, digestIn(attention, "map_sha256")));
     HILUM_TRY(const TensorFile made, TensorFile::open(file));
     HILUM_TRY(const TensorFile request, TensorFile::open(record.request));
+    HILUM_TRY(const TensorView image, request.find("image"));
+    if (image.shape.size() == 4)
+        return {}; // a slice of the window's own choice
     const Json seen = attention.value("seen", Json()); // older figures have none
     const bool whole = !seen.is_array() || seen.size() != 2 || !seen[0].is_number_integer() || !seen[1].is_number_integer();
     HILUM_TRY(services::Picture picture, services::attentionPicture(request, made, whole ? std::array<std::int64_t, 2>{0, 0} : seen.get<std::array<std::int64_t, 2>>()));

@@ -31,7 +31,7 @@ Command inferCommand()
         app.add_option("--device", a->device, "auto, cpu or cuda:N")->capture_default_str();
         app.add_option("--seed", a->maskSeed, "Seed of the mask");
         app.add_option("--set", a->set, "JSON object of method options for this image alone");
-        app.add_option("--kind", a->kind, "rollout, mean, head or gradient")->capture_default_str();
+        app.add_option("--kind", a->kind, "rollout, mean, head, gradient or occlusion (--set block=N and crop_centre as JSON)")->capture_default_str();
         app.add_option("--layer", a->layer, "Layer from 0; the last when left out");
         app.add_option("--head", a->head, "Head from 0");
         app.add_option("--query", a->query, "Query token on the token grid from 0; the class token when left out");
@@ -62,8 +62,13 @@ Command inferCommand()
                 for (const auto& [key, value] : {std::pair{"layer", a->layer}, {"head", a->head}, {"query", a->query}})
                     if (value >= 0)
                         fields[key] = value;
-                HILUM_TRY(answer, model.prepareAttention(fields, a->wholeUpTo));
-                HILUM_TRY(const Json shown, model.attention(fields));
+                if (a->kind != protocol::Occlusion) {
+                    HILUM_TRY(answer, model.prepareAttention(fields, a->wholeUpTo));
+                }
+                HILUM_TRY(const Json shown, model.attention(fields, {.cancelled = {}, .progress = [](std::int64_t done, std::int64_t total) {
+                    std::fputs((jsonLine(protocol::message(protocol::Progress, {{"done", done}, {"total", total}})) + "\n").c_str(), stdout);
+                    std::fflush(stdout);
+                }}));
                 answer.update(shown);
             }
             answer.erase("out");

@@ -26,6 +26,8 @@ enum class VolumeEmbedding {
 std::string_view name(VolumeEmbedding kind); ///< "convolution", "conv-block"
 VolumeEmbedding volumeEmbeddingOf(std::string_view word); ///< "conv" and "single-conv" are taken too
 
+inline constexpr std::int64_t SwinPatch = 2; ///< voxels along each side of a token of SwinEncoder::embed
+
 /// Whether hidden states are normalised over channels, without parameters, before they are handed out.
 enum class HiddenStates { Raw, Normalised };
 

@@ -34,6 +34,15 @@ at::Tensor pooled(const at::Tensor& bottleneck) { return bottleneck.mean(at::Int
 
 double meanError(const at::Tensor& guess, const at::Tensor& clean) { return (guess - clean).abs().mean().item<double>(); }
 
+/// Where the crop that is shown begins: around "crop_centre" of a request, else in the middle.
+std::array<std::int64_t, 3> askedCrop(const at::Tensor& volume, const Json& request, const std::array<std::int64_t, 3>& size)
+{
+    std::array<std::int64_t, 3> centre{volume.size(3) / 2, volume.size(2) / 2, volume.size(1) / 2};
+    if (const auto asked = request.find("crop_centre"); asked != request.end() && asked->is_array() && asked->size() == 3)
+        centre = asked->get<std::array<std::int64_t, 3>>();
+    return cropStart(volume, centre, size);
+}
+
 /// Mean over a cube of `side` voxels around each voxel (odd; the part inside the volume).
 at::Tensor boxFilter(const at::Tensor& volume, std::int64_t side)
 {
@@ -193,6 +202,17 @@ std::vector<TensorMap> DaeMethod::featureViews(const ViewMaker& /*views*/, const
     return out;
 }
 
+FeaturePieces DaeMethod::featurePieces(const TensorMap& item, const Json& request) const
+{
+    const at::Tensor& volume = arrayOf(item, "image");
+    TORCH_CHECK(volume.dim() == 4, "volume of shape ", volume.sizes(), " where [1, D, H, W] is expected");
+    const std::array<std::int64_t, 3> size = sizeOf(m_options), from = askedCrop(volume, request, size);
+    return {.image = cropVoxels(volume, from, size), .box = {from[0], from[1], from[2], from[0] + size[0], from[1] + size[1], from[2] + size[2]},
+        .pieces = {{0, 0, 0, size[0], size[1], size[2]}}, .token = {SwinPatch, SwinPatch, SwinPatch}};
+}
+
+TensorMap DaeMethod::pieceView(const at::Tensor& image, const ImageBox& /*piece*/) const { return {{"image", axesSwapped(image)}}; }
+
 StepOutput DaeMethod::step(const TensorMap& batch, Rng rng)
 {
     const at::Tensor& image = arrayOf(batch, "image");
@@ -245,10 +265,7 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
     const auto device = m_network->parameters().front().device();
     const std::array<std::int64_t, 3> size = sizeOf(o);
     const at::Tensor volume = voxelsOf(arrayOf(item, "image"));
-    std::array<std::int64_t, 3> centre{volume.size(3) / 2, volume.size(2) / 2, volume.size(1) / 2};
-    if (const auto asked = request.find("crop_centre"); asked != request.end() && asked->is_array() && asked->size() == 3)
-        centre = asked->get<std::array<std::int64_t, 3>>();
-    const auto first = cropStart(volume, centre, size);
+    const auto first = askedCrop(volume, request, size);
     const at::Tensor image = axesSwapped(cropVolume(volume, first, size)).unsqueeze(0).to(device);
     const Rng rng = Rng(request.value("seed", std::uint64_t{0})).fork("reconstruct");
     const Disrupted disrupted = disrupt(image, o, rng);
@@ -310,7 +327,8 @@ void registerDae(MethodRegistry& registry)
         .summary = "Adds noise to a CT or MR crop, takes its resolution away, hides channels of its embedding, and has the clean crop restored.",
         .papers = {"Disruptive Autoencoders: Leveraging Low-level features for 3D Medical Image Pre-training. MIDL 2024, arXiv 2307.16896"}, .input = "volume",
         .schema = optionsSchema<DaeOptions>(), .presets = {},
-        .shows = {"input", "noisy", "decimated", "corrupted", "channel_mask", "reconstruction", "error", "cmcl_similarity"}};
+        .shows = {"input", "noisy", "decimated", "corrupted", "channel_mask", "reconstruction", "error", "cmcl_similarity"},
+        .maps = {"occlusion"}};
     const Json published = {{"crop_size", {96, 96, 96}}, {"iso_spacing", 0}, {"feature_size", 48}, {"lr", 1e-4}, {"warmup_steps", 4000}, {"steps", 300000}, {"checkpoint_every", 1000},
         {"preview_every", 500}};
     Json small = published;

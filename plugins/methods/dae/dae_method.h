@@ -33,6 +33,9 @@ public:
     /// Mean over space of the deepest hidden state of an undisrupted crop, as in the cross-modal term. The published transfer is segmentation alone. [B, 16 f]
     at::Tensor features(const TensorMap& batch) override;
     std::string pooling() const override { return "means over space of the five hidden states, side by side, and over crops that cover the volume (our setting)"; }
+    /// The undisrupted crop that reconstruct() shows, in one piece.
+    FeaturePieces featurePieces(const TensorMap& item, const Json& request) const override;
+    TensorMap pieceView(const at::Tensor& image, const ImageBox& piece) const override;
     /// Crops that cover the volume, evenly placed, the outer ones flush with its border; at most MostTiles along an axis, between which a longer volume shows gaps.
     std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override;
     static constexpr std::int64_t MostTiles = 4;

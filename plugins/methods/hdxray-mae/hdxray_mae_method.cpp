@@ -48,7 +48,8 @@ void registerHdxrayMae(MethodRegistry& registry)
         .summary = "Hides more patches inside the chest than outside and predicts their pixels; made for high-definition radiographs.",
         .papers = {"Pre-training on High Definition X-ray Images: An Experimental Study. Visual Intelligence 2025, arXiv 2404.17926"},
         .input = "radiograph", .schema = optionsSchema<HdxrayMaeOptions>(), .presets = {},
-        .shows = {"input", "mask", "corrupted", "reconstruction", "error", "patch_loss", "region"}};
+        .shows = {"input", "mask", "corrupted", "reconstruction", "error", "patch_loss", "region"},
+        .maps = {"rollout", "mean", "head", "gradient", "occlusion"}};
     entry.info.presets = {
         {"tiny", "Tiny, 256 pixels", "256 tokens of 16 pixels; about two minutes on two CPU cores (our setting).", Json::object()},
         {"small", "Small, 512 pixels", "256 tokens of 32 pixels, ViT-S; a few hours on a CPU, minutes on a GPU (our setting).",

@@ -17,7 +17,8 @@ void registerMae(MethodRegistry& registry)
         .summary = "Hides most patches of an image uniformly at random and predicts their pixels from the rest.",
         .papers = {"He, Chen, Xie, Li, Dollar, Girshick: Masked Autoencoders Are Scalable Vision Learners. CVPR 2022, arXiv 2111.06377"},
         .input = "radiograph", .schema = optionsSchema<MaeOptions>(), .presets = {},
-        .shows = {"input", "mask", "corrupted", "reconstruction", "error", "patch_loss"}};
+        .shows = {"input", "mask", "corrupted", "reconstruction", "error", "patch_loss"},
+        .maps = {"rollout", "mean", "head", "gradient", "occlusion"}};
     const Json published = {{"channels", 3}, {"pixel_mean", {0.485, 0.456, 0.406}}, {"pixel_std", {0.229, 0.224, 0.225}}, {"decoder_width", 512}, {"decoder_depth", 8},
         {"decoder_heads", 16}, {"normalised_target", true}, {"mask_ratio", 0.75}, {"batch", 16}, {"lr", 1.5e-4}, {"steps", 20000}, {"warmup_steps", 1000}};
     const Json small = {{"tokeniser_width", 384}, {"width", 384}, {"depth", 12}, {"heads", 6}, {"decoder_width", 256}, {"decoder_depth", 4}, {"decoder_heads", 8}, {"steps", 6000},

@@ -154,6 +154,15 @@ at::Tensor SpcxrMethod::features(const TensorMap& batch)
     return at::cat({tokens.select(1, 0), tokens.slice(1, 1).mean(1)}, 1).to(at::kFloat);
 }
 
+FeaturePieces SpcxrMethod::featurePieces(const TensorMap& item, const Json& /*request*/) const
+{
+    const SpcxrImageOptions& o = m_options.image;
+    const ImageBox whole{0, 0, 0, o.imageSize, o.imageSize, 1};
+    return {.image = greyOf(arrayOf(item, "image"), o.imageSize), .box = whole, .pieces = {whole}, .token = {o.patch, o.patch, 1}};
+}
+
+TensorMap SpcxrMethod::pieceView(const at::Tensor& image, const ImageBox& /*piece*/) const { return {{"image", normalised(image, m_options.image)}}; }
+
 at::Tensor SpcxrMethod::imageOf(const TensorMap& item, const char* name) const
 {
     return normalised(greyOf(arrayOf(item, name), m_options.image.imageSize), m_options.image).to(m_network->parameters().front().device());
@@ -259,7 +268,8 @@ void registerSpcxr(MethodRegistry& registry)
         .summary = "Overwrites large groups of pixels with noise or with another image, shows all tokens to the network and has the clean image restored.",
         .papers = {"SPCXR, first as SS-CXR: self-supervised pre-training on chest X-rays. ICIP 2024, arXiv 2211.12944", "GMML, group masked model learning: its base, as the public code Sara-Ahmed/GMML has it"},
         .input = "radiograph", .schema = optionsSchema<SpcxrOptions>(), .presets = {},
-        .shows = {"input", "groups", "mask", "donor", "corrupted", "reconstruction", "error", "patch_loss"}};
+        .shows = {"input", "groups", "mask", "donor", "corrupted", "reconstruction", "error", "patch_loss"},
+        .maps = {"rollout", "mean", "head", "gradient", "occlusion"}};
     const Json common = {{"image_size", 224}, {"patch", 16}, {"align", 16}, {"depth", 12}, {"reconstruction_blocks", {6, 8, 10, 12}}, {"warmup_steps", 500}, {"steps", 20000}};
     Json small = common, published = common;
     small.update({{"width", 192}, {"heads", 3}, {"batch", 32}, {"lr", 5e-4}, {"steps", 6000}, {"warmup_steps", 200}});

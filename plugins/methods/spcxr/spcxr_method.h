@@ -35,6 +35,9 @@ public:
     /// As GMML's public classification head reads: class token and mean of the patch tokens after the final normalisation, side by side. [B, 2 D]
     at::Tensor features(const TensorMap& batch) override;
     std::string pooling() const override { return "class token and mean of the patch tokens, side by side"; }
+    /// The whole image in one piece.
+    FeaturePieces featurePieces(const TensorMap& item, const Json& request) const override;
+    TensorMap pieceView(const at::Tensor& image, const ImageBox& piece) const override;
 
     const GmmlNetwork& network() const { return *m_network; }
 

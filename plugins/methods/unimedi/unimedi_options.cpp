@@ -43,7 +43,8 @@ void registerUnimedi(MethodRegistry& registry)
         .summary = "Brings radiographs and CT into one space through their reports; the slices of a CT that a slow teacher attends to go in as pictures.",
         .papers = {"Unified Medical Image Pre-training in Language-Guided Common Semantic Space (UniMedI). ECCV 2024, arXiv 2311.14851",
             "Wang et al., Multi-Granularity Cross-modal Alignment for Generalized Medical Visual Representation Learning (MGCA). NeurIPS 2022, arXiv 2210.06044"},
-        .input = "mixed", .schema = optionsSchema<UnimediOptions>(), .presets = {}, .shows = {"input", "slice_scores", "slices_chosen", "attention", "similarity"}};
+        .input = "mixed", .schema = optionsSchema<UnimediOptions>(), .presets = {}, .shows = {"input", "slice_scores", "slices_chosen", "attention", "similarity"},
+        .maps = {"rollout", "mean", "head", "gradient"}};
     const Json head = {{"head_hidden", 2048}, {"head_bottleneck", 256}, {"projection_hidden", 2048}, {"projection", 128}};
     Json small = head, published = head;
     small.update({{"image_size", 128}, {"crop_margin", 16}, {"volume_depth", 32}, {"width", 192}, {"heads", 3}, {"depth", 6}, {"head_prototypes", 2048}, {"vocabulary_size", 4096}, {"text_width", 192},

@@ -156,6 +156,21 @@ at::Tensor VoCoMethod::features(const TensorMap& batch)
 
 std::vector<TensorMap> VoCoMethod::featureViews(const ViewMaker& /*views*/, const TensorMap& item) const { return VoCoViews(m_options.image).coveringViews(item); }
 
+FeaturePieces VoCoMethod::featurePieces(const TensorMap& item, const Json& /*request*/) const
+{
+    const VoCoImageOptions& o = m_options.image;
+    const at::Tensor& image = arrayOf(item, "image");
+    const VoxelCentre from = VoCoViews(o).middle(image), whole = o.grid.size();
+    const std::int64_t across = std::max<std::int64_t>(1, SwinPatch * o.grid.side / o.inputSide()), along = std::max<std::int64_t>(1, SwinPatch * o.grid.depth / o.inputDepth());
+    return {.image = cropVoxels(image, from, whole), .box = {from[0], from[1], from[2], from[0] + whole[0], from[1] + whole[1], from[2] + whole[2]}, .pieces = o.grid.bases(),
+        .token = {across, across, along}};
+}
+
+TensorMap VoCoMethod::pieceView(const at::Tensor& image, const ImageBox& piece) const
+{
+    return {{"bases", VoCoViews(m_options.image).cut(image, {0, 0, 0}, piece).unsqueeze(0)}}; // one base crop: [1, 1, W, H, D]
+}
+
 PretrainingMethod::Shown VoCoMethod::reconstruct(const TensorMap& item, const Json& request)
 {
     const at::NoGradGuard noGradient;
@@ -202,7 +217,8 @@ void registerVoco(MethodRegistry& registry)
         .papers = {"Wu, Zhuang, Chen: VoCo: A Simple-yet-Effective Volume Contrastive Learning Framework for 3D Medical Image Analysis. CVPR 2024, arXiv 2402.17300",
             "VoCo v2: Large-Scale 3D Medical Image Pre-training with Geometric Context Priors. arXiv 2410.09890"},
         .input = "volume", .schema = optionsSchema<VoCoOptions>(), .presets = {},
-        .shows = {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"}};
+        .shows = {"input", "base_boxes", "crop_boxes", "overlap", "overlap_predicted", "base_similarity"},
+        .maps = {"occlusion"}};
     const Json small = {{"feature_size", 24}, {"projector_width", 512}, {"steps", 5000}, {"warmup_steps", 250}, {"lr", 3e-4}, {"checkpoint_every", 500}};
     const auto published = [](std::int64_t features) {
         return Json{{"feature_size", features}, {"projector_width", 1024}, {"crop_depth", 64}, {"crops", 2}, {"spacing", "by-region"}, {"working_volume", "by-region"}, {"lr", 1e-4},

@@ -34,6 +34,9 @@ public:
     at::Tensor features(const TensorMap& batch) override;
     std::vector<TensorMap> featureViews(const ViewMaker& views, const TensorMap& item) const override;
     std::string pooling() const override { return "means over space and base crops of the backbone's five hidden states, side by side (our setting)"; }
+    /// The working volume in the middle of the image, as reconstruct() shows it; its pieces are the base crops.
+    FeaturePieces featurePieces(const TensorMap& item, const Json& request) const override;
+    TensorMap pieceView(const at::Tensor& image, const ImageBox& piece) const override;
 
     VoCoNetwork& network() { return *m_network; }
 

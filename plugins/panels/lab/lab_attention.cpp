@@ -1,12 +1,32 @@
-// Attention of LabSession. The rest is in lab_session.cpp.
+// Attention of LabSession; maps by occlusion are in lab_occlusion.cpp, the rest is in lab_session.cpp.
 #include "plugins/panels/lab/lab_session.h"
 
+#include "core/base/job_protocol.h"
+
+#include <algorithm>
 #include <format>
 
 namespace hilum::lab {
 
+std::vector<std::string> LabSession::maps() const
+{
+    std::vector<std::string> out;
+    for (const Json& one : m_metadata.is_object() ? m_metadata.value("maps", Json::array()) : Json::array())
+        if (one.is_string())
+            out.push_back(one.get<std::string>());
+    return out;
+}
+
+bool LabSession::offers(std::string_view kind) const
+{
+    const std::vector<std::string> all = maps();
+    return std::ranges::find(all, kind) != all.end();
+}
+
 QString LabSession::noAttention() const
 {
+    if (offers(protocol::Occlusion))
+        return {};
     if (isVolume()) // the map that comes with the answer
         return !methodEntry() || shows("attention") ? QString() : tr("%1 gives no attention map of a whole volume.").arg(QString::fromStdString(methodTitle()));
     if (!m_metadata.is_object() || layers() > 0)
@@ -20,18 +40,23 @@ void LabSession::setAttentionWanted(bool wanted)
     if (wanted == m_attentionWanted)
         return;
     m_attentionWanted = wanted;
-    if (wanted)
+    if (wanted) {
         askAttention();
-    else
+    } else {
+        giveUpOcclusion();
         Q_EMIT attentionChanged();
+    }
 }
 
 void LabSession::setAttentionWish(const AttentionWish& wish)
 {
     if (wish == m_attentionWish)
         return;
+    const bool occlusion = wish.kind == protocol::Occlusion, same = occlusion && m_attentionWish.kind == wish.kind; // layer, head and patch say nothing to it
     m_attentionWish = wish;
-    if (!m_attentionAsking) // else the matrices come first, and the last wish with them
+    if (!occlusion)
+        giveUpOcclusion();
+    if (!m_attentionAsking && !same) // else the matrices come first, and the last wish with them
         askAttention();
 }
 
@@ -44,7 +69,13 @@ void LabSession::askAttentionOf(std::array<std::int64_t, 2> patch)
 
 void LabSession::askAttention()
 {
-    if (!m_attentionWanted || m_request.isEmpty() || m_preparing || isVolume() || !m_metadata.is_object() || !noAttention().isEmpty())
+    if (!m_attentionWanted || m_request.isEmpty() || m_preparing || !m_metadata.is_object() || !noAttention().isEmpty())
+        return;
+    if (m_attentionWish.kind == protocol::Occlusion) {
+        askOcclusion();
+        return;
+    }
+    if (isVolume()) // it comes with the answer
         return;
     if (m_attentionReady) {
         sendAttention();
@@ -87,7 +118,7 @@ void LabSession::askAttention()
                     if (answer->contains(key) && (*answer)[key].is_number_integer())
                         m_metadata[key] = (*answer)[key];
                 m_attentionReady = true;
-                sendAttention();
+                askAttention(); // of what is wished by now
             });
         });
 }
@@ -130,6 +161,8 @@ void LabSession::sendAttention()
             [out](const Work&) -> Result<view::AttentionMap> {
                 auto read = view::readAttention(out);
                 removeFile(out);
+                if (read && read->depth != 1)
+                    return fail(ErrorCode::Mismatch, "the attention map has {} slabs of patches where a radiograph has one", read->depth);
                 return read;
             },
             [this, image, number, wish, answer = *answer](Result<view::AttentionMap> map) {
@@ -167,6 +200,8 @@ std::array<std::int64_t, 2> LabSession::seen() const
 
 std::string LabSession::attentionName() const
 {
+    if (m_attentionShown.kind == protocol::Occlusion)
+        return "Occlusion: change of the features when this block is hidden";
     if (isVolume())
         return "class token of the slow copy (teacher), mean of all layers and heads";
     const AttentionWish& w = m_attentionShown;

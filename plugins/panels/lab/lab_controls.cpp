@@ -1,5 +1,6 @@
 #include "plugins/panels/lab/lab_controls.h"
 
+#include "core/base/job_protocol.h"
 #include "plugins/panels/lab/lab_form.h"
 
 #include <QCheckBox>
@@ -10,6 +11,8 @@
 #include <QSpinBox>
 #include <QTableWidget>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace hilum::lab {
 
@@ -75,9 +78,6 @@ QWidget* LabControls::attentionPart()
     m_attentionForm = formIn(part);
     m_attention = named(new QCheckBox(tr("Show over the original")), "attentionShown", tr("Lays the attention over the original (A); click a patch to see what it attends to"));
     m_kindCombo = named(new QComboBox, "attentionKind", tr("How the layers' matrices become one map"));
-    const std::pair<const char*, QString> kinds[] = {{"rollout", tr("Rollout")}, {"mean", tr("Mean of heads")}, {"head", tr("One head")}, {"gradient", tr("Gradient-weighted")}};
-    for (const auto& [key, label] : kinds)
-        m_kindCombo->addItem(label, QLatin1String(key));
     m_layer = named(new QSpinBox, "attentionLayer", tr("Layer of the encoder, the first is 1"));
     m_head = named(new QSpinBox, "attentionHead", tr("Head within the layer, the first is 1"));
     for (QSpinBox* spin : {m_layer, m_head}) {
@@ -87,9 +87,7 @@ QWidget* LabControls::attentionPart()
     }
     connect(m_attention, &QCheckBox::toggled, this, &LabControls::attentionChanged);
     connect(m_kindCombo, &QComboBox::currentIndexChanged, this, [this] {
-        const QString kind = m_kindCombo->currentData().toString();
-        m_layer->setEnabled(kind != QStringLiteral("rollout"));
-        m_head->setEnabled(kind == QStringLiteral("head"));
+        kindChanged();
         Q_EMIT attentionChanged();
     });
     m_layerRow = new QHBoxLayout;
@@ -99,7 +97,31 @@ QWidget* LabControls::attentionPart()
     m_attentionForm->addRow(m_attention);
     m_attentionForm->addRow(tr("Kind"), m_kindCombo);
     m_attentionForm->addRow(tr("Layer"), m_layerRow);
+    offerKinds({"rollout", "mean", "head", "gradient"}); // until a model says what it has
     return part;
+}
+
+/// The kind that is chosen stays where the model has it.
+void LabControls::offerKinds(const std::vector<std::string>& kinds)
+{
+    const std::pair<const char*, QString> known[] = {{"rollout", tr("Rollout")}, {"mean", tr("Mean of heads")}, {"head", tr("One head")}, {"gradient", tr("Gradient-weighted")}, {"occlusion", tr("Occlusion")}};
+    const QSignalBlocker quiet(m_kindCombo);
+    const QVariant before = m_kindCombo->currentData();
+    m_kindCombo->clear();
+    for (const auto& [key, label] : known)
+        if (std::ranges::find(kinds, key) != kinds.end())
+            m_kindCombo->addItem(label, QLatin1String(key));
+    m_kindCombo->setItemData(m_kindCombo->findData(QStringLiteral("occlusion")), tr("How much the features change when a block of the image is hidden"), Qt::ToolTipRole);
+    m_kindCombo->setCurrentIndex(std::max(0, m_kindCombo->findData(before)));
+    kindChanged();
+}
+
+void LabControls::kindChanged()
+{
+    const QString kind = m_kindCombo->currentData().toString();
+    m_layer->setEnabled(kind != QStringLiteral("rollout"));
+    m_head->setEnabled(kind == QStringLiteral("head"));
+    m_attentionForm->setRowVisible(m_layerRow, kind != QStringLiteral("occlusion"));
 }
 
 void LabControls::showModel(const LabSession& session)
@@ -111,6 +133,8 @@ void LabControls::showModel(const LabSession& session)
                            : session.shows("channel_mask") ? tr("Disruption")
                            : session.shows("slice_scores") ? tr("Slices and texts")
                                                            : tr("Mask"));
+    if (const std::vector<std::string> kinds = session.maps(); !kinds.empty())
+        offerKinds(kinds);
     if (session.layers() > 0 && session.layers() != m_layer->maximum()) {
         m_layer->setMaximum(static_cast<int>(session.layers()));
         m_layer->setValue(m_layer->maximum()); // the last layer says most
@@ -130,9 +154,11 @@ void LabControls::updateReasons(const LabSession& session)
 {
     const QString attention = session.noAttention();
     m_attentionPart->setVisible(attention.isEmpty());
-    m_attentionForm->setRowVisible(m_kindCombo, !session.isVolume()); // of a volume there is the one map that comes with the answer
-    m_attentionForm->setRowVisible(m_layerRow, !session.isVolume());
-    m_attention->setToolTip(session.isVolume() || !session.shows("mask") ? tr("Lays the attention over the original (A)")
+    const bool occlusion = attentionWish().kind == protocol::Occlusion;
+    m_attentionForm->setRowVisible(m_kindCombo, !session.isVolume() || session.offers(protocol::Occlusion)); // else there is the one map of a volume that comes with the answer
+    m_attentionForm->setRowVisible(m_layerRow, !session.isVolume() && !occlusion);
+    m_attention->setToolTip(occlusion ? tr("Lays over the original (A) how much the features change when a block of the image is hidden")
+                            : session.isVolume() || !session.shows("mask") ? tr("Lays the attention over the original (A)")
                                                                         : tr("Lays the attention over the original (A); click a patch to see what it attends to"));
     m_attentionReason->setText(attention);
     m_attentionReason->setVisible(!attention.isEmpty());

@@ -40,6 +40,8 @@ Q_SIGNALS:
 
 private:
     QWidget* attentionPart();
+    void offerKinds(const std::vector<std::string>& kinds);
+    void kindChanged();
     void updateReasons(const LabSession& session);
 
     ModelControls* m_model;

@@ -181,6 +181,7 @@ private:
     QTimer m_workBegins, m_workGoesOn; // what the worker is at becomes a line of the status bar, which is told the time
     QElapsedTimer m_workSince;
     int m_workLine = 0; // of the task centre; 0: none
+    std::array<qint64, 2> m_workParts{0, 0}; // done and all of the request at work; 0: it does not tell
     QTimer m_play; // through the checkpoints
     path m_checkpointsOf, m_checkpointsAsked; // run whose checkpoints the bar has; whose folder is looked at
     bool m_checkpointsAgain = false;          // look once more afterwards

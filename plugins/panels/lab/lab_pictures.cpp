@@ -1,5 +1,6 @@
 #include "plugins/panels/lab/lab_pictures.h"
 
+#include "core/base/job_protocol.h"
 #include "core/view/orientation.h"
 
 #include <QCoreApplication>
@@ -101,6 +102,25 @@ std::vector<float> onPixels(const view::AttentionMap& map, const imaging::ModelI
     return out;
 }
 
+/// The map on the patches of the mask; by occlusion it may have fewer and larger blocks.
+std::vector<float> onPatches(const view::AttentionMap& map, const view::MaskModel& mask)
+{
+    if (mask.isEmpty() || (mask.rows() == map.rows && mask.columns() == map.columns))
+        return map.values;
+    std::vector<float> out;
+    out.reserve(mask.mask().size());
+    for (std::int64_t row = 0; row < mask.rows(); ++row)
+        for (std::int64_t column = 0; column < mask.columns(); ++column)
+            out.push_back(map.values[static_cast<std::size_t>(row * map.rows / mask.rows() * map.columns + column * map.columns / mask.columns())]);
+    return out;
+}
+
+/// Of a map by occlusion.
+QString rangeText(float lowest, float highest)
+{
+    return tr(" · 1 − cosine, %1 to %2").arg(static_cast<double>(lowest), 0, 'g', 3).arg(static_cast<double>(highest), 0, 'g', 3);
+}
+
 PatchView::Content volumeContent(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range)
 {
     PatchView::Content out;
@@ -125,12 +145,15 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
     } else {
         out.image = greyPicture(values, frame.columns(), frame.rows(), range);
     }
-    if (shown == Shown::Attention && !answer.attention.isEmpty()) {
-        const view::Block& map = answer.attention;
+    if (const view::Block map = shown == Shown::Attention ? session.volumeMap() : view::Block(); !map.isEmpty()) {
         out.overlay = view::tokenSlice(map, frame, at);
         out.map = view::ColourMap::Attention;
-        out.high = answer.largestAttention(); // of the volume: slices can be compared
-        out.note += tr(" · %1 · shares of %2 patches, 1 in all; the mean is %3").arg(QString::fromStdString(session.attentionName())).arg(map.values.size())
+        const auto [lowest, highest] = std::ranges::minmax(map.values);
+        out.high = static_cast<double>(highest); // of the volume: slices can be compared
+        if (session.attentionShown().kind == protocol::Occlusion)
+            out.note += QStringLiteral(" · ") + QString::fromStdString(session.attentionName()) + rangeText(lowest, highest);
+        else
+            out.note += tr(" · %1 · shares of %2 patches, 1 in all; the mean is %3").arg(QString::fromStdString(session.attentionName())).arg(map.values.size())
                         .arg(1 / static_cast<double>(map.values.size()), 0, 'g', 2);
     }
     if (shown == Shown::Original) {
@@ -217,11 +240,13 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
         const view::AttentionMap& a = session.attention();
         if (a.isEmpty())
             break;
-        out.overlay = session.hasMask() ? a.values : onPixels(a, *input, session.seen());
+        out.overlay = session.hasMask() ? onPatches(a, session.mask()) : onPixels(a, *input, session.seen());
         out.map = view::ColourMap::Attention;
         out.low = static_cast<double>(a.lowest);
         out.high = static_cast<double>(a.highest);
         out.note = QString::fromStdString(session.attentionName());
+        if (session.attentionShown().kind == protocol::Occlusion)
+            out.note += rangeText(a.lowest, a.highest);
         break;
     }
     case Shown::Noisy:

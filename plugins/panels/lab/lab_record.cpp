@@ -2,6 +2,7 @@
 #include "plugins/panels/lab/lab_panel.h"
 
 #include "core/base/digest.h"
+#include "core/base/job_protocol.h"
 #include "core/base/options_json.h"
 #include "core/services/prepared_case.h"
 #include "core/services/result_pictures.h"
@@ -94,6 +95,8 @@ QString whyNoRecord(const LabSession& session)
 Json attentionRecord(const LabSession& session)
 {
     const AttentionWish& wish = session.attentionShown(); // of the map on screen; another may be on its way
+    if (wish.kind == protocol::Occlusion)
+        return {{"kind", wish.kind}, {"name", session.attentionName()}, {"numbers", session.attentionNumbers()}, {"request_fields", session.attentionFields()}, {"map_sha256", session.attention().digest}};
     Json query; // token; null: the class token
     if (const Json& numbers = session.attentionNumbers(); numbers.is_object() && numbers.contains("query"))
         query = numbers["query"];
@@ -241,7 +244,8 @@ void LabPanel::exportFigure(const path& png)
         report(writer.error(), tr("Exporting the figure"));
         return;
     }
-    const bool attention = std::ranges::find(m_shown, Shown::Attention) != m_shown.end() && m_session->input() && !m_session->attention().isEmpty();
+    const bool occlusion = m_session->attentionShown().kind == protocol::Occlusion && !m_session->volumeMap().isEmpty(); // what comes with a volume's answer is among its arrays
+    const bool attention = std::ranges::find(m_shown, Shown::Attention) != m_shown.end() && (m_session->isVolume() ? occlusion : m_session->input() && !m_session->attention().isEmpty());
     if (attention && !m_session->attentionFitsResult()) {
         report(Error{.code = ErrorCode::Mismatch, .message = "the attention on screen is of other weights than the reconstruction beside it: wait for the model's answer"}, tr("Exporting the figure"));
         return;

@@ -1,6 +1,7 @@
 // Masks and crops of LabSession, and what the worker makes of them. The rest is in lab_session.cpp.
 #include "plugins/panels/lab/lab_session.h"
 
+#include "core/base/job_protocol.h"
 #include "plugins/panels/lab/drawn_pictures.h"
 
 #include <algorithm>
@@ -247,6 +248,7 @@ void LabSession::ask()
 
 void LabSession::send(const path& request, bool painted)
 {
+    giveUpOcclusion(); // it takes long, and is asked for again after this answer
     const path out = m_server->newFile(".safetensors");
     Json fields = requestFields();
     const Asked asked{.image = m_imageNumber,
@@ -315,6 +317,8 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
             m_drawn = asked.number;
             show(std::move(**arrays), asked.origin, answer.value("numbers", Json::object()));
             setStatus(answer);
+            if (m_attentionWish.kind == protocol::Occlusion)
+                askAttention();
         });
 }
 

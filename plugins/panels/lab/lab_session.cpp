@@ -53,7 +53,7 @@ LabSession::LabSession(services::TaskRunner* runner, services::ModelServer* serv
     connect(server, &services::ModelServer::modelReady, this, &LabSession::loaded);
     connect(server, &services::ModelServer::failed, this, [this](const QString& sentence) {
         m_pending = 0;
-        m_attentionAsking = m_attentionReady = false;
+        m_attentionAsking = m_attentionReady = m_occlusionAsking = false;
         if (std::exchange(m_loading, false)) { // what is on screen is of weights that are chosen no more
             forgetAnswers();
             Q_EMIT reconstructionChanged();
@@ -137,6 +137,7 @@ void LabSession::forgetAnswers()
     m_attention = {};
     m_attentionShown = {};
     m_attentionReady = false;
+    giveUpOcclusion();
 }
 
 void LabSession::forgetResults()
@@ -202,7 +203,7 @@ void LabSession::stopWork()
     if (what.empty())
         return;
     // the worker starts again with the weights that are shown: what waits for it is stopped
-    const bool startsAgain = what == protocol::Load && !m_loading, attention = startsAgain ? m_attentionAsking : what != protocol::Reconstruct;
+    const bool startsAgain = what == protocol::Load && !m_loading, attention = startsAgain ? m_attentionAsking || m_occlusionAsking : what != protocol::Reconstruct;
     m_server->cancel();
     if (what == protocol::Load && !startsAgain) {
         m_loading = false;

@@ -39,7 +39,7 @@ struct MaskSettings {
 
 /// Which attention is shown.
 struct AttentionWish {
-    std::string kind = "rollout"; ///< rollout | mean | head | gradient
+    std::string kind = "rollout"; ///< rollout | mean | head | gradient | occlusion, which looks at no layer, head or query
     std::int64_t layer = -1, head = 0; ///< layer -1: the last one
     std::optional<std::array<std::int64_t, 2>> query; ///< patch (row, column); nullopt: class token
     bool operator==(const AttentionWish&) const = default;
@@ -146,9 +146,13 @@ public:
     void setAttentionWish(const AttentionWish& wish);
     void askAttentionOf(std::array<std::int64_t, 2> patch); ///< the wish with another patch
     const AttentionWish& attentionWish() const { return m_attentionWish; }
-    const view::AttentionMap& attention() const { return m_attention; } ///< of a radiograph; that of a volume comes with its `answer`
+    std::vector<std::string> maps() const; ///< kinds of maps that the loaded model has
+    bool offers(std::string_view kind) const;
+    const view::AttentionMap& attention() const { return m_attention; } ///< of a radiograph, or by occlusion; UniMedI's of a volume comes with its `answer`
+    view::Block volumeMap() const; ///< what lies over `answer().input`: with the answer, or by occlusion of that very part; empty: none
     const AttentionWish& attentionShown() const { return m_attentionShown; } ///< what `attention` is of; the wish may be ahead of it
     const Json& attentionNumbers() const { return m_attentionNumbers; }
+    const Json& attentionFields() const { return m_attentionFields; } ///< what was asked for a map by occlusion
     bool attentionFitsResult() const; ///< `attention` and the result on screen are of the same weights
     /// Width and height of the part in the middle of a radiograph's grid that the encoder gets; {0, 0}: all of it.
     std::array<std::int64_t, 2> seen() const;
@@ -188,6 +192,11 @@ private:
         view::VolumeAnswer whole;
         std::shared_ptr<const ResultPictures> pictures; // of `plane`
     };
+    struct OcclusionOf { // what a map by occlusion is of
+        std::uint64_t image = 0;
+        std::optional<std::array<std::int64_t, 3>> centre;
+        bool operator==(const OcclusionOf&) const = default;
+    };
     struct Asked { // what a request was made of
         std::uint64_t image = 0, number = 0;
         AnswerOrigin origin;
@@ -205,6 +214,10 @@ private:
     std::shared_ptr<const services::ReportGallery> reportsToSend() const; ///< null where the model compares with no texts
     void askAttention();
     void sendAttention();
+    void askOcclusion();
+    void sendOcclusion(const path& request, std::uint64_t number);
+    void showOcclusion(Result<view::AttentionMap> map, const Json& answer);
+    void giveUpOcclusion(); ///< what is under way: another question comes first, or nobody wants it
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
     double ownNumber(const std::string& key, double otherwise) const;
@@ -258,7 +271,9 @@ private:
     AttentionWish m_attentionWish, m_attentionShown;
     std::uint64_t m_attentionAsked = 0, m_attentionDrawn = 0; // requests in order, as m_asked and m_drawn
     view::AttentionMap m_attention;
-    Json m_attentionNumbers;
+    Json m_attentionNumbers, m_attentionFields;
+    std::optional<OcclusionOf> m_occlusionOf; // of the map that is there or on its way
+    bool m_occlusionAsking = false;
 };
 
 /// The entry of an option in a method's schema; null when it has none.

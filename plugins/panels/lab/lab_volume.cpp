@@ -1,6 +1,8 @@
 // Volumes in the Lab: slices, the crosshair in the patient, crops that are dragged. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
+#include "core/base/job_protocol.h"
+
 #include <QComboBox>
 #include <QLabel>
 #include <QScrollBar>
@@ -158,9 +160,9 @@ QString LabPanel::volumeProbe(const QPointF& pixel) const
         text += tr("  predicted %1").arg(static_cast<double>(answer.reconstruction.at(i, j, k)), 0, 'f', 3);
     if (!answer.error.isEmpty())
         text += tr("  error %1").arg(static_cast<double>(answer.error.at(i, j, k)), 0, 'f', 3);
-    if (const view::Block& map = answer.attention; !map.isEmpty()) {
+    if (const view::Block map = m_session->volumeMap(); !map.isEmpty()) {
         const std::int64_t r = j * map.height / answer.input.height, c = i * map.width / answer.input.width, d = k * map.depth / answer.input.depth;
-        text += tr("  · patch d%1 r%2 c%3  attn %4").arg(d).arg(r).arg(c).arg(static_cast<double>(map.at(c, r, d)), 0, 'f', 5);
+        text += (m_session->attentionShown().kind == protocol::Occlusion ? tr("  · block d%1 r%2 c%3  occlusion %4") : tr("  · patch d%1 r%2 c%3  attn %4")).arg(d).arg(r).arg(c).arg(static_cast<double>(map.at(c, r, d)), 0, 'f', 5);
     }
     for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n) {
         const view::Box& b = answer.baseBoxes[n];

@@ -16,13 +16,15 @@ namespace {
 
 constexpr int LongWorkMs = 500; // what is done sooner needs no line
 
-QString workTitle(const std::string& kind)
+QString workTitle(const std::string& kind, const LabSession& session)
 {
     if (kind.empty())
         return {};
     if (kind == protocol::Load)
         return LabPanel::tr("Loading the model");
-    return kind == protocol::Reconstruct ? LabPanel::tr("Asking the model") : LabPanel::tr("Computing attention");
+    if (kind == protocol::Reconstruct)
+        return LabPanel::tr("Asking the model");
+    return session.attentionWish().kind == protocol::Occlusion ? LabPanel::tr("Computing occlusion") : LabPanel::tr("Computing attention");
 }
 
 } // namespace
@@ -33,7 +35,7 @@ void LabPanel::watchWork()
     m_workBegins.setInterval(LongWorkMs);
     m_workGoesOn.setInterval(1000);
     connect(&m_workBegins, &QTimer::timeout, this, [this] {
-        const QString title = workTitle(m_context.services.models->atWorkOn());
+        const QString title = workTitle(m_context.services.models->atWorkOn(), *m_session);
         if (title.isEmpty() || m_workLine != 0)
             return;
         m_workLine = m_context.services.tasks->follow(title, this, [this] {
@@ -44,13 +46,17 @@ void LabPanel::watchWork()
         m_workGoesOn.start();
     });
     connect(&m_workGoesOn, &QTimer::timeout, this, [this] {
-        const QString seconds = tr("%1 s").arg(m_workSince.elapsed() / 1000);
+        QString seconds = tr("%1 s").arg(m_workSince.elapsed() / 1000);
+        if (m_workParts[1] > 0)
+            seconds += tr(", %1 of %2 parts").arg(m_workParts[0]).arg(m_workParts[1]);
         m_context.services.tasks->say(m_workLine, seconds);
         const QString esc = m_context.actions ? m_context.actions->keys(QStringLiteral("actionLabCancel")).toString(QKeySequence::NativeText) : QString();
-        m_status->setText(tr("%1… %2, %3 stops it").arg(workTitle(m_context.services.models->atWorkOn()), seconds, esc.isEmpty() ? tr("Cancel in the status bar") : esc));
+        m_status->setText(tr("%1… %2, %3 stops it").arg(workTitle(m_context.services.models->atWorkOn(), *m_session), seconds, esc.isEmpty() ? tr("Cancel in the status bar") : esc));
     });
     if (m_context.services.models && m_context.services.tasks)
         connect(m_context.services.models, &services::ModelServer::workChanged, this, &LabPanel::workChanged);
+    if (m_context.services.models)
+        connect(m_context.services.models, &services::ModelServer::progressed, this, [this](qint64 done, qint64 total) { m_workParts = {done, total}; });
     connect(m_session, &LabSession::attentionStopped, this, [this] {
         m_controls->setAttentionShown(false);
         std::ranges::replace(m_shown, Shown::Attention, Shown::Original); // shown by the menu of a view, without the box
@@ -65,6 +71,7 @@ void LabPanel::workChanged()
         m_context.services.tasks->end(line);
     m_workGoesOn.stop();
     m_workBegins.stop();
+    m_workParts = {0, 0};
     if (m_context.services.models->atWorkOn().empty())
         return;
     m_workSince.start();

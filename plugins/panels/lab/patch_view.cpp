@@ -39,6 +39,7 @@ void PatchView::setContent(Content content)
 {
     m_content = std::move(content);
     setAccessibleName(m_content.title);
+    setAccessibleDescription(m_content.note);
     updateOverlay();
     update();
 }

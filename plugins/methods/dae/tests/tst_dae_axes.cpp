@@ -4,6 +4,7 @@
 #include "core/base/paths.h"
 #include "core/learning/describe.h"
 #include "core/learning/model_file.h"
+#include "core/learning/occlusion.h"
 #include "core/learning/tensor_io.h"
 #include "core/learning/train/checkpoint.h"
 #include "core/learning/train/job.h"
@@ -18,6 +19,8 @@
 #include <QTest>
 
 #include <array>
+#include <cmath>
+#include <format>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -130,6 +133,32 @@ private Q_SLOTS:
         QVERIFY(at::equal(shown.arrays.at("reconstruction"), answer));
         QVERIFY(at::allclose(shown.arrays.at("error"), answer - input));
         QVERIFY(!at::allclose(method.network().logits(input.unsqueeze(0))[0], answer, 1e-3, 1e-4)); // the order of axes is not the same to the network
+    }
+
+    void occlusionHidesTheBlocksOfTheCase()
+    {
+        const torch::NoGradGuard none;
+        DaeMethod method(toy(), Rng(1));
+        method.trainable().eval();
+        const Json request = {{"crop_centre", {40, 24, 20}}};
+        const FeaturePieces pieces = method.featurePieces(ramps(), request);
+        QCOMPARE(pieces.box, (ImageBox{8, 8, 4, 72, 40, 36}));
+        const auto map = occlusionMap(method, pieces, {.block = 16}, at::kCPU);
+        HILUM_VERIFY_OK(map);
+        QCOMPARE(map->values.sizes().vec(), (std::vector<std::int64_t>{2, 2, 4})); // k, j, i
+        QVERIFY(at::equal(occlusionMap(method, pieces, {.block = 16}, at::kCPU)->values, map->values));
+        // by hand: the crop that is shown, one block of it at the mean
+        at::Tensor crop = method.reconstruct(ramps(), request).arrays.at("input");
+        const auto featuresOf = [&](const at::Tensor& volume) { return method.features({{"image", volume.transpose(1, 3).contiguous().unsqueeze(0)}})[0].to(at::kDouble); };
+        const at::Tensor whole = featuresOf(crop);
+        const double mean = crop.mean().item<double>();
+        for (const auto& [k, j, i] : {std::array{0, 0, 0}, {1, 0, 2}, {0, 1, 3}}) {
+            at::Tensor hidden = crop.clone();
+            hidden.slice(1, 16 * k, 16 * k + 16).slice(2, 16 * j, 16 * j + 16).slice(3, 16 * i, 16 * i + 16).fill_(mean);
+            const at::Tensor features = featuresOf(hidden);
+            const double change = 1 - (features.dot(whole) / (features.norm() * whole.norm())).item<double>(), got = map->values[k][j][i].item<double>();
+            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, std::format("{} {} {}: {} where {} is expected", k, j, i, got, change).c_str()); // float32, batches of another size
+        }
     }
 
     void modelsThatLearntOnOtherAxesAreRefused()

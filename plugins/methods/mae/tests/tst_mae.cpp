@@ -4,6 +4,7 @@
 #include "core/learning/describe.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/method_options.h"
+#include "core/learning/occlusion.h"
 #include "tests/support/compare.h"
 #include "tests/support/make_cache.h"
 #include "tests/support/overfit.h"
@@ -204,6 +205,23 @@ private Q_SLOTS:
         at::Tensor others = gradients[1].clone();
         others.select(1, 12).zero_();
         QCOMPARE(others.abs().max().item<double>(), 0.0);
+    }
+
+    void occlusionHidesPatches()
+    {
+        MaeMethod method(toy(false), Rng(1));
+        method.trainable().eval();
+        const at::Tensor image = storedCase(0).at("image").to(at::kFloat) / 65535.0;
+        const auto map = occlusionMap(method, method.featurePieces({{"image", image}}, Json::object()), {}, at::kCPU);
+        HILUM_VERIFY_OK(map);
+        QCOMPARE(map->values.sizes().vec(), method.tokenGrid());
+        const torch::NoGradGuard none;
+        const auto featuresOf = [&](const at::Tensor& grey) { return method.features({{"image", method.viewMaker()->makePlainView({{"image", grey}}).at("image").unsqueeze(0)}})[0].to(at::kDouble); };
+        at::Tensor hidden = image.clone();
+        hidden.slice(1, 16, 24).slice(2, 40, 48).fill_(image.mean().item<double>()); // patch r2 c5
+        const at::Tensor whole = featuresOf(image), features = featuresOf(hidden);
+        const double change = 1 - (features.dot(whole) / (features.norm() * whole.norm())).item<double>();
+        QVERIFY(change > 0 && std::abs(map->values[2][5].item<double>() - change) < 1e-3 * change + 1e-6);
     }
 
     void loaderThreadsChangeNothing()

@@ -3,6 +3,7 @@
 #include "core/base/options_json.h"
 #include "core/learning/describe.h"
 #include "core/learning/method_options.h"
+#include "core/learning/occlusion.h"
 #include "core/learning/train/layer_order.h"
 #include "tests/support/compare.h"
 #include "tests/support/layers.h"
@@ -417,6 +418,15 @@ private Q_SLOTS:
         QVERIFY((shown.arrays.at("input") - grey).abs().max().item<double>() < 1e-5);
     }
 
+    void occlusionHidesPatches()
+    {
+        SpcxrMethod method(toy(), Rng(1));
+        method.trainable().eval();
+        const auto map = occlusionMap(method, method.featurePieces(storedCase(0), Json::object()), {}, at::kCPU);
+        HILUM_VERIFY_OK(map);
+        QCOMPARE(map->values.sizes().vec(), method.tokenGrid());
+        QVERIFY(map->values.max().item<double>() > 0);
+    }
     void attentionRowsSumToOne()
     {
         SpcxrMethod method(toy(), Rng(1));

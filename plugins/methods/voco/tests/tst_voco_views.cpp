@@ -3,6 +3,7 @@
 #include "core/learning/data/loader.h"
 #include "core/learning/device.h"
 #include "core/learning/method_options.h"
+#include "core/learning/occlusion.h"
 #include "plugins/methods/voco/voco_losses.h"
 #include "tests/support/compare.h"
 
@@ -200,6 +201,36 @@ private Q_SLOTS:
         for (std::size_t n = 0; n < one.size(); ++n)
             for (const auto& [name, tensor] : one[n])
                 QVERIFY2(at::equal(tensor, four[n].at(name)), name.c_str());
+    }
+
+    void occlusionHidesTheBlocksOfTheWorkingVolume()
+    {
+        const torch::NoGradGuard none;
+        VoCoMethod method(toy(), Rng(1));
+        method.trainable().eval();
+        const TensorMap item{{"image", storedVolume(0, toy().image.grid, 10).at("image").to(at::kFloat) / 65535.0}}; // ten voxels longer on each side than the 128 x 128 x 32 of the base crops
+        const FeaturePieces pieces = method.featurePieces(item, Json::object());
+        QCOMPARE(pieces.box, (ImageBox{5, 5, 5, 133, 133, 37}));
+        QCOMPARE(pieces.pieces.size(), std::size_t(4));
+        QCOMPARE(pieces.token, (std::array<std::int64_t, 3>{2, 2, 2}));
+        const auto map = occlusionMap(method, pieces, {.block = 32}, at::kCPU);
+        HILUM_VERIFY_OK(map);
+        QCOMPARE(map->values.sizes().vec(), (std::vector<std::int64_t>{1, 4, 4})); // k, j, i
+        // by hand, of the four base crops together
+        const at::Tensor working = item.at("image").slice(1, 5, 37).slice(2, 5, 133).slice(3, 5, 133).contiguous();
+        const auto maker = method.viewMaker();
+        const auto featuresOf = [&](const at::Tensor& volume) { return method.features(stackViews(method.featureViews(*maker, {{"image", volume}})))[0].to(at::kDouble); };
+        const at::Tensor whole = featuresOf(working);
+        for (const auto& [j, i] : {std::array{0, 0}, {1, 3}, {3, 1}}) {
+            at::Tensor hidden = working.clone();
+            hidden.slice(2, 32 * j, 32 * j + 32).slice(3, 32 * i, 32 * i + 32).fill_(working.mean().item<double>());
+            const at::Tensor features = featuresOf(hidden);
+            const double change = 1 - (features.dot(whole) / (features.norm() * whole.norm())).item<double>(), got = map->values[0][j][i].item<double>();
+            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, std::format("{} {}: {} where {} is expected", j, i, got, change).c_str()); // float32, batches of another size
+        }
+        // resized crops: a token is as large in the volume as it is in the network
+        const auto v1 = checkedOptions<VoCoOptions>({{"version", "v1"}, {"grid", 2}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"crops", 1}, {"feature_size", 3}, {"projector_width", 32}});
+        QCOMPARE(VoCoMethod(v1, Rng(1)).featurePieces(storedVolume(0, v1.image.grid), Json::object()).token, (std::array<std::int64_t, 3>{3, 3, 3}));
     }
 
     void v1CropsAreResized()

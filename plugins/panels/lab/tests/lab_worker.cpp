@@ -9,6 +9,7 @@
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
+#include "plugins/panels/lab/tests/lab_worker_maps.h"
 
 #include <algorithm>
 #include <chrono>
@@ -84,7 +85,7 @@ Json metadata()
             }
             return {{"method", loaded}, {"preset", "tiny"}, {"options", options}, {"pipeline", pipeline}, {"step", step},
                     {"weights_sha256", std::string(64, 'a')}, {"token_grid", vit ? Json{Grid, Grid} : Json::array()}, {"layers", vit ? layers : 0}, {"heads", vit ? heads : 0},
-                    {"encoder", {{"kind", vit ? "vit" : "swin"}}}, {"class_token", vit}, {"untrained", true}};
+                    {"encoder", {{"kind", vit ? "vit" : "swin"}}}, {"class_token", vit}, {"untrained", true}, {"maps", tests::mapsOf(loaded)}};
         }
     return {};
 }
@@ -173,19 +174,26 @@ Result<Json> crops(const Json& request)
     return Json{{"out", request["out"]}, {"numbers", Json::object()}, {"seconds", 0.01}, {"device", "cpu"}};
 }
 
+/// Half of each side, around the centre that is asked for.
+Json cropBox(const Voxels& image, const Json& request)
+{
+    const std::int64_t grid[] = {image.width, image.height, image.depth};
+    Json box = Json::array();
+    for (std::size_t axis = 0; axis < 3; ++axis) {
+        const std::int64_t size = grid[axis] / 2, centre = request.contains("crop_centre") ? request["crop_centre"][axis].get<std::int64_t>() : size;
+        box.push_back(std::clamp<std::int64_t>(centre - size / 2, 0, grid[axis] - size));
+    }
+    for (std::size_t axis = 0; axis < 3; ++axis)
+        box.push_back(box[axis].get<std::int64_t>() + grid[axis] / 2);
+    return box;
+}
+
 Result<Json> disruption(const Json& request)
 {
     HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
     HILUM_TRY(const Voxels image, voxels(file));
-    // the crop: half of each side, around the centre that is asked for
-    const std::int64_t size[] = {image.width / 2, image.height / 2, image.depth / 2}, grid[] = {image.width, image.height, image.depth};
-    Json box = Json::array();
-    for (std::size_t axis = 0; axis < 3; ++axis) {
-        const std::int64_t centre = request.contains("crop_centre") ? request["crop_centre"][axis].get<std::int64_t>() : grid[axis] / 2;
-        box.push_back(std::clamp<std::int64_t>(centre - size[axis] / 2, 0, grid[axis] - size[axis]));
-    }
-    for (std::size_t axis = 0; axis < 3; ++axis)
-        box.push_back(box[axis].get<std::int64_t>() + size[axis]);
+    const Json box = cropBox(image, request);
+    const std::int64_t size[] = {image.width / 2, image.height / 2, image.depth / 2};
     std::vector<float> input, corrupted, reconstruction, error;
     for (std::int64_t k = box[2]; k < box[5]; ++k)
         for (std::int64_t j = box[1]; j < box[4]; ++j)
@@ -308,6 +316,11 @@ Result<Json> masked(const Json& request)
 
 Result<Json> attention(const Json& request)
 {
+    if (request.value("kind_of", "") == "occlusion") {
+        HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
+        HILUM_TRY(const Voxels image, voxels(file));
+        return tests::occlusion(request, loaded == "dae" ? cropBox(image, request) : loaded == "voco" ? Json{0, 0, 0, image.width, image.height, image.depth} : Json());
+    }
     if (request.value("layer", std::int64_t{0}) >= layers || request.value("head", std::int64_t{0}) >= heads)
         return fail(ErrorCode::Usage, "layer or head is outside of {} layers and {} heads", layers, heads);
     std::vector<float> map(Grid * Grid, 0);
@@ -368,6 +381,8 @@ int main(int argc, char** argv)
         if (kind == protocol::Quit)
             return 0;
         Result<Json> answer = Json::object();
+        if (request->value("kind_of", "") == "occlusion")
+            tests::tellBlocks(*request);
         for (const char* held = std::getenv("LAB_WORKER_HOLD"); held && kind != protocol::Load && kind != protocol::Cancel && std::filesystem::exists(held);)
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         if (kind == protocol::Load)
