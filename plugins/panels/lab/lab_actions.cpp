@@ -77,7 +77,7 @@ void LabPanel::registerActions()
     };
     for (int i = 0; i < KeyCount; ++i) {
         const auto shown = static_cast<Shown>(i);
-        action(actionOf(shown), title(shown), shown == Shown::Boxes ? tr("Shows the crops as boxes in the volume, or makes it large and small again") : tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()),
+        action(actionOf(shown), title(shown), shown == Shown::Boxes ? tr("Shows the crops as boxes in the volume, or makes that view large and small again") : tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()),
                QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
     }
     registerLayoutActions();
