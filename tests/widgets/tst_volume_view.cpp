@@ -136,6 +136,87 @@ private Q_SLOTS:
         }
     }
 
+    // a box at another place than the voxels that it is of would be read as another place of the patient
+    void boxesLieWhereTheVolumeIs()
+    {
+        const Vec3 low{-15, -1, 33}, high{-3, 14, 53}; // borders of voxels in all 48: a bright block to the right, behind, high
+        VolumeBox box{.cornersLps = {}, .name = {}, .colour = QColor(0xED, 0xD5, 0x4C), .width = 3};
+        for (std::size_t corner = 0; corner < 8; ++corner)
+            for (std::size_t axis = 0; axis < 3; ++axis)
+                box.cornersLps[corner][axis] = (corner >> axis & 1) != 0 ? high[axis] : low[axis];
+        QCOMPARE(boxesText(std::vector{box}), QStringLiteral(": -15 -1 33 -3 14 53"));
+        for (const std::size_t which : {0u, 13u, 29u, 47u}) {
+            imaging::ImageHeader header;
+            header.geometry = tests::all48()[which];
+            header.unit = imaging::Unit::Hu;
+            const Geometry& g = header.geometry;
+            std::vector<std::int16_t> voxels;
+            for (std::int64_t k = 0; k < g.size[2]; ++k)
+                for (std::int64_t j = 0; j < g.size[1]; ++j)
+                    for (std::int64_t i = 0; i < g.size[0]; ++i) {
+                        const Vec3 p = g.indexToWorld({double(i), double(j), double(k)});
+                        voxels.push_back(p[0] > low[0] && p[0] < high[0] && p[1] > low[1] && p[1] < high[1] && p[2] > low[2] && p[2] < high[2] ? 1200 : -1000);
+                    }
+            VolumeView view;
+            view.resize(280, 220);
+            view.setPreset(RenderPreset::Bone);
+            view.setVolume(imaging::Volume(header, std::move(voxels)));
+            view.show();
+            for (const auto& [aboutUp, aboutRight] : {std::pair{0.0, 0.0}, std::pair{0.7, -0.5}, std::pair{-2.2, 0.4}}) {
+                view.setBoxes({});
+                view.turn(aboutUp, aboutRight);
+                view.setPreset(RenderPreset::Bone);
+                QVERIFY(QTest::qWaitFor([&] { return view.drawn(); }, 60000));
+                const double scale = static_cast<double>(view.picture().width()) / view.width();
+                double left = 1e9, right = -1e9, top = 1e9, bottom = -1e9; // of the bright pixels
+                for (int y = 0; y < view.picture().height(); ++y)
+                    for (int x = 0; x < view.picture().width(); ++x)
+                        if (qGray(view.picture().pixel(x, y)) > 40) {
+                            left = std::min(left, x / scale);
+                            right = std::max(right, (x + 1) / scale);
+                            top = std::min(top, y / scale);
+                            bottom = std::max(bottom, (y + 1) / scale);
+                        }
+                QRectF seen;
+                for (const Vec3& corner : box.cornersLps) {
+                    const QPointF at = view.onView(corner).value_or(QPointF());
+                    seen = seen.isNull() ? QRectF(at, QSizeF(1e-6, 1e-6)) : seen.united(QRectF(at, QSizeF(1e-6, 1e-6)));
+                }
+                // 2 pixels a millimetre; interpolation between voxels of 2 x 2.5 x 4 mm rounds corners and makes thin edges faint. The other side of the patient is 60 pixels away
+                constexpr double Tolerance = 10;
+                const QString told = QStringLiteral("%1: bright %2 %3 %4 %5, box %6 %7 %8 %9").arg(which).arg(left).arg(right).arg(top).arg(bottom).arg(seen.left()).arg(seen.right()).arg(seen.top()).arg(seen.bottom());
+                QVERIFY2(std::abs(left - seen.left()) < Tolerance && std::abs(right - seen.right()) < Tolerance && std::abs(top - seen.top()) < Tolerance && std::abs(bottom - seen.bottom()) < Tolerance, qPrintable(told));
+                // painted there, without another picture
+                view.setBoxes({box});
+                QVERIFY(view.drawn());
+                const QImage painted = view.grab().toImage();
+                int yellow = 0;
+                for (const auto& [from, to] : boxEdges()) {
+                    const QPointF middle = (*view.onView(box.cornersLps[from]) + *view.onView(box.cornersLps[to])) / 2 * painted.devicePixelRatio();
+                    const QColor pixel = painted.pixelColor(static_cast<int>(middle.x()), static_cast<int>(middle.y()));
+                    yellow += pixel.red() > 180 && pixel.blue() < 140;
+                }
+                QVERIFY2(yellow >= 9, qPrintable(QString::number(yellow))); // three may be dashed
+            }
+            // they stay with the picture that is shown until there is another one
+            const auto before = view.onView(low);
+            view.turn(0.5, 0.5);
+            QCOMPARE(view.onView(low), before);
+        }
+    }
+
+    void theViewMayBeginFromAnotherSide()
+    {
+        VolumeView view;
+        view.setStart({0, 1, 0}, {0, 0, 1}, 0.5); // from the patient's right: anterior on the left
+        QCOMPARE(view.right(), (Vec3{0, 1, 0}));
+        view.turn(1, 0);
+        view.resetCamera();
+        QCOMPARE(view.right(), (Vec3{0, 1, 0}));
+        QCOMPARE(view.up(), (Vec3{0, 0, 1}));
+        QVERIFY(!view.onView({0, 0, 0}));
+    }
+
     void gridShowsVolumesInFourViewsAndFlatImagesInOne()
     {
         auto state = std::make_shared<view::ViewerState>();

@@ -3,6 +3,7 @@
 #include "core/base/log.h"
 #include "core/services/task_runner.h"
 #include "widgets/viewer/render_volume.h"
+#include "widgets/viewer/volume_camera.h"
 
 #include <vtkAutoInit.h>
 #include <vtkCamera.h>
@@ -94,9 +95,11 @@ public:
 
     bool software() const { return m_software; }
 
-    void take(RenderVolume ready)
+    /// \param source  the grid that `ready` was made from
+    void take(RenderVolume ready, const Geometry& source)
     {
         m_ready = std::move(ready);
+        m_source = source;
         const Geometry& g = m_ready.geometry;
         m_image->Initialize();
         m_image->SetDimensions(static_cast<int>(g.size[0]), static_cast<int>(g.size[1]), static_cast<int>(g.size[2]));
@@ -120,18 +123,13 @@ public:
     QImage draw(const RenderRequest& request)
     {
         setPreset(m_ready.scaled ? RenderPreset::Signal : request.preset == RenderPreset::Signal ? RenderPreset::Bone : request.preset);
-        const Geometry& g = m_ready.geometry;
-        const Vec3 centre = g.centreLps() + request.panMm[0] * request.right + request.panMm[1] * request.up;
-        const Vec3 size{static_cast<double>(g.size[0]) * g.spacingMm[0], static_cast<double>(g.size[1]) * g.spacingMm[1], static_cast<double>(g.size[2]) * g.spacingMm[2]};
-        const Vec3 towardsViewer = cross(request.right, request.up);
-        const Vec3 eye = centre + (2 * norm(size)) * towardsViewer;
+        const VolumeCamera from = volumeCamera(m_source, request);
+        const Vec3 eye = from.centre + from.distanceMm * from.towards;
         vtkCamera* camera = m_renderer->GetActiveCamera();
-        camera->SetFocalPoint(centre.data());
+        camera->SetFocalPoint(from.centre.data());
         camera->SetPosition(eye.data());
-        camera->SetViewUp(request.up.data());
-        const double aspect = static_cast<double>(request.pixels.width()) / request.pixels.height();
-        const double half = std::max(size[2], std::max(size[0], size[1]) / std::max(aspect, 0.1)) / 2 * 1.08;
-        camera->SetParallelScale(half / request.zoom);
+        camera->SetViewUp(from.up.data());
+        camera->SetParallelScale(from.halfHeightMm);
         const double step = m_finest * (request.draft ? 1.5 : 0.5);
         if (auto* gpu = vtkGPUVolumeRayCastMapper::SafeDownCast(m_mapper)) {
             gpu->SetSampleDistance(static_cast<float>(step));
@@ -201,6 +199,7 @@ private:
     vtkNew<vtkImageData> m_image;
     vtkSmartPointer<vtkVolumeMapper> m_mapper;
     RenderVolume m_ready;
+    Geometry m_source;
     std::optional<RenderPreset> m_preset;
     bool m_software = true;
     double m_finest = 1;
@@ -314,7 +313,7 @@ void VolumeRenderer::run(State& state, VolumeRenderer* owner)
                 if (stop.stop_requested())
                     return;
                 const auto f = ready.factors;
-                scene.take(std::move(ready));
+                scene.take(std::move(ready), volume.geometry());
                 const QString badge = f == std::array<std::int64_t, 3>{1, 1, 1} ? QString() : tr("decimated %1 × %2 × %3").arg(f[0]).arg(f[1]).arg(f[2]);
                 state.relay.post([owner, badge] { Q_EMIT owner->prepared(badge); }); // called while it lives
                 continue;

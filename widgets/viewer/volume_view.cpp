@@ -4,6 +4,7 @@
 
 #include <QMouseEvent>
 #include <QPainter>
+#include <QScopeGuard>
 #include <QTimer>
 #include <QWheelEvent>
 
@@ -71,6 +72,7 @@ void VolumeView::drop()
     if (m_renderer)
         m_renderer->disconnect(this);
     delete std::exchange(m_renderer, nullptr);
+    m_asked.clear();
 }
 
 void VolumeView::setPreset(RenderPreset preset)
@@ -81,11 +83,41 @@ void VolumeView::setPreset(RenderPreset preset)
 
 void VolumeView::resetCamera()
 {
-    m_request.right = {1, 0, 0};
-    m_request.up = {0, 0, 1};
-    m_request.zoom = 1;
+    m_request.right = m_startRight;
+    m_request.up = m_startUp;
+    m_request.zoom = m_startZoom;
     m_request.panMm = {0, 0};
     ask(false);
+}
+
+void VolumeView::setStart(const Vec3& right, const Vec3& up, double zoom)
+{
+    m_startRight = right;
+    m_startUp = up;
+    m_startZoom = zoom;
+    resetCamera();
+}
+
+void VolumeView::setBoxes(std::vector<VolumeBox> boxes)
+{
+    if (boxes == m_boxes)
+        return;
+    m_boxes = std::move(boxes);
+    update();
+}
+
+void VolumeView::setTitle(const QString& title)
+{
+    m_title = title;
+    update();
+}
+
+std::optional<QPointF> VolumeView::onView(const Vec3& pointLps) const
+{
+    if (m_picture.isNull())
+        return std::nullopt;
+    const auto share = volumeCamera(m_volume.geometry(), m_shownRequest).onPicture(pointLps);
+    return QPointF(share[0] * width(), share[1] * height());
 }
 
 void VolumeView::turn(double aboutUp, double aboutRight)
@@ -108,6 +140,11 @@ void VolumeView::ask(bool draft)
         connect(m_renderer, &VolumeRenderer::rendered, this, [this](const QImage& picture, quint64 number) {
             if (number < m_oldest)
                 return;
+            while (!m_asked.empty() && m_asked.front().number < number) // newer ones took their place
+                m_asked.pop_front();
+            if (m_asked.empty() || m_asked.front().number != number)
+                return;
+            m_shownRequest = m_asked.front();
             m_picture = picture;
             m_shown = number;
             update();
@@ -119,6 +156,7 @@ void VolumeView::ask(bool draft)
             m_renderer->disconnect(this);
             std::exchange(m_renderer, nullptr)->deleteLater(); // its thread has ended; the next volume gets another
             m_given = false;
+            m_asked.clear();
             update();
         });
     }
@@ -129,6 +167,7 @@ void VolumeView::ask(bool draft)
     m_request.pixels = (QSizeF(size()) * devicePixelRatioF()).toSize().expandedTo({1, 1});
     m_request.draft = draft;
     ++m_request.number;
+    m_asked.push_back(m_request);
     m_renderer->request(m_request);
     if (draft)
         m_settle->start();
@@ -149,37 +188,48 @@ void VolumeView::resizeEvent(QResizeEvent* event)
 void VolumeView::paintEvent(QPaintEvent*)
 {
     QPainter painter(this);
-    painter.fillRect(rect(), QColor(0x10, 0x10, 0x10));
+    paint(painter, rect());
+}
+
+void VolumeView::paint(QPainter& painter, const QRect& where) const
+{
+    painter.fillRect(where, QColor(0x10, 0x10, 0x10));
     if (m_volume.isEmpty())
         return;
+    painter.save();
+    const auto restore = qScopeGuard([&] { painter.restore(); });
+    painter.setClipRect(where, Qt::IntersectClip);
     painter.setRenderHint(QPainter::SmoothPixmapTransform);
-    if (!m_picture.isNull())
-        painter.drawImage(QRectF(rect()), m_picture);
+    if (!m_picture.isNull()) {
+        painter.drawImage(QRectF(where), m_picture);
+        drawBoxes(painter, where, volumeCamera(m_volume.geometry(), m_shownRequest), m_boxes);
+    }
     painter.setPen(QColor(225, 225, 225));
-    const QRect inner = rect().adjusted(6, 4, -6, -4);
+    const QRect inner = where.adjusted(6, 4, -6, -4);
     if (m_picture.isNull()) {
         painter.drawText(inner, Qt::AlignCenter | Qt::TextWordWrap, m_trouble.isEmpty() ? tr("Preparing 3-D …") : m_trouble);
         return;
     }
-    painter.drawText(inner, Qt::AlignLeft | Qt::AlignTop, m_badge.isEmpty() ? tr("3-D") : tr("3-D  ·  %1").arg(m_badge));
+    const QString title = m_title.isEmpty() ? tr("3-D") : m_title;
+    painter.drawText(inner, Qt::AlignLeft | Qt::AlignTop, m_badge.isEmpty() ? title : tr("%1  ·  %2").arg(title, m_badge));
     QFont bold = painter.font();
     bold.setBold(true);
     painter.setFont(bold);
     const auto letter = [](const Vec3& v) { return QString::fromStdString(orientationLetters(v)); };
-    painter.drawText(inner, Qt::AlignLeft | Qt::AlignVCenter, letter(-1 * m_request.right));
-    painter.drawText(inner, Qt::AlignRight | Qt::AlignVCenter, letter(m_request.right));
-    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignTop, letter(m_request.up));
-    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignBottom, letter(-1 * m_request.up));
+    painter.drawText(inner, Qt::AlignLeft | Qt::AlignVCenter, letter(-1 * m_shownRequest.right));
+    painter.drawText(inner, Qt::AlignRight | Qt::AlignVCenter, letter(m_shownRequest.right));
+    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignTop, letter(m_shownRequest.up));
+    painter.drawText(inner, Qt::AlignHCenter | Qt::AlignBottom, letter(-1 * m_shownRequest.up));
     // the axes of the patient, those that point away first
     constexpr double Length = 24;
     const QPointF centre(inner.left() + 34, inner.bottom() - 34);
-    const Vec3 towards = cross(m_request.right, m_request.up);
+    const Vec3 towards = cross(m_shownRequest.right, m_shownRequest.up);
     std::array<std::size_t, 3> order{0, 1, 2};
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return towards[a] < towards[b]; });
     painter.setRenderHint(QPainter::Antialiasing);
     const QColor colours[] = {QColor(0xED, 0xD5, 0x4C), QColor(0x6E, 0xB0, 0x4B), QColor(0xF3, 0x4A, 0x33)};
     for (const std::size_t axis : order) {
-        const QPointF end = centre + Length * QPointF(m_request.right[axis], -m_request.up[axis]);
+        const QPointF end = centre + Length * QPointF(m_shownRequest.right[axis], -m_shownRequest.up[axis]);
         painter.setPen(QPen(colours[axis], 2));
         painter.drawLine(centre, end);
         painter.drawText(QRectF(end.x() - 8, end.y() - 8, 16, 16), Qt::AlignCenter, QString(QChar::fromLatin1("LPH"[axis])));

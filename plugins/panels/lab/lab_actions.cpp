@@ -4,6 +4,7 @@
 #include "core/view/mouse_profile.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/settings.h"
+#include "widgets/viewer/volume_view.h"
 
 #include <QAbstractButton>
 #include <QAction>
@@ -60,6 +61,7 @@ QList<widgets::GestureInfo> LabPanel::gestures() const
     return out << widgets::GestureInfo{tr("Brush: left, right drag"), tr("hide, reveal patches")} << widgets::GestureInfo{tr("Brush: Shift+wheel"), tr("radius")}
                << widgets::GestureInfo{tr("Brush: Alt+left"), tr("crosshair")}
                << widgets::GestureInfo{tr("Random crop: left drag"), tr("moves it; it snaps to base crops, with Alt it does not")}
+               << widgets::GestureInfo{tr("3-D boxes: left, middle, right drag"), tr("turn, pan, zoom")}
                << widgets::GestureInfo{tr("Wipe: left drag of the line"), tr("where the second picture begins")}
                << widgets::GestureInfo{tr("Fade: left drag of the knob"), tr("share of the second picture, which lies over the first")}
                << widgets::GestureInfo{tr("Lens: move"), tr("the second picture around the pointer, at one place in all views")};
@@ -75,12 +77,14 @@ void LabPanel::registerActions()
     };
     for (int i = 0; i < KeyCount; ++i) {
         const auto shown = static_cast<Shown>(i);
-        action(actionOf(shown), title(shown), tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()), QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
+        action(actionOf(shown), title(shown), shown == Shown::Boxes ? tr("Shows the crops as boxes in the volume, or makes that view large and small again") : tr("Shows %1, or makes it large and small again").arg(title(shown).toLower()),
+               QKeySequence(Qt::Key_1 + i), [this, shown] { showKey(shown); });
     }
     registerLayoutActions();
     action("actionLabReset", tr("Reset view"), tr("Shows the whole image in all views"), QKeySequence(Qt::Key_R), [this] {
         for (PatchView* v : m_views)
             v->setPose({});
+        m_volumeView->resetCamera();
     });
     action("actionLabCentre", tr("Centre on patch"), tr("Moves the patch under the crosshair into the middle; of a volume whose model looks at one crop, asks for the crop there"),
            QKeySequence(Qt::Key_C), [this] {
@@ -227,7 +231,7 @@ bool LabPanel::eventFilter(QObject* watched, QEvent* event)
                 showOther(press);
             return true;
         }
-        const bool ofPictures = watched == this || qobject_cast<const PatchView*>(watched); // space presses a button, Enter takes a row
+        const bool ofPictures = watched == this || watched == m_volumeView || qobject_cast<const PatchView*>(watched); // space presses a button, Enter takes a row
         if (ofPictures && holds(*key, QStringLiteral("actionLabHideOverlays"))) {
             if (!key->isAutoRepeat())
                 hideOverlays(press);
@@ -239,6 +243,8 @@ bool LabPanel::eventFilter(QObject* watched, QEvent* event)
             return true;
         }
     }
+    if (watched == m_volumeView && event->type() == QEvent::Show) // somebody sees it now
+        updateVolume();
     if (event->type() == QEvent::FocusOut) { // the release will go elsewhere
         hideOverlays(false);
         showOther(false);

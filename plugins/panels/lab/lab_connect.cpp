@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -25,6 +26,8 @@ void LabPanel::connectSession()
         updateCheckpoints();
         updateHitRates();
         updateReason();
+        if (m_session->methodEntry() && m_session->methodTitle() != std::exchange(m_boxesOffered, m_session->methodTitle()))
+            offerBoxes(); // once: afterwards the person chooses
         arrange();
     });
     connect(m_session, &LabSession::inputChanged, this, [this] {
@@ -161,6 +164,7 @@ void LabPanel::updateViews()
         v->setMarked(shown == Shown::Attention ? m_session->attentionShown().query : std::nullopt);
     }
     placeCrops();
+    updateVolume();
     applyComparison();
 }
 

@@ -2,6 +2,7 @@
 #include "plugins/panels/lab/lab_panel.h"
 
 #include "core/services/job_runner.h"
+#include "widgets/viewer/volume_view.h"
 
 #include <QAction>
 #include <QGridLayout>
@@ -9,6 +10,7 @@
 #include <QStackedWidget>
 
 #include <algorithm>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -20,8 +22,11 @@ void LabPanel::arrange()
         standardPictures();
     }
     // a picture that the method does not make gives way to the one it was chosen over
-    for (Shown& slot : m_shown) {
-        const Shown home = slot == Shown::Attention ? Shown::Original : slot == Shown::PastedBack ? Shown::Reconstruction : slot == Shown::Noisy || slot == Shown::Decimated ? Shown::Disrupted : slot;
+    for (int i = 0; i < 4; ++i) {
+        Shown& slot = m_shown[static_cast<std::size_t>(i)];
+        const Shown home = slot == Shown::Attention ? Shown::Original : slot == Shown::PastedBack ? Shown::Reconstruction : slot == Shown::Noisy || slot == Shown::Decimated ? Shown::Disrupted
+                         : slot == Shown::Boxes     ? standardPicture(i)
+                                                    : slot;
         if (home != slot && !whyNot(slot, *m_session).isEmpty())
             slot = home;
     }
@@ -45,12 +50,15 @@ void LabPanel::arrange()
     }
     // beside each other where the window is wide, else two by two
     const bool row = filled.size() <= 2 || (width() > 0 && m_stack && m_stack->width() > 3.1 * std::max(1, m_stack->height()));
+    const auto isFilled = [&](int slot) { return std::ranges::find(filled, slot) != filled.end(); };
     for (int i = 0; i < 4; ++i) {
         m_grid->removeWidget(view(i));
-        view(i)->setVisible(std::ranges::find(filled, i) != filled.end());
+        view(i)->setVisible(isFilled(i) && shownIn(i) != Shown::Boxes);
     }
+    m_grid->removeWidget(m_volumeView);
+    m_volumeView->setVisible(isFilled(slotOf(Shown::Boxes)));
     for (int n = 0; n < static_cast<int>(filled.size()); ++n)
-        m_grid->addWidget(view(filled[static_cast<std::size_t>(n)]), row ? 0 : n / 2, row ? n : n % 2);
+        m_grid->addWidget(widgetOf(filled[static_cast<std::size_t>(n)]), row ? 0 : n / 2, row ? n : n % 2);
     for (const auto& [layout, action] : m_layoutActions)
         action->setChecked(layout == m_layout);
 }
@@ -66,11 +74,15 @@ void LabPanel::nextLayout()
     chooseLayout(m_layout == Layout::All ? Layout::Two : m_layout == Layout::Two ? Layout::One : Layout::All);
 }
 
-/// The pictures of the keys 1 to 4, the first with the attention over it while that is on.
+/// The pictures of the keys 1 to 4, the first with the attention over it while that is on; the boxes where a method with crops leaves one empty.
 void LabPanel::standardPictures()
 {
     const bool attention = m_controls->attentionShown() && whyNot(Shown::Attention, *m_session).isEmpty();
-    m_shown = {attention ? Shown::Attention : Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
+    for (int i = 0; i < 4; ++i)
+        m_shown[static_cast<std::size_t>(i)] = standardPicture(i);
+    if (attention)
+        m_shown[0] = Shown::Attention;
+    offerBoxes();
 }
 
 void LabPanel::chooseLayout(Layout layout)
@@ -91,6 +103,8 @@ void LabPanel::chooseLayout(Layout layout)
         m_controls->setAttentionShown(true);
         m_shown = {Shown::Original, Shown::Attention, Shown::Reconstruction, Shown::Error}; // what is clicked, and what it attends to
     } else if (layout == Layout::Crops) {
+        if (const int original = slotOf(Shown::Original); original > 0)
+            std::swap(m_shown[0], m_shown[static_cast<std::size_t>(original)]);
         m_shown[0] = Shown::Original;
         setPlane(view::SlicePlane::Axial); // base crops and the one that is dragged
     }

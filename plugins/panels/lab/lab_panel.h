@@ -1,6 +1,7 @@
 #pragma once
 
 #include "plugins/panels/lab/checkpoint_bar.h"
+#include "plugins/panels/lab/crop_boxes.h"
 #include "plugins/panels/lab/lab_controls.h"
 #include "plugins/panels/lab/lab_pictures.h"
 #include "plugins/panels/lab/method_side.h"
@@ -18,16 +19,22 @@
 
 class QComboBox;
 class QGridLayout;
+class QMenu;
+class QPainter;
 class QScrollBar;
 class QStackedWidget;
 class QVBoxLayout;
+
+namespace hilum::widgets {
+class VolumeView;
+}
 
 namespace hilum::lab {
 
 /// The Lab: what a model hides, fills in, compares and attends to. Up to four linked views of the current image or volume on the model's grid, and beside them what
 /// the method says in numbers.
 ///
-/// lab_panel.cpp: wiring; lab_layout.cpp: which views; lab_views.cpp: their mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_actions.cpp: keys;
+/// lab_panel.cpp: wiring; lab_layout.cpp: which views; lab_views.cpp: their mouse, polygon; lab_compare.cpp: checkpoints, pinned reconstructions; lab_volume.cpp: slices, crops; lab_boxes.cpp: crops in 3-D; lab_actions.cpp: keys;
 /// lab_record.cpp: provenance and figures; lab_texts.cpp: candidate reports, hit rates; lab_work.cpp: what the worker is at for long.
 class LabPanel : public widgets::Panel {
     Q_OBJECT
@@ -142,11 +149,25 @@ private:
     void setSlice(std::int64_t slice);
     void setPlane(view::SlicePlane plane);
     void placeCrops();
-    bool cropInSlice(std::size_t crop) const; ///< the axial slice on screen cuts it
+    std::optional<QRectF> cropCut(std::size_t crop) const; ///< where the slice on screen cuts it
     void moveCrop(std::size_t crop, const QPointF& middle, bool snaps);
     std::optional<std::array<double, 3>> crosshairVoxel() const; ///< i, j, k of what is shown
     void setCrosshairVoxel(const std::array<double, 3>& ijk);
     QString volumeProbe(const QPointF& pixel) const;
+
+    // crops as boxes in 3-D
+    static Shown standardPicture(int slot); ///< what a slot shows where nothing else was chosen
+    void buildVolumeView();
+    QWidget* widgetOf(int slot) const;
+    int slotOf(Shown shown) const; ///< -1: none
+    int emptySlot() const;
+    void setShown(int slot, Shown shown);
+    void offerBoxes();
+    void updateBoxes();
+    void updateVolume(); ///< what the 3-D view draws, once somebody sees it
+    void addVolumeChoices(QMenu& menu);
+    void paintBoxes(QPainter& painter, const QRect& where) const;
+    Json boxesRecord() const;
 
     widgets::PanelContext m_context;
     LabSession* m_session = nullptr;
@@ -161,6 +182,9 @@ private:
     QComboBox* m_planeCombo = nullptr;
     QLabel *m_refusal = nullptr, *m_stats = nullptr, *m_probe = nullptr, *m_status = nullptr;
     std::array<PatchView*, 4> m_views{};
+    widgets::VolumeView* m_volumeView = nullptr; // stands where m_shown has the boxes
+    VolumePart m_volumePart, m_volumeAsked;      // what it has; what is being prepared, or failed
+    std::string m_boxesOffered;                  // the method that was loaded last
     std::array<Shown, 4> m_shown{Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
     Layout m_layout = Layout::All;
     std::vector<std::pair<Layout, QAction*>> m_layoutActions;

@@ -2,6 +2,7 @@
 
 #include "core/base/job_protocol.h"
 #include "core/view/orientation.h"
+#include "plugins/panels/lab/crop_boxes.h"
 
 #include <QCoreApplication>
 
@@ -29,6 +30,7 @@ QString title(Shown shown)
     case Shown::Error: return tr("Error");
     case Shown::PastedBack: return tr("Pasted back");
     case Shown::Attention: return tr("Attention");
+    case Shown::Boxes: return tr("3-D boxes");
     case Shown::Noisy: return tr("With noise");
     case Shown::Decimated: return tr("Decimated");
     }
@@ -49,6 +51,7 @@ const char* actionOf(Shown shown)
     case Shown::Error: return "actionLabError";
     case Shown::PastedBack: return "actionLabPastedBack";
     case Shown::Attention: return "actionLabAttention";
+    case Shown::Boxes: return "actionLabBoxes";
     case Shown::Noisy: return "actionLabNoisy";
     case Shown::Decimated: return "actionLabDecimated";
     }
@@ -68,6 +71,7 @@ QString whyNot(Shown shown, const LabSession& session)
     case Shown::Error: array = "error"; break;
     case Shown::PastedBack: return session.shows("mask") ? QString() : tr("%1 hides no places, so nothing is pasted back.").arg(method);
     case Shown::Attention: return session.noAttention();
+    case Shown::Boxes: return session.shows("base_boxes") ? QString() : tr("%1 compares no crops, so there are no boxes.").arg(method);
     case Shown::Noisy: array = "noisy"; break;
     case Shown::Decimated: array = "decimated"; break;
     }
@@ -159,15 +163,9 @@ PatchView::Content volumeContent(Shown shown, const LabSession& session, const S
     if (shown == Shown::Original) {
         if (answer.cropBox)
             out.note += tr(" · the crop that the model gets");
-        if (slice.plane == view::SlicePlane::Axial)
-            for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n) {
-                const view::Box& b = answer.baseBoxes[n];
-                if (at < b[2] || at >= b[5])
-                    continue; // of another slab
-                // the far corner of a box is the near one on the screen
-                const auto from = frame.screen({static_cast<double>(b[3] - 1), static_cast<double>(b[4] - 1), 0}), to = frame.screen({static_cast<double>(b[0]), static_cast<double>(b[1]), 0});
-                out.frames.push_back({QRectF(QPointF(from[0] - 0.5, from[1] - 0.5), QPointF(to[0] + 0.5, to[1] + 0.5)), QString::number(n)});
-            }
+        for (std::size_t n = 0; n < answer.baseBoxes.size(); ++n)
+            if (const auto where = cut(answer.baseBoxes[n], frame, at))
+                out.frames.push_back({*where, QString::number(n)});
     } else if (shown == Shown::Disrupted && !answer.channelMask.empty()) {
         out.note += tr(" · noise and decimation; the masked channels are in the bar");
     }
@@ -249,6 +247,7 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
             out.note += rangeText(a.lowest, a.highest);
         break;
     }
+    case Shown::Boxes:
     case Shown::Noisy:
     case Shown::Decimated: break; // of volumes
     }

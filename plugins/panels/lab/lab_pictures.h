@@ -6,9 +6,9 @@
 
 namespace hilum::lab {
 
-/// What a view of the Lab can show, in the order of the keys 1 to 6; the rest is in the menu alone.
-enum class Shown { Original, Disrupted, Reconstruction, Error, PastedBack, Attention, Noisy, Decimated };
-inline constexpr int ShownCount = 8, KeyCount = 6;
+/// What a view of the Lab can show, in the order of the keys 1 to 7; the rest is in the menu alone. Boxes are of the volume in 3-D: its one view takes the place of a PatchView.
+enum class Shown { Original, Disrupted, Reconstruction, Error, PastedBack, Attention, Boxes, Noisy, Decimated };
+inline constexpr int ShownCount = 9, KeyCount = 7;
 QString title(Shown shown);
 const char* nameOf(Shown shown);   ///< for object names: "PastedBack"
 const char* actionOf(Shown shown); ///< of the first KeyCount: "actionLabPastedBack"

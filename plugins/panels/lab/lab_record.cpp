@@ -199,6 +199,16 @@ QImage LabPanel::figurePicture() const
     for (int n = 0; n < static_cast<int>(shown.size()); ++n) {
         const int i = shown[static_cast<std::size_t>(n)];
         PatchView copy;
+        copy.setPalette(palette());
+        copy.setFont(font);
+        copy.resize(Side, Side + 22); // the view's own caption takes 22
+        if (shownIn(i) == Shown::Boxes) {
+            copy.setContent(view(i)->content()); // the caption
+            copy.render(&painter, QPoint(n * (Side + Gap), Caption - 22));
+            painter.setFont(font);
+            paintBoxes(painter, QRect(n * (Side + Gap), Caption, Side, Side));
+            continue;
+        }
         PatchView::Content content = view(i)->content();
         if (!content.second.isNull() && content.over == PatchView::Over::Lens) { // a figure has no pointer, so no lens
             content.second = {};
@@ -212,17 +222,13 @@ QImage LabPanel::figurePicture() const
         copy.setMask(m_session->isVolume() ? nullptr : &m_session->mask());
         copy.setBorder(regionBorder(*m_session));
         copy.setPose({});
-        copy.setPalette(palette());
-        copy.setFont(font);
-        copy.resize(Side, Side + 22); // the view's own caption takes 22
-        if (i == 0 && m_slice.plane == view::SlicePlane::Axial)
-            for (std::size_t crop = 0; crop < m_cropBoxes.size(); ++crop) {
-                if (!cropInSlice(crop))
-                    continue;
-                auto* rectangle = new RandomCrop(&copy, static_cast<int>(crop)); // goes with its view
-                rectangle->setRect(m_crops[crop]->cropRect());
-                rectangle->show();
-            }
+        if (i == slotOf(Shown::Original))
+            for (std::size_t crop = 0; crop < m_cropBoxes.size(); ++crop)
+                if (const auto where = cropCut(crop)) {
+                    auto* rectangle = new RandomCrop(&copy, static_cast<int>(crop)); // goes with its view
+                    rectangle->setRect(*where);
+                    rectangle->show();
+                }
         copy.render(&painter, QPoint(n * (Side + Gap), Caption - 22));
     }
     if (!numbers.isEmpty())
@@ -268,6 +274,8 @@ void LabPanel::exportFigure(const path& png)
     for (int i = 0; i < 4; ++i)
         if (whyNot(shownIn(i), *m_session).isEmpty())
             figure["shown"].push_back(title(shownIn(i)).toStdString());
+    if (const int boxes = slotOf(Shown::Boxes); boxes >= 0 && whyNot(Shown::Boxes, *m_session).isEmpty()) // where it was seen from: the crops are among the arrays
+        figure["view_3d"] = boxesRecord();
     if (comparesTwo()) // the numbers and arrays are of the present answer
         figure["compared"] = {{"first", m_pins[0].label.toStdString()}, {"second", m_pins[1].isEmpty() ? "now" : m_pins[1].label.toStdString()}};
     if (m_session->isVolume())

@@ -22,6 +22,7 @@ void LabPanel::buildViews()
         view(i)->installEventFilter(this);
         connectView(i);
     }
+    buildVolumeView();
 }
 
 void LabPanel::connectView(int slot)
@@ -121,12 +122,14 @@ void LabPanel::showKey(Shown shown)
     }
     // not to be seen: it takes the place of what belongs there, or of the view under the pointer
     int slot = m_maximised >= 0 ? m_maximised : m_active;
+    if (const int empty = emptySlot(); shown == Shown::Boxes && m_maximised < 0 && empty >= 0)
+        slot = empty;
     const Shown home = shown == Shown::PastedBack ? Shown::Reconstruction : shown == Shown::Reconstruction ? Shown::PastedBack
                      : shown == Shown::Original   ? Shown::Attention
                                                   : shown;
     if (const auto place = std::ranges::find(m_shown, home); place != m_shown.end())
         slot = static_cast<int>(place - m_shown.begin());
-    m_shown[static_cast<std::size_t>(slot)] = shown;
+    setShown(slot, shown);
     arrange();
     updateViews();
 }
@@ -198,7 +201,7 @@ void LabPanel::showMenu(int slot, const QPoint& global)
         item->setCheckable(true);
         item->setChecked(shownIn(slot) == shown);
         connect(item, &QAction::triggered, this, [this, slot, shown] {
-            m_shown[static_cast<std::size_t>(slot)] = shown;
+            setShown(slot, shown);
             const bool attention = std::ranges::find(m_shown, Shown::Attention) != m_shown.end();
             m_session->setAttentionWanted(attention);
             if (!attention && m_layout == Layout::Attention) // nothing is left of it
@@ -207,6 +210,8 @@ void LabPanel::showMenu(int slot, const QPoint& global)
             updateViews();
         });
     }
+    if (shownIn(slot) == Shown::Boxes)
+        addVolumeChoices(menu);
     menu.addSeparator();
     for (const char* id : {"actionLabProvenance", "actionLabExport"}) // with their keys and tips; they say why there is nothing to record
         if (QAction* action = m_context.actions ? m_context.actions->find(QLatin1String(id)) : nullptr)

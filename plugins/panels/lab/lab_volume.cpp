@@ -1,4 +1,5 @@
 // Volumes in the Lab: slices, the crosshair in the patient, crops that are dragged. The rest of LabPanel is in lab_panel.cpp.
+#include "plugins/panels/lab/crop_boxes.h"
 #include "plugins/panels/lab/lab_panel.h"
 
 #include "core/base/job_protocol.h"
@@ -174,52 +175,59 @@ QString LabPanel::volumeProbe(const QPointF& pixel) const
     return text;
 }
 
-bool LabPanel::cropInSlice(std::size_t crop) const
+std::optional<QRectF> LabPanel::cropCut(std::size_t crop) const
 {
-    const view::Box& box = m_cropBoxes[crop];
-    return m_slice.slice >= box[2] && m_slice.slice < box[5];
+    return cut(m_cropBoxes[crop], frame(), m_slice.slice);
 }
 
 void LabPanel::placeCrops()
 {
-    const bool shown = m_session->isVolume() && m_slice.plane == view::SlicePlane::Axial && m_bar->mode() == CompareMode::Off && !m_overlaysHidden;
+    const int slot = slotOf(Shown::Original);
+    const bool shown = m_session->isVolume() && slot >= 0 && m_bar->mode() == CompareMode::Off && !m_overlaysHidden;
+    PatchView* over = view(std::max(0, slot));
     while (m_crops.size() < m_cropBoxes.size()) {
-        auto* crop = new RandomCrop(view(0), static_cast<int>(m_crops.size()));
+        auto* crop = new RandomCrop(over, static_cast<int>(m_crops.size()));
         const std::size_t number = m_crops.size();
         connect(crop, &RandomCrop::moved, this, [this, number](const QPointF& middle, bool snaps) { moveCrop(number, middle, snaps); });
         m_crops.push_back(crop);
     }
-    const std::vector<PatchView::Frame>& frames = view(0)->content().frames;
-    while (m_bases.size() < frames.size())
-        m_bases.push_back(new BaseCrop(view(0), m_bases.size()));
-    for (std::size_t n = 0; n < m_bases.size(); ++n) {
-        m_bases[n]->setVisible(shown && n < frames.size());
-        if (n < frames.size())
-            m_bases[n]->setRect(frames[n].pixels);
-    }
     const view::SliceFrame f = frame();
+    const std::vector<view::Box>& bases = m_session->answer().baseBoxes;
+    while (m_bases.size() < bases.size())
+        m_bases.push_back(new BaseCrop(over, m_bases.size()));
+    for (std::size_t n = 0; n < m_bases.size(); ++n) {
+        const auto where = shown && n < bases.size() ? cut(bases[n], f, m_slice.slice) : std::nullopt;
+        m_bases[n]->setView(over);
+        m_bases[n]->setVisible(where.has_value());
+        if (where)
+            m_bases[n]->setRect(*where);
+    }
     for (std::size_t n = 0; n < m_crops.size(); ++n) {
-        m_crops[n]->setVisible(shown && n < m_cropBoxes.size() && shownIn(0) == Shown::Original && (cropInSlice(n) || m_crops[n]->dragging()));
-        if (n >= m_cropBoxes.size())
-            continue;
-        const view::Box& b = m_cropBoxes[n];
-        const auto from = f.screen({static_cast<double>(b[3] - 1), static_cast<double>(b[4] - 1), 0}), to = f.screen({static_cast<double>(b[0]), static_cast<double>(b[1]), 0});
-        m_crops[n]->setRect(QRectF(QPointF(from[0] - 0.5, from[1] - 0.5), QPointF(to[0] + 0.5, to[1] + 0.5)));
+        const bool axial = m_slice.plane == view::SlicePlane::Axial;
+        auto where = n < m_cropBoxes.size() ? cropCut(n) : std::nullopt;
+        if (!where && n < m_cropBoxes.size() && axial && m_crops[n]->dragging()) // it stays in the hand
+            where = cut(m_cropBoxes[n], f, m_cropBoxes[n][2]);
+        m_crops[n]->setView(over);
+        m_crops[n]->setDraggable(axial);
+        m_crops[n]->setVisible(shown && where.has_value());
+        if (where)
+            m_crops[n]->setRect(*where);
     }
     if (m_crop < m_crops.size()) // whose bars are shown
         m_crops[m_crop]->raise();
+    updateBoxes();
 }
 
 void LabPanel::moveCrop(std::size_t crop, const QPointF& middle, bool snaps)
 {
     const view::VolumeAnswer& answer = m_session->answer();
-    if (crop >= m_cropBoxes.size() || answer.baseBoxes.empty())
+    if (crop >= m_cropBoxes.size() || answer.baseBoxes.empty() || m_slice.plane != view::SlicePlane::Axial)
         return;
     // the middle in corners of voxels: the voxel's centre lies half a voxel further
     auto voxel = frame().voxel(middle.x(), middle.y(), 0);
     double i = voxel[0] + 0.5, j = voxel[1] + 0.5;
     if (snaps)
-        if (const auto base = view::baseAt(i, j, answer.baseBoxes, SnapPixels / std::max(0.1, view(0)->scale()))) {
+        if (const auto base = view::baseAt(i, j, answer.baseBoxes, SnapPixels / std::max(0.1, view(std::max(0, slotOf(Shown::Original)))->scale()))) {
             const auto at = view::middle(answer.baseBoxes[*base]);
             i = at[0];
             j = at[1];

@@ -11,11 +11,22 @@ const QColor CropColour(0x7F, 0xC8, 0xFF);
 
 } // namespace
 
-BaseCrop::BaseCrop(PatchView* view, std::size_t number) : QWidget(view), m_view(view)
+BaseCrop::BaseCrop(PatchView* view, std::size_t number)
 {
     setObjectName(QStringLiteral("baseCrop%1").arg(number));
     setAccessibleName(tr("base crop %1").arg(number));
     setAttribute(Qt::WA_TransparentForMouseEvents);
+    setView(view);
+}
+
+void BaseCrop::setView(PatchView* view)
+{
+    if (view == m_view)
+        return;
+    if (m_view)
+        m_view->disconnect(this);
+    m_view = view;
+    setParent(view);
     connect(view, &PatchView::placeChanged, this, &BaseCrop::place);
 }
 
@@ -30,13 +41,29 @@ void BaseCrop::place()
     setGeometry(QRectF(m_view->toWidget(m_rect.topLeft()), m_view->toWidget(m_rect.bottomRight())).toRect());
 }
 
-RandomCrop::RandomCrop(PatchView* view, int number) : QWidget(view), m_view(view), m_number(number)
+RandomCrop::RandomCrop(PatchView* view, int number) : m_number(number)
 {
     setObjectName(number == 0 ? QStringLiteral("randomCrop") : QStringLiteral("randomCrop%1").arg(number + 1));
     setCursor(Qt::SizeAllCursor);
     setMouseTracking(true); // what it does not use goes to the view below
     setToolTip(tr("Random crop %1: drag it; near the middle of a base crop it snaps there, with Alt it does not").arg(number + 1));
+    setView(view);
+}
+
+void RandomCrop::setView(PatchView* view)
+{
+    if (view == m_view)
+        return;
+    if (m_view)
+        m_view->disconnect(this);
+    m_view = view;
+    setParent(view);
     connect(view, &PatchView::placeChanged, this, &RandomCrop::place);
+}
+
+void RandomCrop::setDraggable(bool draggable)
+{
+    setAttribute(Qt::WA_TransparentForMouseEvents, !draggable);
 }
 
 void RandomCrop::setRect(const QRectF& pixels)

@@ -9,21 +9,24 @@ class BaseCrop : public QWidget {
     Q_OBJECT
 public:
     BaseCrop(PatchView* view, std::size_t number);
+    void setView(PatchView* view); ///< hides it where that is another one
     void setRect(const QRectF& pixels); ///< edges in pixel corners
 
 private:
     void place();
-    PatchView* m_view;
+    PatchView* m_view = nullptr;
     QRectF m_rect;
 };
 
-/// The random crop of VoCo over a slice: a rectangle that is dragged. Near the middle of a base crop it snaps there (with Alt it does not).
+/// The random crop of VoCo over a slice: a rectangle that is dragged on an axial one. Near the middle of a base crop it snaps there (with Alt it does not).
 class RandomCrop : public QWidget {
     Q_OBJECT
     Q_PROPERTY(QString crop READ crop) ///< "64 0 128 64": left, top, right, bottom on the slice's pixels
 public:
     explicit RandomCrop(PatchView* view, int number);
 
+    void setView(PatchView* view); ///< hides it where that is another one
+    void setDraggable(bool draggable); ///< else it is an outline, and the mouse passes through
     void setRect(const QRectF& pixels); ///< edges in pixel corners: pixel x covers [x - 0.5, x + 0.5]
     const QRectF& cropRect() const { return m_rect; }
     QString crop() const;
@@ -40,7 +43,7 @@ protected:
 
 private:
     void place();
-    PatchView* m_view;
+    PatchView* m_view = nullptr;
     int m_number;
     QRectF m_rect;
     bool m_dragging = false;
