@@ -218,6 +218,14 @@ Result<GivenMask> readMask(const path& file, const Inference& inference)
     return mask;
 }
 
+std::function<void(const Json&)> toldProgress(const Work& work)
+{
+    return [&work](const Json& message) {
+        if (message.value("kind", "") == protocol::Progress)
+            work.progress(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}), "hiding blocks");
+    };
+}
+
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out)
 {
     std::vector<std::string> arguments{"infer", kind, "--request", request.string(), "--out", out.string()};
@@ -272,11 +280,7 @@ Result<Json> infer(const std::string& kind, const Inference& inference, const Gi
         fields["modality_class"] = inference.input.modalityClass;
     std::vector<std::string> arguments = inferArguments(kind, fields, request, scratch.where());
     arguments.insert(arguments.end(), inference.workerArguments.begin(), inference.workerArguments.end());
-    const auto line = [&](const Json& message) {
-        if (message.value("kind", "") == protocol::Progress)
-            work.progress(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}), "hiding blocks");
-    };
-    HILUM_TRY(const Json answer, services::runWorker(arguments, line, [&] { return work.cancelled(); }));
+    HILUM_TRY(const Json answer, services::runWorker(arguments, toldProgress(work), [&] { return work.cancelled(); }));
 
     const path made = scratch.where() / "tensors.safetensors";
     HILUM_TRY(const TensorFile tensors, TensorFile::open(made));

@@ -9,6 +9,7 @@
 #include "core/services/result_pictures.h"
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -67,6 +68,9 @@ Result<GivenMask> readMask(const path& file, const Inference& inference);
 
 /// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
+
+/// Tells what the worker says of a map by occlusion. `work` must outlive it.
+std::function<void(const Json&)> toldProgress(const Work& work);
 
 /// What a record (result.json, or a figure of the Lab) asked for: protocol::Reconstruct or protocol::Attention.
 std::string askedIn(const Json& record);

@@ -48,14 +48,6 @@ Result<std::optional<view::Box>> boxIn(const Json& grid)
     return std::optional(out);
 }
 
-Geometry partOf(const Geometry& grid, const view::Box& box)
-{
-    Geometry out = grid;
-    out.size = {box[3] - box[0], box[4] - box[1], box[5] - box[2]};
-    out.originLps = grid.indexToWorld({static_cast<double>(box[0]), static_cast<double>(box[1]), static_cast<double>(box[2])});
-    return out;
-}
-
 } // namespace
 
 Json geometryJson(const Geometry& grid)
@@ -66,13 +58,11 @@ Json geometryJson(const Geometry& grid)
 Result<PlacedMap> attentionOnImage(const TensorFile& tensors, const Json& grid)
 {
     if (isVolumeGrid(grid)) {
-        HILUM_TRY(Geometry model, geometryIn(grid));
+        HILUM_TRY(const Geometry model, geometryIn(grid));
         HILUM_TRY(const std::optional<view::Box> box, boxIn(grid));
-        if (box)
-            model = partOf(model, *box);
         HILUM_TRY(const Geometry image, geometryIn(grid.value("image", Json::object())));
         HILUM_TRY(const view::Block map, services::tokensOf(tensors, "attention_map"));
-        view::Block placed = services::onImageGrid(map, model, image);
+        view::Block placed = services::onImageGrid(map, model, image, box);
         return PlacedMap{.shape = {placed.depth, placed.height, placed.width}, .values = std::move(placed.values)};
     }
     const auto number = [&](const char* key, std::size_t axis) { // 0: it is not there

@@ -147,7 +147,7 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
 
 std::int64_t jobThreads(std::int64_t asked)
 {
-    return asked > 0 ? asked : std::max<std::int64_t>(1, std::int64_t{std::thread::hardware_concurrency()});
+    return asked > 0 ? asked : std::clamp<std::int64_t>(std::thread::hardware_concurrency(), 1, 1024); // the most that a job may ask for
 }
 
 Result<services::JobStatus> followJob(const services::JobRequest& request, bool resume, const Json& changes)

@@ -52,7 +52,7 @@ public:
         }
     }
 
-    /// Whether the request that has just been worked on was cancelled meanwhile.
+    /// Whether the request at work was cancelled meanwhile.
     bool cancelled(const Json& id)
     {
         m_current = id;

@@ -17,7 +17,7 @@ namespace {
 
 using Sides = std::array<std::int64_t, 3>; // along i, j, k
 
-constexpr std::int64_t PassNumbers = 1 << 20; // of the pieces that go through the encoder together: a pass is short, and a cancelled map is given up soon
+constexpr std::int64_t PassNumbers = 1 << 18; // of the pieces that go through the encoder together, one at least: a pass is short, and a cancelled map is given up soon
 constexpr std::int64_t PassPieces = 16;
 
 /// Block n of `count` along an axis of `length` voxels begins here.
@@ -38,6 +38,7 @@ Result<Sides> blocksOf(const Sides& lengths, const Sides& token, std::int64_t bl
     if (block < 0)
         return fail(ErrorCode::Usage, "block = {} is below 0", block);
     if (block > 0) {
+        block = std::min(block, std::ranges::max(lengths)); // a larger one hides everything, too
         const Sides counts = countsOf(lengths, {block, block, block});
         if (product(counts) > MostBlocks)
             return fail(ErrorCode::Usage, "block = {} makes {} x {} x {} = {} blocks of what the model sees, {} are the most", block, counts[0], counts[1], counts[2], product(counts), MostBlocks);
@@ -190,7 +191,7 @@ Result<OcclusionMap> occlusionMap(FeatureSource& source, const FeaturePieces& pi
             }
         }
         if (wish.progress)
-            wish.progress(now.back().block + 1, total);
+            wish.progress(sum.defined() ? now.back().block : now.back().block + 1, total); // of the last block pieces may be left
     }
     for (std::size_t axis = 0; axis < 3; ++axis)
         out.side[axis] = (lengths[axis] + blocks[axis] - 1) / blocks[axis];

@@ -274,9 +274,9 @@ Plane onImageGrid(const Plane& tokens, const imaging::ModelInput& placed, std::i
     const auto cells = [](std::int64_t count, std::int64_t pixels, std::int64_t across, const auto& toModel) {
         std::vector<std::int64_t> out;
         for (std::int64_t n = 0; n < count; ++n) {
-            const double at = toModel(static_cast<double>(n)), size = static_cast<double>(pixels);
-            const auto token = static_cast<std::int64_t>(std::floor((at + 0.5) * static_cast<double>(across) / size));
-            out.push_back(at > -1 && at < size ? std::clamp(token, std::int64_t{0}, across - 1) : -1);
+            const double at = toModel(static_cast<double>(n));
+            const std::int64_t pixel = std::clamp(static_cast<std::int64_t>(std::floor(at + 0.5)), std::int64_t{0}, pixels - 1);
+            out.push_back(at > -1 && at < static_cast<double>(pixels) ? pixel * across / pixels : -1);
         }
         return out;
     };

@@ -231,8 +231,9 @@ Result<view::Block> tokensOf(const TensorFile& answer, const std::string& name)
     return view::Block{.width = stored.shape[2], .height = stored.shape[1], .depth = stored.shape[0], .values = {values.begin(), values.end()}};
 }
 
-view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image)
+view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image, const std::optional<view::Box>& part)
 {
+    const view::Box box = part.value_or(view::Box{0, 0, 0, model.size[0], model.size[1], model.size[2]});
     const Index3 cells{tokens.width, tokens.height, tokens.depth};
     const Vec3 first = model.worldToIndex(image.indexToWorld({0, 0, 0}));
     std::array<Vec3, 3> step{}; // of the model's index, per step along an axis of the image
@@ -250,9 +251,11 @@ view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const 
                 Index3 cell{};
                 bool seen = true;
                 for (std::size_t axis = 0; axis < 3; ++axis) {
-                    const double at = line[axis] + static_cast<double>(i) * step[0][axis], voxels = static_cast<double>(model.size[axis]);
-                    seen = seen && at > -1 && at < voxels; // half a voxel beyond the grid, by rounding, belongs to the nearest token
-                    cell[axis] = std::clamp(static_cast<std::int64_t>(std::floor((at + 0.5) * static_cast<double>(cells[axis]) / voxels)), std::int64_t{0}, cells[axis] - 1);
+                    const double at = line[axis] + static_cast<double>(i) * step[0][axis];
+                    // half a voxel beyond the grid, by rounding, belongs to the nearest token; beyond a part of the grid the model sees nothing
+                    const std::int64_t voxel = std::clamp(static_cast<std::int64_t>(std::floor(at + 0.5)), std::int64_t{0}, model.size[axis] - 1);
+                    seen = seen && at > -1 && at < static_cast<double>(model.size[axis]) && voxel >= box[axis] && voxel < box[axis + 3];
+                    cell[axis] = std::clamp((voxel - box[axis]) * cells[axis] / (box[axis + 3] - box[axis]), std::int64_t{0}, cells[axis] - 1); // as the blocks were cut
                 }
                 out.values.push_back(seen ? tokens.at(cell[0], cell[1], cell[2]) : 0.0f);
             }

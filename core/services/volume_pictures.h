@@ -39,8 +39,9 @@ Picture heatPicture(const view::Block& image, const view::Block& tokens, const s
 Result<Picture> heatPicture(const TensorFile& request, const TensorFile& answer, const std::array<double, 3>& spacingMm, const std::optional<view::Box>& box = std::nullopt);
 
 /// A map of the token grid of a volume model on another grid in the patient: each voxel has the value of the token that it lies in, 0 where the model sees nothing.
-/// \param model grid of what the model gets
-view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image);
+/// Voxels up to half a voxel beyond the model's grid, by rounding, count as seen.
+/// \param model grid of what the model gets \param part of it that the tokens divide evenly, where the model looks at a part; nullopt: all of it
+view::Block onImageGrid(const view::Block& tokens, const Geometry& model, const Geometry& image, const std::optional<view::Box>& part = std::nullopt);
 /// `attention_map` [slabs, rows, columns] of an answer. Mismatch when it has other dimensions.
 Result<view::Block> tokensOf(const TensorFile& answer, const std::string& name);
 

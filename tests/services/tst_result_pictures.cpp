@@ -139,6 +139,13 @@ private Q_SLOTS:
         const Plane rows = onImageGrid({.width = 1, .height = 8, .values = {0, 1, 2, 3, 4, 5, 6, 7}}, *placed, 12, 6);
         QCOMPARE(rows.values.front(), resize == QStringLiteral("pad") ? 2.0f : 0.0f);
         QCOMPARE(rows.values.back(), resize == QStringLiteral("pad") ? 5.0f : 7.0f);
+        if (resize == QStringLiteral("stretch")) { // 12 pixels on 8, in 3 blocks of uneven size: model pixel x lies in block x * 3 / 8
+            const Plane uneven = onImageGrid({.width = 3, .height = 1, .values = {0, 1, 2}}, *placed, 12, 6);
+            for (std::size_t x = 0; x < 12; ++x) {
+                const auto pixel = static_cast<std::int64_t>(std::floor(placed->fromImage(static_cast<double>(x), 0)[0] + 0.5));
+                QCOMPARE(uneven.values[x], static_cast<float>(std::clamp<std::int64_t>(pixel, 0, 7) * 3 / 8));
+            }
+        }
         // an encoder that gets the middle 4 x 4 pixels of these 8 x 8: nothing beyond them
         imaging::ModelInput middle = *placed;
         middle.width = middle.height = 4;
@@ -165,6 +172,17 @@ private Q_SLOTS:
         QCOMPARE(on.at(7, 7, 0), 1.0f);
         QCOMPARE(on.at(3, 4, 2), 6.0f); // slab 1, row 0, column 1
         QCOMPARE(on.at(7, 7, 5), 9.0f);
+        // a map over a part of the model's grid ends with it, also where the image's voxels lie on the same grid
+        const Geometry fine{.size = {9, 9, 9}, .spacingMm = {0.7, 0.7, 0.7}, .originLps = {-31.3, 12.7, 400.1}, .direction = {}};
+        for (const auto& [b0, b1] : {std::pair<std::int64_t, std::int64_t>{1, 8}, {2, 9}, {0, 7}}) {
+            const view::Block part = onImageGrid({.width = 3, .height = 3, .depth = 3, .values = std::vector<float>(27, 1)}, fine, fine, view::Box{b0, b0, b0, b1, b1, b1});
+            for (std::int64_t n = 0; n < 9; ++n)
+                QCOMPARE(part.at(n, 4, 4) + part.at(4, n, 4) + part.at(4, 4, n), n >= b0 && n < b1 ? 3.0f : 0.0f);
+        }
+        // blocks of uneven size: voxel x of 7 lies in block x * 3 / 7, as they were cut
+        const view::Block uneven = onImageGrid({.width = 3, .height = 1, .depth = 1, .values = {0, 1, 2}}, fine, fine, view::Box{1, 0, 0, 8, 9, 9});
+        for (std::int64_t x = 0; x < 7; ++x)
+            QCOMPARE(uneven.at(x + 1, 4, 4), static_cast<float>(x * 3 / 7));
         // where the model sees nothing there is nothing
         image.originLps[0] = 40;
         const view::Block far = onImageGrid(tokens, model, image);

@@ -72,7 +72,7 @@ Result<Json> askAgain(const Record& record, const std::string& kind, const Json&
     arguments.insert(arguments.end(), record.model.begin(), record.model.end());
     if (kind == protocol::Attention && record.json.value("attention_rows", "query") != "all") // earlier records and figures: the asked query's rows alone
         arguments.insert(arguments.end(), {"--whole-up-to", "0"});
-    HILUM_TRY(const Json answer, services::runWorker(arguments, {}, [&] { return work.cancelled(); }));
+    HILUM_TRY(const Json answer, services::runWorker(arguments, app::toldProgress(work), [&] { return work.cancelled(); }));
     const std::string expected = digestIn(record.json.at("model"), "weights_sha256"), used = digestIn(answer.value("model", Json::object()), "weights_sha256");
     if (!expected.empty() && !used.empty() && used != expected)
         return fail(ErrorCode::Mismatch, "the weights have the digest {}, the record was made with {}", used.substr(0, 16), expected.substr(0, 16));

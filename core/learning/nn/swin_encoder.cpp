@@ -321,7 +321,7 @@ at::Tensor SwinEncoder::embed(const at::Tensor& volume) const
     TORCH_CHECK(volume.dim() == 5 && volume.size(1) == m_sizes.channels, "volume of shape ", volume.sizes(), " where [B, ", m_sizes.channels, ", D, H, W] is expected");
     for (std::int64_t i = 2; i < 5; ++i)
         TORCH_CHECK(volume.size(i) % 32 == 0, "a side of ", volume.size(i), " voxels is no multiple of 32");
-    return m_convEmbedding ? m_convEmbedding->forward(volume) : at::conv3d(volume, m_embedWeight, m_embedBias, /*stride=*/2);
+    return m_convEmbedding ? m_convEmbedding->forward(volume) : at::conv3d(volume, m_embedWeight, m_embedBias, /*stride=*/SwinPatch);
 }
 
 std::array<at::Tensor, 5> SwinEncoder::stages(const at::Tensor& embedded, HiddenStates states, at::Tensor* rawDeepest) const
