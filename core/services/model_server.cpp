@@ -29,6 +29,7 @@ struct Waiting {
     Json fields;
     Relay receiver;
     ModelServer::Done done;
+    std::int64_t number = 0; // of ModelServer::request
 
     void answer(Result<Json> result) const
     {
@@ -39,6 +40,7 @@ struct Waiting {
     }
 };
 
+std::unexpected<Error> withdrawn() { return fail(ErrorCode::Cancelled, "given up"); }
 std::unexpected<Error> replaced() { return fail(ErrorCode::Cancelled, "a newer request took its place"); }
 
 /// The object of a process that was asked to end and is not waited for. It must not go before its process, for which ~QProcess waits half a minute: one that hangs in the kernel keeps it for ever.
@@ -62,7 +64,7 @@ struct ModelServer::State {
     std::unique_ptr<QProcess> process;
     JsonLineReader reader;
     std::string errors;            // end of standard error
-    std::int64_t nextId = 1;
+    std::int64_t nextId = 1, nextRequest = 1;
     std::int64_t inFlightId = 0;   // 0: nothing is in flight
     std::string kindInFlight;      // of the message in flight
     std::optional<Waiting> inFlight; // none for a load, and where nobody waits for the answer any more
@@ -113,7 +115,7 @@ void ModelServer::State::tellWork()
 void ModelServer::State::giveUp()
 {
     if (inFlight)
-        std::exchange(inFlight, std::nullopt)->answer(fail(ErrorCode::Cancelled, "given up"));
+        std::exchange(inFlight, std::nullopt)->answer(withdrawn());
     process->write(QByteArray::fromStdString(jsonLine(protocol::message(protocol::Cancel, {{"target", inFlightId}})) + "\n"));
     patience.start(CancelTime);
     tellWork();
@@ -336,13 +338,14 @@ void ModelServer::setModel(const ModelChoice& choice)
 
 const Json& ModelServer::model() const { return m_state->loaded; }
 
-void ModelServer::request(const std::string& kind, Json fields, QObject* receiver, Done done)
+std::int64_t ModelServer::request(const std::string& kind, Json fields, QObject* receiver, Done done)
 {
     State& s = *m_state;
-    Waiting fresh{kind, std::move(fields), Relay(receiver), std::move(done)};
+    const std::int64_t number = s.nextRequest++;
+    Waiting fresh{kind, std::move(fields), Relay(receiver), std::move(done), number};
     if (!s.chosen) {
         fresh.answer(fail(ErrorCode::Usage, "no model is chosen"));
-        return;
+        return number;
     }
     if (const auto older = std::ranges::find(s.waiting, kind, &Waiting::kind); older != s.waiting.end()) {
         older->answer(replaced());
@@ -350,6 +353,19 @@ void ModelServer::request(const std::string& kind, Json fields, QObject* receive
     }
     s.waiting.push_back(std::move(fresh));
     s.next();
+    return number;
+}
+
+void ModelServer::withdraw(std::int64_t number)
+{
+    State& s = *m_state;
+    if (s.inFlight && s.inFlight->number == number) {
+        s.giveUp();
+    } else if (const auto one = std::ranges::find(s.waiting, number, &Waiting::number); one != s.waiting.end()) {
+        one->answer(withdrawn());
+        s.waiting.erase(one);
+        s.tellBusy();
+    }
 }
 
 path ModelServer::newFile(const std::string& suffix)

@@ -34,7 +34,10 @@ public:
     void setModel(const ModelChoice& choice); ///< asks for `load`; modelReady or failed follows
     const Json& model() const;                ///< metadata of the loaded model; null before
     using Done = std::function<void(Result<Json>)>;
-    void request(const std::string& kind, Json fields, QObject* receiver, Done done);
+    /// \return number of the request, for `withdraw`; never 0
+    std::int64_t request(const std::string& kind, Json fields, QObject* receiver, Done done);
+    /// Takes one request back: whoever asked hears Cancelled. One that waits is not begun; one that the worker is at is given up, as `cancel` does. Nothing where it is done, or not known.
+    void withdraw(std::int64_t number);
     /// A fresh file name for a request or an answer in this server's temporary folder.
     path newFile(const std::string& suffix);
     /// Gives up what the worker is at, a load with everything that waits for it: whoever asked hears Cancelled at once. The worker is told; one that is not done a second later

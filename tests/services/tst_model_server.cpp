@@ -171,6 +171,56 @@ private Q_SLOTS:
         QCOMPARE(server.pid(), pid);
     }
 
+    void aRequestIsWithdrawnWhileItWaits() // a map that nobody wanted any more was made all the same, before the answer that was wanted
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        Answers answers;
+        QStringList said;
+        connect(&server, &ModelServer::workChanged, this, [&] { said << QString::fromStdString(server.atWorkOn()); });
+        const std::int64_t map = server.request("attention", Json::object(), this, answers.slot(1));
+        server.request("reconstruct", Json::object(), this, answers.slot(2));
+        QCOMPARE(server.atWorkOn(), std::string("load"));
+        server.withdraw(map);
+        server.withdraw(map); // once is enough
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        QCOMPARE(answers.all[0].first, 1);
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        HILUM_VERIFY_OK(answers.all[1].second);
+        QVERIFY(!said.contains(QStringLiteral("attention")));
+        // the load goes on where nothing waits for it any more
+        server.stop();
+        server.withdraw(server.request("attention", Json::object(), this, answers.slot(3)));
+        QCOMPARE(server.atWorkOn(), std::string("load"));
+        QTRY_VERIFY(!server.busy());
+        QCOMPARE(answers.all.size(), std::size_t(3));
+        HILUM_VERIFY_ERROR(answers.all[2].second, ErrorCode::Cancelled);
+        QVERIFY(!server.model().is_null());
+    }
+
+    void theRequestAtWorkIsWithdrawnAlone()
+    {
+        ModelServer server;
+        server.setModel(untrained());
+        QTRY_VERIFY(!server.model().is_null());
+        Answers answers;
+        const std::int64_t first = server.request("wait", {{"milliseconds", 100}}, this, answers.slot(1));
+        const std::int64_t second = server.request("attention", Json::object(), this, answers.slot(2));
+        QVERIFY(first != 0 && first != second);
+        server.withdraw(0);
+        server.withdraw(second); // the other one goes on
+        QCOMPARE(server.atWorkOn(), std::string("wait"));
+        QTRY_COMPARE(answers.all.size(), std::size_t(2));
+        HILUM_VERIFY_ERROR(answers.all[0].second, ErrorCode::Cancelled);
+        QCOMPARE(answers.all[1].first, 1);
+        HILUM_VERIFY_OK(answers.all[1].second);
+        server.withdraw(first); // done long ago
+        server.withdraw(server.request("wait", {{"milliseconds", 100}}, this, answers.slot(3)));
+        QCOMPARE(server.atWorkOn(), std::string());
+        QTRY_COMPARE(answers.all.size(), std::size_t(3));
+        HILUM_VERIFY_ERROR(answers.all[2].second, ErrorCode::Cancelled);
+    }
+
     void aProcessThatGoesOnIsEndedForTheNextRequest()
     {
         ModelServer server;

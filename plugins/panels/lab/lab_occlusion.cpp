@@ -18,6 +18,7 @@ void LabSession::askOcclusion()
     giveUpOcclusion();
     m_occlusionOf = now;
     m_occlusionAsking = true;
+    m_occlusionRequest = 0;
     const std::uint64_t number = ++m_attentionAsked;
     const path request = m_server->newFile(".safetensors");
     Q_EMIT statusChanged(tr("Computing occlusion…"));
@@ -45,7 +46,7 @@ void LabSession::sendOcclusion(const path& request, std::uint64_t number)
         asked["crop_centre"] = *m_occlusionOf->centre;
     Json fields = asked;
     fields.update({{"request", request.string()}, {"out", out.string()}});
-    m_server->request(protocol::Attention, fields, this, [this, request, out, number, asked](Result<Json> answer) {
+    m_occlusionRequest = m_server->request(protocol::Attention, fields, this, [this, request, out, number, asked](Result<Json> answer) {
         removeFile(request);
         if (number != m_attentionAsked) {
             removeFile(out);
@@ -96,8 +97,7 @@ void LabSession::giveUpOcclusion()
         return;
     m_occlusionOf.reset();
     ++m_attentionAsked; // what comes of it is nothing any more
-    if (m_server->atWorkOn() == protocol::Attention)
-        m_server->cancel();
+    m_server->withdraw(std::exchange(m_occlusionRequest, 0)); // 0: it is not sent yet
 }
 
 view::Block LabSession::volumeMap() const

@@ -274,6 +274,7 @@ private:
     Json m_attentionNumbers, m_attentionFields;
     std::optional<OcclusionOf> m_occlusionOf; // of the map that is there or on its way
     bool m_occlusionAsking = false;
+    std::int64_t m_occlusionRequest = 0; // its number at the server; 0: it is not there yet
 };
 
 /// The entry of an option in a method's schema; null when it has none.

@@ -4,7 +4,7 @@
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
-// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi as a run of UniMedI, spcxr and spcxr-half as runs of SPCXR,
+// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi, dae or voco as a run of that method, voco-half as one that gets the lower half of a volume, spcxr and spcxr-half as runs of SPCXR,
 // the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named numberless answers without numbers. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
@@ -68,6 +68,7 @@ bool ownRatios = false; // the weights were trained with ratios of their own
 bool halfCorrupted = false; // the weights were trained with max_corrupted = 0.5
 bool noNumbers = false; // an older worker's answer
 bool maskFiles = false; // the weights were trained with masks from files
+bool halfVolume = false; // the model gets the lower half of a volume
 
 Json metadata()
 {
@@ -147,7 +148,11 @@ Result<Json> groups(const Json& request)
 Result<Json> crops(const Json& request)
 {
     HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
-    HILUM_TRY(const Voxels image, voxels(file));
+    HILUM_TRY(Voxels image, voxels(file));
+    if (halfVolume) {
+        image.depth /= 2;
+        image.values.resize(static_cast<std::size_t>(image.width * image.height * image.depth));
+    }
     const std::int64_t w = image.width / 3, h = image.height / 3;
     std::vector<std::int64_t> bases, boxes;
     for (std::int64_t i = 0; i < 3; ++i)
@@ -170,8 +175,10 @@ Result<Json> crops(const Json& request)
     out.add<float>("overlap", {count, 9}, predicted);
     out.add<float>("overlap_predicted", {count, 9}, predicted);
     out.add<float>("base_similarity", {9, 9}, similar);
+    const Json numbers = halfVolume ? Json{{"crop_box", {0, 0, 0, image.width, image.height, image.depth}}} : Json::object();
+    out.setMetadata("numbers", jsonLine(numbers));
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
-    return Json{{"out", request["out"]}, {"numbers", Json::object()}, {"seconds", 0.01}, {"device", "cpu"}};
+    return Json{{"out", request["out"]}, {"numbers", numbers}, {"seconds", 0.01}, {"device", "cpu"}};
 }
 
 /// Half of each side, around the centre that is asked for.
@@ -349,7 +356,8 @@ Result<Json> load(const Json& request)
     ownRatios = folder == "ratios";
     noNumbers = folder == "numberless";
     halfCorrupted = folder == "spcxr-half";
-    loaded = folder == "unimedi" ? folder : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
+    halfVolume = folder == "voco-half";
+    loaded = folder == "unimedi" || folder == "dae" ? folder : folder.starts_with("voco") ? "voco" : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
     layers = folder == "shallow" ? 2 : 4;
     heads = folder == "shallow" ? 2 : 6;
     step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;

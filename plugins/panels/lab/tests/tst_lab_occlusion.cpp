@@ -4,11 +4,14 @@
 #include <QCheckBox>
 #include <QImage>
 
+#include <chrono>
+
 using namespace hilum;
 using namespace hilum::widgets;
 using tests::ct;
 using tests::ramp;
 using tests::Wait;
+using namespace std::chrono_literals;
 
 class TestLabOcclusion : public QObject, tests::LabBench {
     Q_OBJECT
@@ -135,6 +138,30 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != before && !m_panel->property("waiting").toBool(), Wait);
         QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(overlay()), qPrintable(note()), Wait);
         QVERIFY2(asked().back().startsWith(QStringLiteral("occlusion [")), qPrintable(asked().back()));
+    }
+
+    void aMapThatStillWaitsIsNotMade() // it was made to its end for nobody, before the answer for the crop that was placed
+    {
+        const path weights = model("dae");
+        std::filesystem::create_directories(weights);
+        m_selection->setVolume(ct());
+        m_selection->setModel({.model = weights});
+        QTRY_VERIFY_WITH_TIMEOUT(kind()->count() == 1 && !m_panel->property("waiting").toBool() && !hash("arraysHash").isEmpty(), Wait);
+        m_models->setIdleTime(10ms);
+        QTRY_COMPARE_WITH_TIMEOUT(m_models->pid(), std::int64_t(0), Wait);
+        m_models->setIdleTime(5min);
+        const QString before = hash("arraysHash");
+        std::ofstream(weights / "wait") << "x";
+        press("A");
+        QTRY_COMPARE_WITH_TIMEOUT(QString::fromStdString(m_models->atWorkOn()), QStringLiteral("load"), Wait);
+        m_selection->setCrosshair({Crosshair::Space::Patient, ct().geometry().indexToWorld({40, 50, 10})});
+        m_actions->find(QStringLiteral("actionLabCentre"))->trigger();
+        QTRY_COMPARE_WITH_TIMEOUT(label("labStatus"), QStringLiteral("Asking the model…"), Wait); // it waits behind the load
+        QVERIFY(std::filesystem::remove(weights / "wait"));
+        QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != before && !m_panel->property("waiting").toBool(), Wait);
+        QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(overlay()), qPrintable(note()), Wait);
+        QCOMPARE(asked().size(), 1);
+        QVERIFY2(asked().front().startsWith(QStringLiteral("occlusion [")), qPrintable(asked().front()));
     }
 
     void aRadiographHasItBesideTheOthers()
