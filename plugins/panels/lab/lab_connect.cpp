@@ -1,6 +1,7 @@
 // What follows what in the Lab: session, controls, numbers, crosshair. The rest of LabPanel is in lab_panel.cpp.
 #include "plugins/panels/lab/lab_panel.h"
 
+#include "core/base/job_protocol.h"
 #include "core/services/task_runner.h"
 
 #include <QLabel>
@@ -17,7 +18,10 @@ void LabPanel::connectSession()
     connect(m_session, &LabSession::modelChanged, this, [this] {
         if (m_drawingPolygon) // its corners are pixels of the former model's grid
             endPolygon(false);
+        const std::string kind = m_controls->attentionWish().kind;
         m_controls->showModel(*m_session);
+        if (kind != protocol::Occlusion && m_controls->attentionWish().kind == protocol::Occlusion && (m_controls->attentionShown() || slotOf(Shown::Attention) >= 0)) // it takes long: who asked for the other kind did not ask for it
+            putAttentionAway();
         AttentionWish wish = m_controls->attentionWish(); // of a layer and a head that this model has
         wish.query = m_session->attentionWish().query;
         m_session->setAttentionWish(wish);
@@ -178,6 +182,15 @@ void LabPanel::updateAttention()
             view(i)->setContent(contentOf(Shown::Attention, *m_session, m_slice, m_range));
             view(i)->setMarked(m_session->attentionShown().query);
         }
+}
+
+void LabPanel::putAttentionAway()
+{
+    m_controls->setAttentionShown(false);
+    m_session->setAttentionWanted(false);
+    std::ranges::replace(m_shown, Shown::Attention, Shown::Original); // shown by the menu of a view, without the box
+    arrange();
+    updateViews();
 }
 
 void LabPanel::updateReason()

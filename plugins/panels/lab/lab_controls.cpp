@@ -86,7 +86,8 @@ QWidget* LabControls::attentionPart()
         connect(spin, &QSpinBox::valueChanged, this, &LabControls::attentionChanged);
     }
     connect(m_attention, &QCheckBox::toggled, this, &LabControls::attentionChanged);
-    connect(m_kindCombo, &QComboBox::currentIndexChanged, this, [this] {
+    connect(m_kindCombo, &QComboBox::currentIndexChanged, this, [this] { // by hand: offerKinds keeps it quiet
+        m_kindChosen = m_kindCombo->currentData();
         kindChanged();
         Q_EMIT attentionChanged();
     });
@@ -101,18 +102,17 @@ QWidget* LabControls::attentionPart()
     return part;
 }
 
-/// The kind that is chosen stays where the model has it.
+/// The kind that a person chose, where the model has it; else its first.
 void LabControls::offerKinds(const std::vector<std::string>& kinds)
 {
     const std::pair<const char*, QString> known[] = {{"rollout", tr("Rollout")}, {"mean", tr("Mean of heads")}, {"head", tr("One head")}, {"gradient", tr("Gradient-weighted")}, {"occlusion", tr("Occlusion")}};
     const QSignalBlocker quiet(m_kindCombo);
-    const QVariant before = m_kindCombo->currentData();
     m_kindCombo->clear();
     for (const auto& [key, label] : known)
         if (std::ranges::find(kinds, key) != kinds.end())
             m_kindCombo->addItem(label, QLatin1String(key));
     m_kindCombo->setItemData(m_kindCombo->findData(QStringLiteral("occlusion")), tr("How much the features change when a block of the image is hidden"), Qt::ToolTipRole);
-    m_kindCombo->setCurrentIndex(std::max(0, m_kindCombo->findData(before)));
+    m_kindCombo->setCurrentIndex(std::max(0, m_kindChosen.isValid() ? m_kindCombo->findData(m_kindChosen) : 0));
     kindChanged();
 }
 

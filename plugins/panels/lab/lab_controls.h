@@ -3,6 +3,7 @@
 #include "plugins/panels/lab/mask_controls.h"
 #include "plugins/panels/lab/model_controls.h"
 
+#include <QVariant>
 #include <QWidget>
 
 class QCheckBox;
@@ -51,6 +52,7 @@ private:
     QFormLayout* m_attentionForm;
     QHBoxLayout* m_layerRow;
     QComboBox* m_kindCombo;
+    QVariant m_kindChosen; // by hand; the model that is loaded need not have it
     QSpinBox *m_layer, *m_head;
     QCheckBox* m_attention;
     QTableWidget* m_worst;

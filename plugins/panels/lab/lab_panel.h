@@ -103,6 +103,7 @@ private:
     void updateHitRates();
     void updateViews();
     void updateAttention();
+    void putAttentionAway(); ///< over no view, and wanted no more
     void updateNumbers();
     void updateCrosshair();
     void updateProbe(const QPointF& pixel);

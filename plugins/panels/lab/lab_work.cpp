@@ -57,12 +57,7 @@ void LabPanel::watchWork()
         connect(m_context.services.models, &services::ModelServer::workChanged, this, &LabPanel::workChanged);
     if (m_context.services.models)
         connect(m_context.services.models, &services::ModelServer::progressed, this, [this](qint64 done, qint64 total) { m_workParts = {done, total}; });
-    connect(m_session, &LabSession::attentionStopped, this, [this] {
-        m_controls->setAttentionShown(false);
-        std::ranges::replace(m_shown, Shown::Attention, Shown::Original); // shown by the menu of a view, without the box
-        arrange();
-        updateViews();
-    });
+    connect(m_session, &LabSession::attentionStopped, this, &LabPanel::putAttentionAway);
 }
 
 void LabPanel::workChanged()

@@ -3,6 +3,7 @@
 
 #include <QCheckBox>
 #include <QImage>
+#include <QMenu>
 
 #include <chrono>
 
@@ -188,10 +189,62 @@ private Q_SLOTS:
         QVERIFY(view->property("markedPatch").toString().isEmpty());
         kind()->setCurrentIndex(0);
         QTRY_VERIFY2_WITH_TIMEOUT(note().startsWith(QStringLiteral("rollout over 4 layers")), qPrintable(note()), Wait);
-        // a model without a rollout has the kind that there is, and back
+        // a model without a rollout has the kind that there is, which takes long: it is made where it is asked for
         open("VoCo");
         QCOMPARE(kind()->currentText(), QStringLiteral("Occlusion"));
+        QVERIFY(!shown()->isChecked());
+        QCOMPARE(view->accessibleName(), QStringLiteral("Original"));
+        QVERIFY(find<QWidget>("randomCrop")->isVisible());
+        QTest::qWait(200);
+        QCOMPARE(asked().size(), 1);
+        QVERIFY(m_models->atWorkOn().empty());
+        press("A");
         QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(overlay()), qPrintable(note()), Wait);
+        QCOMPARE(asked().size(), 2);
+        // and back: the kind that was chosen by hand
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("HD X-ray MAE"));
+        settle();
+        QCOMPARE(kind()->count(), 5);
+        QCOMPARE(kind()->currentText(), QStringLiteral("Rollout"));
+        QVERIFY(shown()->isChecked());
+        QTRY_VERIFY2_WITH_TIMEOUT(note().startsWith(QStringLiteral("rollout over 4 layers")), qPrintable(note()), Wait);
+        QCOMPARE(asked().size(), 2);
+    }
+
+    void theKindThatNobodyChoseIsTheFirst() // after VoCo all models showed their occlusion
+    {
+        open("VoCo");
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("MAE"));
+        settle();
+        QCOMPARE(kind()->currentText(), QStringLiteral("Rollout"));
+        kind()->setCurrentIndex(kind()->findText(QStringLiteral("Occlusion")));
+        open("VoCo");
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("MAE"));
+        settle();
+        QCOMPARE(kind()->currentText(), QStringLiteral("Occlusion")); // by hand
+    }
+
+    void aMapFromTheMenuOfAViewIsNotMadeOfAnotherKind()
+    {
+        m_selection->setVolume(ramp());
+        settle();
+        auto* view = find<QWidget>("labView4");
+        QTimer::singleShot(0, m_panel, [] {
+            auto* menu = qobject_cast<QMenu*>(QApplication::activePopupWidget());
+            QVERIFY(menu);
+            menu->findChild<QAction*>(QStringLiteral("labMenuAttention"))->trigger();
+            menu->close();
+        });
+        QTest::mouseClick(view, Qt::RightButton);
+        QCOMPARE(view->accessibleName(), QStringLiteral("Attention"));
+        QVERIFY(!shown()->isChecked());
+        open("VoCo");
+        QTest::qWait(200);
+        QVERIFY(asked().isEmpty());
+        QVERIFY(view->accessibleName() != QStringLiteral("Attention"));
     }
 };
 
