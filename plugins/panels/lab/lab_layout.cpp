@@ -14,6 +14,39 @@
 
 namespace hilum::lab {
 
+namespace {
+
+/// What a picture of some methods was chosen over; any other one itself.
+Shown homeOf(Shown shown)
+{
+    switch (shown) {
+    case Shown::Attention: return Shown::Original;
+    case Shown::PastedBack: return Shown::Reconstruction;
+    case Shown::Noisy:
+    case Shown::Decimated: return Shown::Disrupted;
+    default: return shown;
+    }
+}
+
+} // namespace
+
+/// What a view shows where the boxes go: its own standard picture, or the first one that no other view has.
+Shown LabPanel::missingPicture(int slot) const
+{
+    const auto isElsewhere = [&](Shown picture) {
+        for (int i = 0; i < 4; ++i)
+            if (i != slot && homeOf(shownIn(i)) == picture)
+                return true;
+        return false;
+    };
+    if (!isElsewhere(standardPicture(slot)))
+        return standardPicture(slot);
+    int other = 0; // three other views cannot have all four
+    while (isElsewhere(standardPicture(other)))
+        ++other;
+    return standardPicture(other);
+}
+
 void LabPanel::arrange()
 {
     // a layout of what the method does not have gives way to all views
@@ -24,9 +57,7 @@ void LabPanel::arrange()
     // a picture that the method does not make gives way to the one it was chosen over
     for (int i = 0; i < 4; ++i) {
         Shown& slot = m_shown[static_cast<std::size_t>(i)];
-        const Shown home = slot == Shown::Attention ? Shown::Original : slot == Shown::PastedBack ? Shown::Reconstruction : slot == Shown::Noisy || slot == Shown::Decimated ? Shown::Disrupted
-                         : slot == Shown::Boxes     ? standardPicture(i)
-                                                    : slot;
+        const Shown home = slot == Shown::Boxes ? missingPicture(i) : homeOf(slot);
         if (home != slot && !whyNot(slot, *m_session).isEmpty())
             slot = home;
     }

@@ -158,6 +158,7 @@ private:
 
     // crops as boxes in 3-D
     static Shown standardPicture(int slot); ///< what a slot shows where nothing else was chosen
+    Shown missingPicture(int slot) const;
     void buildVolumeView();
     QWidget* widgetOf(int slot) const;
     int slotOf(Shown shown) const; ///< -1: none

@@ -188,6 +188,21 @@ private Q_SLOTS:
         press("7");
         QCOMPARE(label("labStatus"), QStringLiteral("HD X-ray MAE compares no crops, so there are no boxes."));
     }
+    void anotherMethodHasAllItsPictures() // there were two originals and nothing disrupted
+    {
+        openVoCo();
+        pick(find<QWidget>("labView1"), "labMenuBoxes");
+        QCOMPARE(find<QWidget>("labView2")->accessibleName(), QStringLiteral("Original"));
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("HD X-ray MAE"));
+        settle();
+        QStringList names;
+        for (const char* view : {"labView1", "labView2", "labView3", "labView4"}) {
+            QVERIFY(visible(view));
+            names << find<QWidget>(view)->accessibleName();
+        }
+        QCOMPARE(names, QStringList({QStringLiteral("Disrupted"), QStringLiteral("Original"), QStringLiteral("Reconstruction"), QStringLiteral("Error")}));
+    }
     void aFigureHasThem()
     {
         openVoCo();
