@@ -43,6 +43,12 @@ struct Waiting {
 std::unexpected<Error> withdrawn() { return fail(ErrorCode::Cancelled, "given up"); }
 std::unexpected<Error> replaced() { return fail(ErrorCode::Cancelled, "a newer request took its place"); }
 
+bool isCount(const Json& message, const char* key)
+{
+    const auto field = message.find(key);
+    return field == message.end() || field->is_number_integer(); // where it is missing, it is 0
+}
+
 /// The object of a process that was asked to end and is not waited for. It must not go before its process, for which ~QProcess waits half a minute: one that hangs in the kernel keeps it for ever.
 QProcess* letGo(std::unique_ptr<QProcess> process)
 {
@@ -192,7 +198,7 @@ void ModelServer::State::read()
 {
     for (const auto& line : reader.feed(process->readAllStandardOutput().toStdString())) {
         const auto kind = line ? protocol::kindOf(*line) : Result<std::string>(std::unexpected(line.error()));
-        if (!kind)
+        if (!kind || (*kind == protocol::Progress && !(isCount(*line, "done") && isCount(*line, "total"))))
             log::warning("services.model", "the serving worker said something that cannot be understood");
         else if ((*kind == protocol::Done || *kind == protocol::Failed) && line->value("id", Json()) == inFlightId)
             onAnswer(*line);

@@ -108,9 +108,12 @@ private Q_SLOTS:
         ModelServer server;
         server.setModel(untrained());
         Answers answers;
-        server.request("garbage", Json::object(), this, answers.slot(1));
+        QStringList told;
+        connect(&server, &ModelServer::progressed, this, [&](qint64 done, qint64 total) { told << QStringLiteral("%1 of %2").arg(done).arg(total); });
+        server.request("garbage", {{"parts", 1}}, this, answers.slot(1));
         QTRY_COMPARE(answers.all.size(), std::size_t(1));
         HILUM_VERIFY_OK(answers.all[0].second);
+        QCOMPARE(told.join(QLatin1Char(',')), QStringLiteral("1 of 1")); // progress without numbers is garbage, too
     }
 
     void refusedModelIsSaid()

@@ -132,8 +132,11 @@ int serve()
             return 0;
         if (kind == "crash")
             std::abort();
-        if (kind == "garbage")
+        if (kind == "garbage") {
             out.raw("this is no answer\n");
+            out.send(protocol::Progress, {{"id", id}, {"done", "one"}, {"total", 3}});
+            out.send(protocol::Progress, {{"id", id}, {"done", 1}, {"total", nullptr}});
+        }
         for (int part = 1; part <= request.value("parts", 0); ++part)
             out.send(protocol::Progress, {{"id", id}, {"done", part}, {"total", request["parts"]}});
         if (kind == "wait")
