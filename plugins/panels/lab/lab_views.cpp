@@ -131,6 +131,10 @@ void LabPanel::showKey(Shown shown)
         slot = static_cast<int>(place - m_shown.begin());
     setShown(slot, shown);
     arrange();
+    if (widgetOf(slot)->isHidden()) { // the layout leaves that view out
+        m_maximised = slot;
+        arrange();
+    }
     updateViews();
 }
 

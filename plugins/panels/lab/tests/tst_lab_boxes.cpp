@@ -188,6 +188,24 @@ private Q_SLOTS:
         press("7");
         QCOMPARE(label("labStatus"), QStringLiteral("HD X-ray MAE compares no crops, so there are no boxes."));
     }
+    void theOriginalIsWhatIsSeenAlone() // before any view was used
+    {
+        openVoCo();
+        press("Alt+1");
+        QVERIFY(visible("labView1") && !visible("labBoxes"));
+        press("Alt+2");
+        QVERIFY(visible("labView1") && visible("labBoxes"));
+    }
+    void theKeyShowsThemInEveryLayout() // with Attention cross the first press showed nothing
+    {
+        openVoCo();
+        press("Alt+5");
+        QVERIFY(visible("labView1") && visible("labView2") && !visible("labBoxes"));
+        press("7");
+        QVERIFY(visible("labBoxes") && !visible("labView1"));
+        press("7");
+        QVERIFY(!visible("labBoxes") && visible("labView1") && visible("labView2"));
+    }
     void anotherMethodHasAllItsPictures() // there were two originals and nothing disrupted
     {
         openVoCo();
