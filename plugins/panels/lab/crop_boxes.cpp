@@ -71,11 +71,16 @@ std::vector<widgets::VolumeBox> placedCrops(std::span<const view::Box> bases, st
     return out;
 }
 
+bool VolumePart::samePlace(const VolumePart& other) const
+{
+    return of && other.of && offset == other.offset && size == other.size && of->geometry == other.of->geometry;
+}
+
 bool VolumePart::looksLike(const VolumePart& other) const
 {
     if (!of || !other.of)
         return !of && !other.of;
-    return offset == other.offset && size == other.size && windowHu == other.windowHu && of->geometry == other.of->geometry && (of == other.of || of->values == other.of->values);
+    return samePlace(other) && windowHu == other.windowHu && (of == other.of || of->values == other.of->values);
 }
 
 imaging::Volume volumeOf(const VolumePart& part)

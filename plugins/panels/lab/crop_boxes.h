@@ -34,6 +34,7 @@ struct VolumePart {
     std::optional<std::array<double, 2>> windowHu; ///< what 0 and 1 are in a CT; nullopt: the values are no window of Hounsfield units
     bool isEmpty() const { return !of; }
     bool operator==(const VolumePart&) const = default; ///< the same input, not an equal one
+    bool samePlace(const VolumePart& other) const;      ///< the same part of the same grid in the patient; neither is empty
     bool looksLike(const VolumePart& other) const;      ///< equal values at an equal place. Reads both: not for the GUI thread
 };
 

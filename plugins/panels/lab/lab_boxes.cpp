@@ -109,12 +109,15 @@ void LabPanel::updateVolume()
     VolumePart wanted;
     if (m_session->isVolume() && !answer.isEmpty() && slotOf(Shown::Boxes) >= 0 && whyNot(Shown::Boxes, *m_session).isEmpty())
         wanted = {m_session->origin().input.volume, answer.offset(), {answer.input.width, answer.input.height, answer.input.depth}, {}};
-    if (wanted.isEmpty()) { // another image, or nobody looks: the former one must not stay, nor its memory
+    // another image, or nobody looks: the former one must not stay, nor its memory; nor where the boxes lie elsewhere by now
+    if (wanted.isEmpty() || (!m_volumePart.isEmpty() && !m_volumePart.samePlace(wanted))) {
         if (!m_volumeView->isEmpty())
             m_volumeView->clear();
         m_volumePart = m_volumeAsked = {};
-        return;
+        ++m_volumeAsks; // what is being prepared is compared with what was there
     }
+    if (wanted.isEmpty())
+        return;
     if (wanted.of->windowed)
         if (const auto pipeline = imaging::volumePipeline(m_session->origin().pipeline))
             wanted.windowHu = pipeline->window;
@@ -127,14 +130,14 @@ void LabPanel::updateVolume()
             // the weights of another checkpoint get the same values: nothing is drawn anew
             return wanted.looksLike(before) ? std::nullopt : std::optional(volumeOf(wanted));
         },
-        [this, wanted](Result<std::optional<imaging::Volume>> made) {
-            if (!(wanted == m_volumeAsked))
+        [this, wanted, number = ++m_volumeAsks](Result<std::optional<imaging::Volume>> made) {
+            if (number != m_volumeAsks) // the wish alone may be the same again
                 return;
             if (!made) { // stays asked for: it would fail again
                 report(made.error(), tr("Preparing the volume for 3-D"));
                 return;
             }
-            const bool samePlace = !m_volumeView->isEmpty() && m_volumePart.of && m_volumePart.of->geometry == wanted.of->geometry && m_volumePart.offset == wanted.offset && m_volumePart.size == wanted.size;
+            const bool samePlace = !m_volumeView->isEmpty() && m_volumePart.samePlace(wanted);
             m_volumeAsked = {};
             m_volumePart = wanted;
             if (*made && samePlace)

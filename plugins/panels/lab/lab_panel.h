@@ -186,6 +186,7 @@ private:
     std::array<PatchView*, 4> m_views{};
     widgets::VolumeView* m_volumeView = nullptr; // stands where m_shown has the boxes
     VolumePart m_volumePart, m_volumeAsked;      // what it has; what is being prepared, or failed
+    std::uint64_t m_volumeAsks = 0;              // counts what is prepared: only the newest is taken
     std::string m_boxesOffered;                  // the method that was loaded last
     std::array<Shown, 4> m_shown{Shown::Original, Shown::Disrupted, Shown::Reconstruction, Shown::Error};
     Layout m_layout = Layout::All;

@@ -137,9 +137,20 @@ private Q_SLOTS:
         second.of = other;
         QVERIFY(!second.looksLike(part));
         second = part;
+        QVERIFY(second.samePlace(part));
+        second.of = other; // its values say nothing to the place
+        QVERIFY(second.samePlace(part));
         second.offset = {1, 0, 0};
-        QVERIFY(!second.looksLike(part));
-        QVERIFY(!part.looksLike({}));
+        QVERIFY(!second.looksLike(part) && !second.samePlace(part));
+        second = part;
+        second.size = {1, 1, 1};
+        QVERIFY(!second.looksLike(part) && !second.samePlace(part));
+        const auto moved = std::make_shared<imaging::VolumeInput>(*input);
+        moved->geometry.originLps = {0, 0, 1};
+        second = part;
+        second.of = moved;
+        QVERIFY(!second.looksLike(part) && !second.samePlace(part));
+        QVERIFY(!part.looksLike({}) && !part.samePlace({}) && !lab::VolumePart().samePlace({}));
     }
 };
 

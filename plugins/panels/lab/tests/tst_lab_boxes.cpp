@@ -221,6 +221,36 @@ private Q_SLOTS:
         }
         QCOMPARE(names, QStringList({QStringLiteral("Disrupted"), QStringLiteral("Original"), QStringLiteral("Reconstruction"), QStringLiteral("Error")}));
     }
+    void thePictureIsThereHoweverOftenTheyArePutAway() // it stayed black: what had been compared with the former picture was taken for the wish of now
+    {
+        openVoCo();
+        awaitPicture();
+        press("1"); // the slices large; the boxes are not seen
+        QVERIFY(!visible("labBoxes"));
+        m_selection->setModel({.model = model("voco")}); // the same values for other weights
+        QVERIFY(!quiet());
+        QTRY_VERIFY_WITH_TIMEOUT(quiet(), Wait);
+        {
+            tests::HeldRunner held(*m_runner);
+            press("1"); // seen: they are compared
+            pick(boxes(), "labMenuOriginal");
+            QVERIFY(boxes()->isEmpty());
+            press("7");
+            QVERIFY(visible("labBoxes"));
+        }
+        awaitPicture();
+    }
+    void aPartThatLiesElsewhereTakesThePictureAlong() // a figure had the new boxes over the former volume
+    {
+        openVoCo();
+        awaitPicture();
+        press("1");
+        m_selection->setModel({.model = model("voco-half")});
+        QTRY_VERIFY2_WITH_TIMEOUT(placed().endsWith(QStringLiteral("crop: -32 -17 98 32 47 146")), qPrintable(placed()), Wait); // the lower half of z 98..194
+        QVERIFY(!visible("labBoxes") && boxes()->isEmpty());
+        press("1");
+        awaitPicture();
+    }
     void aFigureHasThem()
     {
         openVoCo();
