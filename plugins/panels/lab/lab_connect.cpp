@@ -294,6 +294,10 @@ void LabPanel::updateProbe(const QPointF& pixel)
         const auto& r = m_session->reconstruction();
         if (r.error.size() > index)
             text += tr("  predicted %1  error %2").arg(static_cast<double>(r.reconstruction[index]), 0, 'f', 3).arg(static_cast<double>(r.error[index]), 0, 'f', 3);
+        const view::AttentionMap& map = m_session->attention();
+        if (!map.isEmpty() && slotOf(Shown::Attention) >= 0 && m_session->attentionShown().kind == protocol::Occlusion)
+            if (const auto block = placeInMap(map, *input, m_session->seen(), x, y))
+                text += tr("  ·  block r%1 c%2  occlusion %3").arg((*block)[0]).arg((*block)[1]).arg(static_cast<double>(map.values[static_cast<std::size_t>((*block)[0] * map.columns + (*block)[1])]), 0, 'f', 5);
     }
     m_probe->setText(text);
     if (m_context.services.selection)

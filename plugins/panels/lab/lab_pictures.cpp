@@ -97,20 +97,21 @@ const view::Block* blockOf(Shown shown, const view::VolumeAnswer& answer)
 /// The map on the pixels of the model's grid; what the encoder does not get has no value.
 std::vector<float> onPixels(const view::AttentionMap& map, const imaging::ModelInput& input, const std::array<std::int64_t, 2>& seen)
 {
-    const std::int64_t width = seen[0] > 0 ? std::min(seen[0], input.width) : input.width, height = seen[1] > 0 ? std::min(seen[1], input.height) : input.height;
-    const std::int64_t left = (input.width - width) / 2, top = (input.height - height) / 2;
     std::vector<float> out(static_cast<std::size_t>(input.width * input.height), std::numeric_limits<float>::quiet_NaN());
-    for (std::int64_t y = 0; y < height; ++y)
-        for (std::int64_t x = 0; x < width; ++x)
-            out[static_cast<std::size_t>((top + y) * input.width + left + x)] = map.values[static_cast<std::size_t>(y * map.rows / height * map.columns + x * map.columns / width)];
+    for (std::int64_t y = 0; y < input.height; ++y)
+        for (std::int64_t x = 0; x < input.width; ++x)
+            if (const auto at = placeInMap(map, input, seen, x, y))
+                out[static_cast<std::size_t>(y * input.width + x)] = map.values[static_cast<std::size_t>((*at)[0] * map.columns + (*at)[1])];
     return out;
 }
 
-/// The map on the patches of the mask; by occlusion it may have fewer and larger blocks.
-std::vector<float> onPatches(const view::AttentionMap& map, const view::MaskModel& mask)
+/// The map on the patches of the mask; by occlusion it may have fewer and larger blocks. On pixels where a block ends within a patch.
+std::vector<float> onPatches(const view::AttentionMap& map, const view::MaskModel& mask, const imaging::ModelInput& input)
 {
     if (mask.isEmpty() || (mask.rows() == map.rows && mask.columns() == map.columns))
         return map.values;
+    if (mask.rows() % map.rows != 0 || mask.columns() % map.columns != 0)
+        return onPixels(map, input, {0, 0});
     std::vector<float> out;
     out.reserve(mask.mask().size());
     for (std::int64_t row = 0; row < mask.rows(); ++row)
@@ -238,7 +239,7 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
         const view::AttentionMap& a = session.attention();
         if (a.isEmpty())
             break;
-        out.overlay = session.hasMask() ? onPatches(a, session.mask()) : onPixels(a, *input, session.seen());
+        out.overlay = session.hasMask() ? onPatches(a, session.mask(), *input) : onPixels(a, *input, session.seen());
         out.map = view::ColourMap::Attention;
         out.low = static_cast<double>(a.lowest);
         out.high = static_cast<double>(a.highest);
@@ -252,6 +253,16 @@ PatchView::Content contentOf(Shown shown, const LabSession& session, const Slice
     case Shown::Decimated: break; // of volumes
     }
     return out;
+}
+
+std::optional<std::array<std::int64_t, 2>> placeInMap(const view::AttentionMap& map, const imaging::ModelInput& input, const std::array<std::int64_t, 2>& seen, std::int64_t x, std::int64_t y)
+{
+    const std::int64_t width = seen[0] > 0 ? std::min(seen[0], input.width) : input.width, height = seen[1] > 0 ? std::min(seen[1], input.height) : input.height;
+    x -= (input.width - width) / 2;
+    y -= (input.height - height) / 2;
+    if (x < 0 || y < 0 || x >= width || y >= height)
+        return std::nullopt;
+    return std::array{y * map.rows / height, x * map.columns / width};
 }
 
 QPainterPath regionBorder(const LabSession& session)

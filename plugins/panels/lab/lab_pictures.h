@@ -4,6 +4,11 @@
 #include "plugins/panels/lab/lab_session.h"
 #include "plugins/panels/lab/patch_view.h"
 
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
 namespace hilum::lab {
 
 /// What a view of the Lab can show, in the order of the keys 1 to 7; the rest is in the menu alone. Boxes are of the volume in 3-D: its one view takes the place of a PatchView.
@@ -32,6 +37,9 @@ struct Pinned {
 
 /// What a view shows of a session; `note` says which picture it is. \param range what is black and white in a volume
 PatchView::Content contentOf(Shown shown, const LabSession& session, const SliceChoice& slice, std::array<double, 2> range);
+
+/// {row, column} in a radiograph's map of what pixel (x, y) of the model's grid lies in; nullopt where the encoder gets nothing. The map covers all of the grid, or `seen` in its middle.
+std::optional<std::array<std::int64_t, 2>> placeInMap(const view::AttentionMap& map, const imaging::ModelInput& input, const std::array<std::int64_t, 2>& seen, std::int64_t x, std::int64_t y);
 
 /// Border of the region on the model's grid: the contour as computed where there is one, else the border of the inside patches.
 QPainterPath regionBorder(const LabSession& session);

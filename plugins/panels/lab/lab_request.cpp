@@ -384,7 +384,7 @@ view::PatchReadout LabSession::readout(std::int64_t row, std::int64_t column) co
     const auto at = static_cast<std::size_t>(row * m_mask.columns() + column);
     if (m_reconstruction.patchLoss.size() > at && m_reconstruction.mask[at] != 0 && out.hidden)
         out.loss = static_cast<double>(m_reconstruction.patchLoss[at]);
-    if (m_attentionWanted && m_attention.values.size() == m_mask.mask().size())
+    if (m_attentionWanted && m_attentionShown.kind != protocol::Occlusion && m_attention.values.size() == m_mask.mask().size()) // blocks are no patches
         out.attention = static_cast<double>(m_attention.values[at]);
     return out;
 }

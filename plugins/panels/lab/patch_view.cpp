@@ -74,15 +74,16 @@ void PatchView::setMouseProfile(const view::MouseProfile& profile)
 void PatchView::updateOverlay()
 {
     m_overlayImage = {};
-    const auto count = static_cast<std::size_t>(std::max<std::int64_t>(0, m_grid.rows * m_grid.columns));
-    if (m_content.overlay.empty() || m_content.overlay.size() != count)
+    const auto fits = [this](std::int64_t columns, std::int64_t rows) { return columns > 0 && rows > 0 && m_content.overlay.size() == static_cast<std::size_t>(rows * columns); };
+    const bool tokens = fits(m_grid.columns, m_grid.rows);
+    if (!tokens && !fits(m_content.image.width(), m_content.image.height()))
         return;
-    QImage image(static_cast<int>(m_grid.columns), static_cast<int>(m_grid.rows), QImage::Format_ARGB32);
+    QImage image(tokens ? QSize(static_cast<int>(m_grid.columns), static_cast<int>(m_grid.rows)) : m_content.image.size(), QImage::Format_ARGB32);
     image.fill(Qt::transparent);
     const double scale = m_content.high > m_content.low ? 1 / (m_content.high - m_content.low) : 0;
     for (int y = 0; y < image.height(); ++y) {
         auto* line = reinterpret_cast<QRgb*>(image.scanLine(y));
-        const float* from = &m_content.overlay[static_cast<std::size_t>(y) * static_cast<std::size_t>(m_grid.columns)];
+        const float* from = &m_content.overlay[static_cast<std::size_t>(y) * static_cast<std::size_t>(image.width())];
         for (int x = 0; x < image.width(); ++x)
             if (std::isfinite(from[x])) {
                 const view::Rgb c = view::colour(m_content.map, (static_cast<double>(from[x]) - m_content.low) * scale);

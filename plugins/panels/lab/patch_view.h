@@ -64,7 +64,7 @@ public:
         QImage image;                  ///< on the model's grid
         QImage second;                 ///< on the same grid, drawn over the image as `over` says; null: none
         Over over = Over::Wipe;
-        std::vector<float> overlay;    ///< token grid values over the image, nothing where they are not finite; empty: none
+        std::vector<float> overlay;    ///< values over the image, on the token grid or on the image's own; nothing where they are not finite; empty: none
         view::ColourMap map = view::ColourMap::Grey; ///< of the bar and the overlay
         double low = 0, high = 0;      ///< ends of the bar; equal: no bar
         bool veil = false;             ///< darkens hidden patches by half
@@ -175,7 +175,7 @@ private:
     void updateOverlay();
 
     Content m_content;
-    QImage m_overlayImage; // token grid, coloured
+    QImage m_overlayImage; // its grid, coloured
     view::TokenGrid m_grid;
     const view::MaskModel* m_mask = nullptr;
     std::vector<std::uint8_t> m_shownMask;

@@ -4,7 +4,7 @@
 // noise, decimation or hidden channels alone the loss is 0.05, 0.15 or 0.2.
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
-// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi, dae or voco as a run of that method, voco-half as one that gets the lower half of a volume, spcxr and spcxr-half as runs of SPCXR,
+// A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi, dae, voco or mae as a run of that method, the last with 6 x 6 blocks in a map by occlusion instead of 8 x 8, voco-half as one that gets the lower half of a volume, spcxr and spcxr-half as runs of SPCXR,
 // the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named numberless answers without numbers. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
@@ -63,7 +63,7 @@ Json description()
 }
 
 std::string loaded = "hdxray-mae"; // the method that serves
-std::int64_t step = 0, layers = 4, heads = 6;
+std::int64_t step = 0, layers = 4, heads = 6, blocks = 8;
 bool ownRatios = false; // the weights were trained with ratios of their own
 bool halfCorrupted = false; // the weights were trained with max_corrupted = 0.5
 bool noNumbers = false; // an older worker's answer
@@ -326,7 +326,7 @@ Result<Json> attention(const Json& request)
     if (request.value("kind_of", "") == "occlusion") {
         HILUM_TRY(const TensorFile file, TensorFile::open(request.at("request").get<std::string>()));
         HILUM_TRY(const Voxels image, voxels(file));
-        return tests::occlusion(request, loaded == "dae" ? cropBox(image, request) : loaded == "voco" ? Json{0, 0, 0, image.width, image.height, image.depth} : Json());
+        return tests::occlusion(request, loaded == "dae" ? cropBox(image, request) : loaded == "voco" ? Json{0, 0, 0, image.width, image.height, image.depth} : Json(), blocks);
     }
     if (request.value("layer", std::int64_t{0}) >= layers || request.value("head", std::int64_t{0}) >= heads)
         return fail(ErrorCode::Usage, "layer or head is outside of {} layers and {} heads", layers, heads);
@@ -357,7 +357,8 @@ Result<Json> load(const Json& request)
     noNumbers = folder == "numberless";
     halfCorrupted = folder == "spcxr-half";
     halfVolume = folder == "voco-half";
-    loaded = folder == "unimedi" || folder == "dae" ? folder : folder.starts_with("voco") ? "voco" : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
+    blocks = folder == "mae" ? 6 : 8;
+    loaded = folder == "unimedi" || folder == "dae" || folder == "mae" ? folder : folder.starts_with("voco") ? "voco" : folder.starts_with("spcxr") ? "spcxr" : folder == "shallow" || folder == "ratios" || folder.starts_with("step-") ? "hdxray-mae" : loaded;
     layers = folder == "shallow" ? 2 : 4;
     heads = folder == "shallow" ? 2 : 6;
     step = folder.starts_with("step-") ? std::stoll(folder.substr(5)) : 0;

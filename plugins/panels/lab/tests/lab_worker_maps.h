@@ -4,6 +4,7 @@
 #include "core/base/tensor_file.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -28,18 +29,18 @@ inline void tellBlocks(const Json& request)
     std::fflush(stdout);
 }
 
-/// A map of 2 x 2 x 2 blocks over the crop whose box is told, block n with the value (n + 1) / 10; of a radiograph 8 x 8 blocks, block n with (n + 1) / 100.
+/// A map of 2 x 2 x 2 blocks over the crop whose box is told, block n with the value (n + 1) / 10; of a radiograph as many blocks along each side as are named, block n with (n + 1) / 100.
 /// What was asked is written to the file that LAB_WORKER_LOG names: "occlusion" and the centre.
-inline Result<Json> occlusion(const Json& request, const Json& box)
+inline Result<Json> occlusion(const Json& request, const Json& box, std::int64_t blocks)
 {
     if (const char* named = std::getenv("LAB_WORKER_LOG"))
         std::ofstream(named, std::ios::app) << "occlusion " << request.value("crop_centre", Json()).dump() << '\n';
     const bool volume = !box.is_null();
-    std::vector<float> map(volume ? 8 : 64);
+    std::vector<float> map(static_cast<std::size_t>(volume ? 8 : blocks * blocks));
     for (std::size_t n = 0; n < map.size(); ++n)
         map[n] = static_cast<float>(n + 1) / (volume ? 10.0f : 100.0f);
     TensorFileWriter out;
-    out.add<float>("attention_map", volume ? std::vector<std::int64_t>{2, 2, 2} : std::vector<std::int64_t>{8, 8}, map);
+    out.add<float>("attention_map", volume ? std::vector<std::int64_t>{2, 2, 2} : std::vector<std::int64_t>{blocks, blocks}, map);
     HILUM_TRY_STATUS(out.write(request.at("out").get<std::string>()));
     Json numbers = {{"minimum", map.front()}, {"maximum", map.back()}};
     if (volume)

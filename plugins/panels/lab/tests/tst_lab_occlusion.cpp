@@ -182,6 +182,9 @@ private Q_SLOTS:
             return c.red() + c.green();
         };
         QVERIFY(brightness(at(view, 15, 3)) > brightness(at(view, 0, 3))); // its 8 x 8 blocks on the 16 x 16 patches
+        move(view, at(view, 15, 3)); // patch and block
+        QTRY_VERIFY2(label("tokenProbe").startsWith(QStringLiteral("patch r15 c3 ")) && label("tokenProbe").endsWith(QStringLiteral("block r7 c1  occlusion 0.58000")), qPrintable(label("tokenProbe")));
+        QVERIFY2(!label("tokenProbe").contains(QStringLiteral("attn")), qPrintable(label("tokenProbe")));
         // a patch says nothing to it, and nothing is asked again
         QTest::mouseClick(view, Qt::LeftButton, {}, at(view, 3, 9));
         QTest::qWait(200);
@@ -210,6 +213,30 @@ private Q_SLOTS:
         QVERIFY(shown()->isChecked());
         QTRY_VERIFY2_WITH_TIMEOUT(note().startsWith(QStringLiteral("rollout over 4 layers")), qPrintable(note()), Wait);
         QCOMPARE(asked().size(), 2);
+    }
+
+    void aBlockMayEndWithinAPatch() // it ended at the edge of the patch
+    {
+        m_selection->setVolume(ramp());
+        m_selection->setModel({.model = model("mae")});
+        settle();
+        QTRY_COMPARE_WITH_TIMEOUT(kind()->count(), 5, Wait);
+        kind()->setCurrentIndex(kind()->findText(QStringLiteral("Occlusion")));
+        press("A");
+        QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(QStringLiteral("0.01 to 0.36")), qPrintable(note()), Wait);
+        while (find<QWidget>("labView1")->property("overlayOpacity").toDouble() < 1)
+            press("E");
+        const QWidget* view = find<QWidget>("labView1");
+        const QImage image = find<QWidget>("labView1")->grab().toImage();
+        const double side = std::min(view->width(), view->height() - 22), left = (view->width() - side) / 2, top = 22 + (view->height() - 22 - side) / 2;
+        const auto colour = [&](double x, double y) { // pixels of the model's grid, 256 x 256
+            return image.pixel(QPoint(static_cast<int>(left + (x + 0.5) * side / 256), static_cast<int>(top + (y + 0.5) * side / 256)) * image.devicePixelRatio());
+        };
+        // a block has 42 or 43 pixels, a patch 16: the first block ends within the third patch
+        QCOMPARE(colour(36, 20), colour(10, 20));
+        QCOMPARE(colour(46, 20), colour(60, 20));
+        QVERIFY(colour(46, 20) != colour(36, 20));
+        QVERIFY(colour(20, 46) != colour(20, 36));
     }
 
     void theKindThatNobodyChoseIsTheFirst() // after VoCo all models showed their occlusion
