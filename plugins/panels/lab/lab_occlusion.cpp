@@ -3,6 +3,7 @@
 
 #include "core/base/job_protocol.h"
 
+#include <array>
 #include <utility>
 
 namespace hilum::lab {
@@ -12,7 +13,9 @@ void LabSession::askOcclusion()
 {
     if (waiting() || !hasResult())
         return;
-    const OcclusionOf now{m_imageNumber, isVolume() ? m_cropCentre : std::nullopt};
+    OcclusionOf now{m_imageNumber, std::nullopt};
+    if (isVolume() && m_origin.fields.contains("crop_centre")) // of the crop that is shown: another may be wished that never came
+        now.centre = m_origin.fields["crop_centre"].get<std::array<std::int64_t, 3>>();
     if (m_occlusionOf == now && (m_occlusionAsking || m_attentionShown.kind == protocol::Occlusion))
         return; // it is on its way, or there
     giveUpOcclusion();
@@ -98,6 +101,16 @@ void LabSession::giveUpOcclusion()
     m_occlusionOf.reset();
     ++m_attentionAsked; // what comes of it is nothing any more
     m_server->withdraw(std::exchange(m_occlusionRequest, 0)); // 0: it is not sent yet
+}
+
+void LabSession::letOcclusionGo()
+{
+    if (!m_attentionWanted || m_attentionWish.kind != protocol::Occlusion || m_occlusionAsking || waiting() || !hasResult())
+        return; // not wanted, or it will be asked for
+    if (m_attentionShown.kind == protocol::Occlusion && !(isVolume() ? volumeMap().isEmpty() : m_attention.isEmpty()))
+        return; // it is there
+    setAttentionWanted(false);
+    Q_EMIT attentionStopped();
 }
 
 view::Block LabSession::volumeMap() const

@@ -277,6 +277,7 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
         // the loss of the worker is told once, by the server
         if (answer.error().code != ErrorCode::Cancelled && answer.error().code != ErrorCode::WorkerLost)
             Q_EMIT failed(answer.error(), tr("Asking the model"));
+        letOcclusionGo();
         return;
     }
     const path out = answer->value("out", "");
@@ -312,6 +313,7 @@ void LabSession::answered(const Asked& asked, Result<Json> answer)
             if (const Status fits = arrays ? fitsTexts(**arrays, asked) : Status(std::unexpected(arrays.error())); !fits) {
                 if (fits.error().code != ErrorCode::Cancelled)
                     Q_EMIT failed(fits.error(), tr("Asking the model"));
+                letOcclusionGo();
                 return;
             }
             m_drawn = asked.number;

@@ -180,7 +180,7 @@ Q_SIGNALS:
     void maskChanged();
     void reconstructionChanged(); ///< of a radiograph or a volume
     void attentionChanged();
-    void attentionStopped(); ///< by stopWork: nobody should show it
+    void attentionStopped(); ///< it is not wanted any more, though nobody said so here: nobody should show it
     void statusChanged(const QString& text);
     void deviceKnown(const QString& name); ///< where the model runs, with each answer
     void refused(const QString& sentence); ///< why nothing is shown; empty: nothing stands in the way
@@ -218,6 +218,7 @@ private:
     void sendOcclusion(const path& request, std::uint64_t number);
     void showOcclusion(Result<view::AttentionMap> map, const Json& answer);
     void giveUpOcclusion(); ///< what is under way: another question comes first, or nobody wants it
+    void letOcclusionGo();  ///< a reconstruction that it made way for did not come
     void setStatus(const Json& answer);
     bool hasOption(const std::string& key) const;
     double ownNumber(const std::string& key, double otherwise) const;

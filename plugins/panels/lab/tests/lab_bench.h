@@ -189,6 +189,9 @@ struct LabBench {
     QString holdFile() const { return m_home.filePath(QStringLiteral("hold")); }
     /// While it lies there no question to the worker is answered, except the loading of weights.
     void hold(bool on) const { on ? (void)std::ofstream(holdFile().toStdString()).put('x') : (void)QFile::remove(holdFile()); }
+    QString refuseFile() const { return m_home.filePath(QStringLiteral("refuse")); }
+    /// While it lies there the worker refuses to reconstruct.
+    void refuse(bool on) const { on ? (void)std::ofstream(refuseFile().toStdString()).put('x') : (void)QFile::remove(refuseFile()); }
     path model(const char* name) const { return path(m_home.filePath(QLatin1String(name)).toStdString()); }
     /// Types a file's name into the dialog that opens next.
     void answerDialog(const path& file) const
@@ -209,6 +212,7 @@ struct LabBench {
         qputenv("HILUM_WORKER", LAB_WORKER);
         qputenv("LAB_WORKER_LOG", m_home.filePath(QStringLiteral("attention.log")).toUtf8());
         qputenv("LAB_WORKER_HOLD", holdFile().toUtf8());
+        qputenv("LAB_WORKER_REFUSE", refuseFile().toUtf8());
     }
     void start()
     {

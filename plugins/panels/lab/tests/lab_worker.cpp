@@ -5,7 +5,7 @@
 // UniMedI: slice k has weight k, the last two are chosen; half of the attention lies in the first patch and half in the last of 2 x 2 x 2; text n, of
 // the request's file and then of its fields, has the cosine n / 10, the report -0.5.
 // A folder step-N counts as weights of step N, one named masked as weights that were trained with masks from files, one named unimedi, dae, voco or mae as a run of that method, the last with 6 x 6 blocks in a map by occlusion instead of 8 x 8, voco-half as one that gets the lower half of a volume, spcxr and spcxr-half as runs of SPCXR,
-// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named numberless answers without numbers. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
+// the latter with another option, ratios as weights of HD X-ray MAE that were trained with 0.6 inside and 0.4 outside, shallow as a network of 2 layers with 2 heads. One named numberless answers without numbers. One named broken does not load; a folder that holds a file "wait" loads when that is gone; other answers wait until there is no file that LAB_WORKER_HOLD names; there is no reconstruction while there is one that LAB_WORKER_REFUSE names. Queries of attention are written to the file that LAB_WORKER_LOG names, a line each.
 #include "core/base/job_protocol.h"
 #include "core/base/random.h"
 #include "core/base/tensor_file.h"
@@ -367,6 +367,8 @@ Result<Json> load(const Json& request)
 
 Result<Json> reconstruct(const Json& request)
 {
+    if (const char* refused = std::getenv("LAB_WORKER_REFUSE"); refused && std::filesystem::exists(refused))
+        return fail(ErrorCode::BadData, "this is refused");
     return loaded == "spcxr" ? groups(request) : loaded == "voco" ? crops(request) : loaded == "dae" ? disruption(request) : loaded == "unimedi" ? slices(request) : masked(request);
 }
 

@@ -35,6 +35,7 @@ private Q_SLOTS:
     void init()
     {
         QFile::remove(log());
+        refuse(false);
         start();
     }
     void cleanup() { stop(); }
@@ -139,6 +140,47 @@ private Q_SLOTS:
         QTRY_VERIFY_WITH_TIMEOUT(hash("arraysHash") != before && !m_panel->property("waiting").toBool(), Wait);
         QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(overlay()), qPrintable(note()), Wait);
         QVERIFY2(asked().back().startsWith(QStringLiteral("occlusion [")), qPrintable(asked().back()));
+    }
+
+    void aMapThatMadeWayForNothingIsOff() // the box stayed on without a map, and nothing asked for it
+    {
+        open("Disruptive AE");
+        hold(true);
+        press("A");
+        QTRY_COMPARE_WITH_TIMEOUT(QString::fromStdString(m_models->atWorkOn()), QStringLiteral("attention"), Wait);
+        m_selection->setCrosshair({Crosshair::Space::Patient, ct().geometry().indexToWorld({40, 50, 10})});
+        m_actions->find(QStringLiteral("actionLabCentre"))->trigger();
+        QTRY_VERIFY_WITH_TIMEOUT(!m_tasks->running().isEmpty() && m_tasks->running().front().title == QStringLiteral("Asking the model"), Wait);
+        QVERIFY(shown()->isChecked());
+        press("Esc");
+        QTRY_VERIFY_WITH_TIMEOUT(!shown()->isChecked(), Wait);
+        QCOMPARE(find<QWidget>("labView1")->accessibleName(), QStringLiteral("Original"));
+        QCOMPARE(label("labStatus"), QStringLiteral("Stopped; Redraw asks the model again"));
+        hold(false);
+        // asked again it is of the crop that is shown, not of the one that never came
+        press("A");
+        QTRY_VERIFY2_WITH_TIMEOUT(note().endsWith(overlay()), qPrintable(note()), Wait);
+        QCOMPARE(asked().back(), QStringLiteral("occlusion null"));
+        // a map that is there stays where another draw is refused
+        refuse(true);
+        press("N");
+        QTRY_COMPARE_WITH_TIMEOUT(label("labStatus"), QStringLiteral("this is refused"), Wait);
+        QVERIFY(shown()->isChecked());
+        QVERIFY2(note().endsWith(overlay()), qPrintable(note()));
+        // one that made way for it is off
+        press("A");
+        refuse(false);
+        press("N"); // of the crop that was placed
+        QTRY_VERIFY_WITH_TIMEOUT(!m_panel->property("waiting").toBool(), Wait);
+        hold(true);
+        press("A");
+        QTRY_COMPARE_WITH_TIMEOUT(QString::fromStdString(m_models->atWorkOn()), QStringLiteral("attention"), Wait);
+        press("N");
+        QTRY_COMPARE_WITH_TIMEOUT(QString::fromStdString(m_models->atWorkOn()), QStringLiteral("reconstruct"), Wait);
+        refuse(true);
+        hold(false);
+        QTRY_VERIFY_WITH_TIMEOUT(!shown()->isChecked(), Wait);
+        QCOMPARE(label("labStatus"), QStringLiteral("this is refused"));
     }
 
     void aMapThatStillWaitsIsNotMade() // it was made to its end for nobody, before the answer for the crop that was placed
