@@ -76,7 +76,8 @@ void LabPanel::arrange()
         std::erase_if(filled, [this](int slot) { return slot > (m_layout == Layout::Attention ? 1 : 0); });
     } else if (m_maximised < 0 && m_layout != Layout::All && filled.size() > 1) {
         const bool there = std::ranges::find(filled, m_layoutView) != filled.end();
-        const auto picture = std::find_if(filled.rbegin(), filled.rend(), [this](int slot) { return shownIn(slot) != Shown::Boxes; }); // no view was used yet: the last one, the boxes where they are chosen
+        // before one of them is used: the last picture, the boxes beside it
+        const auto picture = std::find_if(filled.rbegin(), filled.rend(), [this](int slot) { return shownIn(slot) != Shown::Boxes; });
         const int chosen = there ? m_layoutView : picture != filled.rend() ? *picture : filled.back();
         const int beside = filled.front() == chosen ? filled[1] : filled.front();
         filled = m_layout == Layout::One ? std::vector{chosen} : std::vector{std::min(beside, chosen), std::max(beside, chosen)};
