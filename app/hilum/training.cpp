@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
 #include <optional>
 #include <thread>
 #include <unistd.h>
@@ -21,6 +22,24 @@
 namespace hilum::app {
 
 namespace {
+
+/// Of many files with one reason the first few, and how many more there are.
+void tellRefused(const std::vector<Json>& refused)
+{
+    constexpr std::int64_t Shown = 3, Few = 5; // so many are told one by one
+    std::map<std::string, std::int64_t> count, told;
+    const auto group = [](const Json& one) { return one.value("code", one.value("reason", "")); };
+    for (const Json& one : refused)
+        ++count[group(one)];
+    for (const Json& one : refused) {
+        const std::string kind = group(one), file = one.value("file", ""), reason = one.value("reason", "");
+        const std::int64_t all = count[kind], number = ++told[kind];
+        if (all <= Few || number <= Shown)
+            std::fputs(std::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
+        else if (number == all)
+            std::fputs(std::format("hilum: left out: {} more for the same reason ({}); `hilum prepare --json` names all\n", grouped(all - Shown), kind).c_str(), stderr);
+    }
+}
 
 Status changeJobFile(const path& run, const Json& changes)
 {
@@ -136,10 +155,7 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
     HILUM_TRY(services::PreparedCache cache, services::prepare({.data = data, .method = method.id, .pipeline = method.pipeline, .out = out}, work));
     for (const std::string& warning : cache.warnings)
         std::fputs(("hilum: " + warning + "\n").c_str(), stderr);
-    for (const Json& refused : cache.refused) {
-        const std::string file = refused.value("file", ""), reason = refused.value("reason", "");
-        std::fputs(std::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
-    }
+    tellRefused(cache.refused);
     std::fputs(std::format("{} {} images of {} patients{}\n", cache.reused ? "found" : "prepared", grouped(cache.cases), grouped(cache.patients),
                            cache.reused ? " in the cache" : "").c_str(), stderr);
     return cache;
