@@ -23,12 +23,15 @@ namespace hilum::app {
 
 namespace {
 
-/// Of many files with one reason the first few, and how many more there are.
+/// Of many files of one kind of refusal the first few, and how many more there are.
 void tellRefused(const std::vector<Json>& refused)
 {
     constexpr std::int64_t Shown = 3, Few = 5; // so many are told one by one
     std::map<std::string, std::int64_t> count, told;
-    const auto group = [](const Json& one) { return one.value("code", one.value("reason", "")); };
+    const auto group = [](const Json& one) {
+        const std::string code = one.value("code", "");
+        return code.empty() ? one.value("reason", "") : code;
+    };
     for (const Json& one : refused)
         ++count[group(one)];
     for (const Json& one : refused) {
@@ -37,7 +40,7 @@ void tellRefused(const std::vector<Json>& refused)
         if (all <= Few || number <= Shown)
             std::fputs(std::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
         else if (number == all)
-            std::fputs(std::format("hilum: left out: {} more for the same reason ({}); `hilum prepare --json` names all\n", grouped(all - Shown), kind).c_str(), stderr);
+            std::fputs(std::format("hilum: left out: {} more of the kind {}; `hilum prepare --json` into a new folder names each\n", grouped(all - Shown), kind).c_str(), stderr);
     }
 }
 

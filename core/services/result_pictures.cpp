@@ -270,13 +270,16 @@ Picture attentionPicture(const imaging::ModelInput& image, const view::Attention
 
 Plane onImageGrid(const Plane& tokens, const imaging::ModelInput& placed, std::int64_t width, std::int64_t height)
 {
-    // model pixel m covers [m - 0.5, m + 0.5); pixels beyond the model's grid by rounding belong to the nearest token, -1: the model does not see it
+    // model pixel m covers [m - 0.5, m + 0.5); -1: the model does not see it. At the image's border pixels beyond the model's grid by rounding belong to the nearest token;
+    // where the image goes on behind it, it ends
     const auto cells = [](std::int64_t count, std::int64_t pixels, std::int64_t across, const auto& toModel) {
         std::vector<std::int64_t> out;
+        const auto size = static_cast<double>(pixels);
+        const double low = toModel(0) > -1 ? -1 : -0.5 - 1e-9, high = toModel(static_cast<double>(count - 1)) < size ? size : size - 0.5 - 1e-9; // open interval
         for (std::int64_t n = 0; n < count; ++n) {
             const double at = toModel(static_cast<double>(n));
             const std::int64_t pixel = std::clamp(static_cast<std::int64_t>(std::floor(at + 0.5)), std::int64_t{0}, pixels - 1);
-            out.push_back(at > -1 && at < static_cast<double>(pixels) ? pixel * across / pixels : -1);
+            out.push_back(at > low && at < high ? pixel * across / pixels : -1);
         }
         return out;
     };

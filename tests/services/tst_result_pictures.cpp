@@ -154,6 +154,15 @@ private Q_SLOTS:
         QCOMPARE(cut.values.front(), 0.0f);
         QCOMPARE(cut.values[3 * 12 + 6], 1.0f);
         QCOMPARE(cut.values.back(), 0.0f);
+        // a fine image: 120 pixels on 8 of the model, of which the encoder gets the middle 4; 15 pixels each, and none beyond
+        imaging::ModelInput coarse;
+        coarse.width = 4;
+        coarse.height = 1;
+        coarse.scale = {15, 15};
+        coarse.offset = {2 * 15 + 7, 7}; // the middle of model pixel 0
+        const Plane fine = onImageGrid({.width = 4, .height = 1, .values = {1, 2, 3, 4}}, coarse, 120, 15);
+        for (std::size_t x = 0; x < 120; ++x)
+            QCOMPARE(fine.values[7 * 120 + x], x >= 30 && x < 90 ? static_cast<float>((x - 30) / 15 + 1) : 0.0f);
     }
     void aMapOfAVolumeLiesOnTheImagesVoxels()
     {

@@ -20,7 +20,7 @@ void LabPanel::connectSession()
             endPolygon(false);
         const std::string kind = m_controls->attentionWish().kind;
         m_controls->showModel(*m_session);
-        if (kind != protocol::Occlusion && m_controls->attentionWish().kind == protocol::Occlusion && (m_controls->attentionShown() || slotOf(Shown::Attention) >= 0)) // it takes long: who asked for the other kind did not ask for it
+        if (kind != protocol::Occlusion && m_session->maps() == std::vector<std::string>{protocol::Occlusion} && (m_controls->attentionShown() || slotOf(Shown::Attention) >= 0)) // it takes long: who asked for the other kind did not ask for it
             putAttentionAway();
         AttentionWish wish = m_controls->attentionWish(); // of a layer and a head that this model has
         wish.query = m_session->attentionWish().query;
@@ -188,7 +188,9 @@ void LabPanel::putAttentionAway()
 {
     m_controls->setAttentionShown(false);
     m_session->setAttentionWanted(false);
-    std::ranges::replace(m_shown, Shown::Attention, Shown::Original); // shown by the menu of a view, without the box
+    for (int i = 0; i < 4; ++i)
+        if (shownIn(i) == Shown::Attention) // shown by the menu of a view, without the box
+            m_shown[static_cast<std::size_t>(i)] = slotOf(Shown::Original) < 0 ? Shown::Original : missingPicture(i);
     arrange();
     updateViews();
 }

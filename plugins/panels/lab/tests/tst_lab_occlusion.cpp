@@ -314,6 +314,14 @@ private Q_SLOTS:
         QTest::qWait(200);
         QVERIFY(asked().isEmpty());
         QVERIFY(view->accessibleName() != QStringLiteral("Attention"));
+        // the four views are all there when a method fills them again
+        m_selection->setVolume(ramp());
+        chooseMethod(QStringLiteral("HD X-ray MAE"));
+        settle();
+        QStringList names;
+        for (const char* one : {"labView1", "labView2", "labView3", "labView4"})
+            names << find<QWidget>(one)->accessibleName();
+        QCOMPARE(names, (QStringList{QStringLiteral("Original"), QStringLiteral("Disrupted"), QStringLiteral("Reconstruction"), QStringLiteral("Error")}));
     }
 };
 
