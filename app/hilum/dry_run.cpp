@@ -1,6 +1,7 @@
 #include "app/hilum/dry_run.h"
 
 #include "app/hilum/commands/command.h"
+#include "app/hilum/models.h"
 #include "app/hilum/training.h"
 #include "core/base/numbers.h"
 #include "core/services/worker_program.h"
@@ -47,11 +48,14 @@ std::string text(const DryRun& job, const Json& e)
 
 Status dryRun(const DryRun& job)
 {
-    HILUM_TRY(const std::string said, services::workerOutput({"estimate", "--method", job.method, "--preset", job.preset, "--options", jsonLine(job.options), "--device", job.device.empty() ? "auto" : job.device,
-                                                              "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(job.threads)),
-                                                              "--json"}));
-    HILUM_TRY(const Json estimate, parseJson(said));
-    commands::print(job.json ? jsonDocument(estimate) : text(job, estimate));
+    const Work work = commands::consoleWork();
+    HILUM_TRY(const Json said, services::runWorker({"estimate", "--method", job.method, "--preset", job.preset, "--options", jsonLine(job.options), "--device", job.device.empty() ? "auto" : job.device,
+                                                    "--dtype", job.dtype.empty() ? "auto" : job.dtype, "--threads", std::to_string(jobThreads(job.threads)), "--lines"},
+                                                   toldProgress(work), [&] { return work.cancelled(); }));
+    const auto estimate = said.find("estimate");
+    if (estimate == said.end() || !estimate->is_object())
+        return fail(ErrorCode::Protocol, "the worker's answer holds no estimate");
+    commands::print(job.json ? jsonDocument(*estimate) : text(job, *estimate));
     return {};
 }
 

@@ -222,7 +222,7 @@ std::function<void(const Json&)> toldProgress(const Work& work)
 {
     return [&work](const Json& message) {
         if (message.value("kind", "") == protocol::Progress)
-            work.progress(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}), "hiding blocks");
+            work.progress(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}), message.value("what", "working"));
     };
 }
 

@@ -69,7 +69,7 @@ Result<GivenMask> readMask(const path& file, const Inference& inference);
 /// The worker's arguments for what is asked: seed, kind_of, layer, head, query; every other field overrides an option of the method.
 std::vector<std::string> inferArguments(const std::string& kind, const Json& fields, const path& request, const path& out);
 
-/// Tells what the worker says of a map by occlusion. `work` must outlive it.
+/// Passes on what the worker says of how far it is. `work` must outlive it.
 std::function<void(const Json&)> toldProgress(const Work& work);
 
 /// What a record (result.json, or a figure of the Lab) asked for: protocol::Reconstruct or protocol::Attention.

@@ -1,5 +1,6 @@
 #include "app/worker/commands/commands.h"
 #include "app/worker/process_settings.h"
+#include "app/worker/say_line.h"
 #include "core/base/guard.h"
 #include "core/base/job_protocol.h"
 #include "core/base/log.h"
@@ -37,11 +38,8 @@ int main(int argc, char** argv)
             if (status)
                 return;
             exitCode = static_cast<int>(status.error().code);
-            if (command.reportsErrorsAsJson) {
-                const std::string line = jsonLine(protocol::errorMessage(status.error())) + "\n";
-                std::fputs(line.c_str(), stdout);
-                std::fflush(stdout);
-            }
+            if (command.reportsErrorsAsJson)
+                worker::sayLine(protocol::errorMessage(status.error()));
             std::fprintf(stderr, "hilum-worker %s: %s\n", command.name.c_str(), status.error().sentence().c_str());
         });
     }

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Setting {
     MemoryNeed need;
     MemoryRoom room;
     bool onCpu = true;
+    std::function<void(std::int64_t batch, bool recompute)> before; ///< a step is measured
 };
 
 struct Step {
@@ -45,6 +47,7 @@ struct Step {
 /// A step of `batch` images in a process of its own; nothing when memory did not suffice for it.
 Result<std::optional<Step>> measure(const Setting& setting, std::int64_t batch)
 {
+    setting.before(batch, setting.options.value("activation_checkpointing", false));
     HILUM_TRY(const OwnEnd end, runOwnProcess({"bench", "--method", setting.method, "--options", jsonLine(setting.options), "--batch", std::to_string(batch), "--warmup", "1", "--steps", "1",
                                                "--no-products", "--device", setting.device, "--dtype", setting.dtype, "--attention", setting.attention, "--threads", setting.threads, "--json"}));
     if (end.signal == 0 && end.exitCode == 0) {
@@ -130,8 +133,12 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
     HILUM_TRY(const Json options, completeOptions(*entry, request.preset, request.options));
     HILUM_TRY(const ComputeChoice compute, chooseCompute(request.device, request.dtype));
     const std::int64_t threads = computeThreads(request.threads);
+    std::int64_t told = 0;
     Setting setting{.method = request.method, .options = options, .device = compute.device.str(), .dtype = compute.dtype == at::kBFloat16 ? "bfloat16" : "float32",
-                    .attention = std::string(name(compute.attention)), .threads = std::to_string(threads), .need = {}, .room = {}, .onCpu = compute.device.is_cpu()};
+                    .attention = std::string(name(compute.attention)), .threads = std::to_string(threads), .need = {}, .room = {}, .onCpu = compute.device.is_cpu(),
+                    .before = [&](std::int64_t batch, bool recompute) {
+                        request.progress(++told, 0, std::format("made-up images, batch {}{}, measurement", batch, recompute ? ", activations recomputed" : ""));
+                    }};
     const auto steps = options.value("steps", std::int64_t{1}), accumulation = options.value("accumulation", std::int64_t{1});
     std::int64_t parameters = 0;
     std::uint64_t disk = 0;
@@ -179,6 +186,7 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
                       byteSize(setting.need.total()), setting.room.of, byteSize(setting.room.bytes), helps);
     }
 
+    request.progress(told, told, "measurements");
     const bool known = setting.room.bytes != MemoryRoom::Unknown;
     Json out = settingJson(setting, measured, lines, batch);
     out.update({{"schema", "hilum.estimate/1"}, {"method", request.method}, {"preset", request.preset}, {"device", setting.device}, {"dtype", setting.dtype}, {"threads", threads},

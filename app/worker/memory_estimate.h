@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/progress.h"
 #include "core/learning/method.h"
 
 #include <string>
@@ -12,6 +13,7 @@ struct EstimateRequest {
     std::int64_t batch = 0;        ///< 0: that of the options
     std::string device = "auto", dtype = "auto";
     std::int64_t threads = 0;      ///< 0: as many as a job gets
+    ProgressSink progress;         ///< told before each measurement: its number, no total; at the end all of them
 };
 
 /// What a training would need here: the document of `hilum-worker estimate` (hilum.estimate/1). Memory and time are a line over the batch through real steps on made-up

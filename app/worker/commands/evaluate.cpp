@@ -1,10 +1,10 @@
 #include "app/worker/commands/commands.h"
+#include "app/worker/say_line.h"
 #include "core/base/job_protocol.h"
 #include "core/learning/train/job.h"
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
 #include <memory>
 
 namespace hilum::worker {
@@ -25,8 +25,7 @@ Command evaluateCommand()
             learning::MethodRegistry registry;
             learning::registerBuiltinMethods(registry);
             HILUM_TRY(const Json evaluation, learning::runEvaluation(registry, a->model, a->cache, a->out, a->device, a->dtype));
-            const std::string line = jsonLine(protocol::message(protocol::Done, {{"evaluation", evaluation}, {"file", "evaluation.json"}})) + "\n";
-            std::fputs(line.c_str(), stdout);
+            sayLine(protocol::message(protocol::Done, {{"evaluation", evaluation}, {"file", "evaluation.json"}}));
             return {};
         };
     }};

@@ -1,10 +1,10 @@
 #include "app/worker/commands/commands.h"
+#include "app/worker/say_line.h"
 #include "core/base/job_protocol.h"
 #include "core/learning/imports/import_weights.h"
 
 #include <CLI/CLI.hpp>
 
-#include <cstdio>
 #include <memory>
 
 namespace hilum::worker {
@@ -25,8 +25,7 @@ Command importWeightsCommand()
             learning::MethodRegistry registry;
             learning::registerBuiltinMethods(registry);
             HILUM_TRY(const Json report, learning::imports::importWeights(registry, *request));
-            const std::string line = jsonLine(protocol::message(protocol::Done, {{"import", report}})) + "\n";
-            std::fputs(line.c_str(), stdout);
+            sayLine(protocol::message(protocol::Done, {{"import", report}}));
             return {};
         };
     }};

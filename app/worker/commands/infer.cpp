@@ -1,11 +1,11 @@
 #include "app/worker/commands/commands.h"
 #include "app/worker/loaded_model.h"
+#include "app/worker/say_line.h"
 #include "core/base/job_protocol.h"
 
 #include <CLI/CLI.hpp>
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 
 namespace hilum::worker {
@@ -66,8 +66,7 @@ Command inferCommand()
                     HILUM_TRY(answer, model.prepareAttention(fields, a->wholeUpTo));
                 }
                 HILUM_TRY(const Json shown, model.attention(fields, {.cancelled = {}, .progress = [](std::int64_t done, std::int64_t total) {
-                    std::fputs((jsonLine(protocol::message(protocol::Progress, {{"done", done}, {"total", total}})) + "\n").c_str(), stdout);
-                    std::fflush(stdout);
+                    sayLine(protocol::message(protocol::Progress, {{"done", done}, {"total", total}, {"what", "hiding blocks"}}));
                 }}));
                 answer.update(shown);
             }
@@ -76,8 +75,7 @@ Command inferCommand()
                 {"device", compute.device.str()}, {"seconds", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}});
             HILUM_TRY_STATUS(writeFileAtomically(folder / "result.json", answer.dump(1) + "\n"));
             answer["what"] = a->what;
-            const std::string line = jsonLine(protocol::message(protocol::Done, answer)) + "\n";
-            std::fputs(line.c_str(), stdout);
+            sayLine(protocol::message(protocol::Done, answer));
             return {};
         };
     }};
