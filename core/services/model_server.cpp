@@ -2,17 +2,14 @@
 
 #include "core/base/job_protocol.h"
 #include "core/base/log.h"
+#include "core/services/serving_process.h"
 #include "core/services/task_runner.h"
-#include "core/services/worker_program.h"
 
-#include <QProcess>
 #include <QTimer>
 
 #include <algorithm>
-#include <csignal>
 #include <deque>
 #include <optional>
-#include <sys/prctl.h>
 
 namespace hilum::services {
 
@@ -20,8 +17,6 @@ namespace {
 
 constexpr std::chrono::minutes IdleTime{5};
 constexpr std::int64_t KeptFiles = 256;     // newest files of requests and answers; older ones are removed
-constexpr std::size_t KeptErrorBytes = 16384;
-constexpr int LastWaitMs = 300; // for a process whose owner goes
 constexpr std::chrono::seconds CancelTime{1}; // until a process that goes on with what was given up is ended
 
 struct Waiting {
@@ -43,22 +38,6 @@ struct Waiting {
 std::unexpected<Error> withdrawn() { return fail(ErrorCode::Cancelled, "given up"); }
 std::unexpected<Error> replaced() { return fail(ErrorCode::Cancelled, "a newer request took its place"); }
 
-bool isCount(const Json& message, const char* key)
-{
-    const auto field = message.find(key);
-    return field == message.end() || field->is_number_integer(); // where it is missing, it is 0
-}
-
-/// The object of a process that was asked to end and is not waited for. It must not go before its process, for which ~QProcess waits half a minute: one that hangs in the kernel keeps it for ever.
-QProcess* letGo(std::unique_ptr<QProcess> process)
-{
-    QProcess* leaving = process.release();
-    QObject::connect(leaving, &QProcess::finished, leaving, &QObject::deleteLater);
-    if (leaving->state() == QProcess::NotRunning)
-        leaving->deleteLater();
-    return leaving;
-}
-
 } // namespace
 
 struct ModelServer::State {
@@ -67,34 +46,30 @@ struct ModelServer::State {
     bool chosen = false;           // setModel was called
     Json loaded;                   // metadata; null until the worker has loaded `choice`
     bool loading = false;          // the message in flight is our own load
-    std::unique_ptr<QProcess> process;
-    JsonLineReader reader;
-    std::string errors;            // end of standard error
     std::int64_t nextId = 1, nextRequest = 1;
     std::int64_t inFlightId = 0;   // 0: nothing is in flight
     std::string kindInFlight;      // of the message in flight
     std::optional<Waiting> inFlight; // none for a load, and where nobody waits for the answer any more
     std::deque<Waiting> waiting;   // at most one of each kind
-    std::int64_t killsBefore = -1;
     std::chrono::milliseconds idleTime = IdleTime;
     QTimer idle, patience;         // the latter with a request that was given up
     bool wasBusy = false;
     std::int64_t toldOf = 0;       // the message that workChanged told of; 0: none
     std::optional<TemporaryFolder> folder;
     std::int64_t files = 0;
+    ServingProcess process;        // the last one: it ends before the folder of its files goes
 
     bool busy() const { return inFlightId != 0 || !waiting.empty(); }
     bool givenUp() const { return inFlightId != 0 && !loading && !inFlight; }
     void tellBusy();
     void tellWork();
     void giveUp();
-    Status start();
     void send(const std::string& kind, Json fields);
     void sendLoad();
     void next();
-    void read();
+    void onMessage(const Json& message);
     void onAnswer(const Json& message);
-    void onEnd();
+    void onEnd(ServingProcess::End how, const Error& why);
     void failAll(const Error& error);
     void drop();
 };
@@ -106,7 +81,7 @@ void ModelServer::State::tellBusy()
     wasBusy = !wasBusy;
     if (wasBusy)
         idle.stop();
-    else if (process)
+    else if (process.isThere())
         idle.start(idleTime);
     Q_EMIT server->busyChanged(wasBusy);
 }
@@ -122,36 +97,9 @@ void ModelServer::State::giveUp()
 {
     if (inFlight)
         std::exchange(inFlight, std::nullopt)->answer(withdrawn());
-    process->write(QByteArray::fromStdString(jsonLine(protocol::message(protocol::Cancel, {{"target", inFlightId}})) + "\n"));
+    process.write(protocol::message(protocol::Cancel, {{"target", inFlightId}}));
     patience.start(CancelTime);
     tellWork();
-}
-
-Status ModelServer::State::start()
-{
-    HILUM_TRY(const path program, workerProgram());
-    process = std::make_unique<QProcess>();
-    reader = JsonLineReader();
-    errors.clear();
-    loaded = nullptr;
-    killsBefore = outOfMemoryKills();
-    process->setProgram(QString::fromStdString(program.string()));
-    process->setArguments({"serve"});
-    process->setChildProcessModifier([] { ::prctl(PR_SET_PDEATHSIG, SIGTERM); }); // no window, no use for it
-    QObject::connect(process.get(), &QProcess::readyReadStandardOutput, server, [this] { read(); });
-    QObject::connect(process.get(), &QProcess::readyReadStandardError, server, [this] {
-        errors += process->readAllStandardError().toStdString();
-        if (errors.size() > 2 * KeptErrorBytes)
-            errors.erase(0, errors.size() - KeptErrorBytes);
-    });
-    // queued: the process object is let go there
-    QObject::connect(process.get(), &QProcess::finished, server, [this] { onEnd(); }, Qt::QueuedConnection);
-    QObject::connect(process.get(), &QProcess::errorOccurred, server, [this](QProcess::ProcessError error) {
-        if (error == QProcess::FailedToStart)
-            onEnd();
-    }, Qt::QueuedConnection);
-    process->start();
-    return {};
 }
 
 void ModelServer::State::send(const std::string& kind, Json fields)
@@ -159,7 +107,7 @@ void ModelServer::State::send(const std::string& kind, Json fields)
     inFlightId = nextId++;
     kindInFlight = kind;
     fields["id"] = inFlightId;
-    process->write(QByteArray::fromStdString(jsonLine(protocol::message(kind, std::move(fields))) + "\n"));
+    process.write(protocol::message(kind, std::move(fields)));
 }
 
 void ModelServer::State::sendLoad()
@@ -176,12 +124,11 @@ void ModelServer::State::sendLoad()
 /// Sends what is due when nothing is in flight.
 void ModelServer::State::next()
 {
-    if (inFlightId == 0 && (!waiting.empty() || (chosen && loaded.is_null() && process))) {
-        if (!process)
-            if (const auto started = start(); !started) {
-                failAll(started.error());
-                return;
-            }
+    if (inFlightId == 0 && (!waiting.empty() || (chosen && loaded.is_null() && process.isThere()))) {
+        if (const auto started = process.start(); !started) {
+            failAll(started.error());
+            return;
+        }
         if (chosen && loaded.is_null()) {
             sendLoad();
         } else if (!waiting.empty()) {
@@ -194,17 +141,15 @@ void ModelServer::State::next()
     tellWork();
 }
 
-void ModelServer::State::read()
+void ModelServer::State::onMessage(const Json& message)
 {
-    for (const auto& line : reader.feed(process->readAllStandardOutput().toStdString())) {
-        const auto kind = line ? protocol::kindOf(*line) : Result<std::string>(std::unexpected(line.error()));
-        if (!kind || (*kind == protocol::Progress && !(isCount(*line, "done") && isCount(*line, "total"))))
-            log::warning("services.model", "the serving worker said something that cannot be understood");
-        else if ((*kind == protocol::Done || *kind == protocol::Failed) && line->value("id", Json()) == inFlightId)
-            onAnswer(*line);
-        else if (*kind == protocol::Progress && line->value("id", Json()) == inFlightId && !givenUp())
-            Q_EMIT server->progressed(line->value("done", std::int64_t{0}), line->value("total", std::int64_t{0}));
-    }
+    if (message.value("id", Json()) != inFlightId)
+        return;
+    const Json& kind = message["kind"];
+    if (kind == protocol::Done || kind == protocol::Failed)
+        onAnswer(message);
+    else if (kind == protocol::Progress && !givenUp())
+        Q_EMIT server->progressed(message.value("done", std::int64_t{0}), message.value("total", std::int64_t{0}));
 }
 
 void ModelServer::State::onAnswer(const Json& message)
@@ -230,26 +175,14 @@ void ModelServer::State::onAnswer(const Json& message)
 }
 
 /// The process is gone: everything open fails with what is known.
-void ModelServer::State::onEnd()
+void ModelServer::State::onEnd(ServingProcess::End how, const Error& why)
 {
-    if (!process || process->state() != QProcess::NotRunning)
-        return;
-    const std::unique_ptr<QProcess> ended = std::move(process);
     idle.stop();
     patience.stop();
     loaded = nullptr;
     loading = false;
-    if (ended->error() == QProcess::FailedToStart) {
-        failAll({.code = ErrorCode::NotFound, .message = std::format("cannot start {}: {}", ended->program().toStdString(), ended->errorString().toStdString())});
-        return;
-    }
-    errors += ended->readAllStandardError().toStdString();
-    const bool signalled = ended->exitStatus() == QProcess::CrashExit;
-    if (!busy() && !signalled)
-        return; // it was idle and left
-    ProcessEnd end{.signalled = signalled, .number = ended->exitCode(), .lastWords = lastWords(errors)};
-    end.outOfMemory = signalled && end.number == SIGKILL && killsBefore >= 0 && outOfMemoryKills() > killsBefore;
-    failAll(lostWorker(end));
+    if (how != ServingProcess::End::Exited || busy()) // else it was idle and left
+        failAll(why);
 }
 
 void ModelServer::State::failAll(const Error& error)
@@ -273,18 +206,14 @@ void ModelServer::State::drop()
     idle.stop();
     patience.stop();
     loaded = nullptr;
-    if (!process)
-        return;
-    process->disconnect(server);
-    process->closeWriteChannel();
-    process->terminate();
-    QProcess* leaving = letGo(std::move(process));
-    QTimer::singleShot(5000, leaving, [leaving] { leaving->kill(); });
+    process.drop();
 }
 
 ModelServer::ModelServer(QObject* parent) : QObject(parent), m_state(std::make_unique<State>())
 {
     m_state->server = this;
+    connect(&m_state->process, &ServingProcess::said, this, [this](const Json& message) { m_state->onMessage(message); });
+    connect(&m_state->process, &ServingProcess::ended, this, [this](ServingProcess::End how, const Error& why) { m_state->onEnd(how, why); });
     m_state->idle.setSingleShot(true);
     connect(&m_state->idle, &QTimer::timeout, this, [this] {
         log::info("services.model", "the serving worker was idle and is ended");
@@ -299,21 +228,7 @@ ModelServer::ModelServer(QObject* parent) : QObject(parent), m_state(std::make_u
     });
 }
 
-ModelServer::~ModelServer()
-{
-    State& s = *m_state;
-    if (!s.process)
-        return;
-    s.process->disconnect(this);
-    s.process->closeWriteChannel();
-    s.process->terminate();
-    s.process->waitForFinished(LastWaitMs);
-    if (s.process->state() == QProcess::NotRunning)
-        return;
-    s.process->kill(); // nobody needs its answer any more
-    log::warning("services.model", "left behind, because it did not end in time: the serving worker, process {}", s.process->processId());
-    letGo(std::move(s.process));
-}
+ModelServer::~ModelServer() = default;
 
 void ModelServer::setModel(const ModelChoice& choice)
 {
@@ -334,11 +249,10 @@ void ModelServer::setModel(const ModelChoice& choice)
         s.inFlightId = 0;
         s.drop();
     }
-    if (!s.process)
-        if (const auto started = s.start(); !started) {
-            s.failAll(started.error());
-            return;
-        }
+    if (const auto started = s.process.start(); !started) {
+        s.failAll(started.error());
+        return;
+    }
     s.next();
 }
 
@@ -407,7 +321,7 @@ std::string ModelServer::atWorkOn() const { return m_state->inFlightId == 0 || m
 
 bool ModelServer::busy() const { return m_state->busy(); }
 
-std::int64_t ModelServer::pid() const { return m_state->process ? m_state->process->processId() : 0; }
+std::int64_t ModelServer::pid() const { return m_state->process.pid(); }
 
 void ModelServer::setIdleTime(std::chrono::milliseconds idle)
 {
