@@ -11,15 +11,7 @@ const QColor CropColour(0x7F, 0xC8, 0xFF);
 
 } // namespace
 
-BaseCrop::BaseCrop(PatchView* view, std::size_t number)
-{
-    setObjectName(QStringLiteral("baseCrop%1").arg(number));
-    setAccessibleName(tr("base crop %1").arg(number));
-    setAttribute(Qt::WA_TransparentForMouseEvents);
-    setView(view);
-}
-
-void BaseCrop::setView(PatchView* view)
+void CropOverlay::setView(PatchView* view)
 {
     if (view == m_view)
         return;
@@ -27,18 +19,26 @@ void BaseCrop::setView(PatchView* view)
         m_view->disconnect(this);
     m_view = view;
     setParent(view);
-    connect(view, &PatchView::placeChanged, this, &BaseCrop::place);
+    connect(view, &PatchView::placeChanged, this, &CropOverlay::place);
 }
 
-void BaseCrop::setRect(const QRectF& pixels)
+void CropOverlay::setRect(const QRectF& pixels)
 {
     m_rect = pixels;
     place();
 }
 
-void BaseCrop::place()
+void CropOverlay::place()
 {
     setGeometry(QRectF(m_view->toWidget(m_rect.topLeft()), m_view->toWidget(m_rect.bottomRight())).toRect());
+}
+
+BaseCrop::BaseCrop(PatchView* view, std::size_t number)
+{
+    setObjectName(QStringLiteral("baseCrop%1").arg(number));
+    setAccessibleName(tr("base crop %1").arg(number));
+    setAttribute(Qt::WA_TransparentForMouseEvents);
+    setView(view);
 }
 
 RandomCrop::RandomCrop(PatchView* view, int number) : m_number(number)
@@ -50,36 +50,20 @@ RandomCrop::RandomCrop(PatchView* view, int number) : m_number(number)
     setView(view);
 }
 
-void RandomCrop::setView(PatchView* view)
-{
-    if (view == m_view)
-        return;
-    if (m_view)
-        m_view->disconnect(this);
-    m_view = view;
-    setParent(view);
-    connect(view, &PatchView::placeChanged, this, &RandomCrop::place);
-}
-
 void RandomCrop::setDraggable(bool draggable)
 {
     setAttribute(Qt::WA_TransparentForMouseEvents, !draggable);
 }
 
-void RandomCrop::setRect(const QRectF& pixels)
-{
-    m_rect = pixels;
-    place();
-}
-
 QString RandomCrop::crop() const
 {
-    return QStringLiteral("%1 %2 %3 %4").arg(m_rect.left() + 0.5).arg(m_rect.top() + 0.5).arg(m_rect.right() + 0.5).arg(m_rect.bottom() + 0.5);
+    const QRectF& r = cropRect();
+    return QStringLiteral("%1 %2 %3 %4").arg(r.left() + 0.5).arg(r.top() + 0.5).arg(r.right() + 0.5).arg(r.bottom() + 0.5);
 }
 
 void RandomCrop::place()
 {
-    setGeometry(QRectF(m_view->toWidget(m_rect.topLeft()), m_view->toWidget(m_rect.bottomRight())).toRect());
+    CropOverlay::place();
     update();
 }
 
@@ -104,7 +88,7 @@ void RandomCrop::mousePressEvent(QMouseEvent* event)
     }
     m_dragging = true;
     m_pressed = event->globalPosition();
-    m_middleThen = m_rect.center();
+    m_middleThen = cropRect().center();
     update();
 }
 
@@ -114,8 +98,8 @@ void RandomCrop::mouseMoveEvent(QMouseEvent* event)
         event->ignore();
         return;
     }
-    const QPointF way = event->globalPosition() - m_pressed, origin = m_view->toPixel(QPointF(0, 0));
-    Q_EMIT moved(m_middleThen + m_view->toPixel(way) - origin, !(event->modifiers() & Qt::AltModifier));
+    const QPointF way = event->globalPosition() - m_pressed, origin = view().toPixel(QPointF(0, 0));
+    Q_EMIT moved(m_middleThen + view().toPixel(way) - origin, !(event->modifiers() & Qt::AltModifier));
 }
 
 void RandomCrop::mouseReleaseEvent(QMouseEvent* event)
