@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <format>
+#include <utility>
 
 namespace hilum::lab {
 
@@ -90,37 +91,42 @@ void LabSession::askAttention()
     const path request = m_server->newFile(".safetensors");
     const std::uint64_t image = m_imageNumber;
     Q_EMIT statusChanged(tr("Computing attention…"));
+    writeInput(request, [this, request, image](Result<bool> written) {
+        if (!written) {
+            m_attentionAsking = false;
+            Q_EMIT failed(written.error(), tr("Writing the request"));
+            return;
+        }
+        m_server->request("prepare_attention", {{"request", request.string()}}, this, [this, request, image](Result<Json> answer) {
+            removeFile(request);
+            m_attentionAsking = false;
+            if (!answer) {
+                if (answer.error().code != ErrorCode::Cancelled)
+                    Q_EMIT failed(answer.error(), tr("Computing attention"));
+                return;
+            }
+            if (image != m_imageNumber || m_attentionAgain) {
+                askAttention();
+                return;
+            }
+            for (const char* key : {"layers", "heads"})
+                if (answer->contains(key) && (*answer)[key].is_number_integer())
+                    m_metadata[key] = (*answer)[key];
+            m_attentionReady = true;
+            askAttention(); // of what is wished by now
+        });
+    });
+}
+
+void LabSession::writeInput(const path& request, std::function<void(Result<bool>)> written)
+{
     m_runner->run<bool>(
         this,
         [input = m_request, request](const Work&) -> Result<bool> {
             HILUM_TRY_STATUS(services::writeRequest({.input = input}, request));
             return true;
         },
-        [this, request, image](Result<bool> written) {
-            if (!written) {
-                m_attentionAsking = false;
-                Q_EMIT failed(written.error(), tr("Writing the request"));
-                return;
-            }
-            m_server->request("prepare_attention", {{"request", request.string()}}, this, [this, request, image](Result<Json> answer) {
-                removeFile(request);
-                m_attentionAsking = false;
-                if (!answer) {
-                    if (answer.error().code != ErrorCode::Cancelled)
-                        Q_EMIT failed(answer.error(), tr("Computing attention"));
-                    return;
-                }
-                if (image != m_imageNumber || m_attentionAgain) {
-                    askAttention();
-                    return;
-                }
-                for (const char* key : {"layers", "heads"})
-                    if (answer->contains(key) && (*answer)[key].is_number_integer())
-                        m_metadata[key] = (*answer)[key];
-                m_attentionReady = true;
-                askAttention(); // of what is wished by now
-            });
-        });
+        std::move(written));
 }
 
 /// The server keeps one request of a kind waiting behind the one under way, the newest: a dragged crosshair asks as fast as answers come.

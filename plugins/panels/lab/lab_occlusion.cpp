@@ -25,20 +25,14 @@ void LabSession::askOcclusion()
     const std::uint64_t number = ++m_attentionAsked;
     const path request = m_server->newFile(".safetensors");
     Q_EMIT statusChanged(tr("Computing occlusion…"));
-    m_runner->run<bool>(
-        this,
-        [input = m_request, request](const Work&) -> Result<bool> {
-            HILUM_TRY_STATUS(services::writeRequest({.input = input}, request));
-            return true;
-        },
-        [this, request, number](Result<bool> written) {
-            if (number != m_attentionAsked) // given up meanwhile
-                removeFile(request);
-            else if (written)
-                sendOcclusion(request, number);
-            else
-                showOcclusion(std::unexpected(written.error()), {});
-        });
+    writeInput(request, [this, request, number](Result<bool> written) {
+        if (number != m_attentionAsked) // given up meanwhile
+            removeFile(request);
+        else if (written)
+            sendOcclusion(request, number);
+        else
+            showOcclusion(std::unexpected(written.error()), {});
+    });
 }
 
 void LabSession::sendOcclusion(const path& request, std::uint64_t number)

@@ -214,6 +214,8 @@ private:
     std::shared_ptr<const services::ReportGallery> reportsToSend() const; ///< null where the model compares with no texts
     void askAttention();
     void sendAttention();
+    /// Writes what a map is asked with, the input alone, off the GUI thread.
+    void writeInput(const path& request, std::function<void(Result<bool>)> written);
     void askOcclusion();
     void sendOcclusion(const path& request, std::uint64_t number);
     void showOcclusion(Result<view::AttentionMap> map, const Json& answer);
