@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/jsonl.h"
-#include "core/learning/nn/swin_encoder.h"
+#include "core/learning/nn/swin_sizes.h"
 #include "core/learning/train/options.h"
 
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/learning/nn/swin_encoder.h"
+#include "core/learning/nn/swin_sizes.h"
 #include "core/learning/train/options.h"
 #include "plugins/methods/voco/voco_overlap.h"
 
