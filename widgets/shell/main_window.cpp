@@ -12,13 +12,12 @@
 #include "widgets/shell/keys_overlay.h"
 #include "widgets/shell/menus.h"
 #include "widgets/shell/messages.h"
-#include "widgets/shell/panel_host.h"
 #include "widgets/shell/selection.h"
 #include "widgets/shell/settings.h"
 #include "widgets/shell/settings_dialog.h"
 #include "widgets/shell/status_line.h"
-#include "widgets/shell/workspace.h"
 #include "widgets/shell/workspace_bar.h"
+#include "widgets/shell/workspaces.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 #include "widgets/tasks/dropped_paths.h"
@@ -26,7 +25,6 @@
 #include "widgets/tasks/study_import.h"
 #include "widgets/tasks/task_center.h"
 
-#include <QActionGroup>
 #include <QApplication>
 #include <QCloseEvent>
 #include <QDragEnterEvent>
@@ -42,36 +40,14 @@
 
 namespace hilum::widgets {
 
-namespace {
-
-struct Known {
-    const char* id;
-    const char* title;
-    const char* tip;
-    Qt::Key key;
-    bool always; // the others appear when a panel provides them
-};
-
-constexpr Known KnownWorkspaces[] = {
-    {"studies", QT_TRANSLATE_NOOP("hilum", "Studies"), QT_TRANSLATE_NOOP("hilum", "The library of studies: import, search, open"), Qt::Key_F4, true},
-    {"read", QT_TRANSLATE_NOOP("hilum", "Read"), QT_TRANSLATE_NOOP("hilum", "Look at images and volumes"), Qt::Key_F5, true},
-    {"lab", QT_TRANSLATE_NOOP("hilum", "Lab"), QT_TRANSLATE_NOOP("hilum", "What a model hides, fills in and attends to"), Qt::Key_F6, true},
-    {"annotate", QT_TRANSLATE_NOOP("hilum", "Annotate"), QT_TRANSLATE_NOOP("hilum", "Draw and correct segmentations"), Qt::Key_F7, false},
-    {"jobs", QT_TRANSLATE_NOOP("hilum", "Jobs"), QT_TRANSLATE_NOOP("hilum", "Train models in the background and watch them"), Qt::Key_F8, true},
-    {"review", QT_TRANSLATE_NOOP("hilum", "Review"), QT_TRANSLATE_NOOP("hilum", "Accept, correct or reject what a model produced"), Qt::Key_F9, false},
-};
-
-} // namespace
-
 MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* parent)
     : QMainWindow(parent)
     , m_services(services)
-    , m_host(host)
     , m_actions(new Actions(this))
     , m_bar(new WorkspaceBar(this))
     , m_banner(new ErrorBanner(this))
-    , m_stack(new QStackedWidget(this))
 {
+    auto* stack = new QStackedWidget(this);
     setObjectName(QStringLiteral("mainWindow"));
     setWindowIcon(icon(QStringLiteral("app")));
     setAcceptDrops(true);
@@ -84,16 +60,17 @@ MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* paren
     auto* right = new QVBoxLayout;
     right->setSpacing(0);
     right->addWidget(m_banner);
-    right->addWidget(m_stack, 1);
+    right->addWidget(stack, 1);
     columns->addLayout(right, 1);
     setCentralWidget(centre);
 
     m_actions->setChosenKeys(choicesFrom(services.settings->value(QStringLiteral("input/keys")).toString()));
-    makeWorkspaces();
+    m_workspaces = new Workspaces(services, host, m_actions, m_bar, stack, this);
+    connect(m_workspaces, &Workspaces::chosen, this, &MainWindow::showWorkspace);
     makeActions();
-    m_menus = new Menus(menuBar(), m_actions, [this] { return m_current; });
+    m_menus = new Menus(menuBar(), m_actions, [this] { return currentWorkspace(); });
     m_menus->addFilled(QStringLiteral("menuPanels"), tr("&Panels"), tr("Shows or hides the panels of this workspace"),
-                       [this](QMenu* menu) { menu->addActions(m_places.value(m_current).workspace->panelActions()); });
+                       [this](QMenu* menu) { menu->addActions(m_workspaces->panelActions()); });
     new StatusLine(statusBar(), services);
     connect(m_actions, &Actions::keysChanged, this, [this] {
         if (m_keys)
@@ -108,38 +85,14 @@ MainWindow::MainWindow(const Services& services, PanelHost* host, QWidget* paren
     connect(services.messages, &Messages::errorReported, m_banner, &ErrorBanner::showError);
     connect(services.messages, &Messages::noteReported, m_banner, &ErrorBanner::showNote);
     updateTitle();
-    reportPanelProblems(0);
+    m_workspaces->reportProblems(0);
 }
 
 MainWindow::~MainWindow() = default;
 
-void MainWindow::makeWorkspaces()
+QString MainWindow::currentWorkspace() const
 {
-    const QStringList provided = m_host->workspaces();
-    auto* group = new QActionGroup(this);
-    for (const Known& known : KnownWorkspaces) {
-        const QString id = QString::fromLatin1(known.id);
-        if (!known.always && !provided.contains(id))
-            continue;
-        const QString title = tr(known.title);
-        Place place;
-        place.workspace = new Workspace(id, title, m_stack);
-        place.workspace->setParent(this);
-        m_stack->addWidget(place.workspace->widget());
-        m_actions->addContextWidget(id, place.workspace->widget());
-        connect(place.workspace, &Workspace::floated, this, [this, id](QWidget* window) {
-            m_actions->addContextWidget(id, window);
-            for (QAction* action : m_actions->all()) // those of the whole program, for window systems that ask the window for them
-                if (m_actions->info(action).context.isEmpty())
-                    window->addAction(action);
-        });
-        place.action = m_actions->add({.id = QStringLiteral("actionWorkspace") + title, .text = title, .tip = tr(known.tip), .shortcut = known.key,
-                                       .icon = id, .checkable = true, .group = tr("Workspaces"), .menu = QStringLiteral("view")},
-                                      this, [this, id] { showWorkspace(id); });
-        group->addAction(place.action);
-        m_bar->add(place.action, QStringLiteral("workspaceButton") + title);
-        m_places.insert(id, place);
-    }
+    return m_workspaces->current();
 }
 
 void MainWindow::makeActions()
@@ -163,12 +116,7 @@ void MainWindow::makeActions()
                          this, [this](bool on) { toggleFullScreen(on); });
     m_actions->add({.id = QStringLiteral("actionResetLayout"), .text = tr("Reset panels"), .tip = tr("Puts the panels of this workspace back where they were at first"),
                     .shortcut = QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_R), .group = view, .menu = QStringLiteral("view")},
-                   this, [this] {
-                       const Place& place = m_places[m_current];
-                       place.workspace->reset();
-                       for (qsizetype i = 0; i < place.panels.size(); ++i)
-                           place.panels[i]->restoreState(place.first[i]);
-                   });
+                   this, [this] { m_workspaces->reset(); });
     add({.id = QStringLiteral("actionHelp"), .text = tr("Help on this panel"), .tip = tr("The page of the guide about the panel that has the focus"),
          .shortcut = QKeySequence(Qt::Key_F1), .icon = QStringLiteral("info"), .group = help, .menu = QStringLiteral("help")},
         &MainWindow::openHelp);
@@ -184,86 +132,32 @@ void MainWindow::makeActions()
 
 void MainWindow::showWorkspace(const QString& id)
 {
-    if (!m_places.contains(id)) {
+    if (!m_workspaces->has(id)) {
         m_services.messages->note(tr("This program has no workspace \"%1\"").arg(id));
         return;
     }
-    Place& place = m_places[id];
-    place.action->setChecked(true);
-    const bool changed = m_current != id;
-    m_current = id;
-    if (!place.filled)
-        fill(id);
-    m_stack->setCurrentWidget(place.workspace->widget());
+    const bool changed = m_workspaces->show(id);
     if (m_keys)
         m_keys->close();
     if (!changed)
         return;
     m_menus->refresh();
     m_services.selection->setProbe({});
-    // keys go to the workspace from now on, wherever the focus was before
-    if (!place.panels.isEmpty() && !place.workspace->widget()->isAncestorOf(QApplication::focusWidget()))
-        place.panels.first()->setFocus(Qt::OtherFocusReason);
-    for (Panel* panel : std::as_const(place.panels))
-        panel->workspaceShown();
+    m_workspaces->enter();
     updateTitle();
-}
-
-void MainWindow::fill(const QString& id)
-{
-    Place& place = m_places[id];
-    place.filled = true;
-    const std::size_t problems = m_host->problems().size();
-    for (const PanelInfo& info : m_host->panels(id)) {
-        auto panel = m_host->create(info, {.services = m_services, .actions = m_actions, .workspace = id});
-        if (!panel)
-            continue;
-        if ((*panel)->focusPolicy() == Qt::NoFocus)
-            (*panel)->setFocusPolicy(Qt::StrongFocus);
-        place.panels.append(*panel);
-        place.first.append((*panel)->saveState());
-        place.workspace->add({.id = info.id, .title = info.title, .area = info.area, .share = info.share, .widget = *panel});
-    }
-    if (place.panels.isEmpty()) {
-        auto* empty = new Panel;
-        empty->setObjectName(QStringLiteral("empty_") + id);
-        auto* label = new QLabel(tr("No panel of this installation provides this workspace."), empty);
-        label->setProperty("role", "secondary");
-        label->setAlignment(Qt::AlignCenter);
-        auto* column = new QVBoxLayout(empty);
-        column->addWidget(label);
-        place.workspace->add({.id = QStringLiteral("empty"), .title = place.workspace->title(), .area = QStringLiteral("centre"), .widget = empty});
-    }
-    place.workspace->finish();
-    const QByteArray state = m_services.settings->value(QStringLiteral("layout/") + id).toByteArray();
-    if (!state.isEmpty())
-        place.workspace->restore(state);
-    for (Panel* panel : std::as_const(place.panels))
-        panel->restoreState(m_services.settings->value(QStringLiteral("panel/") + panel->objectName()).toByteArray());
-    reportPanelProblems(problems);
-}
-
-void MainWindow::reportPanelProblems(std::size_t from)
-{
-    const auto& problems = m_host->problems();
-    if (problems.size() <= from)
-        return;
-    Error error{.code = problems[from].code, .message = std::format("{} panel(s) were left out; the window goes on without them", problems.size() - from)};
-    for (std::size_t i = from; i < problems.size(); ++i)
-        error.details.push_back(problems[i].sentence());
-    m_services.messages->error(error, tr("Loading a panel"));
 }
 
 void MainWindow::updateTitle()
 {
     QString what;
     const Selection* selection = m_services.selection;
-    const bool firstLook = m_current == QLatin1String("read") && selection->firstLook();
-    if (const auto& series = firstLook ? selection->firstLook() : selection->series(); series && m_current != QLatin1String("studies")) {
+    const QString& current = m_workspaces->current();
+    const bool firstLook = current == QLatin1String("read") && selection->firstLook();
+    if (const auto& series = firstLook ? selection->firstLook() : selection->series(); series && current != QLatin1String("studies")) {
         const QString description = QString::fromStdString(series->description);
         what = description.isEmpty() ? QString::fromStdString(series->where.filename().string()) : description;
     }
-    const QString workspace = m_places.contains(m_current) ? m_places[m_current].workspace->title() : QString();
+    const QString workspace = m_workspaces->title();
     QStringList parts{QStringLiteral("Hilum")};
     if (!workspace.isEmpty())
         parts.prepend(workspace);
@@ -288,11 +182,7 @@ void MainWindow::closeEvent(QCloseEvent* event)
 {
     if (m_help)
         m_help->close();
-    QStringList reasons;
-    for (const Place& place : std::as_const(m_places))
-        for (Panel* panel : place.panels)
-            if (const QString reason = panel->aboutToClose(); !reason.isEmpty())
-                reasons << reason;
+    const QStringList reasons = m_workspaces->reasonsToStay();
     if (!reasons.isEmpty()
         && QMessageBox::question(this, tr("Close Hilum?"), reasons.join(QStringLiteral("\n\n")), QMessageBox::Close | QMessageBox::Cancel, QMessageBox::Cancel)
             != QMessageBox::Close) {
@@ -300,15 +190,10 @@ void MainWindow::closeEvent(QCloseEvent* event)
         return;
     }
     m_services.tasks->cancelAll();
+    m_workspaces->save();
     Settings* settings = m_services.settings;
-    for (auto it = m_places.cbegin(); it != m_places.cend(); ++it)
-        if (it->filled) {
-            settings->setValue(QStringLiteral("layout/") + it.key(), it->workspace->save());
-            for (const Panel* panel : it->panels)
-                settings->setValue(QStringLiteral("panel/") + panel->objectName(), panel->saveState());
-        }
     settings->setValue(QStringLiteral("window/geometry"), saveGeometry());
-    settings->setValue(QStringLiteral("window/workspace"), m_current);
+    settings->setValue(QStringLiteral("window/workspace"), currentWorkspace());
     settings->save();
     event->accept();
 }
@@ -336,9 +221,7 @@ void MainWindow::importByDialog(bool folder)
 void MainWindow::openSettings()
 {
     // every panel declares its actions when it is made
-    for (const QString& id : m_places.keys())
-        if (!m_places[id].filled)
-            fill(id);
+    m_workspaces->loadAll();
     SettingsDialog dialog(m_services, *m_actions, bool(m_chooseLibrary), this);
     if (dialog.exec() == QDialog::Accepted && !dialog.newLibraryFolder().isEmpty() && m_chooseLibrary)
         m_chooseLibrary(dialog.newLibraryFolder());
@@ -346,7 +229,7 @@ void MainWindow::openSettings()
 
 void MainWindow::openHelp()
 {
-    QString page = m_current; // of the workspace, when no panel has the focus
+    QString page = currentWorkspace(); // of the workspace, when no panel has the focus
     for (const QWidget* widget = QApplication::focusWidget(); widget; widget = widget->parentWidget())
         if (qobject_cast<const Panel*>(widget)) {
             page = widget->objectName();
@@ -365,7 +248,7 @@ void MainWindow::toggleKeys()
     if (m_keys)
         m_keys->close();
     else
-        m_keys = new KeysOverlay(*m_actions, m_current, centralWidget());
+        m_keys = new KeysOverlay(*m_actions, currentWorkspace(), centralWidget());
 }
 
 void MainWindow::openAbout()
@@ -428,7 +311,7 @@ void MainWindow::dropEvent(QDropEvent* event)
     if (paths.empty())
         return;
     event->acceptProposedAction();
-    takeDropped(m_services, this, std::move(paths), [this](const path& run) { openRunFolder(m_services, this, run); }, m_current == QStringLiteral("lab") ? m_current : QStringLiteral("read"));
+    takeDropped(m_services, this, std::move(paths), [this](const path& run) { openRunFolder(m_services, this, run); }, currentWorkspace() == QStringLiteral("lab") ? currentWorkspace() : QStringLiteral("read"));
 }
 
 void MainWindow::resizeEvent(QResizeEvent* event)

@@ -3,7 +3,6 @@
 #include "widgets/shell/panel.h"
 
 #include <QMainWindow>
-#include <QMap>
 #include <QPointer>
 
 #include <filesystem>
@@ -11,7 +10,6 @@
 #include <vector>
 
 class QLabel;
-class QStackedWidget;
 
 namespace hilum::widgets {
 
@@ -21,11 +19,10 @@ class HelpWindow;
 class KeysOverlay;
 class Menus;
 class PanelHost;
-class Workspace;
 class WorkspaceBar;
+class Workspaces;
 
-/// The window: workspaces on the left, their docked panels, banner, menus, status bar. Panels of a workspace are loaded when it is
-/// first shown.
+/// The window: workspaces on the left, their docked panels, banner, menus, status bar.
 class MainWindow : public QMainWindow {
     Q_OBJECT
 public:
@@ -34,7 +31,7 @@ public:
     ~MainWindow() override;
 
     Actions* actions() const { return m_actions; }
-    QString currentWorkspace() const { return m_current; }
+    QString currentWorkspace() const;
     void showWorkspace(const QString& id);
     /// Size, place and workspace of the last time; call before show().
     void restoreLastTime();
@@ -51,16 +48,7 @@ protected:
     void changeEvent(QEvent* event) override;
 
 private:
-    struct Place {
-        Workspace* workspace = nullptr;
-        QAction* action = nullptr;
-        QList<Panel*> panels;
-        QList<QByteArray> first; ///< the inside of each as it was at first
-        bool filled = false;
-    };
-    void makeWorkspaces();
     void makeActions();
-    void fill(const QString& id);
     void updateTitle();
     void importByDialog(bool folder);
     void openSettings();
@@ -68,17 +56,13 @@ private:
     void openHelp();
     void toggleKeys();
     void toggleFullScreen(bool on);
-    void reportPanelProblems(std::size_t from);
     void explain(std::int64_t row);
 
     Services m_services;
-    PanelHost* m_host;
     Actions* m_actions;
     WorkspaceBar* m_bar;
     ErrorBanner* m_banner;
-    QStackedWidget* m_stack;
-    QMap<QString, Place> m_places;
-    QString m_current;
+    Workspaces* m_workspaces = nullptr;
     Menus* m_menus = nullptr;
     QPointer<HelpWindow> m_help;
     QPointer<KeysOverlay> m_keys;
