@@ -6,16 +6,16 @@ namespace hilum::app {
 
 std::string classificationText(const Json& e)
 {
-    std::string text = std::format("column {}: trained on {} images of {} patients, tested on {} images of {} patients ({})\n", e.value("label_column", ""), e.value("train_images", 0),
-                                   e.value("train_patients", 0), e.value("held_out_images", 0), e.value("held_out_patients", 0), e.value("held_out", ""));
+    std::string text = hilum::format("column {}: trained on {} images of {} patients, tested on {} images of {} patients ({})\n", e.value("label_column", ""), e.value("train_images", 0),
+                                     e.value("train_patients", 0), e.value("held_out_images", 0), e.value("held_out_patients", 0), e.value("held_out", ""));
     for (const Json& k : e.at("classes"))
-        text += std::format("  class {}: {} training patients, {} held out\n", k.value("name", ""), k.value("train_patients", 0), k.value("held_out_patients", 0));
+        text += hilum::format("  class {}: {} training patients, {} held out\n", k.value("name", ""), k.value("train_patients", 0), k.value("held_out_patients", 0));
     const auto rows = [&](const char* title, const Json& metrics) {
-        text += std::format("{}\n", title);
+        text += hilum::format("{}\n", title);
         for (const auto& [key, words] : {std::pair{"auroc", "AUROC"}, {"average_precision", "average precision"}, {"accuracy", "accuracy"}, {"f1", "F1"}}) {
             const Json& m = metrics.at(key);
-            const auto number = [&](const char* which) { return m.at(which).is_number() ? std::format("{:.3f}", m.at(which).get<double>()) : std::string("-"); };
-            text += std::format("  {:<20} {:>7}  ({} to {})\n", words, number("estimate"), number("low"), number("high"));
+            const auto number = [&](const char* which) { return m.at(which).is_number() ? hilum::format("{:.3f}", m.at(which).get<double>()) : std::string("-"); };
+            text += hilum::format("  {:<20} {:>7}  ({} to {})\n", words, number("estimate"), number("low"), number("high"));
         }
     };
     rows("pre-trained weights, 95 % interval over held-out patients", e.at("trained").at("metrics"));

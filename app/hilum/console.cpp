@@ -40,8 +40,8 @@ Work consoleWork()
     work.progress.report = [limit, terminal](std::int64_t done, std::int64_t total, std::string_view what) {
         if (!limit->due() && !(terminal && total > 0 && done == total)) // the line is taken away at the end
             return;
-        const std::string count = total > 0 ? std::format("{} of {}", grouped(done), grouped(total)) : grouped(done);
-        std::fputs((terminal ? std::format("\r\x1b[K{}: {}", what, count) : std::format("{}: {}\n", what, count)).c_str(), stderr);
+        const std::string count = total > 0 ? hilum::format("{} of {}", grouped(done), grouped(total)) : grouped(done);
+        std::fputs((terminal ? hilum::format("\r\x1b[K{}: {}", what, count) : hilum::format("{}: {}\n", what, count)).c_str(), stderr);
         if (terminal && done == total)
             std::fputs("\r\x1b[K", stderr);
     };

@@ -23,7 +23,7 @@ Result<path> writeImageTable(const path& folder, const Json& facts)
     for (const char* kind : {"dicom", "png"})
         for (const Json& film : facts.at("cxr").at(kind))
             if (!film.value("truncated", false))
-                table += std::format("cxr/{},{}\n", film.at("file").get<std::string>(), film.at("patient_id").get<std::string>());
+                table += hilum::format("cxr/{},{}\n", film.at("file").get<std::string>(), film.at("patient_id").get<std::string>());
     const path file = folder / "images.csv";
     HILUM_TRY_STATUS(writeFileAtomically(file, table));
     return file;
@@ -45,8 +45,8 @@ Result<bool> holds(const path& run, const MethodChoice& method)
 Result<Json> train(const DemoModel& model, const path& images, const path& run, std::uint64_t seed, const Work& work)
 {
     HILUM_TRY(const MethodChoice method, chooseMethod(model.method, "tiny",
-                                                      {std::format("steps={}", model.steps), std::format("batch={}", Batch), "warmup_steps=10", std::format("checkpoint_every={}", model.keepEvery),
-                                                       std::format("keep_every={}", model.keepEvery), std::format("preview_every={}", model.keepEvery), std::format("seed={}", seed)}));
+                                                      {hilum::format("steps={}", model.steps), hilum::format("batch={}", Batch), "warmup_steps=10", hilum::format("checkpoint_every={}", model.keepEvery),
+                                                       hilum::format("keep_every={}", model.keepEvery), hilum::format("preview_every={}", model.keepEvery), hilum::format("seed={}", seed)}));
     HILUM_TRY(const bool there, holds(run, method));
     HILUM_TRY(const bool finished, isThere(run / "evaluation.json"));
     if (!there || !finished) {
@@ -56,7 +56,7 @@ Result<Json> train(const DemoModel& model, const path& images, const path& run, 
             HILUM_TRY(const services::PreparedCache cache, cacheFor({images}, method, {}, work));
             request.cache = cache.folder;
         }
-        std::fputs(std::format("pre-training {} {}, {} steps\n", method.id, method.preset, model.steps).c_str(), stderr);
+        std::fputs(hilum::format("pre-training {} {}, {} steps\n", method.id, method.preset, model.steps).c_str(), stderr);
         HILUM_TRY(const services::JobStatus job, followJob(request, there));
         if (job.state == services::JobState::Cancelled)
             return fail(ErrorCode::Cancelled, "{}", job.message);

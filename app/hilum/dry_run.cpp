@@ -21,26 +21,26 @@ std::string batchLine(const Json& e)
 {
     const auto batch = e.at("batch").get<std::int64_t>(), largest = e.at("largest_batch").get<std::int64_t>(), suggested = e.at("suggested_batch").get<std::int64_t>();
     if (batch <= largest)
-        return largest > batch ? std::format("{} fits; up to {} would", batch, grouped(largest)) : std::format("{} fits, no larger one", batch);
+        return largest > batch ? hilum::format("{} fits; up to {} would", batch, grouped(largest)) : hilum::format("{} fits, no larger one", batch);
     const std::int64_t perUpdate = batch * e.at("accumulation").get<std::int64_t>();
-    return std::format("{} does not fit: batch = {} with accumulation = {} does, for about as many images an update", batch, suggested, (perUpdate + suggested - 1) / suggested);
+    return hilum::format("{} does not fit: batch = {} with accumulation = {} does, for about as many images an update", batch, suggested, (perUpdate + suggested - 1) / suggested);
 }
 
 std::string text(const DryRun& job, const Json& e)
 {
-    std::string out = std::format("{} {} on {}, {}: nothing is prepared, nothing is written\n", job.method, job.preset, e.at("device").get<std::string>(), e.at("dtype").get<std::string>());
-    const auto line = [&](const char* what, const std::string& says) { out += std::format("  {:<12}{}\n", what, says); };
+    std::string out = hilum::format("{} {} on {}, {}: nothing is prepared, nothing is written\n", job.method, job.preset, e.at("device").get<std::string>(), e.at("dtype").get<std::string>());
+    const auto line = [&](const char* what, const std::string& says) { out += hilum::format("  {:<12}{}\n", what, says); };
     const Json& there = e.at("available_bytes");
-    line("memory", std::format("{} at batch {}, of {}; {} of it whatever the batch", bytes(e, "memory_bytes"), e.at("batch").get<std::int64_t>(),
-                               there.is_null() ? std::string("an unknown amount") : std::format("{} that {} leaves", bytes(e, "available_bytes"), e.at("available_of").get<std::string>()),
-                               bytes(e, "fixed_bytes")));
+    line("memory", hilum::format("{} at batch {}, of {}; {} of it whatever the batch", bytes(e, "memory_bytes"), e.at("batch").get<std::int64_t>(),
+                                 there.is_null() ? std::string("an unknown amount") : hilum::format("{} that {} leaves", bytes(e, "available_bytes"), e.at("available_of").get<std::string>()),
+                                 bytes(e, "fixed_bytes")));
     line("batch", batchLine(e));
     if (const Json& other = e.at("other"); !other.is_null())
-        line("or", std::format("activation_checkpointing = {}: {}, a batch of up to {} fits, {} a step", other.at("activation_checkpointing").get<bool>(), bytes(other, "memory_bytes"),
-                               grouped(other.at("largest_batch").get<std::int64_t>()), seconds(other.at("seconds_per_step").get<double>())));
-    line("checkpoint", std::format("{}; {} on the disk for the whole run", bytes(e, "checkpoint_bytes"), bytes(e, "disk_bytes")));
-    line("time", std::format("{} a step, about {} for {} steps, evaluation not counted", seconds(e.at("seconds_per_step").get<double>()), duration(e.at("run_seconds").get<double>()),
-                             grouped(e.at("steps").get<std::int64_t>())));
+        line("or", hilum::format("activation_checkpointing = {}: {}, a batch of up to {} fits, {} a step", other.at("activation_checkpointing").get<bool>(), bytes(other, "memory_bytes"),
+                                 grouped(other.at("largest_batch").get<std::int64_t>()), seconds(other.at("seconds_per_step").get<double>())));
+    line("checkpoint", hilum::format("{}; {} on the disk for the whole run", bytes(e, "checkpoint_bytes"), bytes(e, "disk_bytes")));
+    line("time", hilum::format("{} a step, about {} for {} steps, evaluation not counted", seconds(e.at("seconds_per_step").get<double>()), duration(e.at("run_seconds").get<double>()),
+                               grouped(e.at("steps").get<std::int64_t>())));
     return out;
 }
 

@@ -1,4 +1,5 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/base/guard.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
@@ -14,7 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <format>
 
 using namespace hilum;
 
@@ -31,7 +31,7 @@ void startLog()
     if (file)
         log::addSink(*file);
     else
-        std::fputs(std::format("hilum: {}; going on without a log\n", file.error().sentence()).c_str(), stderr);
+        std::fputs(hilum::format("hilum: {}; going on without a log\n", file.error().sentence()).c_str(), stderr);
 }
 
 int report(const Status& status)
@@ -54,7 +54,7 @@ int runCommand(int argc, char** argv)
                  "Without a command, or with paths of images, it opens the window.",
                  "hilum");
     app.require_subcommand(1);
-    app.set_version_flag("--version", std::format("hilum {} ({})", Version, GitDescription));
+    app.set_version_flag("--version", hilum::format("hilum {} ({})", Version, GitDescription));
     std::vector<std::pair<CLI::App*, commands::Run>> verbs;
     for (const commands::Command& command : commands::all()) {
         CLI::App* verb = app.add_subcommand(command.name);
@@ -69,7 +69,7 @@ int runCommand(int argc, char** argv)
     } catch (const CLI::CallForVersion& e) {
         return app.exit(e);
     } catch (const CLI::ParseError& e) {
-        std::fputs(std::format("hilum: {}\n", e.what()).c_str(), stderr);
+        std::fputs(hilum::format("hilum: {}\n", e.what()).c_str(), stderr);
         return static_cast<int>(ErrorCode::Usage);
     }
     for (const auto& [verb, run] : verbs)
@@ -121,7 +121,7 @@ int main(int argc, char** argv)
         if (!there)
             return report(std::unexpected(there.error()));
         if (!*there) {
-            std::fputs(std::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
+            std::fputs(hilum::format("hilum: \"{}\" is no command and no file or folder; see hilum --help\n", argv[1]).c_str(), stderr);
             return static_cast<int>(ErrorCode::Usage);
         }
     }
@@ -133,7 +133,7 @@ int main(int argc, char** argv)
     return endProgram(app::runWindow(argc, argv));
 #else
     if (argc > 1)
-        std::fputs(std::format("hilum: \"{}\" is no command; see hilum --help. This build has no window.\n", argv[1]).c_str(), stderr);
+        std::fputs(hilum::format("hilum: \"{}\" is no command; see hilum --help. This build has no window.\n", argv[1]).c_str(), stderr);
     else
         std::fputs("hilum: this build has no window; see hilum --help\n", stderr);
     return static_cast<int>(ErrorCode::Usage);

@@ -1,5 +1,6 @@
 #include "app/hilum/start_library.h"
 
+#include "core/base/format.h"
 #include "core/services/library_place.h"
 #include "widgets/shell/settings.h"
 #include "widgets/shell/start_problem.h"
@@ -10,7 +11,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <format>
 #include <optional>
 #include <thread>
 
@@ -36,7 +36,7 @@ Opened openOrHandOver(const path& folder, const LibraryStart& start)
         if (taken)
             return std::unique_ptr<project::Library>();
         if (!told)
-            std::fputs(std::format("hilum: {}; waiting for it, {} s at most\n", library.error().sentence(), LongestHandOver.count() / 1000).c_str(), stderr);
+            std::fputs(hilum::format("hilum: {}; waiting for it, {} s at most\n", library.error().sentence(), LongestHandOver.count() / 1000).c_str(), stderr);
         std::this_thread::sleep_for(BetweenTries); // nobody listens: it begins, it ends, or it is a command
     }
 }

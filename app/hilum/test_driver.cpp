@@ -92,7 +92,7 @@ void TestDriver::turn()
     if (done && *done == Turn::Done) {
         pass(m_step.value("note", ""));
     } else if ((!done && done.error().code == ErrorCode::Usage) || m_since.elapsed() > timeout) {
-        failStep(done ? Error{.code = ErrorCode::CheckFailed, .message = std::format("not within {} ms", timeout)} : done.error());
+        failStep(done ? Error{.code = ErrorCode::CheckFailed, .message = hilum::format("not within {} ms", timeout)} : done.error());
     } else {
         m_waiting = true;
         schedule(PollMilliseconds);
@@ -297,10 +297,10 @@ void TestDriver::pass(const std::string& note)
 
 void TestDriver::failStep(const Error& error)
 {
-    const path file = m_script.out / std::format("failed-line-{}.png", m_script.lines[m_next]);
+    const path file = m_script.out / hilum::format("failed-line-{}.png", m_script.lines[m_next]);
     const Status kept = m_window ? screenshot(Json{{"file", file.string()}}) : Status{};
     std::printf("FAIL %4zu  %s\n      %s%s\n", m_script.lines[m_next], describe(m_step).c_str(), error.sentence().c_str(),
-                kept ? std::format("\n      the window then: {}", file.string()).c_str() : "");
+                kept ? hilum::format("\n      the window then: {}", file.string()).c_str() : "");
     std::fflush(stdout);
     end(static_cast<int>(ErrorCode::CheckFailed));
 }

@@ -41,12 +41,12 @@ std::string faultOf(const Json& step)
 {
     const std::string word = step.value("do", "");
     if (!Words.contains(word))
-        return std::format("\"do\": \"{}\" is no word of these scripts", word);
+        return hilum::format("\"do\": \"{}\" is no word of these scripts", word);
     if (word != "repeat")
         return {};
     const Json times = step.value("times", Json()), steps = step.value("steps", Json());
     if (const std::int64_t n = times.is_number_integer() ? times.get<std::int64_t>() : 0; n < 1 || n > MostRepeats)
-        return std::format("repeat wants \"times\" from 1 to {}", MostRepeats);
+        return hilum::format("repeat wants \"times\" from 1 to {}", MostRepeats);
     if (!steps.is_array() || steps.empty())
         return "repeat wants \"steps\", a list of steps";
     for (const Json& one : steps)
@@ -169,9 +169,9 @@ Result<Script> Script::parse(std::string_view text)
             continue;
         const auto step = parseJson(one);
         if (!step || !step->is_object())
-            faults.details.push_back(std::format("line {}: {}", line, step ? "no JSON object" : step.error().message));
+            faults.details.push_back(hilum::format("line {}: {}", line, step ? "no JSON object" : step.error().message));
         else if (const std::string fault = faultOf(*step); !fault.empty())
-            faults.details.push_back(std::format("line {}: {}", line, fault));
+            faults.details.push_back(hilum::format("line {}: {}", line, fault));
         else
             append(script, *step, line);
     }

@@ -38,9 +38,9 @@ void tellRefused(const std::vector<Json>& refused)
         const std::string kind = group(one), file = one.value("file", ""), reason = one.value("reason", "");
         const std::int64_t all = count[kind], number = ++told[kind];
         if (all <= Few || number <= Shown)
-            std::fputs(std::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
+            std::fputs(hilum::format("hilum: left out: {}{}\n", reason.find(file) == std::string::npos ? file + ": " : "", reason).c_str(), stderr);
         else if (number == all)
-            std::fputs(std::format("hilum: left out: {} more of the kind {}; `hilum prepare --json` into a new folder names each\n", grouped(all - Shown), kind).c_str(), stderr);
+            std::fputs(hilum::format("hilum: left out: {} more of the kind {}; `hilum prepare --json` into a new folder names each\n", grouped(all - Shown), kind).c_str(), stderr);
     }
 }
 
@@ -111,7 +111,7 @@ Result<Json> readJobFile(const path& file, const std::string& command)
     const auto check = [&](std::initializer_list<const char*> keys, auto fits, const char* kind) {
         for (const char* key : keys)
             if (const auto it = job->find(key); it != job->end() && !fits(*it))
-                faults.details.push_back(std::format("{} = {} is no {}", key, jsonLine(*it).substr(0, 100), kind));
+                faults.details.push_back(hilum::format("{} = {} is no {}", key, jsonLine(*it).substr(0, 100), kind));
     };
     check({"command", "method", "preset", "device", "dtype", "model", "mode"}, [](const Json& v) { return v.is_string(); }, "text");
     check({"threads", "seed"}, [](const Json& v) { return v.is_number_unsigned(); }, "whole number of 0 and more");
@@ -159,8 +159,8 @@ Result<services::PreparedCache> cacheFor(const std::vector<path>& data, const Me
     for (const std::string& warning : cache.warnings)
         std::fputs(("hilum: " + warning + "\n").c_str(), stderr);
     tellRefused(cache.refused);
-    std::fputs(std::format("{} {} images of {} patients{}\n", cache.reused ? "found" : "prepared", grouped(cache.cases), grouped(cache.patients),
-                           cache.reused ? " in the cache" : "").c_str(), stderr);
+    std::fputs(hilum::format("{} {} images of {} patients{}\n", cache.reused ? "found" : "prepared", grouped(cache.cases), grouped(cache.patients),
+                             cache.reused ? " in the cache" : "").c_str(), stderr);
     return cache;
 }
 
@@ -217,7 +217,7 @@ Result<services::JobStatus> followJob(const services::JobRequest& request, bool 
     });
     QObject::connect(&runner, &services::JobRunner::eventArrived, &loop, [&](const QString&, const Json& event) {
         if (event.value("kind", "") == "warning")
-            std::fputs(std::format("hilum: {}\n", event.value("text", "")).c_str(), stderr);
+            std::fputs(hilum::format("hilum: {}\n", event.value("text", "")).c_str(), stderr);
     });
     QTimer timer;
     QObject::connect(&timer, &QTimer::timeout, &loop, [&] {
@@ -253,12 +253,12 @@ Result<std::string> evaluationText(const path& file)
 {
     HILUM_TRY(const std::string content, readTextFile(file));
     HILUM_TRY(const Json e, parseJson(content));
-    std::string text = std::format("held out {} patients, trained on {}\n", e.value("held_out_patients", 0), e.value("train_patients", 0));
+    std::string text = hilum::format("held out {} patients, trained on {}\n", e.value("held_out_patients", 0), e.value("train_patients", 0));
     if (const std::string who = e.value("held_out", ""); !who.empty())
-        text += std::format("  evaluated: {}\n", who);
+        text += hilum::format("  evaluated: {}\n", who);
     const auto line = [&](const char* key, const char* words) {
         if (const auto it = e.find(key); it != e.end() && it->is_number())
-            text += std::format("  {:<46} {:.4f}\n", words, it->get<double>());
+            text += hilum::format("  {:<46} {:.4f}\n", words, it->get<double>());
     };
     line("held_out_loss", e.contains("mean_picture_loss") ? "loss on hidden patches of held-out patients" : "loss on held-out patients");
     line("untrained_loss", "the same network untrained");
@@ -270,12 +270,12 @@ Result<std::string> evaluationText(const path& file)
     for (const auto& [key, interval] : e.value("intervals", Json::object()).items()) {
         const std::string before = "untrained_" + key;
         if (std::ranges::find(Told, key) == Told.end() && !key.starts_with("untrained_") && e.contains(key) && e[key].is_number())
-            text += std::format("  {:<46} {:.4f}{}\n", key, e[key].get<double>(), e.contains(before) && e[before].is_number() ? std::format(" (untrained {:.4f})", e[before].get<double>()) : "");
+            text += hilum::format("  {:<46} {:.4f}{}\n", key, e[key].get<double>(), e.contains(before) && e[before].is_number() ? hilum::format(" (untrained {:.4f})", e[before].get<double>()) : "");
     }
     const double own = numberOr(e, "held_out_loss", 0), visible = numberOr(e, "visible_mean_loss", 0), guess = std::min(numberOr(e, "mean_picture_loss", visible), visible);
     const double swapped = numberOr(e, "swapped_loss", 0);
     if (own > 0 && guess > 0 && swapped > 0)
-        text += std::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, swapped / own);
+        text += hilum::format("  {:.2f} x the best constant guess; {:.2f} x worse with another patient's patches\n", own / guess, swapped / own);
     return text;
 }
 

@@ -54,7 +54,7 @@ Result<std::optional<Step>> measure(const Setting& setting, std::int64_t batch)
         HILUM_TRY(const Json bench, parseJson(end.output));
         return std::optional(Step{.batch = batch, .bytes = bench.at("memory_bytes").get<double>(), .viewBytes = bench.at("view_bytes").get<double>(), .seconds = bench.at("seconds_all").at(0).get<double>()});
     }
-    Error error{.code = ErrorCode::WorkerLost, .message = std::format("a step of batch {} ended with {} {}", batch, end.signal != 0 ? "signal" : "exit code", end.signal != 0 ? end.signal : end.exitCode)};
+    Error error{.code = ErrorCode::WorkerLost, .message = hilum::format("a step of batch {} ended with {} {}", batch, end.signal != 0 ? "signal" : "exit code", end.signal != 0 ? end.signal : end.exitCode)};
     JsonLineReader reader;
     for (const auto& line : reader.feed(end.output + "\n"))
         if (line && line->value("kind", "") == protocol::Failed)
@@ -137,7 +137,7 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
     Setting setting{.method = request.method, .options = options, .device = compute.device.str(), .dtype = compute.dtype == at::kBFloat16 ? "bfloat16" : "float32",
                     .attention = std::string(name(compute.attention)), .threads = std::to_string(threads), .need = {}, .room = {}, .onCpu = compute.device.is_cpu(),
                     .before = [&](std::int64_t batch, bool recompute) {
-                        request.progress(++told, 0, std::format("made-up images, batch {}{}, measurement", batch, recompute ? ", activations recomputed" : ""));
+                        request.progress(++told, 0, hilum::format("made-up images, batch {}{}, measurement", batch, recompute ? ", activations recomputed" : ""));
                     }};
     const auto steps = options.value("steps", std::int64_t{1}), accumulation = options.value("accumulation", std::int64_t{1});
     std::int64_t parameters = 0;
@@ -180,7 +180,7 @@ Result<Json> estimateMemory(const MethodRegistry& registry, const EstimateReques
     if (lines.largest < first) {
         const std::string takes = measured.empty() ? "more than there is" : byteSize(wholeBytes(lines.memory.value(first)));
         const std::string helps = otherLines.largest >= first && turned.options["activation_checkpointing"] == true
-                                      ? std::format("activation_checkpointing = true makes room for a batch of {}", otherLines.largest)
+                                      ? hilum::format("activation_checkpointing = true makes room for a batch of {}", otherLines.largest)
                                       : std::string("a smaller preset, smaller images, less width or less depth needs less");
         return refuse(ErrorCode::TooLarge, "memory", "a step with a batch of {} takes {} ({} of it whatever the batch), and {} leaves {}, of which a training may fill nine tenths; {}", first, takes,
                       byteSize(setting.need.total()), setting.room.of, byteSize(setting.room.bytes), helps);

@@ -38,7 +38,7 @@ SegmentOptions optionsOf(const Json& json)
     if (const Status read = fromJson(json, o); !read)
         throw std::invalid_argument(read.error().sentence());
     if (o.side % 32 != 0)
-        throw std::invalid_argument(std::format("side = {} is no multiple of 32", o.side));
+        throw std::invalid_argument(hilum::format("side = {} is no multiple of 32", o.side));
     return o;
 }
 

@@ -1,6 +1,7 @@
 #include "app/worker/step_bench.h"
 
 #include "app/worker/segment_step.h"
+#include "core/base/format.h"
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
 #include "core/learning/kernels/instruction_set.h"
@@ -21,7 +22,6 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
-#include <format>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -40,7 +40,7 @@ TensorMap madeUpCase(const Json& pipeline, std::int64_t number, Rng rng)
         TensorMap item = madeUpCase(pipeline.at(number % 2 != 0 ? "volume" : "radiograph"), number, rng);
         std::string words;
         for (int n = 0; n < 600; ++n)
-            words += std::format("{} ", static_cast<char>('a' + (n * (number + 3)) % 26));
+            words += hilum::format("{} ", static_cast<char>('a' + (n * (number + 3)) % 26));
         item["report"] = at::empty({static_cast<std::int64_t>(words.size())}, at::kByte);
         std::ranges::copy(words, item["report"].mutable_data_ptr<std::uint8_t>());
         return item;

@@ -1,7 +1,8 @@
 #include "core/base/error.h"
 
+#include "core/base/format.h"
+
 #include <cerrno>
-#include <format>
 #include <iterator>
 #include <system_error>
 
@@ -85,7 +86,7 @@ Error systemError(std::string_view doing, std::string_view path, int errnoValue)
     case ENOMEM: code = ErrorCode::OutOfMemory; break;
     default: break;
     }
-    return Error{.code = code, .message = std::format("cannot {} {}: {}", doing, path, std::generic_category().message(errnoValue))};
+    return Error{.code = code, .message = hilum::format("cannot {} {}: {}", doing, path, std::generic_category().message(errnoValue))};
 }
 
 } // namespace hilum

@@ -36,7 +36,7 @@ Registry& registry()
 
 std::string readable(const Record& record)
 {
-    std::string text = std::format("{} {} {}", name(record.level), record.category, record.text);
+    std::string text = hilum::format("{} {} {}", name(record.level), record.category, record.text);
     if (!record.fields.is_null() && !record.fields.empty())
         text += " " + jsonLine(record.fields);
     return text;

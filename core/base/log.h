@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/base/jsonl.h"
 #include "core/base/result.h"
 
@@ -39,22 +40,22 @@ void write(Level level, std::string_view category, std::string text, Json fields
 template <class... Args>
 void debug(std::string_view category, std::format_string<Args...> text, Args&&... args)
 {
-    write(Level::Debug, category, std::format(text, std::forward<Args>(args)...));
+    write(Level::Debug, category, hilum::format(text, std::forward<Args>(args)...));
 }
 template <class... Args>
 void info(std::string_view category, std::format_string<Args...> text, Args&&... args)
 {
-    write(Level::Info, category, std::format(text, std::forward<Args>(args)...));
+    write(Level::Info, category, hilum::format(text, std::forward<Args>(args)...));
 }
 template <class... Args>
 void warning(std::string_view category, std::format_string<Args...> text, Args&&... args)
 {
-    write(Level::Warning, category, std::format(text, std::forward<Args>(args)...));
+    write(Level::Warning, category, hilum::format(text, std::forward<Args>(args)...));
 }
 template <class... Args>
 void error(std::string_view category, std::format_string<Args...> text, Args&&... args)
 {
-    write(Level::Error, category, std::format(text, std::forward<Args>(args)...));
+    write(Level::Error, category, hilum::format(text, std::forward<Args>(args)...));
 }
 
 } // namespace hilum::log

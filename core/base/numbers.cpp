@@ -1,8 +1,9 @@
 #include "core/base/numbers.h"
 
+#include "core/base/format.h"
+
 #include <charconv>
 #include <cmath>
-#include <format>
 
 namespace hilum {
 
@@ -45,7 +46,7 @@ std::string shortest(double value)
     return {buffer, end};
 }
 
-std::string fixed(double value, int decimals) { return std::format("{:.{}f}", value, decimals); }
+std::string fixed(double value, int decimals) { return hilum::format("{:.{}f}", value, decimals); }
 
 std::string grouped(std::int64_t value)
 {
@@ -59,13 +60,13 @@ std::string grouped(std::int64_t value)
 std::string byteSize(std::uint64_t bytes)
 {
     if (bytes < 1000)
-        return std::format("{} bytes", bytes);
+        return hilum::format("{} bytes", bytes);
     constexpr const char* Units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
     double value = static_cast<double>(bytes);
     std::size_t unit = 0;
     for (value /= 1000; value >= 999.95 && unit + 1 < std::size(Units); value /= 1000)
         ++unit;
-    return std::format("{:.1f} {}", value, Units[unit]);
+    return hilum::format("{:.1f} {}", value, Units[unit]);
 }
 
 std::string duration(double seconds)
@@ -74,13 +75,13 @@ std::string duration(double seconds)
     if (!std::isfinite(seconds) || seconds > Longest)
         return "unknown";
     if (seconds < 59.5)
-        return std::format("{:.0f} s", std::max(0.0, seconds));
+        return hilum::format("{:.0f} s", std::max(0.0, seconds));
     const auto s = static_cast<std::int64_t>(std::llround(seconds));
     if (s < 3600)
-        return std::format("{} min {} s", s / 60, s % 60);
+        return hilum::format("{} min {} s", s / 60, s % 60);
     if (s < 86400)
-        return std::format("{} h {} min", s / 3600, s % 3600 / 60);
-    return std::format("{} d {} h", s / 86400, s % 86400 / 3600);
+        return hilum::format("{} h {} min", s / 3600, s % 3600 / 60);
+    return hilum::format("{} d {} h", s / 86400, s % 86400 / 3600);
 }
 
 } // namespace hilum

@@ -1,10 +1,10 @@
 #include "core/base/options_json.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <numeric>
 #include <string_view>
@@ -30,13 +30,13 @@ bool inRange(const FieldInfo& info, double value, std::vector<std::string>& faul
 {
     if (value >= info.minimum && value <= info.maximum)
         return true;
-    faults.push_back(std::format("{} = {} is outside {}", info.key, shortest(value), rangeText(info.minimum, info.maximum)));
+    faults.push_back(hilum::format("{} = {} is outside {}", info.key, shortest(value), rangeText(info.minimum, info.maximum)));
     return false;
 }
 
 void wrongType(const FieldInfo& info, const Json& json, std::string_view expected, std::vector<std::string>& faults)
 {
-    faults.push_back(std::format("{} = {} is not {}", info.key, jsonLine(json), expected));
+    faults.push_back(hilum::format("{} = {} is not {}", info.key, jsonLine(json), expected));
 }
 
 } // namespace
@@ -54,7 +54,7 @@ void readValue(const FieldInfo& info, const Json& json, std::int64_t& value, std
     if (!whole)
         return wrongType(info, json, "a whole number", faults);
     if (json.is_number_unsigned() && json.get<std::uint64_t>() > std::uint64_t{std::numeric_limits<std::int64_t>::max()})
-        return wrongType(info, json, std::format("a whole number of at most {}", std::numeric_limits<std::int64_t>::max()), faults);
+        return wrongType(info, json, hilum::format("a whole number of at most {}", std::numeric_limits<std::int64_t>::max()), faults);
     const auto v = json.get<std::int64_t>();
     if (inRange(info, static_cast<double>(v), faults))
         value = v;
@@ -114,7 +114,7 @@ int readChoice(const FieldInfo& info, const Json& json, std::vector<std::string>
             return static_cast<int>(i);
         list += (i == 0 ? "" : ", ") + info.choices[i].key;
     }
-    faults.push_back(std::format("{} = {} is none of {}", info.key, jsonLine(json), list));
+    faults.push_back(hilum::format("{} = {} is none of {}", info.key, jsonLine(json), list));
     return -1;
 }
 
@@ -144,7 +144,7 @@ Json textToJson(const FieldInfo& info, const char* typeWord, const std::string& 
             return true;
         if (text == "false" || text == "no" || text == "off" || text == "0")
             return false;
-        faults.push_back(std::format("{} = {} is not true or false", info.key, text));
+        faults.push_back(hilum::format("{} = {} is not true or false", info.key, text));
         return {};
     }
     const auto one = [&](std::string_view part, bool whole) -> Json {
@@ -154,7 +154,7 @@ Json textToJson(const FieldInfo& info, const char* typeWord, const std::string& 
         }
         if (const auto v = parseDouble(part))
             return *v;
-        faults.push_back(std::format("{} = {} is not {}", info.key, part, whole ? "a whole number" : "a number"));
+        faults.push_back(hilum::format("{} = {} is not {}", info.key, part, whole ? "a whole number" : "a number"));
         return {};
     };
     if (type == "integer" || type == "number")
@@ -175,7 +175,7 @@ Json textToJson(const FieldInfo& info, const char* typeWord, const std::string& 
 
 std::unexpected<Error> faultsError(std::vector<std::string> faults)
 {
-    Error error{.code = ErrorCode::Options, .message = faults.size() == 1 ? "an option is wrong" : std::format("{} options are wrong", faults.size())};
+    Error error{.code = ErrorCode::Options, .message = faults.size() == 1 ? "an option is wrong" : hilum::format("{} options are wrong", faults.size())};
     error.details = std::move(faults);
     return std::unexpected(std::move(error));
 }
@@ -258,8 +258,8 @@ std::string schemaTable(const Json& schema)
             range = detail::rangeText(info.minimum, info.maximum);
         }
         const Json& value = e["default"];
-        out += std::format("| `{}` | {} | {} | {} | {} | {} |\n", e.value("key", ""), cell(value.is_string() ? value.get<std::string>() : jsonLine(value)),
-                           cell(range), cell(e.value("unit", "")), cell(e.value("help", "")), cell(e.value("source", "")));
+        out += hilum::format("| `{}` | {} | {} | {} | {} | {} |\n", e.value("key", ""), cell(value.is_string() ? value.get<std::string>() : jsonLine(value)),
+                             cell(range), cell(e.value("unit", "")), cell(e.value("help", "")), cell(e.value("source", "")));
     }
     return out;
 }

@@ -1,16 +1,16 @@
 #include "core/base/provenance.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/version.h"
 
 #include <chrono>
-#include <format>
 
 namespace hilum {
 
 std::string utcNow()
 {
-    return std::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+    return hilum::format("{:%FT%TZ}", std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
 }
 
 Json programVersion(std::string_view program)

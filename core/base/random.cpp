@@ -1,7 +1,8 @@
 #include "core/base/random.h"
 
+#include "core/base/format.h"
+
 #include <cmath>
-#include <format>
 #include <numbers>
 #include <stdexcept>
 
@@ -83,7 +84,7 @@ double Rng::uniform(double low, double high)
 std::int64_t Rng::integer(std::int64_t low, std::int64_t high)
 {
     if (low >= high)
-        throw std::invalid_argument(std::format("Rng::integer: [{}, {}) is empty", low, high));
+        throw std::invalid_argument(hilum::format("Rng::integer: [{}, {}) is empty", low, high));
     const std::uint64_t range = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
     const std::uint64_t limit = ~std::uint64_t{0} - (~std::uint64_t{0} % range + 1) % range; // last word of the last whole range
     std::uint64_t word = bits();

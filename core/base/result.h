@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/base/format.h"
 
 #include <expected>
 #include <format>
@@ -16,14 +17,14 @@ using Status = Result<void>;
 template <class... Args>
 [[nodiscard]] std::unexpected<Error> fail(ErrorCode code, std::format_string<Args...> text, Args&&... args)
 {
-    return std::unexpected(Error{.code = code, .message = std::format(text, std::forward<Args>(args)...)});
+    return std::unexpected(Error{.code = code, .message = hilum::format(text, std::forward<Args>(args)...)});
 }
 
 /// A failure with a machine-readable reason ("truncated", ...).
 template <class... Args>
 [[nodiscard]] std::unexpected<Error> refuse(ErrorCode code, std::string reason, std::format_string<Args...> text, Args&&... args)
 {
-    return std::unexpected(Error{.code = code, .message = std::format(text, std::forward<Args>(args)...), .reason = std::move(reason)});
+    return std::unexpected(Error{.code = code, .message = hilum::format(text, std::forward<Args>(args)...), .reason = std::move(reason)});
 }
 
 } // namespace hilum

@@ -103,7 +103,7 @@ Result<TensorFile> TensorFile::open(const path& file)
     state->length = static_cast<std::size_t>(info.st_size);
     if (state->length < 8) {
         ::close(fd);
-        return bad(std::format("it has {} bytes, the header alone needs 8", state->length));
+        return bad(hilum::format("it has {} bytes, the header alone needs 8", state->length));
     }
     state->address = ::mmap(nullptr, state->length, PROT_READ, MAP_SHARED, fd, 0);
     const int mapError = errno;
@@ -115,7 +115,7 @@ Result<TensorFile> TensorFile::open(const path& file)
     std::uint64_t headerLength = 0;
     std::memcpy(&headerLength, base, 8);
     if (headerLength > HeaderLimit || headerLength > state->length - 8)
-        return bad(std::format("its header claims {} bytes, the file has {} after the length", headerLength, state->length - 8));
+        return bad(hilum::format("its header claims {} bytes, the file has {} after the length", headerLength, state->length - 8));
     const std::string_view headerText(reinterpret_cast<const char*>(base + 8), headerLength);
     if (headerText.empty() || headerText.front() != '{')
         return bad("its header does not begin with {");
@@ -128,11 +128,11 @@ Result<TensorFile> TensorFile::open(const path& file)
     std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
     for (const auto& [key, entry] : header->items()) {
         if (!entry.is_object())
-            return bad(std::format("entry \"{}\" is no object", key));
+            return bad(hilum::format("entry \"{}\" is no object", key));
         if (key == "__metadata__") {
             for (const auto& [k, v] : entry.items()) {
                 if (!v.is_string())
-                    return bad(std::format("metadata \"{}\" is no text", k));
+                    return bad(hilum::format("metadata \"{}\" is no text", k));
                 state->metadata[k] = v.get<std::string>();
             }
             continue;
@@ -140,27 +140,27 @@ Result<TensorFile> TensorFile::open(const path& file)
         const auto dtype = entry.find("dtype"), shape = entry.find("shape"), offsets = entry.find("data_offsets");
         if (dtype == entry.end() || !dtype->is_string() || shape == entry.end() || !shape->is_array() || offsets == entry.end() ||
             !offsets->is_array() || offsets->size() != 2 || !(*offsets)[0].is_number_unsigned() || !(*offsets)[1].is_number_unsigned())
-            return bad(std::format("array \"{}\" lacks dtype, shape or data_offsets of the right kind", key));
+            return bad(hilum::format("array \"{}\" lacks dtype, shape or data_offsets of the right kind", key));
         TensorView view;
         const auto type = elementType(dtype->get<std::string>());
         if (!type)
-            return bad(std::format("array \"{}\": {}", key, type.error().message));
+            return bad(hilum::format("array \"{}\": {}", key, type.error().message));
         view.type = *type;
         if (shape->size() > 16)
-            return bad(std::format("array \"{}\" has {} dimensions, at most 16 are allowed", key, shape->size()));
+            return bad(hilum::format("array \"{}\" has {} dimensions, at most 16 are allowed", key, shape->size()));
         for (const Json& n : *shape) {
             if (!n.is_number_unsigned() || n.get<std::uint64_t>() > std::uint64_t{1} << 62)
-                return bad(std::format("array \"{}\" has a size that is no usable number", key));
+                return bad(hilum::format("array \"{}\" has a size that is no usable number", key));
             view.shape.push_back(n.get<std::int64_t>());
         }
         const auto begin = (*offsets)[0].get<std::uint64_t>(), end = (*offsets)[1].get<std::uint64_t>();
         if (begin > end || end > dataLength)
-            return bad(std::format("array \"{}\" claims bytes {} to {} of {}", key, begin, end, dataLength));
+            return bad(hilum::format("array \"{}\" claims bytes {} to {} of {}", key, begin, end, dataLength));
         const auto expected = byteCount(view.shape, byteWidth(view.type));
         if (!expected)
-            return bad(std::format("array \"{}\": {}", key, expected.error().message));
+            return bad(hilum::format("array \"{}\": {}", key, expected.error().message));
         if (*expected != end - begin)
-            return bad(std::format("array \"{}\" has {} bytes where its shape needs {}", key, end - begin, *expected));
+            return bad(hilum::format("array \"{}\" has {} bytes where its shape needs {}", key, end - begin, *expected));
         view.bytes = std::span(data + begin, end - begin);
         if (begin != end)
             spans.emplace_back(begin, end);
@@ -170,13 +170,13 @@ Result<TensorFile> TensorFile::open(const path& file)
     std::uint64_t at = 0;
     for (const auto& [begin, end] : spans) {
         if (begin < at)
-            return bad(std::format("two arrays share the bytes from {}", begin));
+            return bad(hilum::format("two arrays share the bytes from {}", begin));
         if (begin > at)
-            return bad(std::format("bytes {} to {} belong to no array", at, begin));
+            return bad(hilum::format("bytes {} to {} belong to no array", at, begin));
         at = end;
     }
     if (at != dataLength)
-        return bad(std::format("{} bytes at the end belong to no array", dataLength - at));
+        return bad(hilum::format("{} bytes at the end belong to no array", dataLength - at));
     // older writers did not pad the header: no array may be read as its type where it lies then. After the checks above the copies are no larger than the file
     for (auto& [key, view] : state->tensors)
         if (!view.bytes.empty() && reinterpret_cast<std::uintptr_t>(view.bytes.data()) % byteWidth(view.type) != 0)
@@ -248,7 +248,7 @@ Status TensorFileWriter::write(const path& file) const
             throw std::invalid_argument("TensorFileWriter: the name " + e.name + " is used twice");
         const auto expected = byteCount(e.shape, byteWidth(e.type));
         if (!expected || *expected != e.size())
-            throw std::invalid_argument(std::format("TensorFileWriter: {} has {} bytes, its shape needs {}", e.name, e.size(), expected.value_or(0)));
+            throw std::invalid_argument(hilum::format("TensorFileWriter: {} has {} bytes, its shape needs {}", e.name, e.size(), expected.value_or(0)));
         order.push_back(&e);
     }
     std::stable_sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) { return byteWidth(a->type) > byteWidth(b->type); });

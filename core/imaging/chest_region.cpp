@@ -1,10 +1,10 @@
 #include "core/imaging/chest_region.h"
 
+#include "core/base/format.h"
 #include "core/imaging/plane_ops.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <optional>
 
 namespace hilum::imaging {
@@ -222,8 +222,8 @@ ChestRegion findChestRegion(const GreyImage& image)
         chest = dilated(chest, std::max(1, plane.width / 40)); // thresholds lie inside the drawn border of the lungs
         const double mean = 0.5 * ((hasLeft ? left.score : 0) + (hasRight ? right.score : 0));
         out.confidence = std::clamp(mean / 1.25, 0.05, 1.0);
-        out.method = std::format("lung fields by threshold (left of image {:.2f}, right {:.2f}){}, convex outline", left.threshold, right.threshold,
-                                 !hasLeft || !hasRight || uneven ? ", one side completed by the other's mirror image" : "");
+        out.method = hilum::format("lung fields by threshold (left of image {:.2f}, right {:.2f}){}, convex outline", left.threshold, right.threshold,
+                                   !hasLeft || !hasRight || uneven ? ", one side completed by the other's mirror image" : "");
     }
     for (std::int64_t y = 0; y < image.height; ++y) {
         const int v = static_cast<int>((static_cast<double>(y) + 0.5) * fullHeight / static_cast<double>(image.height)) - box[1];
@@ -249,7 +249,7 @@ ChestRegion regionFromMask(const Volume& mask, std::int64_t width, std::int64_t 
 
 ChestRegion regionFromPolygon(const std::vector<std::array<double, 2>>& points, std::int64_t width, std::int64_t height)
 {
-    ChestRegion out{.width = width, .height = height, .inside = {}, .confidence = 1, .method = std::format("polygon of {} points", points.size())};
+    ChestRegion out{.width = width, .height = height, .inside = {}, .confidence = 1, .method = hilum::format("polygon of {} points", points.size())};
     out.inside = filledPolygon(points, static_cast<int>(width), static_cast<int>(height)).values;
     return out;
 }

@@ -96,7 +96,7 @@ Status writeData(DcmFileFormat& format, E_TransferSyntax syntax, const path& fil
         if (::fstat(fd, &written) != 0)
             return std::unexpected(systemError("write", file.string(), errno));
         DcmFileFormat again;
-        const bool whole = DcmXfer(syntax).getStreamCompression() == ESC_none ? written.st_size == told : again.loadFile(std::format("/proc/self/fd/{}", fd).c_str()).good();
+        const bool whole = DcmXfer(syntax).getStreamCompression() == ESC_none ? written.st_size == told : again.loadFile(hilum::format("/proc/self/fd/{}", fd).c_str()).good();
         return whole ? Status{} : fail(ErrorCode::NoSpace, "{}: only {} bytes could be written", file.string(), grouped(written.st_size));
     });
 }
@@ -177,9 +177,9 @@ public:
         for (auto& [key, row] : m_touched)
             report.touched.push_back(std::move(row));
         for (const auto& [why, files] : m_burned)
-            report.warnings.push_back({"burned_in_text_possible", std::format("the pixels of {} files may show text that identifies ({}); look at them before they are given away", files, why)});
+            report.warnings.push_back({"burned_in_text_possible", hilum::format("the pixels of {} files may show text that identifies ({}); look at them before they are given away", files, why)});
         if (m_embedded > 0)
-            report.warnings.push_back({"overlay_in_pixels", std::format("{} files keep overlay drawings in unused bits of their pixels, which are not changed", m_embedded)});
+            report.warnings.push_back({"overlay_in_pixels", hilum::format("{} files keep overlay drawings in unused bits of their pixels, which are not changed", m_embedded)});
         report.refused = std::move(refused);
         report.written.assign(m_names.begin(), m_names.end());
         return report;
@@ -201,7 +201,7 @@ Json DeidentifyReport::toJson(const DeidentifyOptions& options, std::string_view
 {
     Json tags = Json::array(), left = Json::array(), notices = Json::array();
     for (const TouchedTag& t : touched)
-        tags.push_back({{"tag", std::format("({:04X},{:04X})", t.tag >> 16, t.tag & 0xFFFF)}, {"name", t.name}, {"table", t.table}, {"action", std::string(1, t.action)}, {"count", t.count}});
+        tags.push_back({{"tag", hilum::format("({:04X},{:04X})", t.tag >> 16, t.tag & 0xFFFF)}, {"name", t.name}, {"table", t.table}, {"action", std::string(1, t.action)}, {"count", t.count}});
     for (const Refusal& r : refused)
         left.push_back({{key.empty() ? "path" : "path_hash", key.empty() ? r.file.string() : keyedHash(key, r.file.string()).substr(0, 16)}, {"code", r.code}, {"reason", r.reason}});
     for (const Notice& n : warnings)
@@ -248,7 +248,7 @@ Result<DeidentifyReport> deidentify(const path& in, const path& out, const Deide
     }
     DeidentifyReport report = run.finish(std::move(refused));
     if (report.files == 0)
-        return std::unexpected(first ? std::move(*first) : Error{.code = ErrorCode::Empty, .message = std::format("{} holds no files", in.string())});
+        return std::unexpected(first ? std::move(*first) : Error{.code = ErrorCode::Empty, .message = hilum::format("{} holds no files", in.string())});
     HILUM_TRY_STATUS(writeFileAtomically(target / ReportName, report.toJson(options, options.key).dump(1) + "\n"));
     return report;
 }

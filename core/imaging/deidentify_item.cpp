@@ -102,7 +102,7 @@ std::string earlier(const std::string& date, int days)
     if (!read.ok() || read.year() < year(1000))
         return {};
     const year_month_day moved{sys_days(read) - std::chrono::days(days)};
-    return std::format("{:04}{:02}{:02}", static_cast<int>(moved.year()), static_cast<unsigned>(moved.month()), static_cast<unsigned>(moved.day())) + digits.substr(8);
+    return hilum::format("{:04}{:02}{:02}", static_cast<int>(moved.year()), static_cast<unsigned>(moved.month()), static_cast<unsigned>(moved.day())) + digits.substr(8);
 }
 
 ItemCleaner::ItemCleaner(const DeidentifyOptions& options, std::string patient, TouchedTags& touched) : m_options(options), m_touched(touched)

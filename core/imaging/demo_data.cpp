@@ -1,12 +1,12 @@
 #include "core/imaging/demo_data.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/png_write.h"
 
 #include <algorithm>
 #include <filesystem>
-#include <format>
 #include <set>
 #include <span>
 #include <string>
@@ -24,7 +24,7 @@ std::string findingColumns()
 {
     std::string out = "patient_id,finding_labels";
     for (int k = 0; k < Kinds; ++k)
-        out += std::format(",{}", name(static_cast<FindingKind>(k)));
+        out += hilum::format(",{}", name(static_cast<FindingKind>(k)));
     return out + "\n";
 }
 
@@ -35,10 +35,10 @@ std::string findingRow(const ThoraxPhantom& thorax)
     for (int k = 0; k < Kinds; ++k) {
         const bool has = std::ranges::any_of(thorax.findings, [&](const ThoraxFinding& f) { return f.kind == static_cast<FindingKind>(k); });
         if (has)
-            findings += std::format("{}{}", findings.empty() ? "" : "|", name(static_cast<FindingKind>(k)));
+            findings += hilum::format("{}{}", findings.empty() ? "" : "|", name(static_cast<FindingKind>(k)));
         flags += has ? ",1" : ",0";
     }
-    return std::format("{},{}{}\n", thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
+    return hilum::format("{},{}{}\n", thorax.person.id, findings.empty() ? "No Finding" : findings, flags);
 }
 
 std::string digestOf(const Volume& volume)
@@ -70,10 +70,10 @@ Status writeThoraxStudy(const ThoraxPhantom& t, std::uint64_t seed, int number, 
 {
     HILUM_TRY_STATUS(checkNoOtherSlices(folder / "ct", t.ct.geometry().size[2]));
     // one UID, one content (PS3.5, 9): the same person in another size, with other findings or on another visit is another study
-    const std::string root = std::format("thorax {} {} {} {} {}", seed, number, t.person.id, digestOf(t.ct), digestOf(t.film));
+    const std::string root = hilum::format("thorax {} {} {} {} {}", seed, number, t.person.id, digestOf(t.ct), digestOf(t.film));
     DicomStudy study{.patientId = t.person.id, .patientName = t.person.name, .patientSex = t.person.sex, .ageYears = t.person.ageYears,
-                     .studyUid = uidFromText(root), .studyId = std::to_string(number), .accession = std::format("DEMO{:04}", number),
-                     .description = "Chest, made-up person", .date = std::format("202601{:02}", 1 + number % 28), .time = std::format("{:02}3000", 8 + number % 10),
+                     .studyUid = uidFromText(root), .studyId = std::to_string(number), .accession = hilum::format("DEMO{:04}", number),
+                     .description = "Chest, made-up person", .date = hilum::format("202601{:02}", 1 + number % 28), .time = hilum::format("{:02}3000", 8 + number % 10),
                      .referringPhysician = ""};
     const auto series = [&](const char* name, int n, std::string description) {
         return DicomSeriesInfo{.seriesUid = uidFromText(root + " " + name), .number = n, .description = std::move(description), .frameOfReferenceUid = uidFromText(root + " frame")};
@@ -108,7 +108,7 @@ Status writeDemoStudies(const path& folder, std::uint64_t seed, int count, Thora
         else if (n <= 5)
             options.findings = {static_cast<FindingKind>(n - 1)};
         HILUM_TRY(const ThoraxPhantom thorax, makeThorax(options, quiet(work)));
-        HILUM_TRY_STATUS(writeThoraxStudy(thorax, options.seed, n + 1, folder / std::format("person-{}", n + 1), work));
+        HILUM_TRY_STATUS(writeThoraxStudy(thorax, options.seed, n + 1, folder / hilum::format("person-{}", n + 1), work));
         table += findingRow(thorax);
     }
     work.progress(count, count, "making studies");
@@ -137,7 +137,7 @@ Status writeCohort(const path& folder, std::uint64_t seed, int count, ThoraxPres
                 grey.push_back(static_cast<std::uint8_t>(std::clamp(static_cast<double>(v) / 16, 0.0, 255.0))); // 12 bit
         });
         HILUM_TRY(const std::string png, encodePng(size[0], size[1], 1, 8, std::as_bytes(std::span(grey))));
-        const std::string file = std::format("film-{:05}.png", n + 1);
+        const std::string file = hilum::format("film-{:05}.png", n + 1);
         HILUM_TRY_STATUS(writeFileAtomically(folder / "images" / file, png));
         table += file + "," + findingRow(thorax);
     }

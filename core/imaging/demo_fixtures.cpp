@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/imaging/demo_data.h"
 
 #include "core/base/guard.h"
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 namespace hilum::imaging {
 
@@ -53,16 +53,16 @@ Status writeFilms(const path& folder, std::uint64_t seed, Json& facts, const Wor
         HILUM_TRY(const ThoraxPhantom t, makeThorax(options, Work{.progress = {}, .stop = work.stop}));
         Json fact = factOf(t);
         if (n < DicomFilms) {
-            const std::string root = std::format("fixture film {} {}", seed, n);
+            const std::string root = hilum::format("fixture film {} {}", seed, n);
             const DicomStudy study{.patientId = t.person.id, .patientName = t.person.name, .patientSex = t.person.sex, .ageYears = t.person.ageYears, .studyUid = uidFromText(root + " study"),
-                                   .studyId = "1", .accession = std::format("CXR{:04}", n + 1), .description = "Chest", .date = std::format("2026{:02}15", 1 + n % 12), .time = "090000", .referringPhysician = ""};
+                                   .studyId = "1", .accession = hilum::format("CXR{:04}", n + 1), .description = "Chest", .date = hilum::format("2026{:02}15", 1 + n % 12), .time = "090000", .referringPhysician = ""};
             const DicomSeriesInfo series{.seriesUid = uidFromText(root + " series"), .number = 1, .description = "Chest PA", .frameOfReferenceUid = {}};
             RadiographWriteOptions how;
             how.madeBy = "made by projecting a made-up CT";
             how.monochrome1 = n % 4 == 1; // 1, 5, 9, 13, 17
             if (n == 6)
                 how.voiLut = contrastLut();
-            const path file = folder / std::format("cxr{:02}.dcm", n + 1);
+            const path file = folder / hilum::format("cxr{:02}.dcm", n + 1);
             HILUM_TRY(const auto written, writeRadiograph(t.film, study, series, file, how));
             if (n == DicomFilms - 1) { // the last one ends in the middle of its pixels
                 HILUM_TRY(const std::string whole, readTextFile(file));
@@ -80,7 +80,7 @@ Status writeFilms(const path& folder, std::uint64_t seed, Json& facts, const Wor
                     grey.push_back(static_cast<std::uint8_t>(std::clamp(static_cast<double>(x) / 16, 0.0, 255.0)));
             });
             HILUM_TRY(const std::string png, encodePng(g[0], g[1], 1, 8, std::as_bytes(std::span(grey))));
-            const path file = folder / std::format("cxr{:02}.png", n + 1);
+            const path file = folder / hilum::format("cxr{:02}.png", n + 1);
             HILUM_TRY_STATUS(writeFileAtomically(file, png));
             fact["file"] = file.filename().string();
             facts["png"].push_back(std::move(fact));
@@ -156,7 +156,7 @@ Status writeTiltedCt(const path& folder, std::uint64_t seed, Json& facts, const 
         header.sliceOriginsLps.push_back(g.indexToWorld({0, 0, static_cast<double>(k)}));
         kept.insert(kept.end(), voxels.begin() + static_cast<std::ptrdiff_t>(slice) * k, voxels.begin() + static_cast<std::ptrdiff_t>(slice) * (k + 1));
     }
-    const std::string root = std::format("fixture ct {}", seed);
+    const std::string root = hilum::format("fixture ct {}", seed);
     const DicomStudy study{.patientId = "ELLIPSOIDS", .patientName = "Phantom^Ellipsoids", .patientSex = "O", .ageYears = -1, .studyUid = uidFromText(root + " study"), .studyId = "1",
                            .accession = "CT0001", .description = "Ellipsoids of known volume", .date = "20260120", .time = "110000", .referringPhysician = ""};
     const DicomSeriesInfo series{.seriesUid = uidFromText(root + " series"), .number = 1, .description = "Tilted gantry, one slice missing", .bodyPart = "ABDOMEN", .frameOfReferenceUid = uidFromText(root + " frame")};

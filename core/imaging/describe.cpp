@@ -305,8 +305,8 @@ Result<Json> describeItem(const Item& item, bool asLabels, const Work& work, boo
         e["max"] = plain(all.most);
         e["mean"] = all.count > 0 ? Json(all.sum / all.count) : Json(nullptr);
         if (all.notFinite > 0)
-            notices.push_back({"not_finite", std::format("{} of {} values are no finite number (NaN or infinite); minimum, maximum, mean and centroid leave them out", grouped(all.notFinite),
-                                                         grouped(all.notFinite + static_cast<std::int64_t>(all.count)))});
+            notices.push_back({"not_finite", hilum::format("{} of {} values are no finite number (NaN or infinite); minimum, maximum, mean and centroid leave them out", grouped(all.notFinite),
+                                                           grouped(all.notFinite + static_cast<std::int64_t>(all.count)))});
         e["centroid_lps"] = h.hasPatientSpace ? all.centroid() : Json(nullptr);
         e["digest"] = all.whole ? Json(all.digest.finishHex().substr(0, 16)) : Json(nullptr);
         e["stored"] = stored.json();

@@ -328,7 +328,7 @@ Status DicomFrameReader::State::decodeOwn(std::int64_t frame, std::span<std::byt
     const std::span<std::byte> to = packed.empty() ? out : std::span<std::byte>(packed);
     if (h.transferSyntax == Rle) {
         if (auto ok = decodeRle(stream, packed.empty() ? h.samples : 1, packed.empty() ? width : 1, to); !ok)
-            return std::unexpected(withContext(std::move(ok).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
+            return std::unexpected(withContext(std::move(ok).error(), hilum::format("{}: frame {}", h.file.string(), frame + 1)));
     } else {
         if (stream.size() < to.size())
             return refuse(ErrorCode::BadData, "truncated", "{}: frame {} ends after {} of {} bytes", h.file.string(), frame + 1, grouped(static_cast<std::int64_t>(stream.size())),
@@ -369,7 +369,7 @@ Status DicomFrameReader::State::decodeJpeg2000(std::int64_t frame, std::span<std
     HILUM_TRY_STATUS(checkStream(frame, stream));
     auto image = imaging::decodeJpeg2000(stream, {.columns = h.columns, .rows = h.rows, .components = h.samples});
     if (!image)
-        return std::unexpected(withContext(std::move(image).error(), std::format("{}: frame {}", h.file.string(), frame + 1)));
+        return std::unexpected(withContext(std::move(image).error(), hilum::format("{}: frame {}", h.file.string(), frame + 1)));
     if (image->values.size() * static_cast<std::size_t>(h.storedBytesPerSample()) != out.size())
         return refuse(ErrorCode::BadData, "bad_pixels", "{}: the codestream of frame {} gives {} values for {} bytes", h.file.string(), frame + 1, image->values.size(), out.size());
     if (image->bits > h.bitsAllocated)

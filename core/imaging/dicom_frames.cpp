@@ -47,7 +47,7 @@ void readRescale(DcmItem& item, DicomFrame& frame, DicomHeader& h)
 {
     for (const auto& [tag, name] : {std::pair(DCM_RescaleSlope, "Slope"), std::pair(DCM_RescaleIntercept, "Intercept")})
         if (const std::string written = damagedNumber(item, tag); !written.empty() && h.damagedRescale.empty())
-            h.damagedRescale = std::format("Rescale {} is \"{}\"", name, written);
+            h.damagedRescale = hilum::format("Rescale {} is \"{}\"", name, written);
     h.rescaled |= has(item, DCM_RescaleSlope) || has(item, DCM_RescaleIntercept);
     if (has(item, DCM_RescaleSlope)) {
         frame.slope = number(item, DCM_RescaleSlope, 1);

@@ -118,14 +118,14 @@ void explainGaps(StackPlan& plan, const std::vector<Level>& levels, const std::v
         int named = 0;
         for (std::size_t n = 0; n < gaps.size() && named < 5; ++n)
             if (gaps[n] > 1.5 * typical) {
-                where += std::format("{}between {} and {}", named ? ", " : "", mm(levels[n].along), mm(levels[n + 1].along));
+                where += hilum::format("{}between {} and {}", named ? ", " : "", mm(levels[n].along), mm(levels[n + 1].along));
                 ++named;
             }
-        plan.notices.push_back({"missing_slice", std::format("{} {} missing ({} along the slice normal; the usual distance is {})", missing,
-                                                             missing == 1 ? "slice is" : "slices are", where, mm(typical))});
+        plan.notices.push_back({"missing_slice", hilum::format("{} {} missing ({} along the slice normal; the usual distance is {})", missing,
+                                                               missing == 1 ? "slice is" : "slices are", where, mm(typical))});
     } else {
-        plan.notices.push_back({"uneven_spacing", std::format("slice distances range from {} to {} (median {})", mm(*std::ranges::min_element(gaps)),
-                                                              mm(*std::ranges::max_element(gaps)), mm(typical))});
+        plan.notices.push_back({"uneven_spacing", hilum::format("slice distances range from {} to {} (median {})", mm(*std::ranges::min_element(gaps)),
+                                                                mm(*std::ranges::max_element(gaps)), mm(typical))});
     }
     Json list = Json::array();
     for (std::size_t n = 0; n < std::min<std::size_t>(gaps.size(), 500); ++n)
@@ -147,8 +147,8 @@ Status straighten(Vec3& row, Vec3& column, std::vector<Notice>& notices)
     row = r;
     column = normalised(c - dot(c, r) * r);
     if (std::abs(skew) > 1e-3)
-        notices.push_back({"repaired_direction", std::format("row and column directions were {} degrees from a right angle and were straightened",
-                                                             fixed(std::abs(std::asin(skew)) * 180 / std::numbers::pi, 3))});
+        notices.push_back({"repaired_direction", hilum::format("row and column directions were {} degrees from a right angle and were straightened",
+                                                               fixed(std::abs(std::asin(skew)) * 180 / std::numbers::pi, 3))});
     return {};
 }
 
@@ -167,14 +167,14 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     const auto [fewest, most] = std::ranges::minmax(levels, {}, [](const Level& l) { return l.poses.size(); });
     const std::size_t times = fewest.poses.size() == most.poses.size() ? fewest.poses.size() : 1;
     if (times > 1) {
-        plan.notices.push_back({"time_series", std::format("{} images at each of {} positions: read as {} time points{}", times, levels.size(), times,
-                                                           jitter > 0 ? std::format("; their positions differ by up to {}", mm(jitter)) : std::string())});
+        plan.notices.push_back({"time_series", hilum::format("{} images at each of {} positions: read as {} time points{}", times, levels.size(), times,
+                                                             jitter > 0 ? hilum::format("; their positions differ by up to {}", mm(jitter)) : std::string())});
     } else if (most.poses.size() > 1) {
         std::size_t extra = 0;
         for (const Level& level : levels)
             extra += level.poses.size() - 1;
-        plan.notices.push_back({"duplicate_position", std::format("{} images lie where another one lies already ({} to {} images at a position); the first at each position is used",
-                                                                  extra, fewest.poses.size(), most.poses.size())});
+        plan.notices.push_back({"duplicate_position", hilum::format("{} images lie where another one lies already ({} to {} images at a position); the first at each position is used",
+                                                                    extra, fewest.poses.size(), most.poses.size())});
     }
     plan.times.resize(times);
     for (const Level& level : levels)
@@ -222,8 +222,8 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     g.direction.setColumn(2, way);
     g.spacingMm[2] = (even ? dot(whole, normal) / static_cast<double>(levels.size() - 1) : typical) * slant;
     if (plan.tiltDegrees > TiltNoticeDegrees)
-        plan.notices.push_back({"gantry_tilt", std::format("the slices are shifted sideways by {} from one to the next: the gantry was tilted by {} degrees",
-                                                           mm(norm(sideways) / static_cast<double>(levels.size() - 1)), fixed(plan.tiltDegrees, 2))});
+        plan.notices.push_back({"gantry_tilt", hilum::format("the slices are shifted sideways by {} from one to the next: the gantry was tilted by {} degrees",
+                                                             mm(norm(sideways) / static_cast<double>(levels.size() - 1)), fixed(plan.tiltDegrees, 2))});
 
     // slices that leave the straight way sideways cannot form a grid
     double stray = 0;
@@ -233,7 +233,7 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     }
     const double limit = std::max(0.2, 0.5 * std::min(spacingMm[0], spacingMm[1]));
     if (stray > limit)
-        plan.notices.push_back({"not_a_volume", std::format("slice origins stray by up to {} sideways from a straight line", mm(stray))});
+        plan.notices.push_back({"not_a_volume", hilum::format("slice origins stray by up to {} sideways from a straight line", mm(stray))});
     plan.irregular = !even || stray > limit;
     if (!even)
         explainGaps(plan, levels, gaps, typical);
@@ -244,7 +244,7 @@ Result<StackPlan> planStack(const std::vector<SlicePose>& poses, Vec3 row, Vec3 
     Json wide = Json::array(); // gaps that are not the usual one, by the slices on either side
     for (std::size_t n = 0; n < gaps.size() && wide.size() < 100; ++n)
         if (std::abs(gaps[n] - typical) > std::max(0.005, 0.01 * typical))
-            wide.push_back(std::format("between slice {} and {}: {} instead of {}", n + 1, n + 2, mm(gaps[n]), mm(typical)));
+            wide.push_back(hilum::format("between slice {} and {}: {} instead of {}", n + 1, n + 2, mm(gaps[n]), mm(typical)));
     if (!even && !wide.empty())
         plan.explanation["gaps"] = std::move(wide);
     plan.explanation["tilt_degrees"] = plan.tiltDegrees;

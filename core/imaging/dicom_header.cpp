@@ -224,7 +224,7 @@ std::string whyNotDecodable(const std::string& uid)
         return {};
     const DcmXfer syntax(uid.c_str());
     const std::string known = syntax.getXfer() == EXS_Unknown ? std::string("unknown") : std::string(syntax.getXferName());
-    return std::format("transfer syntax {} ({}) has no decoder here", uid, known);
+    return hilum::format("transfer syntax {} ({}) has no decoder here", uid, known);
 }
 
 bool DicomHeader::isCrossSection() const

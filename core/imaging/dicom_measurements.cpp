@@ -17,7 +17,7 @@ namespace {
 void check(const OFCondition& condition, const char* what)
 {
     if (condition.bad())
-        throw std::runtime_error(std::format("{}: {}", what, condition.text()));
+        throw std::runtime_error(hilum::format("{}: {}", what, condition.text()));
 }
 
 DSRCodedEntryValue coded(const char* value, const char* scheme, const char* meaning) { return {value, scheme, meaning}; }
@@ -62,7 +62,7 @@ public:
             while (m_tree.gotoNext()) {}
         }
         if (m_tree.addContentItem(relation, type, first ? DSRTypes::AM_belowCurrent : DSRTypes::AM_afterCurrent) == 0)
-            throw std::runtime_error(std::format("the report's tree took no {}", DSRTypes::valueTypeToDefinedTerm(type)));
+            throw std::runtime_error(hilum::format("the report's tree took no {}", DSRTypes::valueTypeToDefinedTerm(type)));
         if (name.isValid())
             check(item().setConceptName(name), "name of an item");
         return item();
@@ -238,7 +238,7 @@ Result<std::vector<MeasurementGroup>> measurementGroupsOf(const Json& file, cons
         for (const Json& m : file.at("measurements")) {
             MeasurementGroup g;
             const std::string kind = m.at("kind").get<std::string>();
-            g.name = std::format("{} {}{}", kind == "distance" ? "Distance" : kind == "angle" ? "Angle" : kind, m.at("id").dump(),
+            g.name = hilum::format("{} {}{}", kind == "distance" ? "Distance" : kind == "angle" ? "Angle" : kind, m.at("id").dump(),
                 patient || meaning.empty() ? "" : " (" + meaning + ")");
             g.patientSpace = patient;
             g.image = patient ? std::nullopt : image;

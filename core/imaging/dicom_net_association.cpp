@@ -49,7 +49,7 @@ std::string rejection(const T_ASC_RejectParameters& r)
 
 } // namespace
 
-std::string nameOf(const Peer& peer) { return std::format("{}:{} ({})", peer.host, peer.port, peer.calledAe); }
+std::string nameOf(const Peer& peer) { return hilum::format("{}:{} ({})", peer.host, peer.port, peer.calledAe); }
 
 Status checkAe(const std::string& title, const char* which)
 {
@@ -85,12 +85,12 @@ std::string statusText(std::uint16_t status, T_DIMSE_Command command)
                      : command == DIMSE_C_GET_RQ ? DU_cgetStatusString(status) : command == DIMSE_C_MOVE_RQ ? DU_cmoveStatusString(status) : DU_cechoStatusString(status);
     std::string words = oneLine(text);
     std::ranges::transform(words, words.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return std::format("{} (status {:04X})", words, status);
+    return hilum::format("{} (status {:04X})", words, status);
 }
 
 Error errorOf(const OFCondition& condition, const std::string& who, const std::string& doing)
 {
-    const auto error = [&](ErrorCode code, const char* reason, const std::string& text) { return Error{.code = code, .message = std::format("{}: {} while {}", who, text, doing), .reason = reason}; };
+    const auto error = [&](ErrorCode code, const char* reason, const std::string& text) { return Error{.code = code, .message = hilum::format("{}: {} while {}", who, text, doing), .reason = reason}; };
     if (condition == DIMSE_NODATAAVAILABLE || condition == DUL_READTIMEOUT)
         return error(ErrorCode::Io, "timeout", "no answer within the time-out");
     if (condition == DUL_NETWORKCLOSED || condition == DUL_PEERABORTEDASSOCIATION || condition == DUL_PEERREQUESTEDRELEASE || condition == DIMSE_READPDVFAILED)
@@ -166,7 +166,7 @@ Result<std::unique_ptr<Association>> Association::open(const Peer& peer, const s
         return std::unexpected(errorOf(ok, who, "preparing"));
     const auto drop = [&](Error error) { ASC_destroyAssociationParameters(&parameters); return std::unexpected(std::move(error)); };
     ASC_setAPTitles(parameters, peer.callingAe.c_str(), peer.calledAe.c_str(), nullptr);
-    const std::string address = peer.host.contains(':') ? std::format("[{}]:{}", peer.host, peer.port) : std::format("{}:{}", peer.host, peer.port);
+    const std::string address = peer.host.contains(':') ? hilum::format("[{}]:{}", peer.host, peer.port) : hilum::format("{}:{}", peer.host, peer.port);
     ok = ASC_setPresentationAddresses(parameters, OFStandard::getHostName().c_str(), address.c_str());
     auto layer = transportLayer(peer.tls, NET_REQUESTOR);
     if (!layer)
@@ -194,11 +194,11 @@ Result<std::unique_ptr<Association>> Association::open(const Peer& peer, const s
         if (ok == DUL_ASSOCIATIONREJECTED) {
             T_ASC_RejectParameters reject{};
             ASC_getRejectParameters(parameters, &reject);
-            error = {.code = ErrorCode::AccessDenied, .message = std::format("{} rejects the association: {}", who, rejection(reject)), .reason = "rejected"};
+            error = {.code = ErrorCode::AccessDenied, .message = hilum::format("{} rejects the association: {}", who, rejection(reject)), .reason = "rejected"};
         } else if (const std::string text = oneLine(ok.text()); text.contains("TLS") || text.contains("certificate") || text.contains("secure transport")) {
-            error = {.code = ErrorCode::AccessDenied, .message = std::format("{}: no TLS connection: {}", who, text), .reason = "tls"};
+            error = {.code = ErrorCode::AccessDenied, .message = hilum::format("{}: no TLS connection: {}", who, text), .reason = "tls"};
         } else if (ok == DUL_REQUESTASSOCIATIONFAILED || text.contains("TCP Init")) {
-            error = {.code = ErrorCode::NotFound, .message = std::format("{} cannot be reached: nothing answers there within {} s", who, peer.timeoutSeconds), .reason = "unreachable"};
+            error = {.code = ErrorCode::NotFound, .message = hilum::format("{} cannot be reached: nothing answers there within {} s", who, peer.timeoutSeconds), .reason = "unreachable"};
         }
         if (out->m_association)
             ASC_destroyAssociation(&out->m_association); // the parameters go with it

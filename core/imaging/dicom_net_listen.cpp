@@ -265,7 +265,7 @@ void Listener::converse(std::stop_token stop, T_ASC_Association* association, Se
         transfer.failed = session.failed;
         transfer.complete = session.ended == "released" && session.failed == 0;
         if (!transfer.complete)
-            transfer.error = Error{.code = ErrorCode::Io, .message = session.failed ? std::format("{} instances could not be stored", session.failed) : "the connection ended before the sender released it",
+            transfer.error = Error{.code = ErrorCode::Io, .message = session.failed ? hilum::format("{} instances could not be stored", session.failed) : "the connection ended before the sender released it",
                 .reason = session.failed ? "failed" : session.ended};
         mark(transfer);
     }
@@ -332,7 +332,7 @@ Result<std::unique_ptr<StoreListener>> detail::startListener(ListenOptions optio
         ::close(socket);
         if (error == EADDRINUSE)
             return fail(ErrorCode::Busy, "port {} of {} is taken by another program", options.port, options.address);
-        return std::unexpected(systemError("listen on", std::format("{}:{}", options.address, options.port), error));
+        return std::unexpected(systemError("listen on", hilum::format("{}:{}", options.address, options.port), error));
     }
     return std::make_unique<Listener>(std::move(options), marks, socket, ntohs(address.sin_port), std::move(layer));
 }

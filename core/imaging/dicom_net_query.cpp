@@ -170,7 +170,7 @@ Result<QueryAnswer> find(const Peer& peer, const Query& query, const Work& work)
             if (found.DimseStatus == STATUS_FIND_Cancel)
                 break;
             if (found.DimseStatus == STATUS_FIND_Refused_OutOfResources && !out.rows.empty())
-                out.warnings.push_back({"peer_limit", std::format("the peer stopped after {} answers: {}", out.rows.size(), detail::statusText(found.DimseStatus, DIMSE_C_FIND_RQ))});
+                out.warnings.push_back({"peer_limit", hilum::format("the peer stopped after {} answers: {}", out.rows.size(), detail::statusText(found.DimseStatus, DIMSE_C_FIND_RQ))});
             else if (found.DimseStatus != 0)
                 return fail(ErrorCode::Protocol, "{}: {}", detail::nameOf(peer), detail::statusText(found.DimseStatus, DIMSE_C_FIND_RQ));
             break;
@@ -189,11 +189,11 @@ Result<QueryAnswer> find(const Peer& peer, const Query& query, const Work& work)
         work.progress(static_cast<std::int64_t>(out.rows.size()), 0, "answers");
     }
     if (out.limited)
-        out.warnings.push_back({"result_limit", std::format("the limit of {} answers was reached and there are more; narrow the search or raise the limit", query.limit)});
+        out.warnings.push_back({"result_limit", hilum::format("the limit of {} answers was reached and there are more; narrow the search or raise the limit", query.limit)});
     if (unsupported)
         out.warnings.push_back({"unsupported_keys", "the peer does not match some of the keys: its answers may be too many"});
     if (undecoded > 0)
-        out.warnings.push_back({"character_set", std::format("{} answers hold characters outside the character set that they name; these may be wrong", undecoded)});
+        out.warnings.push_back({"character_set", hilum::format("{} answers hold characters outside the character set that they name; these may be wrong", undecoded)});
     return out;
 }
 

@@ -128,20 +128,20 @@ void conclude(Transfer& out, const Counts& byPeer, const std::string& who)
     if (out.error)
         return;
     if (out.failed > 0)
-        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{}: {} of {} instances failed", who, out.failed, out.failed + out.done), .reason = "failed"};
+        out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{}: {} of {} instances failed", who, out.failed, out.failed + out.done), .reason = "failed"};
     else if (out.expected >= 0 && out.done < out.expected)
-        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{}: {} of {} instances came", who, out.done, out.expected), .reason = "incomplete"};
+        out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{}: {} of {} instances came", who, out.done, out.expected), .reason = "incomplete"};
     else if (out.done < byPeer.completed)
-        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} says that it sent {} instances; {} came", who, byPeer.completed, out.done), .reason = "incomplete"};
+        out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{} says that it sent {} instances; {} came", who, byPeer.completed, out.done), .reason = "incomplete"};
     else if (out.done == 0)
-        out.error = Error{.code = ErrorCode::NotFound, .message = std::format("{} has nothing of study {}", who, out.studyUid), .reason = "nothing"};
+        out.error = Error{.code = ErrorCode::NotFound, .message = hilum::format("{} has nothing of study {}", who, out.studyUid), .reason = "nothing"};
     out.complete = !out.error;
 }
 
 Error statusError(const std::string& who, std::uint16_t status, T_DIMSE_Command command)
 {
     const bool cancelled = status == 0xFE00, unknown = status == STATUS_MOVE_Refused_MoveDestinationUnknown;
-    return {.code = cancelled ? ErrorCode::Cancelled : ErrorCode::Protocol, .message = std::format("{}: {}", who, detail::statusText(status, command)), .reason = unknown ? "unknown_destination" : "status"};
+    return {.code = cancelled ? ErrorCode::Cancelled : ErrorCode::Protocol, .message = hilum::format("{}: {}", who, detail::statusText(status, command)), .reason = unknown ? "unknown_destination" : "status"};
 }
 
 /// An answer to C-GET or C-MOVE: its counts, the list of UIDs behind it, and when it is the last one how it ended. \return whether more answers come
@@ -209,7 +209,7 @@ Result<Transfer> get(const Peer& peer, const Retrieve& what, const Work& work)
             continue;
         }
         if (message->CommandField != DIMSE_C_GET_RSP) {
-            out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} answered something else than C-GET", detail::nameOf(peer))};
+            out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{} answered something else than C-GET", detail::nameOf(peer))};
             break;
         }
         more = takeAnswer(*association, id, message->msg.CGetRSP, DIMSE_C_GET_RQ, counts, out);
@@ -262,7 +262,7 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
             break;
         }
         if (message->CommandField != DIMSE_C_MOVE_RSP) {
-            out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{} answered something else than C-MOVE", detail::nameOf(peer))};
+            out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{} answered something else than C-MOVE", detail::nameOf(peer))};
             break;
         }
         more = takeAnswer(*association, id, message->msg.CMoveRSP, DIMSE_C_MOVE_RQ, counts, out);
@@ -273,7 +273,7 @@ Result<Transfer> move(const Peer& peer, const Retrieve& what, ListenOptions list
     out.failed = std::ranges::count(report.instances, "failed", &InstanceResult::outcome);
     for (const Session& s : report.sessions)
         if (s.ended == "rejected")
-            out.warnings.push_back({"rejected", std::format("an association from {} ({}) was rejected: it called another AE title, or is not on the list", s.from, s.caller)});
+            out.warnings.push_back({"rejected", hilum::format("an association from {} ({}) was rejected: it called another AE title, or is not on the list", s.from, s.caller)});
     conclude(out, counts, detail::nameOf(peer));
     HILUM_TRY_STATUS(detail::markTransfer(what.out, out));
     return out;

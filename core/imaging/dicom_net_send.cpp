@@ -35,7 +35,7 @@ bool lookInto(InstanceResult& result, std::string& syntax)
     if (const Status nesting = checkNesting(result.file); !nesting)
         return fails(result, nesting.error().message), false;
     if (const OFCondition ok = format.loadFile(result.file.c_str()); ok.bad())
-        return fails(result, std::format("it cannot be read as DICOM: {}", ok.text())), false;
+        return fails(result, hilum::format("it cannot be read as DICOM: {}", ok.text())), false;
     DcmItem& data = *format.getDataset();
     result.sopClassUid = imaging::detail::text(data, DCM_SOPClassUID);
     result.sopInstanceUid = imaging::detail::text(data, DCM_SOPInstanceUID);
@@ -174,7 +174,7 @@ Result<Transfer> store(const Peer& peer, const std::vector<path>& paths, const W
         }
         for (; next < end && !out.error; ++next) {
             if (work.cancelled()) {
-                out.error = Error{.code = ErrorCode::Cancelled, .message = std::format("{}: stopped after {} of {} files", detail::nameOf(peer), sent, files.size())};
+                out.error = Error{.code = ErrorCode::Cancelled, .message = hilum::format("{}: stopped after {} of {} files", detail::nameOf(peer), sent, files.size())};
                 break;
             }
             if (const Status one = sendOne(**association, out.instances[queue[next].index], queue[next].syntax); !one)
@@ -189,7 +189,7 @@ Result<Transfer> store(const Peer& peer, const std::vector<path>& paths, const W
     out.failed = std::ranges::count(out.instances, "failed", &InstanceResult::outcome);
     out.done = out.expected - out.failed;
     if (!out.error && out.failed > 0)
-        out.error = Error{.code = ErrorCode::Protocol, .message = std::format("{}: {} of {} files were not stored", detail::nameOf(peer), out.failed, out.expected), .reason = "failed"};
+        out.error = Error{.code = ErrorCode::Protocol, .message = hilum::format("{}: {} of {} files were not stored", detail::nameOf(peer), out.failed, out.expected), .reason = "failed"};
     out.complete = !out.error;
     return out;
 }

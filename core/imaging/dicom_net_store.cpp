@@ -55,7 +55,7 @@ Json Transfer::toJson() const
     for (const InstanceResult& r : instances) {
         Json one{{"sop_instance_uid", r.sopInstanceUid}, {"sop_class_uid", r.sopClassUid}, {"outcome", r.outcome}, {"file", r.file.string()}};
         if (r.outcome == "failed" || r.outcome == "warning")
-            one["reason"] = r.reason, one["status"] = std::format("{:04X}", r.status);
+            one["reason"] = r.reason, one["status"] = hilum::format("{:04X}", r.status);
         list.push_back(std::move(one));
     }
     for (const Notice& n : warnings)
@@ -94,7 +94,7 @@ void InstanceStore::place(const path& part, const T_DIMSE_C_StoreRQ& request, In
         return fails(result, STATUS_STORE_Error_CannotUnderstand, nesting.error().message);
     DcmFileFormat format;
     if (const OFCondition ok = format.loadFile(part.c_str()); ok.bad())
-        return fails(result, STATUS_STORE_Error_CannotUnderstand, std::format("the data set cannot be read: {}", ok.text()));
+        return fails(result, STATUS_STORE_Error_CannotUnderstand, hilum::format("the data set cannot be read: {}", ok.text()));
     DcmItem& data = *format.getDataset();
     const std::string instance = imaging::detail::text(data, DCM_SOPInstanceUID), series = imaging::detail::text(data, DCM_SeriesInstanceUID);
     const std::string owner = imaging::detail::text(data, DCM_StudyInstanceUID);
@@ -128,7 +128,7 @@ OFCondition InstanceStore::serve(T_ASC_Association* association, T_ASC_Presentat
     OFCondition ok = makeFolder(m_out) ? DIMSE_createFilestream(part.c_str(), &request, association, context, 1, &stream) : DIMSE_OUTOFRESOURCES;
     if (ok.bad()) {
         DIC_UL bytes = 0, pieces = 0;
-        fails(result, STATUS_STORE_Refused_OutOfResources, std::format("{} cannot be written", m_out.string()));
+        fails(result, STATUS_STORE_Refused_OutOfResources, hilum::format("{} cannot be written", m_out.string()));
         ok = DIMSE_ignoreDataSet(association, DIMSE_NONBLOCKING, timeoutSeconds, &bytes, &pieces);
     } else {
         ok = DIMSE_receiveDataSetInFile(association, DIMSE_NONBLOCKING, timeoutSeconds, &context, stream, nullptr, nullptr);

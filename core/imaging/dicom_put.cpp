@@ -1,6 +1,7 @@
 #include "core/imaging/dicom_put.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 #include "core/base/provenance.h"
 
@@ -8,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <map>
 #include <random>
@@ -66,20 +66,20 @@ namespace detail {
 void put(DcmItem& item, const DcmTagKey& tag, const std::string& value)
 {
     if (const OFCondition ok = item.putAndInsertString(tag, value.c_str()); ok.bad())
-        throw std::runtime_error(std::format("{}: {}", DcmTag(tag).getTagName(), ok.text()));
+        throw std::runtime_error(hilum::format("{}: {}", DcmTag(tag).getTagName(), ok.text()));
 }
 
 void putShort(DcmItem& item, const DcmTagKey& tag, std::uint16_t value)
 {
     if (const OFCondition ok = item.putAndInsertUint16(tag, value); ok.bad())
-        throw std::runtime_error(std::format("{}: {}", DcmTag(tag).getTagName(), ok.text()));
+        throw std::runtime_error(hilum::format("{}: {}", DcmTag(tag).getTagName(), ok.text()));
 }
 
 DcmItem& addItem(DcmItem& item, const DcmTagKey& tag)
 {
     DcmItem* made = nullptr;
     if (item.findOrCreateSequenceItem(tag, made, -2).bad() || !made)
-        throw std::runtime_error(std::format("{}: no room for an item", DcmTag(tag).getTagName()));
+        throw std::runtime_error(hilum::format("{}: no room for an item", DcmTag(tag).getTagName()));
     return *made;
 }
 
@@ -143,7 +143,7 @@ std::string decimal(double value)
 {
     const double v = value == 0 ? 0.0 : value;
     for (int digits = 16; digits > 3; --digits) {
-        const std::string text = std::format("{:.{}g}", v, digits);
+        const std::string text = hilum::format("{:.{}g}", v, digits);
         if (text.size() <= 16)
             return text;
     }
@@ -188,7 +188,7 @@ void putCommon(DcmItem& item, const DicomStudy& study, const DicomSeriesInfo& se
     put(item, DCM_PatientBirthDate, study.birthDate);
     put(item, DCM_PatientSex, study.patientSex);
     if (study.ageYears >= 0)
-        put(item, DCM_PatientAge, std::format("{:03}Y", std::min(study.ageYears, 999)));
+        put(item, DCM_PatientAge, hilum::format("{:03}Y", std::min(study.ageYears, 999)));
     put(item, DCM_StudyInstanceUID, study.studyUid);
     put(item, DCM_StudyDate, study.date);
     put(item, DCM_StudyTime, study.time);
@@ -239,7 +239,7 @@ void putPixelAspect(DcmItem& item, double heightOverWidth)
             width = w;
         }
     }
-    put(item, DCM_PixelAspectRatio, std::format("{}\\{}", height, width)); // vertical, horizontal
+    put(item, DCM_PixelAspectRatio, hilum::format("{}\\{}", height, width)); // vertical, horizontal
 }
 
 void putWindows(DcmItem& item, const std::vector<Window>& windows)

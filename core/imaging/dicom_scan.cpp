@@ -54,10 +54,10 @@ void addPicture(const Header& h, ScanResult& result)
     if (h->isCrossSection()) {
         const bool position = std::ranges::all_of(h->frames, [](const DicomFrame& f) { return f.positionLps.has_value(); });
         const bool orientation = std::ranges::all_of(h->frames, [](const DicomFrame& f) { return f.orientation.has_value(); });
-        stack->header.notices.push_back({"not_a_volume", std::format("{} missing or invalid: {} without a place in the patient", position ? "Image Orientation (Patient) is"
-            : orientation ? "Image Position (Patient) is" : "Image Position (Patient) and Image Orientation (Patient) are", h->frameCount() > 1 ? std::format("{} frames", h->frameCount()) : "a picture")});
+        stack->header.notices.push_back({"not_a_volume", hilum::format("{} missing or invalid: {} without a place in the patient", position ? "Image Orientation (Patient) is"
+            : orientation ? "Image Position (Patient) is" : "Image Position (Patient) and Image Orientation (Patient) are", h->frameCount() > 1 ? hilum::format("{} frames", h->frameCount()) : "a picture")});
     } else if (h->frameCount() > 1 && !h->isProjection())
-        stack->header.notices.push_back({"not_a_volume", std::format("{} frames without positions: a sequence of pictures", h->frameCount())});
+        stack->header.notices.push_back({"not_a_volume", hilum::format("{} frames without positions: a sequence of pictures", h->frameCount())});
     finishItem(item, std::move(stack));
     result.items.push_back(std::move(item));
 }
@@ -79,7 +79,7 @@ void addSegmentation(const Header& h, ScanResult& result)
     auto stack = ownStack(h);
     item.kind = ItemKind::Segmentation;
     item.frames = h->frameCount();
-    item.explanation = {{"decision", std::format("a {} segmentation of {} segments in {} frames", h->segmentationType, h->segments.size(), h->frameCount())}};
+    item.explanation = {{"decision", hilum::format("a {} segmentation of {} segments in {} frames", h->segmentationType, h->segments.size(), h->frameCount())}};
     finishItem(item, std::move(stack));
     result.items.push_back(std::move(item));
 }
@@ -88,7 +88,7 @@ void addSegmentation(const Header& h, ScanResult& result)
 std::string identityOf(const DicomHeader& h)
 {
     const auto& place = h.frames.front().positionLps;
-    return std::format("{}|{}|{}|{}", h.sopInstance, h.seriesUid, h.instanceNumber, place ? std::format("{} {} {}", (*place)[0], (*place)[1], (*place)[2]) : std::string());
+    return hilum::format("{}|{}|{}|{}", h.sopInstance, h.seriesUid, h.instanceNumber, place ? hilum::format("{} {} {}", (*place)[0], (*place)[1], (*place)[2]) : std::string());
 }
 
 /// False (and a refusal) when the file cannot hold the pixels that its header promises.
@@ -118,7 +118,7 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
         const ItemKind kind = kindOfSopClass(h->sopClass);
         if (h->pixels == PixelKind::None) {
             if (isImageClass(h->sopClass) || (h->sopClass.empty() && h->modality.empty() && h->seriesUid.empty())) {
-                result.refused.push_back({h->file, "no_pixels", std::format("the file holds no pixel data (its {} bytes end with the header)", grouped(h->fileSize)), ErrorCode::BadData});
+                result.refused.push_back({h->file, "no_pixels", hilum::format("the file holds no pixel data (its {} bytes end with the header)", grouped(h->fileSize)), ErrorCode::BadData});
                 continue;
             }
             seen.insert(identity);
@@ -149,8 +149,8 @@ void groupDicom(std::vector<Header> headers, ScanResult& result)
             continue;
         }
         // files without a series are kept together by their folder at least
-        const std::string owner = std::format("{}|{}|{}", h->patientId, h->studyUid, h->seriesUid.empty() ? h->file.parent_path().string() : h->seriesUid);
-        const std::string key = std::format("{}|{}|{}x{}x{}|{}|{}|{}", owner, h->sopClass, h->columns, h->rows, h->samples, h->bitsAllocated, static_cast<int>(h->pixels), h->photometric);
+        const std::string owner = hilum::format("{}|{}|{}", h->patientId, h->studyUid, h->seriesUid.empty() ? h->file.parent_path().string() : h->seriesUid);
+        const std::string key = hilum::format("{}|{}|{}x{}x{}|{}|{}|{}", owner, h->sopClass, h->columns, h->rows, h->samples, h->bitsAllocated, static_cast<int>(h->pixels), h->photometric);
         auto [at, added] = series.try_emplace(key);
         if (added)
             order.push_back(key);

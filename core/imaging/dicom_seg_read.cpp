@@ -191,7 +191,7 @@ Result<std::vector<LabelMap>> separateLayers(const DicomHeader& h, const SegGrid
         while (layer < painted.size() && std::ranges::any_of(set, [&](std::uint64_t v) { return painted[layer][v] != 0; }))
             ++layer;
         if (layer == painted.size()) {
-            HILUM_TRY_STATUS(checkMemory(2 * voxels, std::format("layer {} of overlapping labels", layer + 1), h.file));
+            HILUM_TRY_STATUS(checkMemory(2 * voxels, hilum::format("layer {} of overlapping labels", layer + 1), h.file));
             painted.emplace_back(voxels);
             out.emplace_back();
         }
@@ -226,7 +226,7 @@ Result<Segmentation> readDicomSegmentation(const DicomHeader& h, const Work& wor
     HILUM_TRY(SegGrid grid, segGridOf(h));
     const Index3& n = grid.header.geometry.size;
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2])});
-    HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("a label map of {} x {} x {}", n[0], n[1], n[2]), h.file));
+    HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), hilum::format("a label map of {} x {} x {}", n[0], n[1], n[2]), h.file));
 
     // the values that the writer had, where it kept them and they are told apart
     std::map<std::int64_t, std::int64_t> valueOf;
@@ -269,16 +269,16 @@ Result<Segmentation> readDicomSegmentation(const DicomHeader& h, const Work& wor
     }
     for (const auto& [value, count] : out.voxels)
         if (count > 0 && !out.map.find(value))
-            out.map.labels.push_back({value, std::format("segment {}", value), defaultLabelColour(value), Json::object()});
+            out.map.labels.push_back({value, hilum::format("segment {}", value), defaultLabelColour(value), Json::object()});
     out.voxels.erase(0);
     ImageHeader& header = grid.header;
     describeSegmentation(header, h);
     if (painted.overlap)
         header.notices.push_back({"overlapping_labels", "segments overlap; where they do, the later one is shown"});
     if (fractional && options.threshold > 0)
-        header.notices.push_back({"fractional", std::format("fractions are shown as a label from {} on", shortest(options.threshold))});
+        header.notices.push_back({"fractional", hilum::format("fractions are shown as a label from {} on", shortest(options.threshold))});
     else if (fractional)
-        header.notices.push_back({"fractional", std::format("fractions of up to {} are shown as a label where they are above 0", shortest(h.maximumFractional))});
+        header.notices.push_back({"fractional", hilum::format("fractions of up to {} are shown as a label where they are above 0", shortest(h.maximumFractional))});
     if (painted.overlap && options.layers) {
         HILUM_TRY(out.layers, separateLayers(h, grid, valueOfFrame, least, out.map.labels, header, work));
     }
@@ -301,7 +301,7 @@ Result<Volume> readFractions(const Item& item, std::int64_t segment, const Work&
         HILUM_TRY(SegGrid grid, segGridOf(h));
         const Index3& n = grid.header.geometry.size;
         const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2])});
-        HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 4}), std::format("fractions of {} x {} x {}", n[0], n[1], n[2]), h.file));
+        HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 4}), hilum::format("fractions of {} x {} x {}", n[0], n[1], n[2]), h.file));
         std::vector<float> values(voxels);
         const StoredFrameSink none;
         HILUM_TRY(Frames frames, Frames::open(h, none));

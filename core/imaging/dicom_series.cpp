@@ -196,7 +196,7 @@ Result<Volume> readAsPlanned(const DicomStack& stack, std::int64_t timePoint, co
     const Index3& n = stack.header.geometry.size;
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), slices.size(), static_cast<std::uint64_t>(components)});
     const auto perVoxel = bytesOf(choice.kind) + (sink ? static_cast<std::uint64_t>(first.storedBytesPerSample()) : 0);
-    HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({voxels, perVoxel}), std::format("a volume of {} x {} x {}", n[0], n[1], slices.size()), first.file));
+    HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({voxels, perVoxel}), hilum::format("a volume of {} x {} x {}", n[0], n[1], slices.size()), first.file));
 
     std::vector<std::vector<std::byte>> kept(sink ? slices.size() : 0);
     Decoding decoding{stack, slices, work, sink ? &kept : nullptr, std::vector<std::vector<std::vector<std::uint8_t>>>(slices.size())};
@@ -236,7 +236,7 @@ Result<Volume> readAsPlanned(const DicomStack& stack, std::int64_t timePoint, co
     ImageHeader header = stack.header;
     header.graphics = graphicsOf(decoding);
     if (decoding.masked)
-        header.notices.push_back({"unused_bits_masked", std::format("bits outside the {} stored bits were set and left out", first.bitsStored)});
+        header.notices.push_back({"unused_bits_masked", hilum::format("bits outside the {} stored bits were set and left out", first.bitsStored)});
     if (widened && choice.wider == ScalarKind::Float)
         header.notices.push_back({"rounded", "whole values beyond 32-bit integers are kept as 32-bit floating point numbers, with 7 digits"});
     const auto shown = displayNotices(first, header.graphics.get());

@@ -57,7 +57,7 @@ ImageHeader imageHeader(const DicomHeader& h)
         out.notices.push_back({"rescale_slope_zero", "Rescale Slope is 0, which would give every voxel the same value; 1 is taken"});
     const std::int64_t frame = h.storedFrameBytes();
     if (h.pixels == PixelKind::Integer && !h.encapsulated && !h.deflated && h.bitsAllocated >= 8 && h.photometric != "YBR_FULL_422" && frame > 0 && h.pixelLength / frame > h.frameCount())
-        out.notices.push_back({"frames_left_out", std::format("the pixel data have room for {} frames, but Number of Frames says {}: only these are read", h.pixelLength / frame, h.frameCount())});
+        out.notices.push_back({"frames_left_out", hilum::format("the pixel data have room for {} frames, but Number of Frames says {}: only these are read", h.pixelLength / frame, h.frameCount())});
     return out;
 }
 
@@ -73,7 +73,7 @@ void giveOwnPlane(const DicomHeader& h, ImageHeader& header)
         spacing = pixel;
         header.spacingMeaning = SpacingMeaning::Calibrated;
     } else if (!h.ultrasound.differing.empty()) {
-        header.notices.push_back({"ultrasound_regions", std::format("the regions of the ultrasound picture have different scales ({}): lengths are in pixels", h.ultrasound.differing)});
+        header.notices.push_back({"ultrasound_regions", hilum::format("the regions of the ultrasound picture have different scales ({}): lengths are in pixels", h.ultrasound.differing)});
     } else if (h.ultrasound.spacingMm[0] > 0) {
         spacing = h.ultrasound.spacingMm;
         header.spacingMeaning = SpacingMeaning::Calibrated;
@@ -112,11 +112,11 @@ std::vector<std::int64_t> timeKey(const Entry& e)
 Notice leftOutNotice(const std::vector<Refusal>& files)
 {
     constexpr std::size_t MostNamed = 5;
-    std::string text = files.size() == 1 ? std::string("1 slice is left out, its pixels cannot be decoded: ") : std::format("{} slices are left out, their pixels cannot be decoded: ", files.size());
+    std::string text = files.size() == 1 ? std::string("1 slice is left out, its pixels cannot be decoded: ") : hilum::format("{} slices are left out, their pixels cannot be decoded: ", files.size());
     for (std::size_t n = 0; n < std::min(files.size(), MostNamed); ++n)
-        text += std::format("{}{}: {}", n ? "; " : "", files[n].file.filename().string(), files[n].reason);
+        text += hilum::format("{}{}: {}", n ? "; " : "", files[n].file.filename().string(), files[n].reason);
     if (files.size() > MostNamed)
-        text += std::format("; and {} more", files.size() - MostNamed);
+        text += hilum::format("; and {} more", files.size() - MostNamed);
     return {"slice_left_out", std::move(text)};
 }
 
@@ -210,7 +210,7 @@ void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Ref
     notices.insert(notices.end(), plan->notices.begin(), plan->notices.end());
     if (unknownSpacing)
         notices.push_back({"assumed_spacing", first.pixelAspect == 1 ? std::string("Pixel Spacing is missing; 1 mm is assumed")
-            : std::format("Pixel Spacing is missing; pixels 1 mm wide and {} mm high are assumed, by Pixel Aspect Ratio", shortest(first.pixelAspect))});
+            : hilum::format("Pixel Spacing is missing; pixels 1 mm wide and {} mm high are assumed, by Pixel Aspect Ratio", shortest(first.pixelAspect))});
     if (group.splitByOrientation)
         notices.push_back({"mixed_orientation", "the series holds slices of several orientations or pixel sizes; each is an item of its own"});
     std::map<const DicomHeader*, std::size_t> numbers;
@@ -230,7 +230,7 @@ void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Ref
     const bool mosaic = isMosaic(first);
     if (mosaic) { // Image Position and Orientation are those of the whole sheet
         std::erase_if(notices, [](const Notice& n) { return n.code != "time_series" && n.code != "duplicate_position" && n.code != "lossy"; });
-        notices.push_back({"not_a_volume", std::format("a mosaic: slices side by side on a sheet of {} x {} pixels, which has no place in the patient; they are not taken apart", first.columns, first.rows)});
+        notices.push_back({"not_a_volume", hilum::format("a mosaic: slices side by side on a sheet of {} x {} pixels, which has no place in the patient; they are not taken apart", first.columns, first.rows)});
         const Index3 size = stack->header.geometry.size;
         stack->header.geometry = {};
         giveOwnPlane(first, stack->header);
@@ -239,7 +239,7 @@ void addStack(const DicomGroup& group, ScanResult& result, const std::vector<Ref
         stack->header.sliceOriginsLps.clear();
     }
     item.explanation = plan->explanation;
-    item.explanation["decision"] = group.splitByOrientation ? std::format("one of {} grids of this series: its slices have orientations or pixel sizes of their own", group.parts)
+    item.explanation["decision"] = group.splitByOrientation ? hilum::format("one of {} grids of this series: its slices have orientations or pixel sizes of their own", group.parts)
                                                             : std::string("one grid: same series, image size, pixel spacing and orientation");
     item.explanation["display"] = displayChain(first, stack->header);
     if (first.gantryTiltTag)
@@ -281,13 +281,13 @@ Result<Item> itemWithout(const DicomStack& stack, const std::vector<Refusal>& fi
     std::erase_if(rest.entries, [&](const Entry& e) { return without.contains(e.header->file); });
     const auto refuseAll = [](const Refusal& r, const std::string& more) { return refuse(r.error, r.code, "{}: {}{}", r.file.string(), r.reason, more); };
     if (rest.entries.empty())
-        return refuseAll(leftOut.front(), std::format("; none of the {} slices can be decoded", leftOut.size()));
+        return refuseAll(leftOut.front(), hilum::format("; none of the {} slices can be decoded", leftOut.size()));
     ScanResult planned;
     addStack(rest, planned, leftOut);
     if (planned.items.empty())
         return refuseAll(planned.refused.front(), {});
     if (planned.items.front().timePoints != 1)
-        return refuseAll(leftOut.front(), std::format("; without it the others would be read as {} time points", planned.items.front().timePoints));
+        return refuseAll(leftOut.front(), hilum::format("; without it the others would be read as {} time points", planned.items.front().timePoints));
     return std::move(planned.items.front());
 }
 

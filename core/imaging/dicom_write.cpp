@@ -80,7 +80,7 @@ void putSlice(DcmItem& d, const Volume& volume, const StoredScale& scale, const 
         put(d, DCM_LossyImageCompression, "00");
     std::string derivation = options.derivation;
     if (scale.largestError > 0)
-        derivation += std::format("{}values stored in steps of {}, off by at most {}", derivation.empty() ? "" : "; ", shortest(scale.slope), shortest(scale.largestError));
+        derivation += hilum::format("{}values stored in steps of {}, off by at most {}", derivation.empty() ? "" : "; ", shortest(scale.slope), shortest(scale.largestError));
     if (!derivation.empty())
         put(d, DCM_DerivationDescription, shortText(derivation, 1024));
     if (ct) {
@@ -161,7 +161,7 @@ Result<StoredScale> storedScale(const Volume& volume, FloatPolicy policy)
 
 std::string sliceFileName(std::int64_t slice)
 {
-    return std::format("IM{:04}.dcm", slice + 1);
+    return hilum::format("IM{:04}.dcm", slice + 1);
 }
 
 Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const DicomStudy& study, const DicomSeriesInfo& series, const path& folder, const Work& work,
@@ -190,7 +190,7 @@ Result<std::vector<DicomReference>> writeSliceSeries(const Volume& volume, const
                 return fail(ErrorCode::Cancelled, "stopped while writing a series");
             DcmFileFormat format;
             DcmDataset& d = *format.getDataset();
-            const std::string uid = uidFromText(std::format("{} slice {}", series.seriesUid, k));
+            const std::string uid = uidFromText(hilum::format("{} slice {}", series.seriesUid, k));
             putCommon(d, study, series, sopClass, uid, h.modality.c_str());
             putBodyPart(d, series.bodyPart);
             put(d, DCM_InstanceNumber, std::to_string(k + 1));
@@ -241,7 +241,7 @@ Result<DicomReference> writeRadiograph(const Volume& film, const DicomStudy& stu
             : options.forProcessing ? UID_DigitalXRayImageStorageForProcessing : UID_DigitalXRayImageStorageForPresentation;
         DcmFileFormat format;
         DcmDataset& d = *format.getDataset();
-        const std::string uid = uidFromText(std::format("{} film {}", series.seriesUid, options.viewPosition));
+        const std::string uid = uidFromText(hilum::format("{} film {}", series.seriesUid, options.viewPosition));
         putCommon(d, study, series, sopClass, uid, digital ? "DX" : "CR");
         put(d, DCM_InstanceNumber, "1");
         put(d, DCM_ImageType, options.derived ? "DERIVED\\SECONDARY\\" : "ORIGINAL\\PRIMARY\\");

@@ -51,7 +51,7 @@ std::array<Uint16, 3> dicomLab(const std::array<std::uint8_t, 3>& rgb)
 void putSegment(DcmItem& data, const Label& label, std::int64_t number, const SegmentationWriteOptions& options)
 {
     DcmItem& item = addItem(data, DCM_SegmentSequence);
-    const std::string name = label.name.empty() ? std::format("label {}", label.value) : label.name, shortened = shortText(name, 64);
+    const std::string name = label.name.empty() ? hilum::format("label {}", label.value) : label.name, shortened = shortText(name, 64);
     putShort(item, DCM_SegmentNumber, static_cast<std::uint16_t>(number));
     put(item, DCM_SegmentLabel, shortened);
     put(item, DCM_SegmentAlgorithmType, options.algorithm.empty() ? "MANUAL" : "AUTOMATIC");
@@ -80,7 +80,7 @@ void putSegment(DcmItem& data, const Label& label, std::int64_t number, const Se
     put(item, DcmTagKey(0x0063, 0x0010), SegPrivateCreator);
     const auto own = [&](std::uint16_t element, DcmElement* made, const std::string& value) {
         if (made->putString(value.c_str()).bad() || item.insert(made, true).bad())
-            throw std::runtime_error(std::format("private element 0063,{:04x}", element));
+            throw std::runtime_error(hilum::format("private element 0063,{:04x}", element));
     };
     if (renumbered)
         own(0x1001, new DcmIntegerString(DcmTag(0x0063, 0x1001, EVR_IS)), std::to_string(label.value));
@@ -206,7 +206,7 @@ Result<DicomReference> writeSegmentation(std::span<const LabelMap> layers, const
         const char* sopClass = binary ? UID_SegmentationStorage : UID_LabelMapSegmentationStorage;
         const std::string uid = uidFromText(series.seriesUid + " segmentation");
         DicomSeriesInfo named = series;
-        named.description = shortText(series.description.empty() ? ResearchNotice : std::format("{} ({})", series.description, ResearchNotice), 64);
+        named.description = shortText(series.description.empty() ? ResearchNotice : hilum::format("{} ({})", series.description, ResearchNotice), 64);
         if (named.frameOfReferenceUid.empty())
             named.frameOfReferenceUid = uidFromText(series.seriesUid + " frame");
         putCommon(d, study, named, sopClass, uid, "SEG");

@@ -17,7 +17,7 @@ namespace {
 void check(const OFCondition& condition, const char* what)
 {
     if (condition.bad())
-        throw std::runtime_error(std::format("{}: {}", what, condition.text()));
+        throw std::runtime_error(hilum::format("{}: {}", what, condition.text()));
 }
 
 struct Heading {

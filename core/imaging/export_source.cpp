@@ -27,14 +27,14 @@ std::string labelAmong(const std::vector<const Item*>& items, std::size_t n)
     const auto same = [&](const Item* i) { return labelOf(*i) == label; };
     if (std::ranges::count_if(items, same) < 2)
         return label;
-    return std::format("{}#{}", label, std::count_if(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(n) + 1, same));
+    return hilum::format("{}#{}", label, std::count_if(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(n) + 1, same));
 }
 
 std::string choice(const std::vector<const Item*>& items, std::size_t n, const std::string& option)
 {
     const Item& i = *items[n];
-    return std::format("{} {} ({} {} x {} x {}{})", option, labelAmong(items, n), i.modality.empty() ? i.format : i.modality,
-        i.size[0], i.size[1], i.size[2], i.timePoints > 1 ? std::format(", {} time points", i.timePoints) : "");
+    return hilum::format("{} {} ({} {} x {} x {}{})", option, labelAmong(items, n), i.modality.empty() ? i.format : i.modality,
+        i.size[0], i.size[1], i.size[2], i.timePoints > 1 ? hilum::format(", {} time points", i.timePoints) : "");
 }
 
 } // namespace
@@ -62,7 +62,7 @@ Result<Item> chooseItem(const path& in, const std::string& series, std::span<con
             return fail(ErrorCode::Mismatch, "{} holds a {} ({}), which is not what is wanted here", in.string(), name(found.items.front().kind), found.items.front().format);
         return fail(ErrorCode::Empty, "{} holds no image", in.string());
     }
-    Error error{.code = ErrorCode::Usage, .message = std::format("{} holds {} images; choose one", in.string(), usable.size()), .reason = "several"};
+    Error error{.code = ErrorCode::Usage, .message = hilum::format("{} holds {} images; choose one", in.string(), usable.size()), .reason = "several"};
     for (std::size_t n = 0; n < possible.size(); ++n)
         if (std::ranges::find(usable, possible[n]) != usable.end())
             error.details.push_back(choice(possible, n, options.option));
@@ -112,8 +112,8 @@ DicomSeriesInfo newSeries(const Item& source, std::string description, int numbe
     series.description = std::move(description);
     series.bodyPart = source.bodyPart;
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    series.contentDate = std::format("{:%Y%m%d}", now);
-    series.contentTime = std::format("{:%H%M%S}", now);
+    series.contentDate = hilum::format("{:%Y%m%d}", now);
+    series.contentTime = hilum::format("{:%H%M%S}", now);
     return series;
 }
 
@@ -170,7 +170,7 @@ Result<path> makeFolderBeside(const path& out)
     constexpr int Most = 1000; // names tried
     std::error_code ec;
     for (int n = 1; n <= Most; ++n) {
-        const path folder = out.string() + (n == 1 ? std::string(".part") : std::format(".part-{}", n));
+        const path folder = out.string() + (n == 1 ? std::string(".part") : hilum::format(".part-{}", n));
         if (std::filesystem::create_directory(folder, ec)) {
             std::filesystem::permissions(folder, std::filesystem::perms::owner_all, ec);
             return folder;

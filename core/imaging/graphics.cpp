@@ -62,7 +62,7 @@ Json Graphics::summary() const
             set += p->count();
             digest.update(std::as_bytes(std::span(p->packed)));
         }
-        list.push_back({{"group", std::format("{:04X}", group)}, {"planes", planes.size()}, {"first_slice", first.slice}, {"size", {first.columns, first.rows}},
+        list.push_back({{"group", hilum::format("{:04X}", group)}, {"planes", planes.size()}, {"first_slice", first.slice}, {"size", {first.columns, first.rows}},
                         {"origin_row_column", first.origin}, {"type", first.type == 'R' ? "region of interest" : "graphics"}, {"label", first.label},
                         {"description", first.description}, {"embedded_in_pixels", first.embedded}, {"pixels_set", set}, {"digest", digest.finishHex().substr(0, 16)}});
     }

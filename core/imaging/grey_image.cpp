@@ -103,7 +103,7 @@ Result<GreyImage> greyImage(const Volume& image, std::int64_t k, int windowIndex
         const Window w = appliedWindow(image, given);
         for (float& v : out.values)
             v = windowed(w, v);
-        out.chain = std::format("W {} L {}{}", shortest(w.width), shortest(w.centre), w.shape != given.shape ? ", LINEAR_EXACT" : "");
+        out.chain = hilum::format("W {} L {}{}", shortest(w.width), shortest(w.centre), w.shape != given.shape ? ", LINEAR_EXACT" : "");
     } else {
         std::vector<float> seen;
         seen.reserve(count);

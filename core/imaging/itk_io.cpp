@@ -161,7 +161,7 @@ Result<Opened> openFile(const path& file, const std::string& format)
     if (l.components != 1 && l.components != 3)
         return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: {} components for each pixel are not supported", file.string(), l.fileComponents);
     const std::uint64_t bytes = saturatingProduct({o.layout.values(), o.layout.bytesEach});
-    HILUM_TRY_STATUS(checkMemory(saturatingProduct({bytes, 2}), std::format("a picture of {} x {} x {}", o.layout.size[0], o.layout.size[1], o.layout.size[2]), file));
+    HILUM_TRY_STATUS(checkMemory(saturatingProduct({bytes, 2}), hilum::format("a picture of {} x {} x {}", o.layout.size[0], o.layout.size[1], o.layout.size[2]), file));
     o.header.components = o.layout.components;
     o.header.timePoints = o.header.image.timePoints = o.layout.timePoints;
     ImageHeader& image = o.header.image;
@@ -171,7 +171,7 @@ Result<Opened> openFile(const path& file, const std::string& format)
     image.photometric = o.layout.components == 3 ? "RGB" : o.tiff && o.tiff->zeroIsWhite() ? "MONOCHROME1" : "MONOCHROME2";
     image.unit = Unit::Grey;
     if (o.layout.timePoints > 1)
-        o.header.image.notices.push_back({"time_series", std::format("{} volumes in one file", o.layout.timePoints)});
+        o.header.image.notices.push_back({"time_series", hilum::format("{} volumes in one file", o.layout.timePoints)});
     return o;
 }
 
@@ -264,7 +264,7 @@ Result<GridFile> openGrid(const path& file, const std::string& format, ReadWhat 
     const RawGrid& g = out.grid;
     const Status present = checkGridPresent(g, file);
     if (what == ReadWhat::Whole && (present || present.error().code == ErrorCode::BadData)) {
-        const std::string image = std::format("an image of {} x {} x {}{} voxels", g.size[0], g.size[1], g.size[2], g.times > 1 ? std::format(" x {}", g.times) : "");
+        const std::string image = hilum::format("an image of {} x {} x {}{} voxels", g.size[0], g.size[1], g.size[2], g.times > 1 ? hilum::format(" x {}", g.times) : "");
         // of a file that lacks the voxels no part can be offered either
         HILUM_TRY_STATUS(present ? checkVolumeMemory(g.bytes(), image, file) : checkMemory(g.bytes(), image + ", which the file does not have,", file));
     }

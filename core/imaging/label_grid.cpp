@@ -1,10 +1,10 @@
 #include "core/imaging/label_grid.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numbers>
 #include <stdexcept>
 
@@ -21,7 +21,7 @@ std::array<Vec3, 8> cornerIndices(const Index3& size)
     return out;
 }
 
-std::string three(const Vec3& v, int decimals) { return std::format("{} x {} x {}", fixed(v[0], decimals), fixed(v[1], decimals), fixed(v[2], decimals)); }
+std::string three(const Vec3& v, int decimals) { return hilum::format("{} x {} x {}", fixed(v[0], decimals), fixed(v[1], decimals), fixed(v[2], decimals)); }
 
 /// Same voxels, another type of header: the grid is new, everything else stays.
 ImageHeader headerOn(const Volume& labels, const Geometry& to)
@@ -118,7 +118,7 @@ std::optional<GridMatch> matchGrids(const Geometry& fromAsItIs, const Geometry& 
 
 std::string gridDifference(const Geometry& a, const Geometry& b)
 {
-    std::string out = std::format("{} x {} x {} voxels of {} mm against {} x {} x {} of {} mm", a.size[0], a.size[1], a.size[2], three(a.spacingMm, 4), b.size[0],
+    std::string out = hilum::format("{} x {} x {} voxels of {} mm against {} x {} x {} of {} mm", a.size[0], a.size[1], a.size[2], three(a.spacingMm, 4), b.size[0],
         b.size[1], b.size[2], three(b.spacingMm, 4));
     double worst = 0, angle = 0;
     for (const Vec3& corner : cornerIndices(a.size)) {
@@ -134,9 +134,9 @@ std::string gridDifference(const Geometry& a, const Geometry& b)
             closest = std::max(closest, std::abs(dot(a.direction.column(c), b.direction.column(d))));
         angle = std::max(angle, std::acos(std::min(1.0, closest)) * 180 / std::numbers::pi);
     }
-    out += std::format(", first voxels at ({}, {}, {}) and ({}, {}, {}) mm LPS", fixed(a.originLps[0], 3), fixed(a.originLps[1], 3), fixed(a.originLps[2], 3),
+    out += hilum::format(", first voxels at ({}, {}, {}) and ({}, {}, {}) mm LPS", fixed(a.originLps[0], 3), fixed(a.originLps[1], 3), fixed(a.originLps[2], 3),
         fixed(b.originLps[0], 3), fixed(b.originLps[1], 3), fixed(b.originLps[2], 3));
-    out += std::format(", axes up to {} degrees apart, corners up to {} mm from the nearest voxel centre", fixed(angle, 3), fixed(worst, 3));
+    out += hilum::format(", axes up to {} degrees apart, corners up to {} mm from the nearest voxel centre", fixed(angle, 3), fixed(worst, 3));
     return out;
 }
 

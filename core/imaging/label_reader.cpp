@@ -59,7 +59,7 @@ std::vector<NrrdSegment> nrrdSegments(const std::map<std::string, std::string>& 
     std::vector<NrrdSegment> out;
     for (int n = 0;; ++n) {
         const auto value = [&](const char* key) -> std::string {
-            const auto at = fields.find(std::format("Segment{}_{}", n, key));
+            const auto at = fields.find(hilum::format("Segment{}_{}", n, key));
             return at == fields.end() ? std::string() : at->second;
         };
         const auto number = parseInteger(value("LabelValue"));
@@ -252,7 +252,7 @@ Result<Segmentation> readSegmentation(const Item& item, const Work& work, const 
             return std::unexpected(withContext(std::move(counted).error(), item.where.string()));
         out.voxels = *std::move(counted);
         for (const auto& [value, count] : out.voxels)
-            out.map.labels.push_back({value, std::format("label {}", value), defaultLabelColour(value), Json::object()});
+            out.map.labels.push_back({value, hilum::format("label {}", value), defaultLabelColour(value), Json::object()});
         return out;
     });
 }

@@ -78,8 +78,8 @@ Result<Volume> evenLabels(const Volume& labels, const Work& work)
     header.geometry = target;
     header.irregular = false;
     header.sliceOriginsLps.clear();
-    header.notices.push_back({"resampled", std::format("{} uneven slices of labels were put on {} slices {} mm apart, by the nearest voxel; where slices are missing there is no label", n[2], m[2],
-                                                       fixed(step, 3))});
+    header.notices.push_back({"resampled", hilum::format("{} uneven slices of labels were put on {} slices {} mm apart, by the nearest voxel; where slices are missing there is no label", n[2], m[2],
+                                                         fixed(step, 3))});
     return Volume(std::move(header), std::move(*made));
 }
 

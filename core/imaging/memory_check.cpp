@@ -54,8 +54,8 @@ Status checkVolumeMemory(std::uint64_t bytes, std::string_view what, const path&
     const double half = std::max(1.0, static_cast<double>(availableMemory()) / 2); // room for what is done with it
     const auto step = static_cast<std::int64_t>(std::ceil(std::cbrt(static_cast<double>(bytes) / half)));
     Error error = std::move(ok).error();
-    error.message += std::format("; a part can be read: hilum convert --region I0,J0,K0,I1,J1,K1 takes a box of voxels, hilum convert --decimate {} takes one voxel in {} along each axis (about {})", step, step,
-                                 byteSize(static_cast<std::uint64_t>(static_cast<double>(bytes) / std::pow(static_cast<double>(step), 3))));
+    error.message += hilum::format("; a part can be read: hilum convert --region I0,J0,K0,I1,J1,K1 takes a box of voxels, hilum convert --decimate {} takes one voxel in {} along each axis (about {})", step, step,
+                                   byteSize(static_cast<std::uint64_t>(static_cast<double>(bytes) / std::pow(static_cast<double>(step), 3))));
     return std::unexpected(std::move(error));
 }
 

@@ -220,7 +220,7 @@ Result<GridFile> readMetaHeader(const path& file)
     out.header.components = g.components;
     out.header.timePoints = out.header.image.timePoints = g.times;
     if (g.times > 1)
-        out.header.image.notices.push_back({"time_series", std::format("{} volumes in one file", g.times)});
+        out.header.image.notices.push_back({"time_series", hilum::format("{} volumes in one file", g.times)});
     return out;
 }
 

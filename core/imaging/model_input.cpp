@@ -73,7 +73,7 @@ Result<RadiographPipeline> radiographPipeline(const Json& pipeline)
                 return i;
             list += (i++ ? ", " : "") + std::string(word);
         }
-        faults.push_back(std::format("{} = {} is none of {}", key, text(key, absent), list));
+        faults.push_back(hilum::format("{} = {} is none of {}", key, text(key, absent), list));
         return 0;
     };
     if (!pipeline.is_object())
@@ -83,14 +83,14 @@ Result<RadiographPipeline> radiographPipeline(const Json& pipeline)
     choose("grey", "voi", {"voi"});
     out.region = static_cast<RadiographPipeline::Region>(choose("region", "none", {"lung-contour", "mask-file", "polygon", "rectangle", "none"}));
     if (pipeline.contains("channels") && pipeline["channels"] != 1)
-        faults.push_back(std::format("channels = {} is not 1", text("channels", "")));
+        faults.push_back(hilum::format("channels = {} is not 1", text("channels", "")));
     const Json size = pipeline.value("size", Json());
     const auto good = [](const Json& n) { return n.is_number_integer() && n.get<std::int64_t>() >= 1 && n.get<std::int64_t>() <= Largest; };
     if (size.is_array() && size.size() == 2 && good(size[0]) && good(size[1])) {
         out.height = size[0];
         out.width = size[1];
     } else {
-        faults.push_back(std::format("size = {} is not [height, width] within [1, {}]", jsonLine(size), Largest));
+        faults.push_back(hilum::format("size = {} is not [height, width] within [1, {}]", jsonLine(size), Largest));
     }
     if (faults.empty())
         return out;

@@ -106,7 +106,7 @@ void place(NiftiHeader& h, const Forms& f)
     // one slice needs no way to the next: where the sform gives none, the normal of its plane is taken
     if (const Vec3 normal = cross(s.column(0), s.column(1)); h.sformCode > 0 && h.dims[2] == 1 && norm(s.column(2)) <= 1e-9 && norm(normal) > 1e-9 && std::isfinite(norm(normal))) {
         s.setColumn(2, h.pixdim[2] * normalised(normal));
-        h.notices.push_back({"repaired_direction", std::format("the sform of the header gives its single slice no third axis; the normal of the plane is taken, {} mm long", shortest(h.pixdim[2]))});
+        h.notices.push_back({"repaired_direction", hilum::format("the sform of the header gives its single slice no third axis; the normal of the plane is taken, {} mm long", shortest(h.pixdim[2]))});
     }
     const Mat3 rotation = h.qformCode > 0 ? rotationOf(f.quaternion[0], f.quaternion[1], f.quaternion[2]) : Mat3{};
     for (std::size_t c = 0; c < 3; ++c)
@@ -155,7 +155,7 @@ void toMillimetres(NiftiHeader& h, int units)
         h.axesLps[r] = factor * h.axesLps[r];
         h.originLps[r] *= factor;
     }
-    h.notices.push_back({"length_unit", std::format("lengths of the header are given in {}; they were turned into millimetres", factor > 1 ? "metres" : "micrometres")});
+    h.notices.push_back({"length_unit", hilum::format("lengths of the header are given in {}; they were turned into millimetres", factor > 1 ? "metres" : "micrometres")});
 }
 
 std::string lowered(const path& ending)
@@ -329,9 +329,9 @@ Result<NiftiHeader> readNiftiHeader(const path& file, ReadWhat what)
     // deflate shrinks at best 1032 times
     const bool truncated = h.compressed ? size < claimed / 1032 : have < claimed;
     if (what == ReadWhat::Whole) {
-        const std::string image = std::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel);
+        const std::string image = hilum::format("an image of {} x {} x {} x {} voxels of {} bits", h.dims[0], h.dims[1], h.dims[2], h.dims[3], h.bitsPerVoxel);
         // of a file that lacks the voxels no part can be offered either
-        HILUM_TRY_STATUS(truncated ? checkMemory(claimed, std::format("{}, of which the file has {} bytes,", image, grouped(static_cast<std::int64_t>(h.compressed ? size : have))), file)
+        HILUM_TRY_STATUS(truncated ? checkMemory(claimed, hilum::format("{}, of which the file has {} bytes,", image, grouped(static_cast<std::int64_t>(h.compressed ? size : have))), file)
                                    : checkVolumeMemory(claimed, image, file));
     }
     if (truncated)
@@ -371,13 +371,13 @@ Result<Geometry> geometryFromAxes(const Mat3& axesMm, const Vec3& originLps, Ind
     const Vec3 normal = normalised(cross(unit.column(0), unit.column(1)));
     const double tilt = std::acos(std::min(1.0, std::abs(dot(unit.column(2), normal)))) * 180 / std::numbers::pi;
     if (std::abs(inPlane) < 1e-3 && tilt > 0.5) {
-        notices.push_back({"gantry_tilt", std::format("the slices are shifted sideways from one to the next, as a gantry tilted by {} degrees leaves them", fixed(tilt, 2))});
-        notices.push_back({"repaired_direction", std::format("the axes of the file are not perpendicular ({} degrees off); they are kept as oblique slices, not as a straight box", fixed(tilt, 2))});
+        notices.push_back({"gantry_tilt", hilum::format("the slices are shifted sideways from one to the next, as a gantry tilted by {} degrees leaves them", fixed(tilt, 2))});
+        notices.push_back({"repaired_direction", hilum::format("the axes of the file are not perpendicular ({} degrees off); they are kept as oblique slices, not as a straight box", fixed(tilt, 2))});
         return g;
     }
     g.direction = nearestOrthonormal(unit);
-    notices.push_back({"repaired_direction", std::format("the axes of the file are up to {} degrees from right angles and were made perpendicular",
-                                                         fixed(std::max({degreesOff(inPlane), tilt}), 3))});
+    notices.push_back({"repaired_direction", hilum::format("the axes of the file are up to {} degrees from right angles and were made perpendicular",
+                                                           fixed(std::max({degreesOff(inPlane), tilt}), 3))});
     return g;
 }
 

@@ -106,7 +106,7 @@ Result<FileHeader> niftiFileHeader(const NiftiHeader& h, const path& file)
     out.timePoints = image.timePoints = timesOf(h);
     out.components = h.datatype == Rgb24 || h.datatype == Rgba32 ? 3 : 1;
     if (out.timePoints > 1)
-        image.notices.push_back({"time_series", std::format("{} volumes in one file", out.timePoints)});
+        image.notices.push_back({"time_series", hilum::format("{} volumes in one file", out.timePoints)});
     return out;
 }
 

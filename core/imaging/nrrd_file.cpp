@@ -139,7 +139,7 @@ void toMillimetres(Mat3& columns, Vec3& origin, const std::array<std::string, 3>
             continue;
         factor[r] = millimetresOf(units[r]);
         if (factor[r] == 0) {
-            notices.push_back({"length_unit", std::format("the header gives lengths in \"{}\", which is no known unit of length; they are taken as millimetres", units[r])});
+            notices.push_back({"length_unit", hilum::format("the header gives lengths in \"{}\", which is no known unit of length; they are taken as millimetres", units[r])});
             return;
         }
         if (factor[r] != 1)
@@ -152,13 +152,13 @@ void toMillimetres(Mat3& columns, Vec3& origin, const std::array<std::string, 3>
         scaled[r] = factor[r] * columns[r];
     // a voxel of a metre is no length of an image: the unit is a slip then
     if (const double voxel = norm(scaled.column(0)); voxel > 100 || voxel < 1e-4) {
-        notices.push_back({"length_unit", std::format("the header gives lengths in {}, with which a voxel would be {} mm long; they are taken as millimetres", named, shortest(voxel))});
+        notices.push_back({"length_unit", hilum::format("the header gives lengths in {}, with which a voxel would be {} mm long; they are taken as millimetres", named, shortest(voxel))});
         return;
     }
     columns = scaled;
     for (std::size_t r = 0; r < 3; ++r)
         origin[r] *= factor[r];
-    notices.push_back({"length_unit", std::format("lengths of the header are given in {}; they were turned into millimetres", named)});
+    notices.push_back({"length_unit", hilum::format("lengths of the header are given in {}; they were turned into millimetres", named)});
 }
 
 /// Sizes, strides and the place of the grid.
@@ -234,7 +234,7 @@ Status arrange(GridFile& out, Axes axes, const Fields& f, const path& file)
     }
     if (!space.patient)
         image.notices.push_back({"assumed_orientation", f.get("space").empty() ? "the header gives no patient space; its axes are taken as left, posterior, superior"
-                                                                              : std::format("the space of the header is \"{}\", not the patient's; its axes are taken as left, posterior, superior", f.get("space"))});
+                                                                              : hilum::format("the space of the header is \"{}\", not the patient's; its axes are taken as left, posterior, superior", f.get("space"))});
     auto geometry = geometryFromAxes(columns, origin, g.size, image.notices);
     if (!geometry)
         return std::unexpected(withContext(std::move(geometry).error(), file.string()));
@@ -369,7 +369,7 @@ Result<GridFile> readNrrdHeader(const path& file)
     out.header.components = g.components;
     out.header.timePoints = out.header.image.timePoints = g.times;
     if (g.times > 1)
-        out.header.image.notices.push_back({"time_series", std::format("{} volumes in one file", g.times)});
+        out.header.image.notices.push_back({"time_series", hilum::format("{} volumes in one file", g.times)});
     return out;
 }
 

@@ -112,7 +112,7 @@ Result<Volume> readPictureStack(const Item& item, const Work& work)
     HILUM_TRY(const Volume first, readFileVolume(item.files.front(), item.format, 0));
     header.photometric = first.header().photometric;
     const auto components = static_cast<std::size_t>(first.components());
-    HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({first.byteCount(), item.files.size()}), std::format("a volume of {} x {} x {}", g.size[0], g.size[1], g.size[2]), item.where));
+    HILUM_TRY_STATUS(checkVolumeMemory(saturatingProduct({first.byteCount(), item.files.size()}), hilum::format("a volume of {} x {} x {}", g.size[0], g.size[1], g.size[2]), item.where));
     const auto perSlice = static_cast<std::size_t>(g.size[0] * g.size[1]) * components;
     auto made = first.visit([&]<class T>(std::span<const T>) -> Result<Volume::Voxels> {
         std::vector<T> voxels(perSlice * item.files.size());

@@ -126,8 +126,8 @@ ImageHeader Portion::applied(ImageHeader h) const
     if (isWhole(h.geometry.size))
         return h;
     Geometry& g = h.geometry;
-    h.notices.push_back({"portion", std::format("voxels {} {} {} to {} {} {} of {} x {} x {}{}", begin[0], begin[1], begin[2], end[0], end[1], end[2], g.size[0], g.size[1], g.size[2],
-                                                step > 1 ? std::format(", every {}th along each axis", step) : std::string())});
+    h.notices.push_back({"portion", hilum::format("voxels {} {} {} to {} {} {} of {} x {} x {}{}", begin[0], begin[1], begin[2], end[0], end[1], end[2], g.size[0], g.size[1], g.size[2],
+                                                  step > 1 ? hilum::format(", every {}th along each axis", step) : std::string())});
     if (!h.sliceOriginsLps.empty()) {
         std::vector<Vec3> kept;
         const Vec3 shift = static_cast<double>(begin[0]) * g.spacingMm[0] * g.direction.column(0) + static_cast<double>(begin[1]) * g.spacingMm[1] * g.direction.column(1);
@@ -177,7 +177,7 @@ Status checkGridPresent(const RawGrid& grid, const path& header)
                                  : grid.encoding == Encoding::Hex ? have / 2 : saturatingProduct({(have + 1) / 2, static_cast<std::uint64_t>(grid.bytesPerNumber())});
     if (possible < claimed)
         return refuse(ErrorCode::BadData, "truncated", "{}: the header claims {} bytes of voxels ({} x {} x {}), {} has {}", header.string(), grouped(static_cast<std::int64_t>(std::min<std::uint64_t>(claimed, INT64_MAX))),
-                      grid.size[0], grid.size[1], grid.size[2], grid.files.size() == 1 ? grid.files.front().filename().string() : std::format("{} files", grid.files.size()), grouped(static_cast<std::int64_t>(have)));
+                      grid.size[0], grid.size[1], grid.size[2], grid.files.size() == 1 ? grid.files.front().filename().string() : hilum::format("{} files", grid.files.size()), grouped(static_cast<std::int64_t>(have)));
     return {};
 }
 
@@ -186,7 +186,7 @@ Status checkPortion(const Portion& p, const RawGrid& g, const path& file)
     const Index3 n = p.size();
     const auto bytes = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2]), static_cast<std::uint64_t>(g.components),
                                           static_cast<std::uint64_t>(g.bytesPerNumber())});
-    return checkMemory(bytes, std::format("a part of {} x {} x {} voxels", n[0], n[1], n[2]), file);
+    return checkMemory(bytes, hilum::format("a part of {} x {} x {} voxels", n[0], n[1], n[2]), file);
 }
 
 Result<Volume::Voxels> readGrid(const RawGrid& g, std::int64_t time, const Portion& wanted, std::vector<Notice>* notices, OpenBytes* kept)

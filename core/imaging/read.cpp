@@ -20,11 +20,11 @@ std::string choices(const std::vector<const Item*>& items)
     std::string text;
     for (std::size_t n = 0; n < std::min<std::size_t>(items.size(), 12); ++n) {
         const Item& i = *items[n];
-        text += std::format("{}{} {} {} x {} x {}", n ? "; " : "", i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality, i.size[0],
-                            i.size[1], i.size[2]);
+        text += hilum::format("{}{} {} {} x {} x {}", n ? "; " : "", i.seriesUid.empty() ? i.where.filename().string() : i.seriesUid, i.modality.empty() ? i.format : i.modality, i.size[0],
+                              i.size[1], i.size[2]);
     }
     if (items.size() > 12)
-        text += std::format("; and {} more", items.size() - 12);
+        text += hilum::format("; and {} more", items.size() - 12);
     return text;
 }
 

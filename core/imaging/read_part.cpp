@@ -57,7 +57,7 @@ Result<Volume> readStackPart(const DicomStack& stack, const Portion& wanted, std
     HILUM_TRY(const Portion p, wanted.within(size));
     const Index3 n = p.size();
     HILUM_TRY_STATUS(checkMemory(saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2]), stack.colour ? 3u : 1u, 4u}),
-                                 std::format("a part of {} x {} x {} voxels", n[0], n[1], n[2]), stack.files.front()->file));
+                                 hilum::format("a part of {} x {} x {} voxels", n[0], n[1], n[2]), stack.files.front()->file));
     std::vector<DicomStack::Reference> slices;
     for (std::int64_t k = p.begin[2]; k < p.end[2]; k += p.step)
         slices.push_back(all[static_cast<std::size_t>(k)]);

@@ -169,8 +169,8 @@ Volume straightened(const Volume& volume)
     g.direction.setColumn(2, normal);
     g.spacingMm[2] = dot(step, normal);
     g.originLps = g.originLps + 0.5 * drift; // no slice is off by more than half of the drift
-    h.notices.push_back({"repaired_direction", std::format("the slices drift sideways by {} mm from the first to the last, less than half a pixel; they are kept as they are on a grid with perpendicular axes, "
-                                                           "each off by {} mm at most", fixed(norm(drift), 3), fixed(0.5 * norm(drift), 3))});
+    h.notices.push_back({"repaired_direction", hilum::format("the slices drift sideways by {} mm from the first to the last, less than half a pixel; they are kept as they are on a grid with perpendicular axes, "
+                                                             "each off by {} mm at most", fixed(norm(drift), 3), fixed(0.5 * norm(drift), 3))});
     return volume.withHeader(std::move(h));
 }
 
@@ -198,8 +198,8 @@ Result<Volume> regularise(const Volume& volume, const Work& work)
     header.geometry = plan.target;
     header.irregular = false;
     header.sliceOriginsLps.clear();
-    header.notices.push_back({"resampled", std::format("{} acquired slices were resampled to {} slices {} mm apart, perpendicular to the plane{}", volume.geometry().size[2], plan.target.size[2],
-                                                       fixed(plan.target.spacingMm[2], 3), h.unit == Unit::Label ? "; each voxel has the label of the nearest" : "")});
+    header.notices.push_back({"resampled", hilum::format("{} acquired slices were resampled to {} slices {} mm apart, perpendicular to the plane{}", volume.geometry().size[2], plan.target.size[2],
+                                                         fixed(plan.target.spacingMm[2], 3), h.unit == Unit::Label ? "; each voxel has the label of the nearest" : "")});
     return Volume(std::move(header), std::move(*made));
 }
 
@@ -218,10 +218,10 @@ std::string whyIrregular(const Volume& volume)
             least = std::min(least, along[k] - along[k - 1]);
             most = std::max(most, along[k] - along[k - 1]);
         }
-        why = std::format("the slices are uneven, {} to {} mm apart", fixed(least, 3), fixed(most, 3));
+        why = hilum::format("the slices are uneven, {} to {} mm apart", fixed(least, 3), fixed(most, 3));
     }
     if (why.empty()) // a tilt below that of any gantry
-        why = std::format("the slices are shifted sideways by {} mm from the first to the last", fixed(norm(driftOf(volume.geometry())), 3));
+        why = hilum::format("the slices are shifted sideways by {} mm from the first to the last", fixed(norm(driftOf(volume.geometry())), 3));
     return why;
 }
 

@@ -169,7 +169,7 @@ Status layIn(std::vector<std::vector<std::uint16_t>>& painted, std::vector<Label
     while (layer < painted.size() && std::ranges::any_of(own, [&](std::uint64_t v) { return painted[layer][v] != 0; }))
         ++layer;
     if (layer == painted.size()) {
-        HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("layer {} of overlapping regions", layer + 1), file));
+        HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), hilum::format("layer {} of overlapping regions", layer + 1), file));
         painted.emplace_back(voxels);
         layers.emplace_back();
     }
@@ -214,14 +214,14 @@ Result<ContourSet> readContourSet(const path& file)
         const std::int64_t number = integer(item, DCM_ReferencedROINumber);
         auto roi = std::ranges::find(out.rois, number, &ContourRoi::number);
         if (roi == out.rois.end()) // contours of a region that is not declared
-            roi = out.rois.insert(out.rois.end(), ContourRoi{.number = number, .name = std::format("region {}", number)});
+            roi = out.rois.insert(out.rois.end(), ContourRoi{.number = number, .name = hilum::format("region {}", number)});
         if (const auto rgb = numbers(item, DCM_ROIDisplayColor); rgb.size() == 3)
             roi->colour = {static_cast<std::uint8_t>(std::clamp(rgb[0], 0.0, 255.0)), static_cast<std::uint8_t>(std::clamp(rgb[1], 0.0, 255.0)), static_cast<std::uint8_t>(std::clamp(rgb[2], 0.0, 255.0))};
         eachItem(item, DCM_ContourSequence, [&](DcmItem& contour) {
             const std::string type = text(contour, DCM_ContourGeometricType);
             auto points = pointsOf(text(contour, DCM_ContourData, -1));
             if (points.empty() && has(contour, DCM_ContourData) && !failure)
-                failure = Error{.code = ErrorCode::BadData, .message = std::format("{}: a contour of \"{}\" holds numbers that are no points", file.string(), roi->name), .reason = "damaged"};
+                failure = Error{.code = ErrorCode::BadData, .message = hilum::format("{}: a contour of \"{}\" holds numbers that are no points", file.string(), roi->name), .reason = "damaged"};
             if (!type.starts_with("CLOSED") || points.size() < 3)
                 ++roi->passedOver;
             else
@@ -240,7 +240,7 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
     const Grid grid(header);
     const Index3& n = grid.size();
     const auto voxels = saturatingProduct({static_cast<std::uint64_t>(n[0]), static_cast<std::uint64_t>(n[1]), static_cast<std::uint64_t>(n[2])});
-    HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), std::format("a label map of {} x {} x {}", n[0], n[1], n[2]), set.file));
+    HILUM_TRY_STATUS(checkMemory(saturatingProduct({voxels, 2}), hilum::format("a label map of {} x {} x {}", n[0], n[1], n[2]), set.file));
     Segmentation out;
     std::vector<std::uint16_t> labels(voxels);
     std::vector<std::vector<std::uint16_t>> painted; // the layers' voxels
@@ -265,9 +265,9 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
                 planes[{placed->axis, placed->plane}].push_back(std::move(placed->polygon));
         }
         if (lost > 0)
-            oblique += std::format("{}{} of \"{}\"", oblique.empty() ? "" : ", ", lost, roi.name);
+            oblique += hilum::format("{}{} of \"{}\"", oblique.empty() ? "" : ", ", lost, roi.name);
         if (off > 0)
-            outside += std::format("{}{} of \"{}\"", outside.empty() ? "" : ", ", off, roi.name);
+            outside += hilum::format("{}{} of \"{}\"", outside.empty() ? "" : ", ", off, roi.name);
         const auto value = static_cast<std::uint16_t>(values[r]);
         std::int64_t& count = out.voxels[value];
         std::vector<std::uint8_t> mask;
@@ -298,9 +298,9 @@ Result<Segmentation> fillContours(const ContourSet& set, const ImageHeader& head
             HILUM_TRY_STATUS(layIn(painted, out.layers, own, out.map.labels.back(), voxels, set.file));
     }
     if (!oblique.empty())
-        notices.push_back({"not_on_grid", std::format("contours that lie oblique to the slices were left out: {}", oblique)});
+        notices.push_back({"not_on_grid", hilum::format("contours that lie oblique to the slices were left out: {}", oblique)});
     if (!outside.empty())
-        notices.push_back({"not_on_grid", std::format("contours outside of the image were left out: {}", outside)});
+        notices.push_back({"not_on_grid", hilum::format("contours outside of the image were left out: {}", outside)});
     if (overlap)
         notices.push_back({"overlapping_labels", "regions overlap; where they do, the later one is shown"});
     ImageHeader made;
@@ -365,7 +365,7 @@ void linkContours(ScanResult& result)
         std::int64_t contours = 0;
         for (const ContourRoi& r : set->rois)
             contours += static_cast<std::int64_t>(r.contours.size());
-        item.explanation = {{"decision", std::format("a structure set of {} regions with {} closed contours", set->rois.size(), contours)}};
+        item.explanation = {{"decision", hilum::format("a structure set of {} regions with {} closed contours", set->rois.size(), contours)}};
         auto stack = std::make_shared<DicomStack>(*item.dicom);
         if (best) {
             stack->drawnOn = best->dicom;

@@ -90,7 +90,7 @@ void walk(const path& folder, std::vector<Candidate>& out, ScanResult& result, s
             files.push_back(it->path());
     }
     if (ec)
-        result.refused.push_back({folder, "access_denied", std::format("the folder cannot be read: {}", ec.message()), ErrorCode::AccessDenied});
+        result.refused.push_back({folder, "access_denied", hilum::format("the folder cannot be read: {}", ec.message()), ErrorCode::AccessDenied});
     std::ranges::sort(files);
     std::ranges::sort(folders);
     for (path& f : files)
@@ -214,7 +214,7 @@ Found lookAt(const Candidate& c)
     }
     if (speak)
         refuseFile(ErrorCode::BadData, "not_an_image",
-                   std::format("the file is no image of a known kind{}", lowerName(c.file).ends_with(".dcm") ? " (no DICOM prefix and no DICOM data set)" : ""));
+                   hilum::format("the file is no image of a known kind{}", lowerName(c.file).ends_with(".dcm") ? " (no DICOM prefix and no DICOM data set)" : ""));
     return found;
 }
 
@@ -290,7 +290,7 @@ Result<ScanResult> scan(const std::vector<path>& paths, const Work& work, const 
         else if (std::filesystem::exists(realFile(p), ec)) // a member of an archive
             candidates.push_back({p, true});
         else
-            result.refused.push_back({p, "not_found", std::format("{} does not exist", p.string()), ErrorCode::NotFound});
+            result.refused.push_back({p, "not_found", hilum::format("{} does not exist", p.string()), ErrorCode::NotFound});
     }
     result.filesSeen = static_cast<std::int64_t>(candidates.size());
     if (work.cancelled()) // the walk is cut short then: what it found is not all there is

@@ -99,8 +99,8 @@ Result<SegGrid> placedGrid(const DicomHeader& h)
         std::erase_if(plan.notices, [](const Notice& n) { return n.code == "missing_slice" || n.code == "uneven_spacing"; });
     }
     if (along.size() > 1 && first.spacingBetweenMm <= 0 && first.sliceThicknessMm > 0 && smallest > 1.5 * first.sliceThicknessMm)
-        plan.notices.push_back({"assumed_spacing", std::format("frames lie {} mm apart, Slice Thickness is {} mm and Spacing Between Slices is missing: voxels are taken as {} mm thick",
-                                                               fixed(smallest, 3), fixed(first.sliceThicknessMm, 3), fixed(g.header.geometry.spacingMm[2], 3))});
+        plan.notices.push_back({"assumed_spacing", hilum::format("frames lie {} mm apart, Slice Thickness is {} mm and Spacing Between Slices is missing: voxels are taken as {} mm thick",
+                                                                 fixed(smallest, 3), fixed(first.sliceThicknessMm, 3), fixed(g.header.geometry.spacingMm[2], 3))});
     if (first.spacingMm[0] <= 0)
         plan.notices.push_back({"assumed_spacing", "Pixel Spacing is missing; 1 mm is assumed"});
     g.header.notices = plan.notices;

@@ -1,6 +1,7 @@
 #include "core/imaging/thorax_findings.h"
 
-#include <format>
+#include "core/base/format.h"
+
 
 namespace hilum::imaging::thorax {
 
@@ -84,25 +85,25 @@ ThoraxReport writeReport(const ThoraxPerson& person, const std::vector<ThoraxFin
         const std::string about(name(f.kind));
         switch (f.kind) {
         case FindingKind::Nodule:
-            say(std::format("There is a {:.0f} mm nodule in the {} zone of the {} lung.", f.sizeMm, f.zone, side), about);
-            impressions.emplace_back(std::format("Solitary {} lung nodule of {:.0f} mm.", side, f.sizeMm), about);
+            say(hilum::format("There is a {:.0f} mm nodule in the {} zone of the {} lung.", f.sizeMm, f.zone, side), about);
+            impressions.emplace_back(hilum::format("Solitary {} lung nodule of {:.0f} mm.", side, f.sizeMm), about);
             break;
         case FindingKind::Consolidation:
-            say(std::format("There is an area of consolidation with air bronchograms in the {} zone of the {} lung, {:.0f} mm in extent.", f.zone, side, f.sizeMm), about);
-            impressions.emplace_back(std::format("{} {} zone consolidation, in keeping with pneumonia.", f.side == BodySide::Right ? "Right" : "Left", f.zone), about);
+            say(hilum::format("There is an area of consolidation with air bronchograms in the {} zone of the {} lung, {:.0f} mm in extent.", f.zone, side, f.sizeMm), about);
+            impressions.emplace_back(hilum::format("{} {} zone consolidation, in keeping with pneumonia.", f.side == BodySide::Right ? "Right" : "Left", f.zone), about);
             break;
         case FindingKind::Effusion: {
             const char* amount = f.volumeMl < 250 ? "small" : f.volumeMl < 800 ? "moderate" : "large";
-            say(std::format("There is a {} {} pleural effusion with blunting of the costophrenic angle.", amount, side), about);
-            impressions.emplace_back(std::format("{} {} pleural effusion.", amount[0] == 's' ? "Small" : amount[0] == 'm' ? "Moderate" : "Large", side), about);
+            say(hilum::format("There is a {} {} pleural effusion with blunting of the costophrenic angle.", amount, side), about);
+            impressions.emplace_back(hilum::format("{} {} pleural effusion.", amount[0] == 's' ? "Small" : amount[0] == 'm' ? "Moderate" : "Large", side), about);
             break;
         }
         case FindingKind::Pneumothorax:
-            say(std::format("There is a {} apical pneumothorax, {:.0f} mm deep.", side, f.sizeMm), about);
-            impressions.emplace_back(std::format("{} pneumothorax.", f.side == BodySide::Right ? "Right" : "Left"), about);
+            say(hilum::format("There is a {} apical pneumothorax, {:.0f} mm deep.", side, f.sizeMm), about);
+            impressions.emplace_back(hilum::format("{} pneumothorax.", f.side == BodySide::Right ? "Right" : "Left"), about);
             break;
         case FindingKind::Cardiomegaly:
-            say(std::format("The heart is enlarged, with a cardiothoracic ratio of {:.2f}.", ratio), about);
+            say(hilum::format("The heart is enlarged, with a cardiothoracic ratio of {:.2f}.", ratio), about);
             impressions.emplace_back("Cardiomegaly.", about);
             break;
         }
@@ -116,7 +117,7 @@ ThoraxReport writeReport(const ThoraxPerson& person, const std::vector<ThoraxFin
     if (!has(FindingKind::Pneumothorax))
         say("There is no pneumothorax.", "pneumothorax", true);
     if (!has(FindingKind::Cardiomegaly))
-        say(std::format("The heart is not enlarged, with a cardiothoracic ratio of {:.2f}.", ratio), "cardiomegaly", true);
+        say(hilum::format("The heart is not enlarged, with a cardiothoracic ratio of {:.2f}.", ratio), "cardiomegaly", true);
     say(person.ageYears > 65 ? "The thoracic skeleton is intact, with reduced bone density." : "The thoracic skeleton is intact.", "bones");
     if (impressions.empty())
         impressions.emplace_back("Normal chest.", "lungs");

@@ -1,5 +1,6 @@
 #include "core/imaging/thorax_phantom.h"
 
+#include "core/base/format.h"
 #include "core/base/guard.h"
 #include "core/imaging/parallel.h"
 #include "core/imaging/radiograph.h"
@@ -7,7 +8,6 @@
 #include "core/imaging/thorax_labels.h"
 #include "core/imaging/thorax_tree.h"
 
-#include <format>
 #include <map>
 
 namespace hilum::imaging {
@@ -26,7 +26,7 @@ std::string ThoraxReport::text() const
 {
     std::string out;
     for (std::string_view section : {"Findings", "Impression"}) {
-        out += std::format("{}{}:", out.empty() ? "" : "\n", section);
+        out += hilum::format("{}{}:", out.empty() ? "" : "\n", section);
         for (const Sentence& s : sentences)
             if (s.section == section)
                 out += " " + s.text;

@@ -209,7 +209,7 @@ Status TiffFile::State::readPieces(std::size_t page, std::span<std::byte> out)
         return truncated(page, 0);
     const std::uint64_t inRow = separate ? 1 : kind.samples, rowBytes = (std::uint64_t{width} * inRow * kind.bits + 7) / 8;
     const std::uint64_t pieceBytes = saturatingProduct({rowBytes, height});
-    HILUM_TRY_STATUS(checkMemory(pieceBytes, std::format("a {} of {} x {} pixels", tiled ? "tile" : "strip", width, height), file));
+    HILUM_TRY_STATUS(checkMemory(pieceBytes, hilum::format("a {} of {} x {} pixels", tiled ? "tile" : "strip", width, height), file));
     if (static_cast<std::uint64_t>(tiled ? TIFFTileSize64(t) : TIFFStripSize64(t)) != pieceBytes)
         return refuse(ErrorCode::Unsupported, "unsupported_pixels", "{}: the pieces of page {} are stored in a way that is not supported", file.string(), page + 1);
     std::vector<std::byte> piece(pieceBytes);

@@ -1,10 +1,10 @@
 #include "core/imaging/ultrasound_regions.h"
 
+#include "core/base/format.h"
 #include "core/imaging/dicom_item.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <vector>
 
 namespace hilum::imaging {
@@ -24,7 +24,7 @@ UltrasoundScale ultrasoundScale(DcmItem& data)
             continue;
         const std::array<double, 2> mm{10 * std::abs(number(*region, DCM_PhysicalDeltaX)), 10 * std::abs(number(*region, DCM_PhysicalDeltaY))};
         const bool centimetres = x == Centimetres && y == Centimetres && std::ranges::all_of(mm, [](double v) { return std::isfinite(v) && v > 0; });
-        std::string scale = centimetres ? std::format("{:.4g} x {:.4g} mm", mm[0], mm[1]) : std::string("no lengths");
+        std::string scale = centimetres ? hilum::format("{:.4g} x {:.4g} mm", mm[0], mm[1]) : std::string("no lengths");
         if (std::ranges::find(scales, scale) == scales.end())
             scales.push_back(std::move(scale));
         if (!centimetres)

@@ -1,7 +1,8 @@
 #include "core/imaging/volume.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
-#include <format>
 #include <limits>
 #include <stdexcept>
 #include <type_traits>
@@ -19,7 +20,7 @@ Volume::Volume(ImageHeader header, Voxels voxels, int components)
     const auto expected = static_cast<std::uint64_t>(header.geometry.voxelCount()) * static_cast<std::uint64_t>(components);
     const auto have = std::visit([](const auto& v) { return v.size(); }, voxels);
     if (have != expected)
-        throw std::invalid_argument(std::format("Volume: {} values for a grid of {}", have, expected));
+        throw std::invalid_argument(hilum::format("Volume: {} values for a grid of {}", have, expected));
     m_state = std::make_shared<const State>(std::move(header), std::make_shared<const Voxels>(std::move(voxels)), components);
 }
 

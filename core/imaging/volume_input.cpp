@@ -175,7 +175,7 @@ Result<VolumePipeline> volumePipeline(const Json& pipeline)
                 return i;
             list += (i++ ? ", " : "") + std::string(word);
         }
-        faults.push_back(std::format("{} = {} is none of {}", key, jsonLine(given), list));
+        faults.push_back(hilum::format("{} = {} is none of {}", key, jsonLine(given), list));
         return 0;
     };
     const auto numbers = [&]<class T, std::size_t N>(const char* key, std::array<T, N>& to, double lowest, double highest) {
@@ -188,7 +188,7 @@ Result<VolumePipeline> volumePipeline(const Json& pipeline)
             good = good && static_cast<double>(to[n]) >= lowest && static_cast<double>(to[n]) <= highest;
         }
         if (!good)
-            faults.push_back(std::format("{} = {} is no list of {} numbers within [{}, {}]", key, jsonLine(given), N, lowest, highest));
+            faults.push_back(hilum::format("{} = {} is no list of {} numbers within [{}, {}]", key, jsonLine(given), N, lowest, highest));
     };
     choose("kind", "", {"volume"});
     choose("orientation", "RAS", {"RAS"});
@@ -197,7 +197,7 @@ Result<VolumePipeline> volumePipeline(const Json& pipeline)
     if (out.grey != VolumePipeline::Grey::ZScore) {
         numbers("window", out.window, -32768, 32767);
         if (out.window[0] >= out.window[1])
-            faults.push_back(std::format("window = {} does not rise", jsonLine(value("window"))));
+            faults.push_back(hilum::format("window = {} does not rise", jsonLine(value("window"))));
     }
     if (!value("spacing_mm").is_null())
         numbers("spacing_mm", out.spacingMm.emplace(), 0.05, 50);
@@ -206,7 +206,7 @@ Result<VolumePipeline> volumePipeline(const Json& pipeline)
     if (const Json level = value("foreground"); level.is_number())
         out.foreground = level.get<double>();
     else if (!level.is_null())
-        faults.push_back(std::format("foreground = {} is no number", jsonLine(level)));
+        faults.push_back(hilum::format("foreground = {} is no number", jsonLine(level)));
     if (faults.empty())
         return out;
     Error error{.code = ErrorCode::Options, .message = "the input pipeline cannot be used", .reason = "pipeline"};
@@ -243,7 +243,7 @@ Result<VolumeInput> volumeInput(const Volume& given, const Json& pipeline, const
     scale(block.values, wanted, out.windowed);
     if (const auto [low, high] = std::ranges::minmax_element(block.values); *low == *high)
         return refuse(ErrorCode::Empty, "no_contrast", "there is nothing to see in it: {}",
-                      out.windowed ? std::format("all of its values are beyond the same end of the window from {} to {}, or equal", wanted.window[0], wanted.window[1])
+                      out.windowed ? hilum::format("all of its values are beyond the same end of the window from {} to {}, or equal", wanted.window[0], wanted.window[1])
                                    : std::string("all of its voxels that are not 0 hold the same value"));
     if (wanted.foreground) {
         HILUM_TRY(block, cropped(std::move(block), static_cast<float>(*wanted.foreground), work));

@@ -115,11 +115,11 @@ Result<Unpacked> unpack(const path& file)
         return refuse(ErrorCode::TooLarge, "too_large", "{}: its {} bytes claim to hold {}; {}", file.string(), grouped(static_cast<std::int64_t>(packed)), byteSize(total), limit);
     };
     if (total > AlwaysAllowed && total / MostTimes > packed)
-        return tooLarge(std::format("more than {} times its size is not unpacked", MostTimes));
+        return tooLarge(hilum::format("more than {} times its size is not unpacked", MostTimes));
     HILUM_TRY(TemporaryFolder folder, TemporaryFolder::make("hilum-zip"));
     HILUM_TRY(const std::uintmax_t room, freeSpace(folder.where()));
     if (total > room / 2)
-        return tooLarge(std::format("{} are free in {}, of which half may be used", byteSize(room), folder.where().parent_path().string()));
+        return tooLarge(hilum::format("{} are free in {}, of which half may be used", byteSize(room), folder.where().parent_path().string()));
     Unpacked out{std::filesystem::last_write_time(file, ec), packed, std::move(folder), {}};
     std::ranges::sort(entries, {}, &Entry::name);
     for (const Entry& e : entries) {

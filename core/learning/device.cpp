@@ -1,6 +1,7 @@
 #include "core/learning/device.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 #include "core/base/paths.h"
 
@@ -19,7 +20,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 
 #ifdef __GLIBC__
@@ -121,8 +121,8 @@ path measurementFile(at::Device device)
     if (!folder)
         return {};
     // the processor's flags tell virtual machines of one name apart
-    const std::string key = std::format("3|{}|{}|{}|{}", processorName(), firstValue("/proc/cpuinfo", "flags"), libtorchVersion(), device.str());
-    return *folder / "measurements" / std::format("compute-{}.json", sha256Hex(key).substr(0, 16));
+    const std::string key = hilum::format("3|{}|{}|{}|{}", processorName(), firstValue("/proc/cpuinfo", "flags"), libtorchVersion(), device.str());
+    return *folder / "measurements" / hilum::format("compute-{}.json", sha256Hex(key).substr(0, 16));
 }
 
 } // namespace
@@ -262,7 +262,7 @@ std::string processorName()
 
 std::string libtorchVersion()
 {
-    return std::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
+    return hilum::format("{}.{}.{}", TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH);
 }
 
 } // namespace hilum::learning

@@ -1,5 +1,6 @@
 #include "core/learning/masked_image_method.h"
 
+#include "core/base/format.h"
 #include "core/learning/data/case_image.h"
 #include "core/learning/losses/masked_error.h"
 
@@ -27,7 +28,7 @@ double valueOf(const at::Tensor& scalar) { return scalar.item<double>(); }
 std::vector<std::string> MaskedImageOptions::faults() const
 {
     std::vector<std::string> out;
-    const auto fault = [&]<class... A>(std::format_string<A...> text, A&&... a) { out.push_back(std::format(text, std::forward<A>(a)...)); };
+    const auto fault = [&]<class... A>(std::format_string<A...> text, A&&... a) { out.push_back(hilum::format(text, std::forward<A>(a)...)); };
     constexpr std::size_t MostStrides = 8;
     constexpr std::int64_t LargestPatch = 4096; // of the option `image_size`
     std::int64_t patch = 1;
@@ -233,10 +234,10 @@ PretrainingMethod::Shown MaskedImageMethod::reconstruct(const TensorMap& item, c
         const at::Tensor in = inside.to(at::kFloat);
         const auto part = [&](const char* name, const at::Tensor& where) {
             const double all = valueOf(where.sum()), hiddenHere = valueOf((where * hidden).sum());
-            out.numbers[std::format("tokens_{}", name)] = static_cast<std::int64_t>(all);
-            out.numbers[std::format("hidden_{}_tokens", name)] = static_cast<std::int64_t>(hiddenHere);
-            out.numbers[std::format("hidden_{}", name)] = all > 0 ? Json(hiddenHere / all) : Json(nullptr);
-            out.numbers[std::format("loss_{}", name)] = hiddenHere > 0 ? Json(valueOf(maskedMean(errors, hidden * where))) : Json(nullptr);
+            out.numbers[hilum::format("tokens_{}", name)] = static_cast<std::int64_t>(all);
+            out.numbers[hilum::format("hidden_{}_tokens", name)] = static_cast<std::int64_t>(hiddenHere);
+            out.numbers[hilum::format("hidden_{}", name)] = all > 0 ? Json(hiddenHere / all) : Json(nullptr);
+            out.numbers[hilum::format("loss_{}", name)] = hiddenHere > 0 ? Json(valueOf(maskedMean(errors, hidden * where))) : Json(nullptr);
         };
         part("inside", in);
         part("outside", 1 - in);

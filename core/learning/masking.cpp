@@ -1,5 +1,6 @@
 #include "core/learning/masking.h"
 
+#include "core/base/format.h"
 #include "core/learning/torch_guard.h"
 
 #include <ATen/ops/empty.h>
@@ -7,7 +8,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <format>
 #include <numeric>
 
 namespace hilum::learning {
@@ -93,7 +93,7 @@ TokenMask uniformMask(const at::Tensor& noise, double ratio, NoneVisible none)
     for (std::int64_t b = 0; b < batch; ++b)
         cases.push_back({sorted(all, values.const_data_ptr<double>() + b * tokens), visibleCount(tokens, ratio)});
     if (none == NoneVisible::Refused && cases.front().visible < 1)
-        throw OptionsFault(std::format("a mask ratio of {} leaves none of {} tokens visible", ratio, tokens));
+        throw OptionsFault(hilum::format("a mask ratio of {} leaves none of {} tokens visible", ratio, tokens));
     return assemble(cases, tokens);
 }
 
@@ -125,7 +125,7 @@ TokenMask regionMask(const at::Tensor& noise, const at::Tensor& inside, double r
         cases.push_back(std::move(one));
     }
     if (none == NoneVisible::Refused && smallest < 1)
-        throw OptionsFault(std::format("mask ratios of {} inside and {} outside leave none of {} tokens visible", ratioInside, ratioOutside, tokens));
+        throw OptionsFault(hilum::format("mask ratios of {} inside and {} outside leave none of {} tokens visible", ratioInside, ratioOutside, tokens));
     return assemble(cases, tokens);
 }
 

@@ -1,6 +1,6 @@
+#include "core/base/format.h"
 #include "core/learning/method.h"
 
-#include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
@@ -9,9 +9,9 @@ void MethodRegistry::add(MethodEntry entry)
 {
     for (const MethodEntry& known : m_entries)
         if (known.info.id == entry.info.id)
-            throw std::invalid_argument(std::format("MethodRegistry: {} is registered twice", entry.info.id));
+            throw std::invalid_argument(hilum::format("MethodRegistry: {} is registered twice", entry.info.id));
     if (!entry.make)
-        throw std::invalid_argument(std::format("MethodRegistry: {} cannot be built", entry.info.id));
+        throw std::invalid_argument(hilum::format("MethodRegistry: {} cannot be built", entry.info.id));
     m_entries.push_back(std::move(entry));
 }
 

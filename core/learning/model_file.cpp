@@ -33,17 +33,17 @@ Status fill(torch::nn::Module& module, const auto& arrays, const std::string& pr
         if (it == arrays.end())
             faults.push_back(name + " is missing");
         else if (const auto shape = shapeOf(it->second); shape != tensor.sizes().vec())
-            faults.push_back(std::format("{} is {} where {} is expected", name, shapeText(shape), shapeText(tensor.sizes())));
+            faults.push_back(hilum::format("{} is {} where {} is expected", name, shapeText(shape), shapeText(tensor.sizes())));
     }
     for (auto it = arrays.lower_bound(prefix); it != arrays.end() && it->first.starts_with(prefix); ++it)
         if (!state.contains(it->first.substr(prefix.size())))
             faults.push_back(it->first + " is not part of the network");
     if (!faults.empty()) {
-        Error error{.code = ErrorCode::Mismatch, .message = std::format("{} of {} weights do not fit the network", faults.size(), state.size())};
+        Error error{.code = ErrorCode::Mismatch, .message = hilum::format("{} of {} weights do not fit the network", faults.size(), state.size())};
         if (faults.size() > 6) {
             const std::size_t more = faults.size() - 6;
             faults.resize(6);
-            faults.push_back(std::format("and {} more", more));
+            faults.push_back(hilum::format("and {} more", more));
         }
         error.details = std::move(faults);
         return std::unexpected(std::move(error));
@@ -141,7 +141,7 @@ std::string weightsDigest(const TensorMap& state)
     Sha256 sha;
     for (const auto& [key, tensor] : state) {
         const at::Tensor flat = tensor.detach().to(at::kCPU).contiguous();
-        sha.update(std::format("{} {} {}\n", key, name(elementTypeOf(flat.scalar_type())), shapeText(flat.sizes())));
+        sha.update(hilum::format("{} {} {}\n", key, name(elementTypeOf(flat.scalar_type())), shapeText(flat.sizes())));
         sha.update(std::span(static_cast<const std::byte*>(flat.const_data_ptr()), static_cast<std::size_t>(flat.nbytes())));
     }
     return sha.finishHex();

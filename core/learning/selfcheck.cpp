@@ -1,5 +1,6 @@
 #include "core/learning/selfcheck.h"
 
+#include "core/base/format.h"
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/losses/masked_error.h"
 #include "core/learning/nn/init.h"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <fstream>
 #include <functional>
 #include <sstream>
@@ -54,7 +54,7 @@ double gradientError(const at::Tensor& start, const std::function<at::Tensor(con
 CheckLine gradientLine(const std::string& name, double error, double limit)
 {
     CheckLine line{.name = name, .state = error < limit ? CheckState::Ok : CheckState::Broken,
-        .text = std::format("largest relative difference {:.1e} (limit {:.0e})", error, limit), .advice = {}, .numbers = {{"error", error}, {"limit", limit}}};
+        .text = hilum::format("largest relative difference {:.1e} (limit {:.0e})", error, limit), .advice = {}, .numbers = {{"error", error}, {"limit", limit}}};
     if (line.state == CheckState::Broken)
         line.advice = "do not train here: this LibTorch computes wrong gradients on this processor; reinstall it, or use another version";
     return line;
@@ -125,14 +125,14 @@ CheckLine driverLine(const DriverFacts& facts)
     CheckLine line{.name = "GPU driver", .state = CheckState::Ok, .text = "no NVIDIA driver: the CPU computes", .advice = {},
         .numbers = {{"driver", facts.kernelModule.empty() ? Json() : Json(version)}, {"libtorch_has_cuda", facts.libtorchHasCuda}, {"gpus", facts.gpus}}};
     if (facts.gpus > 0) {
-        line.text = std::format("NVIDIA driver {}, {} GPU{}", version, facts.gpus, facts.gpus == 1 ? "" : "s");
+        line.text = hilum::format("NVIDIA driver {}, {} GPU{}", version, facts.gpus, facts.gpus == 1 ? "" : "s");
     } else if (!facts.kernelModule.empty() && !facts.libtorchHasCuda) {
         line.state = CheckState::Slow;
-        line.text = std::format("NVIDIA driver {}, and a LibTorch without CUDA: the CPU computes", version);
+        line.text = hilum::format("NVIDIA driver {}, and a LibTorch without CUDA: the CPU computes", version);
         line.advice = "./run --cuda builds the worker for the GPU";
     } else if (!facts.kernelModule.empty()) {
         line.state = CheckState::Slow;
-        line.text = std::format("NVIDIA driver {}, and CUDA finds no GPU: the CPU computes", version);
+        line.text = hilum::format("NVIDIA driver {}, and CUDA finds no GPU: the CPU computes", version);
         line.advice = "update the driver, and see whether CUDA_VISIBLE_DEVICES hides the GPU";
     }
     return line;
@@ -142,10 +142,10 @@ std::vector<CheckLine> checkSpeed(at::Device device)
 {
     const ComputeMeasurement m = measureCompute(device);
     std::vector<CheckLine> lines;
-    lines.push_back({.name = "device", .state = CheckState::Ok, .text = std::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, at::get_num_threads()),
+    lines.push_back({.name = "device", .state = CheckState::Ok, .text = hilum::format("{} ({}), LibTorch {}, {} threads", device.str(), m.processor, m.libtorch, at::get_num_threads()),
         .advice = {}, .numbers = {{"device", device.str()}, {"processor", m.processor}, {"libtorch", m.libtorch}, {"threads", at::get_num_threads()}}});
     lines.push_back(driverLine(driverFacts()));
-    CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = std::format("{:.0f} GFLOP/s{}", m.float32Gflops, device.is_cpu() ? " a thread" : ""), .advice = {},
+    CheckLine products{.name = "matrix products, float32", .state = CheckState::Ok, .text = hilum::format("{:.0f} GFLOP/s{}", m.float32Gflops, device.is_cpu() ? " a thread" : ""), .advice = {},
         .numbers = {{"gflops", m.float32Gflops}}};
     if (device.is_cpu() && m.slowBlas()) {
         products.state = CheckState::Slow;
@@ -154,11 +154,11 @@ std::vector<CheckLine> checkSpeed(at::Device device)
     }
     lines.push_back(products);
     lines.push_back({.name = "matrix products, bfloat16", .state = CheckState::Ok,
-        .text = std::format("{:.0f} GFLOP/s: {}", m.bfloat16Gflops, m.bfloat16Pays() ? "training uses bfloat16" : "no gain here, training uses float32"), .advice = {},
+        .text = hilum::format("{:.0f} GFLOP/s: {}", m.bfloat16Gflops, m.bfloat16Pays() ? "training uses bfloat16" : "no gain here, training uses float32"), .advice = {},
         .numbers = {{"gflops", m.bfloat16Gflops}, {"pays", m.bfloat16Pays()}}});
     for (const auto& [type, word, plain, fused] : {std::tuple{at::kFloat, "float32", m.float32PlainMs, m.float32FusedMs}, {at::kBFloat16, "bfloat16", m.bfloat16PlainMs, m.bfloat16FusedMs}})
-        lines.push_back({.name = std::format("attention, {}", word), .state = CheckState::Ok,
-            .text = std::format("{} is used: forward and backward {:.2f} ms plain, {:.2f} ms fused", name(m.attention(type)), plain, fused), .advice = {},
+        lines.push_back({.name = hilum::format("attention, {}", word), .state = CheckState::Ok,
+            .text = hilum::format("{} is used: forward and backward {:.2f} ms plain, {:.2f} ms fused", name(m.attention(type)), plain, fused), .advice = {},
             .numbers = {{"path", std::string(name(m.attention(type)))}, {"plain_ms", plain}, {"fused_ms", fused}}});
     return lines;
 }
@@ -175,16 +175,16 @@ std::vector<CheckLine> checkGradients(at::Device device)
     const AttentionPath before = attentionPath(at::kCPU, at::kDouble);
     for (const AttentionPath path : {AttentionPath::Plain, AttentionPath::Fused}) {
         setAttentionPath(at::kCPU, at::kDouble, path);
-        lines.push_back(gradientLine(std::format("gradient of a transformer block, {} attention", name(path)),
+        lines.push_back(gradientLine(hilum::format("gradient of a transformer block, {} attention", name(path)),
             gradientError(drawn({2, 6, 16}, 6), [&](const at::Tensor& x) { return (block.forward(x) * weights).sum(); }), 1e-6));
     }
     setAttentionPath(at::kCPU, at::kDouble, before);
     // hand-written passes: float32 sums; 8 bits through a dozen roundings
     const std::string_view set = kernels::name(kernels::instructionSet());
     if (kernels::vectorKernels())
-        lines.push_back(gradientLine(std::format("own steps ({}) against LibTorch's, float32", set), fusedError(at::kFloat), 1e-5));
+        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, float32", set), fusedError(at::kFloat), 1e-5));
     if (kernels::hasMatrixTiles())
-        lines.push_back(gradientLine(std::format("own steps ({}) against LibTorch's, bfloat16", set), fusedError(at::kBFloat16), 2e-2));
+        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, bfloat16", set), fusedError(at::kBFloat16), 2e-2));
 
     if (!device.is_cpu()) {
         const auto run = [&](at::Device where) {
@@ -197,7 +197,7 @@ std::vector<CheckLine> checkGradients(at::Device device)
         };
         const at::Tensor reference = run(at::kCPU), other = run(device);
         const double error = ((reference - other).square().sum() / reference.square().sum()).sqrt().item<double>();
-        lines.push_back(gradientLine(std::format("{} against the CPU, float32", device.str()), error, 2e-3)); // TensorFloat-32 keeps 10 bits
+        lines.push_back(gradientLine(hilum::format("{} against the CPU, float32", device.str()), error, 2e-3)); // TensorFloat-32 keeps 10 bits
     }
     return lines;
 }

@@ -1,11 +1,11 @@
 #include "core/learning/torch_log.h"
 
+#include "core/base/format.h"
 #include "core/base/log.h"
 
 #include <c10/util/Exception.h>
 
 #include <filesystem>
-#include <format>
 
 namespace hilum::learning {
 
@@ -17,7 +17,7 @@ public:
     {
         const c10::SourceLocation& place = warning.source_location();
         const std::string file = std::filesystem::path(place.file ? place.file : "").filename().string(); // where LibTorch was built says nothing
-        log::write(log::Level::Warning, "learning.torch", warning.msg(), Json{{"place", std::format("{}:{}", file, place.line)}});
+        log::write(log::Level::Warning, "learning.torch", warning.msg(), Json{{"place", hilum::format("{}:{}", file, place.line)}});
     }
 };
 

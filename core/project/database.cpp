@@ -22,7 +22,7 @@ std::string uri(const path& file, const char* query)
     std::string out = "file:";
     for (const char c : file.string())
         if (c == '%' || c == '?' || c == '#')
-            out += std::format("%{:02x}", static_cast<unsigned char>(c));
+            out += hilum::format("%{:02x}", static_cast<unsigned char>(c));
         else
             out += c;
     return out + query;
@@ -112,7 +112,7 @@ Error Database::errorFrom(const SQLite::Exception& e) const
     case SQLITE_RANGE: error.code = ErrorCode::Internal; break;
     default: break;
     }
-    error.message = std::format("{}: {}", m_file.string(), e.what());
+    error.message = hilum::format("{}: {}", m_file.string(), e.what());
     if (error.code == ErrorCode::BadData) {
         error.reason = "library_damaged";
         error.message += "; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read";
@@ -145,8 +145,8 @@ void Database::migrate(int version)
     for (int i = version; i < static_cast<int>(migrations().size()); ++i) {
         Transaction transaction(db);
         db.exec(migrations()[static_cast<std::size_t>(i)].sql);
-        db.exec(std::format("PRAGMA application_id = {}", ApplicationId));
-        db.exec(std::format("PRAGMA user_version = {}", i + 1));
+        db.exec(hilum::format("PRAGMA application_id = {}", ApplicationId));
+        db.exec(hilum::format("PRAGMA user_version = {}", i + 1));
         transaction.finish(true);
     }
     db.exec("PRAGMA foreign_keys = ON");

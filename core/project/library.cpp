@@ -214,12 +214,12 @@ public:
                     out.push_back(line);
             SQLite::Statement keys(db, "PRAGMA foreign_key_check");
             while (keys.executeStep())
-                out.push_back(std::format("a row of {} names one of {} that is not there", keys.getColumn(0).getString(), keys.getColumn(2).getString()));
+                out.push_back(hilum::format("a row of {} names one of {} that is not there", keys.getColumn(0).getString(), keys.getColumn(2).getString()));
             return out;
         }));
         if (faults.empty())
             return {};
-        Error error{.code = ErrorCode::CheckFailed, .message = std::format("{} is damaged; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read", m_database->file().string()), .reason = "integrity"};
+        Error error{.code = ErrorCode::CheckFailed, .message = hilum::format("{} is damaged; \"hilum library rebuild\" sets it aside and makes a new one of what can still be read", m_database->file().string()), .reason = "integrity"};
         error.details = faults;
         return std::unexpected(std::move(error));
     }

@@ -25,7 +25,7 @@ path nameAside(const path& file)
     std::error_code unknown;
     path out = base;
     for (int n = 2; std::filesystem::exists(out, unknown) || std::filesystem::exists(out.string() + "-wal", unknown); ++n)
-        out = std::format("{}-{}", base, n);
+        out = hilum::format("{}-{}", base, n);
     return out;
 }
 
@@ -48,7 +48,7 @@ Status renameAll(const path& from, const path& to)
         Error error = systemError("rename", old.string(), failed.value());
         for (const std::string& one : moved)
             if (std::filesystem::rename(to.string() + one, from.string() + one, failed); failed)
-                error.message += std::format("; {} belongs to it and could not be given its name again ({})", to.string() + one, failed.message());
+                error.message += hilum::format("; {} belongs to it and could not be given its name again ({})", to.string() + one, failed.message());
         return std::unexpected(std::move(error));
     }
     return {};
@@ -98,7 +98,7 @@ Result<Rebuilt> rebuildLibrary(const path& given)
     std::set<path> files;
     // from the last row on, too: what is behind the damage
     for (const char* order : {"ASC", "DESC"})
-        out.whole = readOut(out.old, std::format("SELECT f.path, d.files FROM series s CROSS JOIN folders f ON f.id = s.folder CROSS JOIN series_details d ON d.series = s.id ORDER BY s.id {}", order).c_str(),
+        out.whole = readOut(out.old, hilum::format("SELECT f.path, d.files FROM series s CROSS JOIN folders f ON f.id = s.folder CROSS JOIN series_details d ON d.series = s.id ORDER BY s.id {}", order).c_str(),
                             [&](SQLite::Statement& q) {
                                 const path where = store::bytes(q.getColumn(0));
                                 if (const auto names = store::splitNames(store::bytes(q.getColumn(1))))

@@ -89,7 +89,7 @@ std::string contentOf(const std::vector<path>& files)
         if (failed)
             return {};
     }
-    return std::format("{} {}", bytes, changed.time_since_epoch().count());
+    return hilum::format("{} {}", bytes, changed.time_since_epoch().count());
 }
 
 bool sameBytes(const std::string& one, const std::string& other)

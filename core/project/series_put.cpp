@@ -39,7 +39,7 @@ RowId folderId(SQLite::Database& db, const path& folder)
 /// One Study UID may stand under several patients (copies without names, careless programs): each has a study of its own.
 RowId studyId(SQLite::Database& db, const SeriesRow& row, const path& folder)
 {
-    const std::string key = std::format("{}\x1f{}\x1f{}", row.studyUid.empty() ? "folder:" + folder.string() : row.studyUid, row.patientId, row.patientName);
+    const std::string key = hilum::format("{}\x1f{}\x1f{}", row.studyUid.empty() ? "folder:" + folder.string() : row.studyUid, row.patientId, row.patientName);
     SQLite::Statement known(db, "SELECT id, study_date, description FROM studies WHERE key = ?");
     known.bind(1, key);
     if (known.executeStep()) {
@@ -110,7 +110,7 @@ bool sameContent(const Known& known, const std::string& content) { return known.
 /// The row of the same part of the same file.
 std::optional<Known> rowOfFile(SQLite::Database& db, RowId folder, const std::string& firstFile, std::int64_t firstFrame)
 {
-    SQLite::Statement q(db, std::format("SELECT {} WHERE s.folder = ? AND s.first_file = ? AND s.first_frame = ? ORDER BY s.id DESC", KnownColumns));
+    SQLite::Statement q(db, hilum::format("SELECT {} WHERE s.folder = ? AND s.first_file = ? AND s.first_frame = ? ORDER BY s.id DESC", KnownColumns));
     q.bind(1, folder);
     bindBytes(q, 2, firstFile);
     q.bind(3, firstFrame);
@@ -122,7 +122,7 @@ std::vector<Known> rowsOfUid(SQLite::Database& db, const std::string& uid)
     std::vector<Known> out;
     if (uid.empty())
         return out;
-    SQLite::Statement q(db, std::format("SELECT {} WHERE s.series_uid = ? ORDER BY s.id", KnownColumns));
+    SQLite::Statement q(db, hilum::format("SELECT {} WHERE s.series_uid = ? ORDER BY s.id", KnownColumns));
     q.bind(1, uid);
     while (q.executeStep())
         out.push_back(knownFrom(q));
@@ -348,7 +348,7 @@ void bindPlace(SQLite::Statement& q, int index, const Place& place)
 
 void setMissing(SQLite::Database& db, const Place& place, bool missing)
 {
-    SQLite::Statement q(db, std::format("UPDATE series SET missing = ? {}", StillThere));
+    SQLite::Statement q(db, hilum::format("UPDATE series SET missing = ? {}", StillThere));
     q.bind(1, missing ? 1 : 0);
     bindPlace(q, 2, place);
     q.exec();
@@ -356,7 +356,7 @@ void setMissing(SQLite::Database& db, const Place& place, bool missing)
 
 void moveSeries(SQLite::Database& db, const Place& place, const path& folder, const std::string& content)
 {
-    SQLite::Statement find(db, std::format("SELECT study, folder, format, location, first_frame FROM series {}", StillThere));
+    SQLite::Statement find(db, hilum::format("SELECT study, folder, format, location, first_frame FROM series {}", StillThere));
     bindPlace(find, 1, place);
     if (!find.executeStep())
         return;

@@ -77,8 +77,8 @@ std::vector<SeriesRow> listSeries(SQLite::Database& db, const ListRequest& reque
                                      : "(SELECT i.id FROM series_words w CROSS JOIN series i ON i.id = w.rowid CROSS JOIN studies u ON u.id = i.study "
                                        "WHERE series_words MATCH ? ORDER BY u.study_date DESC, u.id DESC, i.id LIMIT ? OFFSET ?) hits "
                                        "CROSS JOIN series s ON s.id = hits.id CROSS JOIN studies t ON t.id = s.study";
-    SQLite::Statement q(db, std::format("SELECT {} FROM {} CROSS JOIN folders f ON f.id = s.folder ORDER BY t.study_date DESC, t.id DESC, s.id{}", RowColumns, rows,
-                                        match.empty() ? " LIMIT ? OFFSET ?" : ""));
+    SQLite::Statement q(db, hilum::format("SELECT {} FROM {} CROSS JOIN folders f ON f.id = s.folder ORDER BY t.study_date DESC, t.id DESC, s.id{}", RowColumns, rows,
+                                          match.empty() ? " LIMIT ? OFFSET ?" : ""));
     int i = 1;
     if (!match.empty())
         q.bind(i++, match);
@@ -93,9 +93,9 @@ std::vector<SeriesRow> listSeries(SQLite::Database& db, const ListRequest& reque
 std::vector<SeriesRow> seriesOfPatient(SQLite::Database& db, const std::string& patientId)
 {
     // one look through the studies; CROSS JOIN keeps them outermost
-    SQLite::Statement q(db, std::format("SELECT {} FROM studies t CROSS JOIN series s ON s.study = t.id CROSS JOIN folders f ON f.id = s.folder "
-                                        "WHERE t.patient_id = ? AND t.patient_id <> '' ORDER BY t.study_date DESC, t.id DESC, s.id",
-                                        RowColumns));
+    SQLite::Statement q(db, hilum::format("SELECT {} FROM studies t CROSS JOIN series s ON s.study = t.id CROSS JOIN folders f ON f.id = s.folder "
+                                          "WHERE t.patient_id = ? AND t.patient_id <> '' ORDER BY t.study_date DESC, t.id DESC, s.id",
+                                          RowColumns));
     q.bind(1, patientId);
     std::vector<SeriesRow> out;
     while (q.executeStep())
@@ -115,9 +115,9 @@ std::int64_t countSeries(SQLite::Database& db, const std::string& search)
 
 std::optional<SeriesRow> findSeries(SQLite::Database& db, RowId id)
 {
-    SQLite::Statement q(db, std::format("SELECT {}, d.files, d.explanation FROM series s JOIN studies t ON t.id = s.study JOIN folders f ON f.id = s.folder "
-                                        "JOIN series_details d ON d.series = s.id WHERE s.id = ?",
-                                        RowColumns));
+    SQLite::Statement q(db, hilum::format("SELECT {}, d.files, d.explanation FROM series s JOIN studies t ON t.id = s.study JOIN folders f ON f.id = s.folder "
+                                          "JOIN series_details d ON d.series = s.id WHERE s.id = ?",
+                                          RowColumns));
     q.bind(1, id);
     if (!q.executeStep())
         return std::nullopt;
@@ -125,7 +125,7 @@ std::optional<SeriesRow> findSeries(SQLite::Database& db, RowId id)
     const path folder = bytes(q.getColumn(FolderColumn));
     const auto names = splitNames(bytes(q.getColumn(AfterRow)));
     if (!names)
-        throw SQLite::Exception(std::format("the names of the files of series {} are damaged", id), SQLITE_CORRUPT);
+        throw SQLite::Exception(hilum::format("the names of the files of series {} are damaged", id), SQLITE_CORRUPT);
     for (const std::string& name : *names)
         row.files.push_back(folder / name);
     row.explanation = parseJson(q.getColumn(AfterRow + 1).getString()).value_or(Json::object());

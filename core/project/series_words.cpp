@@ -13,7 +13,7 @@ namespace {
 /// Also as the list shows it: 20240131 2024-01-31.
 std::string dateWords(const std::string& date)
 {
-    return date.size() == 8 ? std::format("{0} {1}-{2}-{3}", date, date.substr(0, 4), date.substr(4, 2), date.substr(6)) : date;
+    return date.size() == 8 ? hilum::format("{0} {1}-{2}-{3}", date, date.substr(0, 4), date.substr(4, 2), date.substr(6)) : date;
 }
 
 /// The name that is shown; of files without a patient the folder's, too, under which the list puts them.

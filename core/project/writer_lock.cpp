@@ -21,10 +21,10 @@ Result<ProcessIdentity> holderOf(const path& file)
 
 std::unexpected<Error> busy(const path& file, const Result<ProcessIdentity>& holder, bool mayBeStale)
 {
-    std::string who = holder ? std::format("process {} on {}", holder->pid, holder->host) : std::string("another program");
-    std::string what = std::format("{} is using the library in {}", who, file.parent_path().string());
+    std::string who = holder ? hilum::format("process {} on {}", holder->pid, holder->host) : std::string("another program");
+    std::string what = hilum::format("{} is using the library in {}", who, file.parent_path().string());
     if (mayBeStale)
-        what += std::format("; if it no longer runs, remove {}", file.string());
+        what += hilum::format("; if it no longer runs, remove {}", file.string());
     return std::unexpected(Error{.code = ErrorCode::Busy, .message = std::move(what), .reason = "library_in_use"});
 }
 

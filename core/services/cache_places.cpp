@@ -69,7 +69,7 @@ Result<path> findCache(const Json& record)
         const auto found = digestOf(candidate);
         if (found && *found == digest)
             return candidate;
-        other = found ? Error{.code = ErrorCode::Mismatch, .message = std::format("{} was prepared anew since the job was made", candidate.string()), .reason = "cache_changed"}
+        other = found ? Error{.code = ErrorCode::Mismatch, .message = hilum::format("{} was prepared anew since the job was made", candidate.string()), .reason = "cache_changed"}
                       : found.error();
     }
     if (other)

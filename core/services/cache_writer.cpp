@@ -1,13 +1,13 @@
 #include "core/services/cache_writer.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/guard.h"
 #include "core/base/tensor_file.h"
 #include "core/imaging/parallel.h"
 #include "core/services/prepared_case.h"
 
 #include <algorithm>
-#include <format>
 #include <optional>
 
 namespace hilum::services {
@@ -17,7 +17,7 @@ namespace {
 constexpr std::int64_t MostCases = 256; // in a shard
 
 /// What a shard's file is for: the same work, cut into shards in the same way.
-std::string shardRequest(const CachePlan& plan) { return std::format("{} in {}", plan.request, plan.casesPerShard()); }
+std::string shardRequest(const CachePlan& plan) { return hilum::format("{} in {}", plan.request, plan.casesPerShard()); }
 
 /// The records of a shard that an earlier attempt wrote whole; nothing when it is not there or belongs to other work.
 std::optional<std::vector<CaseRecord>> earlierShard(const CachePlan& plan, std::int64_t shard)
@@ -96,7 +96,7 @@ std::uintmax_t CachePlan::bytesNeeded() const
 
 path CachePlan::shardFile(std::int64_t shard) const
 {
-    return folder / std::format("shard-{:05}.safetensors", shard);
+    return folder / hilum::format("shard-{:05}.safetensors", shard);
 }
 
 std::string CachePlan::caseKey(const ListedImage& image) const

@@ -1,9 +1,9 @@
 #include "core/services/hit_rates.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 
 #include <cmath>
-#include <format>
 #include <optional>
 #include <utility>
 
@@ -41,7 +41,7 @@ std::string intervalText(const Json& evaluation, const std::string& key)
     if (all == evaluation.end() || !all->contains(key))
         return {};
     const auto low = numberIn(all->at(key), "low"), high = numberIn(all->at(key), "high");
-    return low && high ? std::format(" [{}, {}]", percent(*low, 0), percent(*high, 0)) : std::string();
+    return low && high ? hilum::format(" [{}, {}]", percent(*low, 0), percent(*high, 0)) : std::string();
 }
 
 } // namespace
@@ -68,21 +68,21 @@ std::string hitRateText(const Json& evaluation, RetrievalPool pool)
     std::string out;
     for (const auto& [direction, words] : {std::pair{"image_to_report", "image to report"}, {"report_to_image", "report to image"}})
         for (const int first : {1, 5}) {
-            const std::string name = std::format("at_{}_{}_{}", first, direction, end), key = "recall_" + name;
+            const std::string name = hilum::format("at_{}_{}_{}", first, direction, end), key = "recall_" + name;
             const auto found = numberIn(evaluation, key), chance = numberIn(evaluation, "chance_" + name), before = numberIn(evaluation, "untrained_" + key);
             if (!found)
                 continue;
-            out += std::format("{}{}, {}: {} %{}", out.empty() ? "" : "\n", words, first == 1 ? "first" : "among the first 5", percent(*found, 0), intervalText(evaluation, key));
+            out += hilum::format("{}{}, {}: {} %{}", out.empty() ? "" : "\n", words, first == 1 ? "first" : "among the first 5", percent(*found, 0), intervalText(evaluation, key));
             if (chance)
-                out += std::format(", chance {} %", percent(*chance, 1));
+                out += hilum::format(", chance {} %", percent(*chance, 1));
             if (before)
-                out += std::format(", before training {} %", percent(*before, 0));
+                out += hilum::format(", before training {} %", percent(*before, 0));
         }
     if (out.empty())
         return pool == RetrievalPool::Both ? "No hit rates of both kinds together: the held-out cases are of one kind, or an older version evaluated them."
-                                           : std::format("No hit rates: no {} was held out.", pool == RetrievalPool::Volumes ? "CT" : "radiograph");
+                                           : hilum::format("No hit rates: no {} was held out.", pool == RetrievalPool::Volumes ? "CT" : "radiograph");
     if (const auto patients = numberIn(evaluation, "held_out_patients"))
-        out += std::format("\n{} held-out patient{}", std::llround(*patients), std::llround(*patients) == 1 ? "" : "s");
+        out += hilum::format("\n{} held-out patient{}", std::llround(*patients), std::llround(*patients) == 1 ? "" : "s");
     return out;
 }
 
@@ -94,7 +94,7 @@ std::string otherWeightsText(const Json& evaluation, const Json& model)
     if (evaluated == textIn(model, "weights_sha256"))
         return {};
     const auto step = numberIn(evaluation, "step");
-    return step ? std::format("Of the weights at step {}, not of those shown:", std::llround(*step)) : std::string("Of other weights than those shown:");
+    return step ? hilum::format("Of the weights at step {}, not of those shown:", std::llround(*step)) : std::string("Of other weights than those shown:");
 }
 
 } // namespace hilum::services

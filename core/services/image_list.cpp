@@ -109,7 +109,7 @@ Result<std::map<path, Named>> filesOf(const path& tableFile, const ListWish& wis
     if (wish.reports) {
         HILUM_TRY(reports, tableReports(tableFile, table, wish.reportColumn));
         if (patientColumn < 0 && std::ranges::any_of(reports, [](const TableReport& r) { return !r.study.empty(); }))
-            out.warnings.push_back(std::format("{} names no patients: where the images do not either, those of one report count as one patient", tableFile.string()));
+            out.warnings.push_back(hilum::format("{} names no patients: where the images do not either, those of one report count as one patient", tableFile.string()));
     }
     FileFinder finder(tableFile.parent_path());
     std::map<path, Named> files;
@@ -240,13 +240,13 @@ Result<ImageList> listImages(const std::vector<path>& data, const ListWish& wish
     std::ranges::sort(out.images, {}, &ListedImage::name);
     const auto byStudy = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty() && !image.study.empty(); });
     if (byStudy > 0)
-        out.warnings.push_back(std::format("of {} of {} images the study is known and the patient is not: images of one person in several studies may be in training and in the held-out part", byStudy,
-                                           out.images.size()));
+        out.warnings.push_back(hilum::format("of {} of {} images the study is known and the patient is not: images of one person in several studies may be in training and in the held-out part", byStudy,
+                                             out.images.size()));
     const auto unknown = std::ranges::count_if(out.images, [](const ListedImage& image) { return image.patient.empty() && image.study.empty(); });
     if (unknown > 0)
-        out.warnings.push_back(std::format("the patients of {} of {} images are not known{}: each of these counts as a patient of its own, so that images of one person may "
-                                           "be in training and in the held-out part",
-                                           unknown, out.images.size(), anyTable ? " (no patientid or patient_id)" : " (no table with filename and patientid)"));
+        out.warnings.push_back(hilum::format("the patients of {} of {} images are not known{}: each of these counts as a patient of its own, so that images of one person may "
+                                             "be in training and in the held-out part",
+                                             unknown, out.images.size(), anyTable ? " (no patientid or patient_id)" : " (no table with filename and patientid)"));
     return out;
 }
 

@@ -240,9 +240,9 @@ Result<ImportSummary> importPaths(project::Library& library, const std::vector<p
         HILUM_TRY_STATUS(library.addProblems(problems));
     if (summary.series == 0 && !summary.refused.empty()) {
         const imaging::Refusal& first = summary.refused.front();
-        Error error{.code = first.error, .message = std::format("{}: {}", first.file.string(), first.reason), .reason = first.code};
+        Error error{.code = first.error, .message = hilum::format("{}: {}", first.file.string(), first.reason), .reason = first.code};
         if (summary.refused.size() > 1)
-            error.message += std::format(" ({} more files were refused)", summary.refused.size() - 1);
+            error.message += hilum::format(" ({} more files were refused)", summary.refused.size() - 1);
         return std::unexpected(std::move(error));
     }
     if (summary.series == 0)

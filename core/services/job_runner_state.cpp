@@ -179,27 +179,27 @@ void conclude(Job& job)
     const ProcessEnd end = job.process ? job.process->end() : ProcessEnd{.known = false};
     // a worker that was asked to stop before it could listen
     const bool stoppedEarly = s.state == JobState::Cancelling && end.signalled && end.number == SIGTERM;
-    const std::string saved = s.lastCheckpoint < 0 ? (s.command == "finetune" ? "resuming goes on with the network that was not finished" : "no checkpoint was saved") : std::format("the last checkpoint is of step {}", s.lastCheckpoint);
+    const std::string saved = s.lastCheckpoint < 0 ? (s.command == "finetune" ? "resuming goes on with the network that was not finished" : "no checkpoint was saved") : hilum::format("the last checkpoint is of step {}", s.lastCheckpoint);
     if (job.lastWord && job.lastWord->result && !job.lastWord->cancelled) {
         s.state = JobState::Done;
         s.message.clear();
     } else if (job.lastWord && job.lastWord->cancelled) {
         s.state = JobState::Cancelled;
-        s.message = s.lastCheckpoint >= 0 ? std::format("Stopped at step {}, checkpoint saved", s.step) : std::format("Stopped at step {}, {}", s.step, saved);
+        s.message = s.lastCheckpoint >= 0 ? hilum::format("Stopped at step {}, checkpoint saved", s.step) : hilum::format("Stopped at step {}, {}", s.step, saved);
     } else if (job.lastWord) {
         s.state = JobState::Failed;
         s.message = job.lastWord->message;
     } else if (job.killed) {
         s.state = JobState::Cancelled;
-        s.message = std::format("Killed at step {}; {}", s.step, saved);
+        s.message = hilum::format("Killed at step {}; {}", s.step, saved);
     } else if (stoppedEarly) {
         s.state = JobState::Cancelled;
-        s.message = std::format("Stopped at step {}; {}", s.step, saved);
+        s.message = hilum::format("Stopped at step {}; {}", s.step, saved);
     } else {
         const Error why = lostWorker(end);
         s.state = JobState::Lost;
         s.lostBecause = why.code;
-        s.message = std::format("Interrupted at step {}: {}; {}", s.step, why.sentence(), saved);
+        s.message = hilum::format("Interrupted at step {}: {}; {}", s.step, why.sentence(), saved);
     }
     s.resumable = canResume(s);
     s.pid = 0;
@@ -213,7 +213,7 @@ void conclude(Job& job)
 void takeOut(JobStatus& s)
 {
     s.state = JobState::Cancelled;
-    s.message = s.lastCheckpoint >= 0 ? std::format("Taken out of the queue; the last checkpoint is of step {}", s.lastCheckpoint) : "Taken out of the queue before it began";
+    s.message = s.lastCheckpoint >= 0 ? hilum::format("Taken out of the queue; the last checkpoint is of step {}", s.lastCheckpoint) : "Taken out of the queue before it began";
     s.resumable = canResume(s);
 }
 

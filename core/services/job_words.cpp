@@ -1,10 +1,10 @@
 #include "core/services/job_words.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string_view>
 
 namespace hilum::services {
@@ -20,16 +20,16 @@ std::string besideSteps(const JobStatus& job)
 {
     if (job.phase.empty() || std::ranges::any_of(StepPhases, [&](std::string_view phase) { return job.phase.starts_with(phase); }))
         return {};
-    return job.phaseTotal > 0 ? std::format("{} {} of {}", job.phase, job.phaseDone, job.phaseTotal) : job.phase;
+    return job.phaseTotal > 0 ? hilum::format("{} {} of {}", job.phase, job.phaseDone, job.phaseTotal) : job.phase;
 }
 
 std::string progressText(const JobStatus& job)
 {
     if (std::string beside = besideSteps(job); !beside.empty())
         return beside;
-    std::string text = std::format("{} step {} of {}", job.phase, job.step, job.steps);
+    std::string text = hilum::format("{} step {} of {}", job.phase, job.step, job.steps);
     if (job.loss != 0) // nothing is known before the first step
-        text += std::format(", loss {:.4f}, {:.1f} images/s, {}", job.loss, job.imagesPerSecond, job.secondsLeft < 0 ? "time left unknown" : duration(job.secondsLeft) + " left");
+        text += hilum::format(", loss {:.4f}, {:.1f} images/s, {}", job.loss, job.imagesPerSecond, job.secondsLeft < 0 ? "time left unknown" : duration(job.secondsLeft) + " left");
     return text;
 }
 

@@ -133,7 +133,7 @@ Result<SegmentationComparison> compareLabels(const imaging::Segmentation& a, con
                 for (LabelMap& layer : side->layers)
                     if (!(layer.volume.geometry() == out.grid))
                         layer.volume = imaging::moveLabels(layer.volume, out.grid, *imaging::matchGrids(layer.volume.geometry(), out.grid)).volume;
-            out.placed = std::format("voxel by voxel (centres agree within {:.2g} mm)", match->worstMm);
+            out.placed = hilum::format("voxel by voxel (centres agree within {:.2g} mm)", match->worstMm);
         } else if (options.resample) {
             std::int64_t lost = 0;
             for (LabelMap& layer : sideB.layers) {
@@ -141,7 +141,7 @@ Result<SegmentationComparison> compareLabels(const imaging::Segmentation& a, con
                 lost += placed.lost;
                 layer.volume = std::move(placed.volume);
             }
-            out.placed = std::format("B by its nearest voxel on the grid of A; {} labelled voxels of B lie outside it and were not compared", lost);
+            out.placed = hilum::format("B by its nearest voxel on the grid of A; {} labelled voxels of B lie outside it and were not compared", lost);
         } else {
             return refuse(ErrorCode::Mismatch, "grid", "{} and {} lie on different grids: {}; --resample compares them on the grid of the first", options.nameA,
                 options.nameB, imaging::gridDifference(ha.geometry, hb.geometry));

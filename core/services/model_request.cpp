@@ -111,7 +111,7 @@ Status writeRequest(const ModelRequest& request, const path& file)
         for (std::size_t n = 0; n < request.others.size(); ++n) {
             if (!request.others[n].volume)
                 return fail(ErrorCode::Mismatch, "other image {} is no volume", n + 1);
-            addVolume(writer, std::format("other_{}", n), *request.others[n].volume);
+            addVolume(writer, hilum::format("other_{}", n), *request.others[n].volume);
         }
     } else {
         return fail(ErrorCode::Empty, "there is no image to ask about");
@@ -124,7 +124,7 @@ Status writeRequest(const ModelRequest& request, const path& file)
         writer.addCopy<std::uint8_t>("report", {static_cast<std::int64_t>(request.report.size())}, std::vector<std::uint8_t>(request.report.begin(), request.report.end()));
     for (std::size_t n = 0; n < request.texts.size(); ++n) {
         const std::string& text = request.texts[n];
-        writer.addCopy<std::uint8_t>(std::format("text_{}", n), {static_cast<std::int64_t>(text.size())}, std::vector<std::uint8_t>(text.begin(), text.end()));
+        writer.addCopy<std::uint8_t>(hilum::format("text_{}", n), {static_cast<std::int64_t>(text.size())}, std::vector<std::uint8_t>(text.begin(), text.end()));
     }
     return writer.write(file);
 }

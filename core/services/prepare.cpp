@@ -30,7 +30,7 @@ Error emptyError(const ImageList& list)
     if (list.refused.empty())
         return {.code = ErrorCode::Empty, .message = "no image was found"};
     const imaging::Refusal& first = list.refused.front();
-    return {.code = ErrorCode::Empty, .message = std::format("no image can be used; {} were refused, the first is {}: {}", list.refused.size(), first.file.string(), first.reason)};
+    return {.code = ErrorCode::Empty, .message = hilum::format("no image can be used; {} were refused, the first is {}: {}", list.refused.size(), first.file.string(), first.reason)};
 }
 
 std::string requestDigest(const CachePlan& plan)
@@ -46,7 +46,7 @@ std::string requestDigest(const CachePlan& plan)
                     break;
                 }
             const auto size = std::filesystem::file_size(file, none);
-            return std::format("{}@{}", none ? 0 : size, std::filesystem::last_write_time(file, none).time_since_epoch().count());
+            return hilum::format("{}@{}", none ? 0 : size, std::filesystem::last_write_time(file, none).time_since_epoch().count());
         };
         const auto stamps = [&](const std::vector<path>& files) {
             std::string all;
@@ -93,7 +93,7 @@ std::vector<std::string> regionWarnings(const CachePlan& plan, const Json& index
     const auto noChest = plan.hasRegion ? std::ranges::count_if(cases, [](const Json& one) { return one.value("region", Json::object()).value("confidence", 1.0) <= 0; }) : 0;
     if (noChest == 0)
         return {};
-    return {std::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, cases.size())};
+    return {hilum::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, cases.size())};
 }
 
 Json refusalOf(const imaging::Refusal& refusal) { return {{"file", refusal.file.string()}, {"code", refusal.code}, {"reason", refusal.reason}}; }
@@ -117,7 +117,7 @@ std::vector<std::string> leftOutForNow(const Json& index)
     const auto count = std::ranges::count_if(refused, [](const Json& refusal) { return refusal.value("retry", false); });
     if (count == 0)
         return {};
-    return {std::format("{} of the images could not be read when these were prepared (too little memory, or no right to): preparing into another folder (hilum prepare --out) tries again", count)};
+    return {hilum::format("{} of the images could not be read when these were prepared (too little memory, or no right to): preparing into another folder (hilum prepare --out) tries again", count)};
 }
 
 /// The finished cache of this plan; nothing when there is none.

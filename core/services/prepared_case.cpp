@@ -37,7 +37,7 @@ Result<Json> entryOf(const CachePlan& plan, std::size_t number, const imaging::V
 {
     const ListedImage& image = plan.images[number];
     HILUM_TRY(const std::string digest, sourceDigest(image.item.sources()));
-    return Json{{"key", plan.caseKey(image)}, {"patient", plan.patientKey(image)}, {"prefix", std::format("{:08}/", number)}, {"source_digest", digest}, {"notices", noticeCodes(volume)}};
+    return Json{{"key", plan.caseKey(image)}, {"patient", plan.patientKey(image)}, {"prefix", hilum::format("{:08}/", number)}, {"source_digest", digest}, {"notices", noticeCodes(volume)}};
 }
 
 /// The words of a text in small letters, cut at everything that is no letter or digit.

@@ -138,7 +138,7 @@ Result<Prior> priorOf(const SeriesRow& open, const std::vector<SeriesRow>& ofPat
 std::string priorWords(const Prior& prior)
 {
     const std::optional<QDate> day = dayOf(prior.series.studyDate);
-    return std::format("Prior, {} ({} {} earlier)", day ? written(*day) : prior.series.studyDate, prior.days, prior.days == 1 ? "day" : "days");
+    return hilum::format("Prior, {} ({} {} earlier)", day ? written(*day) : prior.series.studyDate, prior.days, prior.days == 1 ? "day" : "days");
 }
 
 } // namespace hilum::services

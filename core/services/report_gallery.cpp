@@ -1,13 +1,13 @@
 #include "core/services/report_gallery.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/jsonl.h"
 #include "core/services/csv_table.h"
 #include "core/services/study_reports.h"
 
 #include <QString>
 
-#include <format>
 
 namespace hilum::services {
 
@@ -50,7 +50,7 @@ Result<std::vector<NamedText>> readTexts(const std::vector<path>& files, const s
             const int named = table.column("filename");
             for (std::size_t row = 0; row < reports.size(); ++row)
                 if (!reports[row].text.empty()) {
-                    HILUM_TRY(const Json told, parseJson(jsonLine(named >= 0 ? table.at(row, named) : std::format("{}, row {}", file.filename().string(), row + 1)))); // valid UTF-8
+                    HILUM_TRY(const Json told, parseJson(jsonLine(named >= 0 ? table.at(row, named) : hilum::format("{}, row {}", file.filename().string(), row + 1)))); // valid UTF-8
                     out.push_back({.name = told.get<std::string>(), .text = reports[row].text});
                 }
         } else {
@@ -72,7 +72,7 @@ ReportGallery::ReportGallery(std::vector<NamedText> reports) : m_reports(std::mo
     for (const NamedText& report : m_reports) {
         const auto row = static_cast<std::int64_t>(m_firstRows.size());
         m_firstRows.push_back(m_rows.emplace(said(report.text), row).first->second);
-        all.update(std::format("{}:", report.text.size()));
+        all.update(hilum::format("{}:", report.text.size()));
         all.update(report.text);
     }
     m_digest = all.finishHex();

@@ -170,13 +170,13 @@ std::string commandOf(const path& run)
 std::string randomId()
 {
     std::random_device device;
-    return std::format("{:08x}{:08x}", device(), device());
+    return hilum::format("{:08x}{:08x}", device(), device());
 }
 
 Result<path> defaultRunFolder(const std::string& method, const std::string& id)
 {
     HILUM_TRY(const path data, dataFolder());
-    return data / "runs" / std::format("{}-{}-{}", utcNow().substr(0, 10), method, id.substr(0, 8));
+    return data / "runs" / hilum::format("{}-{}-{}", utcNow().substr(0, 10), method, id.substr(0, 8));
 }
 
 } // namespace hilum::services

@@ -17,7 +17,7 @@ std::string reportKey(const project::SeriesRow& series)
 {
     if (!series.studyUid.empty())
         // several patients may stand under one Study UID
-        return std::format("{}\x1f{}\x1f{}", series.studyUid, series.patientId, series.patientId.empty() ? series.patientName : std::string());
+        return hilum::format("{}\x1f{}\x1f{}", series.studyUid, series.patientId, series.patientId.empty() ? series.patientName : std::string());
     return reportStem(series.files.empty() ? series.where : series.files.front()).string();
 }
 

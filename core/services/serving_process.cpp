@@ -1,5 +1,6 @@
 #include "core/services/serving_process.h"
 
+#include "core/base/format.h"
 #include "core/base/job_protocol.h"
 #include "core/base/log.h"
 #include "core/services/worker_program.h"
@@ -8,7 +9,6 @@
 #include <QTimer>
 
 #include <csignal>
-#include <format>
 #include <sys/prctl.h>
 
 namespace hilum::services {
@@ -116,7 +116,7 @@ void ServingProcess::onEnd()
         return;
     const std::unique_ptr<QProcess> process = std::move(m_process);
     if (process->error() == QProcess::FailedToStart) {
-        Q_EMIT ended(End::NotStarted, {.code = ErrorCode::NotFound, .message = std::format("cannot start {}: {}", process->program().toStdString(), process->errorString().toStdString())});
+        Q_EMIT ended(End::NotStarted, {.code = ErrorCode::NotFound, .message = hilum::format("cannot start {}: {}", process->program().toStdString(), process->errorString().toStdString())});
         return;
     }
     m_errors += process->readAllStandardError().toStdString();

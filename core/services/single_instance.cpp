@@ -47,7 +47,7 @@ QString SingleInstance::socketName(const path& library)
     path folder = std::filesystem::weakly_canonical(library, none);
     if (none)
         folder = std::filesystem::absolute(library);
-    const std::string digest = sha256Hex(std::format("{}:{}", ::getuid(), folder.string())).substr(0, 24);
+    const std::string digest = sha256Hex(hilum::format("{}:{}", ::getuid(), folder.string())).substr(0, 24);
     const QString runtime = qEnvironmentVariable("XDG_RUNTIME_DIR");
     return (runtime.isEmpty() ? QDir::tempPath() : runtime) + "/hilum-" + QString::fromStdString(digest);
 }

@@ -1,9 +1,9 @@
 #include "core/services/work_threads.h"
 
+#include "core/base/format.h"
 #include "core/base/log.h"
 
 #include <filesystem>
-#include <format>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,7 +60,7 @@ void WorkThreads::end(QDeadlineTimer limit)
     {
         const std::lock_guard lock(m_begun->mutex);
         for (const std::source_location& from : m_begun->works)
-            places += std::format("{}{}:{}", places.empty() ? "" : ", ", std::filesystem::path(from.file_name()).filename().string(), from.line());
+            places += hilum::format("{}{}:{}", places.empty() ? "" : ", ", std::filesystem::path(from.file_name()).filename().string(), from.line());
     }
     if (places.empty() && m_pool->waitForDone(100)) { // it ended just now
         m_pool.reset();

@@ -168,9 +168,9 @@ Error lostWorker(const ProcessEnd& end)
     } else if (end.signalled && end.number == SIGKILL) {
         error.message = "the worker was killed (signal 9): by a person, or by the system when memory ran out";
     } else if (end.signalled) {
-        error.message = std::format("the worker crashed (signal {}, {})", end.number, ::strsignal(end.number));
+        error.message = hilum::format("the worker crashed (signal {}, {})", end.number, ::strsignal(end.number));
     } else {
-        error.message = std::format("the worker ended with exit code {} and without a last word", end.number);
+        error.message = hilum::format("the worker ended with exit code {} and without a last word", end.number);
     }
     if (!end.lastWords.empty())
         error.message += "; its log ends with: " + end.lastWords;
@@ -261,7 +261,7 @@ Result<Json> methodOptions(const Json& methodEntry, const std::string& preset, c
                 options.update(*it);
         }
         if (!found)
-            faults.push_back(std::format("method {} has no preset \"{}\"; there are: {}", methodEntry.value("id", ""), preset, known));
+            faults.push_back(hilum::format("method {} has no preset \"{}\"; there are: {}", methodEntry.value("id", ""), preset, known));
     }
     for (const std::string& setting : settings) // one by one: a fault in one must not hide those of the others
         if (const auto given = settingsToJson(std::span(&setting, 1), schema))

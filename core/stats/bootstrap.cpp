@@ -1,10 +1,10 @@
 #include "core/stats/bootstrap.h"
 
+#include "core/base/format.h"
 #include "core/base/random.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -31,7 +31,7 @@ Interval bootstrapMean(std::span<const double> values, std::uint64_t seed, int r
     if (values.empty() || resamples < 1 || !(level > 0 && level < 1))
         throw std::invalid_argument("bootstrapMean: needs at least one value, one resample and a level between 0 and 1");
     if (const auto bad = std::ranges::find_if_not(values, [](double v) { return std::isfinite(v); }); bad != values.end())
-        throw std::invalid_argument(std::format("bootstrapMean: value {} of {} is {}", bad - values.begin() + 1, values.size(), *bad));
+        throw std::invalid_argument(hilum::format("bootstrapMean: value {} of {} is {}", bad - values.begin() + 1, values.size(), *bad));
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<double> means(static_cast<std::size_t>(resamples));
     for (std::size_t r = 0; r < means.size(); ++r) {

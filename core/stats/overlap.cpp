@@ -1,6 +1,7 @@
 #include "core/stats/overlap.h"
 
-#include <format>
+#include "core/base/format.h"
+
 #include <stdexcept>
 
 namespace hilum::stats {
@@ -29,7 +30,7 @@ std::optional<double> Overlap::volumeDifference() const
 Overlap overlapOf(std::span<const std::uint8_t> a, std::span<const std::uint8_t> b)
 {
     if (a.size() != b.size())
-        throw std::invalid_argument(std::format("overlapOf: {} voxels against {}", a.size(), b.size()));
+        throw std::invalid_argument(hilum::format("overlapOf: {} voxels against {}", a.size(), b.size()));
     Overlap out;
     for (std::size_t n = 0; n < a.size(); ++n) {
         out.a += a[n] != 0;

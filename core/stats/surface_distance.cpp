@@ -1,8 +1,9 @@
 #include "core/stats/surface_distance.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <stdexcept>
 
@@ -61,9 +62,9 @@ void checkSizes(std::size_t voxels, const Size& size, const std::array<double, 3
 {
     for (std::size_t a = 0; a < 3; ++a)
         if (size[a] < 1 || !(spacing[a] > 0) || !std::isfinite(spacing[a]))
-            throw std::invalid_argument(std::format("surface distance: size {} and spacing {} mm along axis {}", size[a], spacing[a], a));
+            throw std::invalid_argument(hilum::format("surface distance: size {} and spacing {} mm along axis {}", size[a], spacing[a], a));
     if (voxels != static_cast<std::size_t>(size[0] * size[1] * size[2]))
-        throw std::invalid_argument(std::format("surface distance: {} voxels for a grid of {} x {} x {}", voxels, size[0], size[1], size[2]));
+        throw std::invalid_argument(hilum::format("surface distance: {} voxels for a grid of {} x {} x {}", voxels, size[0], size[1], size[2]));
 }
 
 /// Voxels inside with a neighbour that is not.

@@ -1,10 +1,10 @@
 #include "core/view/mask_model.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <span>
 #include <stdexcept>
 
@@ -15,9 +15,9 @@ namespace {
 void checkBytes(const std::vector<std::uint8_t>& bytes, std::int64_t count, const char* what)
 {
     if (static_cast<std::int64_t>(bytes.size()) != count)
-        throw std::invalid_argument(std::format("{} has {} patches where the grid has {}", what, bytes.size(), count));
+        throw std::invalid_argument(hilum::format("{} has {} patches where the grid has {}", what, bytes.size(), count));
     if (std::ranges::any_of(bytes, [](std::uint8_t b) { return b > 1; }))
-        throw std::invalid_argument(std::format("{} holds a value other than 0 and 1", what));
+        throw std::invalid_argument(hilum::format("{} holds a value other than 0 and 1", what));
 }
 
 } // namespace
@@ -25,7 +25,7 @@ void checkBytes(const std::vector<std::uint8_t>& bytes, std::int64_t count, cons
 void MaskModel::reset(std::int64_t rows, std::int64_t columns, std::vector<std::uint8_t> mask, std::vector<std::uint8_t> region)
 {
     if (rows <= 0 || columns <= 0)
-        throw std::invalid_argument(std::format("a token grid of {} x {}", rows, columns));
+        throw std::invalid_argument(hilum::format("a token grid of {} x {}", rows, columns));
     checkBytes(mask, rows * columns, "the mask");
     if (!region.empty())
         checkBytes(region, rows * columns, "the region");

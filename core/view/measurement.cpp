@@ -1,10 +1,10 @@
 #include "core/view/measurement.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numbers>
 #include <stdexcept>
 
@@ -38,7 +38,7 @@ std::size_t pointCount(MeasureKind kind) { return kind == MeasureKind::Angle ? 3
 MeasureValue measured(const Measurement& m, LengthMeaning meaning)
 {
     if (m.points.size() != pointCount(m.kind))
-        throw std::invalid_argument(std::format("measured: {} has {} points", name(m.kind), m.points.size()));
+        throw std::invalid_argument(hilum::format("measured: {} has {} points", name(m.kind), m.points.size()));
     MeasureValue out;
     if (m.kind == MeasureKind::Note) {
         out.text = m.text;
@@ -50,9 +50,9 @@ MeasureValue measured(const Measurement& m, LengthMeaning meaning)
     if (m.kind == MeasureKind::Distance) {
         out.value = norm(m.points[1] - m.points[0]);
         out.unit = pixels || widths ? "px" : "mm";
-        out.text = std::format("{} {}", fixed(out.value, 1), out.unit);
+        out.text = hilum::format("{} {}", fixed(out.value, 1), out.unit);
         if (!pixels && meaning != LengthMeaning::Patient)
-            out.text += std::format(", {}", name(meaning));
+            out.text += hilum::format(", {}", name(meaning));
         return out;
     }
     const Vec3 a = m.points[0] - m.points[1], b = m.points[2] - m.points[1];
@@ -63,7 +63,7 @@ MeasureValue measured(const Measurement& m, LengthMeaning meaning)
     if (pixels)
         out.text += ", square pixels supposed";
     else if (meaning != LengthMeaning::Patient)
-        out.text += std::format(", {}", name(meaning));
+        out.text += hilum::format(", {}", name(meaning));
     return out;
 }
 
@@ -150,7 +150,7 @@ std::string toCsv(const MeasurementList& list, const MeasurementSource& source)
     std::string out = "id,kind,plane,value,unit,meaning,x1,y1,z1,x2,y2,z2,x3,y3,z3,text\n";
     for (const Measurement& m : list.items) {
         const MeasureValue v = measured(m, source.meaning);
-        out += std::format("{},{},{},{},{},{}", m.id, name(m.kind), name(m.plane), m.kind == MeasureKind::Note ? "" : shortest(v.value), v.unit, v.meaning);
+        out += hilum::format("{},{},{},{},{},{}", m.id, name(m.kind), name(m.plane), m.kind == MeasureKind::Note ? "" : shortest(v.value), v.unit, v.meaning);
         for (std::size_t n = 0; n < 3; ++n)
             for (std::size_t axis = 0; axis < 3; ++axis)
                 out += n < m.points.size() ? "," + shortest(m.points[n][axis]) : std::string(",");

@@ -1,11 +1,11 @@
 #include "core/view/method_answer.h"
 
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 #include "core/view/lab_arrays.h"
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <numeric>
 
 namespace hilum::view {
@@ -196,13 +196,13 @@ std::string answerText(const VolumeAnswer& answer, const Json& numbers)
     const auto add = [&](const std::string& text) { out += (out.empty() ? "" : " · ") + text; };
     const auto number = [&](const char* key) { return numbers.is_object() && numbers.contains(key) && numbers[key].is_number() ? std::optional(numbers[key].get<double>()) : std::nullopt; };
     if (!answer.channelMask.empty())
-        add(std::format("{} of {} channels masked, not pixels", std::ranges::count(answer.channelMask, 1), answer.channelMask.size()));
+        add(hilum::format("{} of {} channels masked, not pixels", std::ranges::count(answer.channelMask, 1), answer.channelMask.size()));
     if (!answer.baseBoxes.empty()) {
         const auto shape = gridShape(answer.baseBoxes);
-        add(std::format("{} x {} base crops, {} random", shape[0], shape[1], answer.cropBoxes.size()));
+        add(hilum::format("{} x {} base crops, {} random", shape[0], shape[1], answer.cropBoxes.size()));
     }
     if (!answer.sliceScores.empty())
-        add(std::format("{} of {} slices chosen", answer.slicesChosen.size(), answer.sliceScores.size()));
+        add(hilum::format("{} of {} slices chosen", answer.slicesChosen.size(), answer.sliceScores.size()));
     if (const auto loss = number("loss")) {
         const auto itself = number("l1_disrupted_itself");
         add("loss " + fixed(*loss, 4) + (itself ? " (of the disrupted picture itself " + fixed(*itself, 4) + ")" : ""));
@@ -210,7 +210,7 @@ std::string answerText(const VolumeAnswer& answer, const Json& numbers)
     std::string alone; // the same draws, one disturbance by itself
     for (const auto& [key, words] : {std::pair{"loss_noise", "noise"}, {"loss_decimation", "decimation"}, {"loss_channels", "hidden channels"}})
         if (const auto loss = number(key))
-            alone += std::format("{}{} {}", alone.empty() ? "alone: " : ", ", words, fixed(*loss, 4));
+            alone += hilum::format("{}{} {}", alone.empty() ? "alone: " : ", ", words, fixed(*loss, 4));
     if (!alone.empty())
         add(alone);
     if (!answer.error.isEmpty())

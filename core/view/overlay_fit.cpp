@@ -1,8 +1,9 @@
 #include "core/view/overlay_fit.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <vector>
 
 namespace hilum::view {
@@ -61,9 +62,9 @@ double overlapShare(const Geometry& image, const Geometry& labels)
 
 std::string describe(const Geometry& g)
 {
-    return std::format("{} x {} x {} voxels of {:g} x {:g} x {:g} mm, axes {}{}{}", g.size[0], g.size[1], g.size[2], g.spacingMm[0],
-                       g.spacingMm[1], g.spacingMm[2], orientationLetter(g.direction.column(0)),
-                       orientationLetter(g.direction.column(1)), orientationLetter(g.direction.column(2)));
+    return hilum::format("{} x {} x {} voxels of {:g} x {:g} x {:g} mm, axes {}{}{}", g.size[0], g.size[1], g.size[2], g.spacingMm[0],
+                         g.spacingMm[1], g.spacingMm[2], orientationLetter(g.direction.column(0)),
+                         orientationLetter(g.direction.column(1)), orientationLetter(g.direction.column(2)));
 }
 
 /// Steps of the label grid, in the image's indices, are unit steps along its own axes and the origin lies on a voxel.
@@ -104,14 +105,14 @@ OverlayFit overlayFit(const Geometry& image, const Geometry& labels)
     const double finest = std::min({image.spacingMm[0], image.spacingMm[1], image.spacingMm[2]});
     if (sameGrid(image, labels, 1e-3 * finest))
         return {Fit::SameGrid, 1, "The grids are the same."};
-    const std::string grids = std::format("image {}; labels {}", describe(image), describe(labels));
+    const std::string grids = hilum::format("image {}; labels {}", describe(image), describe(labels));
     if (apart(image, labels, 1e-3 * finest))
         return {Fit::Elsewhere, 0, "The labels lie elsewhere in space than the image: " + grids + "."};
     const double overlap = overlapShare(image, labels);
     if (sameLattice(image, labels))
-        return {Fit::Crop, overlap, std::format("The labels cover another part of the same grid: {}.", grids)};
-    const std::string share = overlap < 0.01 ? "less than 1 %" : std::format("{:.0f} %", 100 * overlap);
-    return {Fit::OtherGrid, overlap, std::format("The labels lie on another grid, {} of it within the image: {}.", share, grids)};
+        return {Fit::Crop, overlap, hilum::format("The labels cover another part of the same grid: {}.", grids)};
+    const std::string share = overlap < 0.01 ? "less than 1 %" : hilum::format("{:.0f} %", 100 * overlap);
+    return {Fit::OtherGrid, overlap, hilum::format("The labels lie on another grid, {} of it within the image: {}.", share, grids)};
 }
 
 } // namespace hilum::view

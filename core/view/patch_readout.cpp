@@ -1,8 +1,9 @@
 #include "core/view/patch_readout.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <stdexcept>
 
 namespace hilum::view {
@@ -12,20 +13,20 @@ namespace {
 // three digits that mean something: 0.031, 0.0000412 as 4.12e-05
 std::string small(double value)
 {
-    return value != 0 && std::abs(value) < 0.0005 ? std::format("{:.2e}", value) : std::format("{:.3f}", value);
+    return value != 0 && std::abs(value) < 0.0005 ? hilum::format("{:.2e}", value) : hilum::format("{:.3f}", value);
 }
 
 std::string share(const char* name, std::int64_t hidden, std::int64_t total)
 {
     if (total == 0)
-        return std::format("{} 0 of 0", name);
-    return std::format("{} {:.1f} % ({} of {})", name, 100.0 * static_cast<double>(hidden) / static_cast<double>(total), hidden, total);
+        return hilum::format("{} 0 of 0", name);
+    return hilum::format("{} {:.1f} % ({} of {})", name, 100.0 * static_cast<double>(hidden) / static_cast<double>(total), hidden, total);
 }
 
 void checkLosses(const MaskModel& mask, std::span<const float> patchLoss)
 {
     if (patchLoss.size() != mask.mask().size())
-        throw std::invalid_argument(std::format("{} patch losses for {} patches", patchLoss.size(), mask.mask().size()));
+        throw std::invalid_argument(hilum::format("{} patch losses for {} patches", patchLoss.size(), mask.mask().size()));
 }
 
 } // namespace
@@ -52,7 +53,7 @@ std::array<double, 2> TokenGrid::centre(std::int64_t row, std::int64_t column) c
 std::string probeText(const PatchReadout& patch)
 {
     const bool corrupted = patch.disturbance == Disturbance::Corrupted;
-    std::string out = std::format("patch r{} c{} {}", patch.row, patch.column, patch.hidden ? (corrupted ? "corrupted" : "hidden") : corrupted ? "as it is" : "visible");
+    std::string out = hilum::format("patch r{} c{} {}", patch.row, patch.column, patch.hidden ? (corrupted ? "corrupted" : "hidden") : corrupted ? "as it is" : "visible");
     if (patch.inside)
         out += *patch.inside ? " · inside" : " · outside";
     if (patch.loss)
@@ -66,18 +67,18 @@ std::string maskStatsText(const MaskNumbers& n)
 {
     const MaskCounts& c = n.counts;
     std::string out = n.hasRegion ? share("inside", c.insideHidden, c.inside) + " · " + share("outside", c.outsideHidden, c.outside)
-                                        + std::format(" · hidden {} of {}", c.hidden(), c.total())
+                                        + hilum::format(" · hidden {} of {}", c.hidden(), c.total())
                                   : share(n.disturbance == Disturbance::Corrupted ? "corrupted" : "hidden", c.hidden(), c.total());
     if (n.l1Inside || n.l1All) {
         out += " · L1 loss";
         if (n.l1Inside)
             out += " inside " + small(*n.l1Inside);
         if (n.l1All)
-            out += std::format("{} whole image {}", n.l1Inside ? "," : "", small(*n.l1All));
+            out += hilum::format("{} whole image {}", n.l1Inside ? "," : "", small(*n.l1All));
     } else if (n.loss) {
         out += " · loss " + small(*n.loss);
         if (n.hasRegion && n.lossInside && n.lossOutside)
-            out += std::format(" (inside {}, outside {})", small(*n.lossInside), small(*n.lossOutside));
+            out += hilum::format(" (inside {}, outside {})", small(*n.lossInside), small(*n.lossOutside));
     }
     if (n.meanError)
         out += " · mean error " + small(*n.meanError);

@@ -1,8 +1,9 @@
 #include "core/view/probe.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 namespace hilum::view {
 
@@ -12,7 +13,7 @@ std::string pointText(const Vec3& p)
     std::string out = "(";
     for (std::size_t a = 0; a < 3; ++a) {
         const double rounded = std::round(10 * p[a]) / 10;
-        out += std::format("{}{} {:.1f}", a ? ", " : "", rounded < 0 ? Negative[a] : Positive[a], std::abs(rounded));
+        out += hilum::format("{}{} {:.1f}", a ? ", " : "", rounded < 0 ? Negative[a] : Positive[a], std::abs(rounded));
     }
     return out + ")";
 }
@@ -43,12 +44,12 @@ std::string probeText(const Probe& probe)
     }
     const Index3& v = *probe.voxel;
     if (probe.pointLps || v[2] != 0)
-        add(std::format("voxel ({}, {}, {})", v[0], v[1], v[2]));
+        add(hilum::format("voxel ({}, {}, {})", v[0], v[1], v[2]));
     else
-        add(std::format("pixel ({}, {})", v[0], v[1]));
+        add(hilum::format("pixel ({}, {})", v[0], v[1]));
     std::string values;
     for (const double value : probe.values)
-        values += (values.empty() ? "" : ", ") + (probe.exponent ? std::format("{:.3e}", value) : std::format("{:.{}f}", value, probe.decimals));
+        values += (values.empty() ? "" : ", ") + (probe.exponent ? hilum::format("{:.3e}", value) : hilum::format("{:.{}f}", value, probe.decimals));
     if (!values.empty())
         add(probe.unit.empty() ? values : values + " " + probe.unit);
     for (const std::string& note : probe.notes)

@@ -1,6 +1,7 @@
 #include "core/view/report_rank.h"
 
-#include <format>
+#include "core/base/format.h"
+
 #include <set>
 #include <stdexcept>
 
@@ -13,14 +14,14 @@ constexpr std::int64_t First = 5; // that evaluation.json looks at
 void checkColumns(const Matrix& similarity, std::span<const std::int64_t> says)
 {
     if (similarity.columns != std::ssize(says))
-        throw std::invalid_argument(std::format("{} columns of likenesses for {} texts", similarity.columns, says.size()));
+        throw std::invalid_argument(hilum::format("{} columns of likenesses for {} texts", similarity.columns, says.size()));
 }
 
 /// "1st", "2nd", "3rd", "11th", "21st"
 std::string ordinal(std::int64_t n)
 {
     const std::int64_t unit = n % 10, tens = n / 10 % 10;
-    return std::format("{}{}", n, tens == 1 ? "th" : unit == 1 ? "st" : unit == 2 ? "nd" : unit == 3 ? "rd" : "th");
+    return hilum::format("{}{}", n, tens == 1 ? "th" : unit == 1 ? "st" : unit == 2 ? "nd" : unit == 3 ? "rd" : "th");
 }
 
 } // namespace
@@ -29,7 +30,7 @@ ReportRank rankOf(const Matrix& similarity, std::int64_t row, std::int64_t own, 
 {
     checkColumns(similarity, says);
     if (own < 0 || own >= std::ssize(says) || says[static_cast<std::size_t>(own)] < 0)
-        throw std::invalid_argument(std::format("column {} is no report", own));
+        throw std::invalid_argument(hilum::format("column {} is no report", own));
     const std::int64_t ownSays = says[static_cast<std::size_t>(own)];
     std::set<std::int64_t> all, nearer;
     for (std::int64_t column = 0; column < similarity.columns; ++column) {
@@ -59,7 +60,7 @@ std::vector<std::int64_t> nearestDifferent(const Matrix& similarity, std::int64_
 
 std::string rankText(const ReportRank& rank)
 {
-    return std::format("own report: {} of {}, in the first {}: {}", ordinal(rank.place), rank.of, First, rank.place <= First ? "yes" : "no");
+    return hilum::format("own report: {} of {}, in the first {}: {}", ordinal(rank.place), rank.of, First, rank.place <= First ? "yes" : "no");
 }
 
 } // namespace hilum::view

@@ -1,7 +1,8 @@
 #include "core/view/scale_bar.h"
 
+#include "core/base/format.h"
+
 #include <cmath>
-#include <format>
 #include <stdexcept>
 
 namespace hilum::view {
@@ -15,7 +16,7 @@ std::string_view name(LengthMeaning meaning)
 ScaleBar scaleBar(double pixelsPerMm, double longestPixels, LengthMeaning meaning)
 {
     if (!(pixelsPerMm > 0) || !(longestPixels > 0))
-        throw std::invalid_argument(std::format("scaleBar: {} pixels per mm, {} pixels", pixelsPerMm, longestPixels));
+        throw std::invalid_argument(hilum::format("scaleBar: {} pixels per mm, {} pixels", pixelsPerMm, longestPixels));
     const double longest = longestPixels / pixelsPerMm;
     const double decade = std::pow(10.0, std::floor(std::log10(longest) + 1e-9));
     double length = decade;
@@ -24,12 +25,12 @@ ScaleBar scaleBar(double pixelsPerMm, double longestPixels, LengthMeaning meanin
             length = factor * decade;
     ScaleBar bar{length, length * pixelsPerMm, {}};
     if (meaning == LengthMeaning::Unknown || meaning == LengthMeaning::PixelWidths) {
-        bar.text = std::format("{:g} px{}", length, meaning == LengthMeaning::Unknown ? "" : ", pixel widths");
+        bar.text = hilum::format("{:g} px{}", length, meaning == LengthMeaning::Unknown ? "" : ", pixel widths");
         return bar;
     }
-    bar.text = length >= 10 ? std::format("{:g} cm", length / 10) : std::format("{:g} mm", length);
+    bar.text = length >= 10 ? hilum::format("{:g} cm", length / 10) : hilum::format("{:g} mm", length);
     if (meaning != LengthMeaning::Patient)
-        bar.text += std::format(", {}", name(meaning));
+        bar.text += hilum::format(", {}", name(meaning));
     return bar;
 }
 

@@ -1,9 +1,10 @@
 #include "core/view/window_level.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <format>
 
 namespace hilum::view {
 
@@ -36,8 +37,8 @@ std::string figures(double v)
 {
     const double size = std::abs(v);
     if (std::abs(v - std::round(v)) < 1e-6 * std::max(1.0, size) || (size >= 100 && size < 1e9))
-        return std::format("{:.0f}", std::round(v) + 0.0);
-    return std::format("{:.3g}", v);
+        return hilum::format("{:.0f}", std::round(v) + 0.0);
+    return hilum::format("{:.3g}", v);
 }
 
 } // namespace
@@ -66,8 +67,8 @@ std::vector<std::uint8_t> greyTable(const Transfer& transfer, std::int64_t first
 std::string windowText(const Transfer& t)
 {
     if (t.lut)
-        return std::format("VOI LUT W {} % L {} %", figures(t.window.width), figures(t.window.centre));
-    return std::format("W {} L {}", figures(t.window.width), figures(t.window.centre));
+        return hilum::format("VOI LUT W {} % L {} %", figures(t.window.width), figures(t.window.centre));
+    return hilum::format("W {} L {}", figures(t.window.width), figures(t.window.centre));
 }
 
 std::span<const WindowPreset> windowPresets()
@@ -98,7 +99,7 @@ std::string whyUnavailable(const WindowPreset& preset, const PresetContext& cont
             return {};
         if (context.modality.empty())
             return "The file does not say that its values are Hounsfield units.";
-        return std::format("{} values are not Hounsfield units.", context.modality);
+        return hilum::format("{} values are not Hounsfield units.", context.modality);
     }
 }
 

@@ -1,11 +1,11 @@
 // prior_studies DIR: a patient with two chest CTs in one frame of reference, a year apart, and another one with a single film. Voxels hold ten times their slice's
 // number, those of the earlier CT 500 more.
+#include "core/base/format.h"
 #include "tests/support/make_dicom.h"
 
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <format>
 #include <string>
 
 namespace {
@@ -22,7 +22,7 @@ void writeSeries(const std::filesystem::path& root, const Series& series)
     for (int n = 0; n < series.slices; ++n) {
         hilum::tests::SliceSpec slice;
         slice.number = n + 1;
-        slice.position = series.frame.empty() ? std::string() : std::format("0\\0\\{}", 5 * n);
+        slice.position = series.frame.empty() ? std::string() : hilum::format("0\\0\\{}", 5 * n);
         slice.series = series.study + ".1";
         slice.rows = 64;
         slice.columns = 80;
@@ -34,7 +34,7 @@ void writeSeries(const std::filesystem::path& root, const Series& series)
         file.text(0x00100010, "PN", series.name).text(0x00100020, "LO", series.patient).text(0x0020000D, "UI", series.study);
         if (!series.frame.empty())
             file.text(0x00200052, "UI", series.frame);
-        file.write(folder / std::format("{:02}.dcm", n));
+        file.write(folder / hilum::format("{:02}.dcm", n));
     }
 }
 

@@ -93,7 +93,7 @@ void compressed(benchmark::State& state)
     if (!folder)
         return state.SkipWithError(folder.error().sentence().c_str());
     for (int k = 0; k < slices; ++k)
-        if (const OFCondition ok = writeCompressed(k, size, jpeg2000, folder->where() / std::format("{:03}.dcm", k)); ok.bad())
+        if (const OFCondition ok = writeCompressed(k, size, jpeg2000, folder->where() / hilum::format("{:03}.dcm", k)); ok.bad())
             return state.SkipWithError(ok.text());
     std::vector<double> one, all;
     for (auto _ : state)

@@ -23,7 +23,7 @@ using ItkImage = itk::Image<std::int16_t, 3>;
 void makeSeries(const hilum::path& folder, int slices, int size)
 {
     for (int k = 0; k < slices; ++k)
-        slice(k, size).write(folder / std::format("{:04}.dcm", slices - k)); // names run against the positions
+        slice(k, size).write(folder / hilum::format("{:04}.dcm", slices - k)); // names run against the positions
 }
 
 double readWithItk(const hilum::path& folder, std::string& digest)

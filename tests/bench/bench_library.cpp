@@ -33,7 +33,7 @@ void indexSeries(benchmark::State& state)
         return state.SkipWithError(folder.error().sentence().c_str());
     const std::vector<std::int16_t> values(static_cast<std::size_t>(size) * static_cast<std::size_t>(size), 77);
     for (int k = 0; k < files; ++k)
-        hilum::tests::dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k), .rows = size, .columns = size, .values = values}).write(folder->where() / std::format("{:04}.dcm", k));
+        hilum::tests::dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k), .rows = size, .columns = size, .values = values}).write(folder->where() / hilum::format("{:04}.dcm", k));
     std::vector<double> took;
     for (auto _ : state)
         for (int n = 0; n < rounds; ++n) {
@@ -69,16 +69,16 @@ void manySeries(benchmark::State& state)
                 r.kind = "volume";
                 r.format = "dicom";
                 r.modality = n % 3 ? "CT" : "MR";
-                r.description = std::format("Series {} {}", n % 40, Parts[n % 5]);
+                r.description = hilum::format("Series {} {}", n % 40, Parts[n % 5]);
                 r.bodyPart = Parts[n % 5];
-                r.seriesUid = std::format("1.2.3.{}", n);
-                r.studyUid = std::format("1.2.4.{}", n / 5);
-                r.patientName = std::format("Family{}^Given{}", n / 15, n % 97);
-                r.patientId = std::format("P{:06}", n / 15);
-                r.studyDate = std::format("20{:02}{:02}{:02}", n % 26, 1 + n % 12, 1 + n % 28);
+                r.seriesUid = hilum::format("1.2.3.{}", n);
+                r.studyUid = hilum::format("1.2.4.{}", n / 5);
+                r.patientName = hilum::format("Family{}^Given{}", n / 15, n % 97);
+                r.patientId = hilum::format("P{:06}", n / 15);
+                r.studyDate = hilum::format("20{:02}{:02}{:02}", n % 26, 1 + n % 12, 1 + n % 28);
                 r.width = r.height = 512;
                 r.slices = 300;
-                r.where = std::format("/archive/{}/{}", n / 5, n);
+                r.where = hilum::format("/archive/{}/{}", n / 5, n);
                 r.files = {r.where / "IM0001"};
                 rows.push_back(std::move(one));
             }

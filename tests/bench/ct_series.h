@@ -30,7 +30,7 @@ inline tests::DicomFile slice(int k, int size)
             noise = noise * 1664525u + 1013904223u;
             values[static_cast<std::size_t>(j * size + i)] = static_cast<std::int16_t>(1000 + 600 * std::sin(0.02 * (i + k)) * std::cos(0.017 * j) + static_cast<double>(noise >> 28));
         }
-    return tests::dicomSlice({.number = k + 1, .position = std::format("-200\\-200\\{}", k), .intercept = "-1024", .rows = size, .columns = size, .values = std::move(values)});
+    return tests::dicomSlice({.number = k + 1, .position = hilum::format("-200\\-200\\{}", k), .intercept = "-1024", .rows = size, .columns = size, .values = std::move(values)});
 }
 
 /// Peak resident memory of this process, bytes.

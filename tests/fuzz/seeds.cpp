@@ -224,7 +224,7 @@ std::vector<std::string> metaSeeds()
     compress(reinterpret_cast<Bytef*>(packed.data()), &length, reinterpret_cast<const Bytef*>(voxels.data()), voxels.size());
     packed.resize(length);
     return {head + "BinaryData = True\nElementDataFile = LOCAL\n" + voxels,
-            head + std::format("BinaryData = True\nCompressedData = True\nCompressedDataSize = {}\nElementDataFile = LOCAL\n", packed.size()) + packed,
+            head + hilum::format("BinaryData = True\nCompressedData = True\nCompressedDataSize = {}\nElementDataFile = LOCAL\n", packed.size()) + packed,
             head + "BinaryData = False\nElementNumberOfChannels = 2\nElementDataFile = LOCAL\n" + [] { std::string t; for (int n = 0; n < 240; ++n) t += "7 "; return t; }(),
             head + "HeaderSize = -1\nElementDataFile = slice%03d.raw 1 6 1\n"};
 }

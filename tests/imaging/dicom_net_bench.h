@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/imaging/dicom_net.h"
 #include "tests/support/compare.h"
 #include "tests/support/dicom_tools.h"
@@ -11,7 +12,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <format>
 #include <map>
 #include <optional>
 #include <string>
@@ -58,9 +58,9 @@ inline std::map<std::string, std::string> dataSets(const path& folder)
 inline bool makeStudy(const path& folder, int count, const std::string& study = Study)
 {
     for (int i = 0; i < count; ++i) {
-        const std::string series = std::format("{}.{}", study, 1 + i % 3);
-        const path file = folder / std::format("{:03}.dcm", i);
-        if (!writeSmallDicom(file, {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = study, .seriesUid = series, .instanceUid = std::format("{}.{}", series, i), .rows = 8 + i % 5, .columns = 8, .z = i * 1.5}))
+        const std::string series = hilum::format("{}.{}", study, 1 + i % 3);
+        const path file = folder / hilum::format("{:03}.dcm", i);
+        if (!writeSmallDicom(file, {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = study, .seriesUid = series, .instanceUid = hilum::format("{}.{}", series, i), .rows = 8 + i % 5, .columns = 8, .z = i * 1.5}))
             return false;
     }
     return true;

@@ -57,12 +57,12 @@ private Q_SLOTS:
             inside.push_back(hit / lung);
             share.push_back(std::accumulate(region.inside.begin(), region.inside.end(), 0.0) / static_cast<double>(region.inside.size()));
             if (inside.back() < leastOfOne)
-                worst.push_back(std::format("{}: {:.2f}", entry.path().filename().string(), inside.back()));
+                worst.push_back(hilum::format("{}: {:.2f}", entry.path().filename().string(), inside.back()));
         }
         QVERIFY2(static_cast<int>(inside.size()) >= leastImages, qPrintable(QString::number(inside.size())));
         const double mean = std::accumulate(inside.begin(), inside.end(), 0.0) / static_cast<double>(inside.size());
         const double covered = std::accumulate(share.begin(), share.end(), 0.0) / static_cast<double>(share.size());
-        const std::string said = std::format("{} images: {:.3f} of the lung inside, the region covers {:.3f} of the picture; below {}: {}", inside.size(), mean, covered, leastOfOne, worst.size());
+        const std::string said = hilum::format("{} images: {:.3f} of the lung inside, the region covers {:.3f} of the picture; below {}: {}", inside.size(), mean, covered, leastOfOne, worst.size());
         QVERIFY2(mean >= leastInside, said.c_str());
         QVERIFY2(covered <= 0.65, said.c_str());
         QVERIFY2(worst.size() <= inside.size() / 20, said.c_str());

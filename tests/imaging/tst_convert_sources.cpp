@@ -38,7 +38,7 @@ std::vector<std::int16_t> writeEnhanced(const path& file, const std::vector<doub
     std::vector<DicomFile> frames;
     for (const double z : heights) {
         DicomFile position, frame;
-        position.text(0x00200032, "DS", std::format("0\\0\\{}", z));
+        position.text(0x00200032, "DS", hilum::format("0\\0\\{}", z));
         frames.push_back(frame.item(0x00209113, position));
     }
     const int count = static_cast<int>(heights.size());
@@ -62,9 +62,9 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::format("a{}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).write(f / hilum::format("a{}", k));
         for (int k = 0; k < 2; ++k)
-            dicomSlice({.number = 8 + k, .position = std::format("{}\\0\\0", k), .orientation = "0\\1\\0\\0\\0\\-1"}).write(f / std::format("scout{}", k));
+            dicomSlice({.number = 8 + k, .position = hilum::format("{}\\0\\0", k), .orientation = "0\\1\\0\\0\\0\\-1"}).write(f / hilum::format("scout{}", k));
         dicomSlice({.number = 20, .position = "0\\0\\0", .series = "1.2.3.200"}).write(f / "other");
         static constexpr ItemKind Kinds[] = {ItemKind::Volume, ItemKind::Image};
         const auto several = chooseItem(f.folder.where(), "1.2.3.100", Kinds);
@@ -115,7 +115,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 20; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\{:.6f}\\{}", 0.2 * k / 19, 2 * k)}).write(f / std::format("{:02}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\{:.6f}\\{}", 0.2 * k / 19, 2 * k)}).write(f / hilum::format("{:02}", k));
         const auto kept = readVolume(f.folder.where());
         HILUM_VERIFY_OK(kept);
         QVERIFY(!hasNotice(kept->header().notices, "gantry_tilt"));
@@ -131,7 +131,7 @@ private Q_SLOTS:
             QVERIFY(hasNotice(straight->header().notices, "repaired_direction") && !hasNotice(straight->header().notices, "resampled"));
         }
         for (int k = 0; k < 20; ++k) // more than half a pixel of 0.5 mm
-            dicomSlice({.number = k + 1, .position = std::format("0\\{:.6f}\\{}", 0.3 * k / 19, 2 * k)}).write(f / std::format("{:02}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\{:.6f}\\{}", 0.3 * k / 19, 2 * k)}).write(f / hilum::format("{:02}", k));
         const auto shifted = readVolume(f.folder.where(), {.spacing = SpacingPolicy::Reject});
         HILUM_VERIFY_ERROR(shifted, ErrorCode::BadData);
         QVERIFY(shifted.error().message.find("sideways by 0.300 mm") != std::string::npos);
@@ -179,7 +179,7 @@ private Q_SLOTS:
         int number = 0;
         for (int t = 0; t < 2; ++t)
             for (int k = 0; k < 5; ++k)
-                dicomSlice({.number = ++number, .position = std::format("0\\0\\{}", 2 * k), .modality = "MR", .sopClass = "1.2.840.10008.5.1.4.1.1.4"}).write(f / std::to_string(number));
+                dicomSlice({.number = ++number, .position = hilum::format("0\\0\\{}", 2 * k), .modality = "MR", .sopClass = "1.2.840.10008.5.1.4.1.1.4"}).write(f / std::to_string(number));
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
         const Item& item = found->items.at(0);
@@ -207,7 +207,7 @@ private Q_SLOTS:
         const Folder f;
         const double heights[] = {0, 2, 4, 7, 8}; // as many slices when they are even, two of them from between
         for (int k = 0; k < 5; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", heights[k])}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", heights[k])}).write(f / std::to_string(k));
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
         const Item& item = found->items.at(0);

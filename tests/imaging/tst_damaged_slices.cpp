@@ -48,7 +48,7 @@ void writeBytes(const path& file, const std::string& bytes) { std::ofstream(file
 /// A slice that takes many bits; its first voxel is a hundred times its number.
 SliceSpec spec(int number, double z)
 {
-    SliceSpec s{.number = number, .position = std::format("0\\0\\{}", z), .rows = Rows, .columns = Columns};
+    SliceSpec s{.number = number, .position = hilum::format("0\\0\\{}", z), .rows = Rows, .columns = Columns};
     for (int y = 0; y < Rows; ++y)
         for (int x = 0; x < Columns; ++x)
             s.values.push_back(static_cast<std::int16_t>((x * 37 + y * 91 + x * y * 13) % 1900 + 100 * number));
@@ -69,7 +69,7 @@ bool writeCompressed(const DicomFile& slice, E_TransferSyntax syntax, const path
     return ok.good() && format.saveFile(file.c_str(), syntax).good();
 }
 
-std::string nameOf(int k) { return std::format("s{}.dcm", k); }
+std::string nameOf(int k) { return hilum::format("s{}.dcm", k); }
 
 /// Slices 0 to `count` - 1, numbered from 1, lowest first.
 bool writeSeries(const Folder& f, E_TransferSyntax syntax = EXS_JPEGProcess14SV1, int count = Slices)
@@ -128,7 +128,7 @@ DicomFile threeFrames(const std::vector<std::string>& streams)
     auto f = dicomSlice(slice);
     std::vector<DicomFile> frames;
     for (std::size_t n = 0; n < streams.size(); ++n)
-        frames.push_back(DicomFile().item(0x00209113, DicomFile().text(0x00200032, "DS", std::format("0\\0\\{}", Apart * static_cast<double>(n)))));
+        frames.push_back(DicomFile().item(0x00209113, DicomFile().text(0x00200032, "DS", hilum::format("0\\0\\{}", Apart * static_cast<double>(n)))));
     f.text(0x00280008, "IS", std::to_string(streams.size())).items(0x52009230, frames);
     f.item(0x52009229, DicomFile().item(0x00209116, DicomFile().text(0x00200037, "DS", "1\\0\\0\\0\\1\\0")).item(0x00289110, DicomFile().text(0x00280030, "DS", "0.8\\0.5")));
     return f.syntax("1.2.840.10008.1.2.4.70").fragments(streams);
@@ -347,7 +347,7 @@ private Q_SLOTS:
         const Folder f;
         for (int t = 0; t < 2; ++t)
             for (int k = 0; k < 3; ++k)
-                QVERIFY(writeCompressed(dicomSlice(spec(3 * t + k + 1, Apart * k)), EXS_JPEGProcess14SV1, f / std::format("t{}s{}.dcm", t, k)));
+                QVERIFY(writeCompressed(dicomSlice(spec(3 * t + k + 1, Apart * k)), EXS_JPEGProcess14SV1, f / hilum::format("t{}s{}.dcm", t, k)));
         damage(f / "t1s1.dcm");
         const auto item = oneItem(f.where());
         HILUM_VERIFY_OK(item);

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/imaging/deidentify.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/phantom.h"
@@ -10,7 +11,6 @@
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
 
-#include <format>
 #include <fstream>
 #include <set>
 
@@ -48,7 +48,7 @@ std::string pixelsOf(const path& file)
         DcmPixelItem* item = nullptr;
         Uint8* octets = nullptr;
         if (fragments->getItem(item, i).good() && item->getUint8Array(octets).good() && octets)
-            out += std::format("[{}]", item->getLength()) + std::string(reinterpret_cast<char*>(octets), item->getLength());
+            out += hilum::format("[{}]", item->getLength()) + std::string(reinterpret_cast<char*>(octets), item->getLength());
     }
     return out;
 }
@@ -68,17 +68,17 @@ public:
         ++m_count;
         switch (vr) {
         case EVR_SQ: sequence(item, tag, r); return;
-        case EVR_DA: text(item, tag, std::format("{:04}{:02}{:02}", 1701 + m_count / 336, 1 + m_count / 28 % 12, 1 + m_count % 28)); return;
-        case EVR_TM: text(item, tag, std::format("112233.{:06}", 777000 + m_count)); return;
-        case EVR_DT: text(item, tag, std::format("17991231235959.{:06}", 888000 + m_count)); return;
-        case EVR_AS: text(item, tag, std::format("{:03}W", 300 + m_count % 600)); return;
+        case EVR_DA: text(item, tag, hilum::format("{:04}{:02}{:02}", 1701 + m_count / 336, 1 + m_count / 28 % 12, 1 + m_count % 28)); return;
+        case EVR_TM: text(item, tag, hilum::format("112233.{:06}", 777000 + m_count)); return;
+        case EVR_DT: text(item, tag, hilum::format("17991231235959.{:06}", 888000 + m_count)); return;
+        case EVR_AS: text(item, tag, hilum::format("{:03}W", 300 + m_count % 600)); return;
         case EVR_DS:
-        case EVR_IS: text(item, tag, std::format("77{:07}", 3111000 + m_count)); return;
-        case EVR_UI: text(item, tag, std::format("1.2.826.0.1.3680043.77.{}", 5550000 + m_count)); return;
-        case EVR_PN: text(item, tag, std::format("Zqfamily{0}^Zqgiven{0}", m_count)); return;
+        case EVR_IS: text(item, tag, hilum::format("77{:07}", 3111000 + m_count)); return;
+        case EVR_UI: text(item, tag, hilum::format("1.2.826.0.1.3680043.77.{}", 5550000 + m_count)); return;
+        case EVR_PN: text(item, tag, hilum::format("Zqfamily{0}^Zqgiven{0}", m_count)); return;
         case EVR_OB:
         case EVR_OW: {
-            std::string s = std::format("ZQBYTES{:07}", m_count);
+            std::string s = hilum::format("ZQBYTES{:07}", m_count);
             planted.insert(s);
             item.putAndInsertUint8Array(DcmTag(group, number, EVR_OB), reinterpret_cast<const Uint8*>(s.data()), s.size());
             return;
@@ -87,7 +87,7 @@ public:
         case EVR_FD: item.putAndInsertFloat64(tag, 12345.678); return;
         case EVR_UL: item.putAndInsertUint32(tag, 3735928559u); return;
         case EVR_FL: item.putAndInsertFloat32(tag, 1234.5f); return;
-        default: text(item, tag, std::format("ZQ{:06}X", m_count)); return;
+        default: text(item, tag, hilum::format("ZQ{:06}X", m_count)); return;
         }
     }
 
@@ -108,26 +108,26 @@ public:
         item.findOrCreateSequenceItem(tag, inner, -2);
         ++m_count;
         if (r.action == ProfileAction::RemoveEmptyOrUids) { // only its UIDs are the table's business
-            text(*inner, DCM_ReferencedSOPInstanceUID, std::format("1.2.826.0.1.3680043.78.{}", 6660000 + m_count));
+            text(*inner, DCM_ReferencedSOPInstanceUID, hilum::format("1.2.826.0.1.3680043.78.{}", 6660000 + m_count));
             return;
         }
-        text(*inner, DCM_CodeValue, std::format("ZQC{:06}", m_count));
-        text(*inner, DCM_CodingSchemeDesignator, std::format("99ZQ{:06}", m_count));
-        text(*inner, DCM_CodeMeaning, std::format("ZQ meaning {:06}", m_count));
-        text(*inner, DCM_TextValue, std::format("ZQ free text {:06}", m_count));
-        text(*inner, DCM_PersonName, std::format("Zqinner{}", m_count));
+        text(*inner, DCM_CodeValue, hilum::format("ZQC{:06}", m_count));
+        text(*inner, DCM_CodingSchemeDesignator, hilum::format("99ZQ{:06}", m_count));
+        text(*inner, DCM_CodeMeaning, hilum::format("ZQ meaning {:06}", m_count));
+        text(*inner, DCM_TextValue, hilum::format("ZQ free text {:06}", m_count));
+        text(*inner, DCM_PersonName, hilum::format("Zqinner{}", m_count));
         privates(*inner);
         DcmItem* deep = nullptr;
         inner->findOrCreateSequenceItem(DCM_ConceptCodeSequence, deep, -2);
-        text(*deep, DCM_CodeMeaning, std::format("ZQ deep meaning {:06}", m_count));
+        text(*deep, DCM_CodeMeaning, hilum::format("ZQ deep meaning {:06}", m_count));
     }
 
     void privates(DcmItem& item)
     {
         text(item, DcmTag(0x0009, 0x0010, EVR_LO), "ZQ CREATOR");
-        text(item, DcmTag(0x0009, 0x1001, EVR_LO), std::format("ZQ private {}", ++m_count));
+        text(item, DcmTag(0x0009, 0x1001, EVR_LO), hilum::format("ZQ private {}", ++m_count));
         text(item, DcmTag(0x0011, 0x0010, EVR_LO), "ZQ OTHER");
-        text(item, DcmTag(0x0011, 0x1010, EVR_UT), std::format("ZQ private long {}", ++m_count));
+        text(item, DcmTag(0x0011, 0x1010, EVR_UT), hilum::format("ZQ private long {}", ++m_count));
     }
 
 private:
@@ -160,7 +160,7 @@ void TestDeidentify::tableIsWhole()
         {0x00080021, "X/D"}, {0x00080020, "Z"}, {0x00080022, "X/Z"}, {0x00020003, "U"}, {0x00880200, "X"}, {0x00420011, "D"}, {0xFFFAFFFA, "X"}};
     for (const auto& [tag, action] : known) {
         const ProfileRow* row = profileRow(tag);
-        QVERIFY2(row, std::format("{:08X} has no row", tag).c_str());
+        QVERIFY2(row, hilum::format("{:08X} has no row", tag).c_str());
         QCOMPARE(QString::fromStdString(std::string(code(row->action))), QString(action));
     }
     QVERIFY(!profileRow(0x00280010)); // Rows
@@ -260,7 +260,7 @@ void TestDeidentify::leavesNoValueBehind()
         touched.insert(t.tag);
     for (const ProfileRow& r : basicProfile())
         if ((r.tag >> 16) >= 8 && r.action != ProfileAction::RemoveEmptyOrUids && (strictDates || DcmTag(static_cast<Uint16>(r.tag >> 16), static_cast<Uint16>(r.tag & 0xFFFF)).getEVR() != EVR_TM))
-            QVERIFY2(touched.contains(r.tag), std::format("{:08X} {} was not touched", r.tag, r.name).c_str());
+            QVERIFY2(touched.contains(r.tag), hilum::format("{:08X} {} was not touched", r.tag, r.name).c_str());
     QCOMPARE(valueOf(report->written.front(), DCM_PatientIdentityRemoved), std::string("YES"));
     QCOMPARE(valueOf(report->written.front(), DCM_LongitudinalTemporalInformationModified), std::string(strictDates ? "REMOVED" : "MODIFIED"));
     DcmItem* code = nullptr;
@@ -282,7 +282,7 @@ void TestDeidentify::uidsFollowFromTheKey()
     HILUM_VERIFY_OK(folder);
     const path in = folder->where() / "in";
     for (int i = 1; i <= 3; ++i)
-        QVERIFY(tests::writeSmallDicom(in / std::format("{}.dcm", i), {.modality = "CT", .sopClass = UID_CTImageStorage, .instanceUid = std::format("1.2.826.0.1.3680043.10.1.1.{}", i), .z = double(i)}));
+        QVERIFY(tests::writeSmallDicom(in / hilum::format("{}.dcm", i), {.modality = "CT", .sopClass = UID_CTImageStorage, .instanceUid = hilum::format("1.2.826.0.1.3680043.10.1.1.{}", i), .z = double(i)}));
     const auto first = deidentify(in, folder->where() / "a", {.key = Key}), second = deidentify(in / "2.dcm", folder->where() / "b", {.key = Key}),
                other = deidentify(in, folder->where() / "c", {.key = Key + " another"}), kept = deidentify(in, folder->where() / "d", {.key = Key, .uids = UidHandling::Keep});
     HILUM_VERIFY_OK(first);

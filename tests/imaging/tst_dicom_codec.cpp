@@ -283,7 +283,7 @@ private Q_SLOTS:
             dicomSlice({.slope = slope}).write(f / "a");
             const auto h = readDicomHeader(f / "a");
             HILUM_VERIFY_ERROR(h, ErrorCode::BadData);
-            QVERIFY2(h.error().sentence().find(std::format("Rescale Slope is \"{}\"", slope)) != std::string::npos, h.error().sentence().c_str());
+            QVERIFY2(h.error().sentence().find(hilum::format("Rescale Slope is \"{}\"", slope)) != std::string::npos, h.error().sentence().c_str());
         }
         dicomSlice({.slope = "+1.5E0", .intercept = "-0.5"}).write(f / "a");
         const auto h = readDicomHeader(f / "a");

@@ -137,7 +137,7 @@ void TestDicomListener::listenerIsOnLoopback()
     const auto listener = net::StoreListener::start({.port = 0, .callers = {}, .onlyStudy = {}, .out = m_folder->where()});
     HILUM_VERIFY_OK(listener);
     // what the system says about the port: bound to 127.0.0.1 and to nothing else
-    const std::string wanted = std::format(":{:04X} ", (*listener)->port());
+    const std::string wanted = hilum::format(":{:04X} ", (*listener)->port());
     std::ifstream table("/proc/net/tcp");
     int found = 0;
     for (std::string line; std::getline(table, line);)

@@ -21,7 +21,7 @@ namespace {
 bool startDcmqrscp(tests::Server& server, const path& folder, int port)
 {
     std::filesystem::create_directories(folder / "db");
-    std::ofstream(folder / "qr.cfg") << std::format("NetworkTCPPort = {}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+    std::ofstream(folder / "qr.cfg") << hilum::format("NetworkTCPPort = {}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
         "AETable BEGIN\nORTHANC {}/db RW (200, 1024mb) ANY\nAETable END\n", port, folder.string());
     return server.start("dcmqrscp", {"-c", q(folder / "qr.cfg")}, port);
 }
@@ -161,14 +161,14 @@ void TestDicomNet::findsNames()
     int n = 0;
     for (const Person& p : people) {
         const path file = m_folder->where() / "in" / p.id;
-        const std::string study = std::format("1.2.826.0.1.3680043.11.{}", ++n);
+        const std::string study = hilum::format("1.2.826.0.1.3680043.11.{}", ++n);
         QVERIFY(tests::writeSmallDicom(file, {.patientId = p.id, .studyUid = study, .seriesUid = study + ".1", .instanceUid = study + ".1.1"}));
         DcmFileFormat f;
         QVERIFY(f.loadFile(file.c_str()).good());
         if (*p.charset)
             f.getDataset()->putAndInsertString(DCM_SpecificCharacterSet, p.charset);
         f.getDataset()->putAndInsertString(DCM_PatientName, p.stored.c_str());
-        f.getDataset()->putAndInsertString(DCM_StudyDate, std::format("2024010{}", n).c_str());
+        f.getDataset()->putAndInsertString(DCM_StudyDate, hilum::format("2024010{}", n).c_str());
         QVERIFY(f.saveFile(file.c_str()).good());
     }
     const auto sent = net::store(peer, {m_folder->where() / "in"});
@@ -192,7 +192,7 @@ void TestDicomNet::findsNames()
     QVERIFY(names({.level = Level::Study, .keys = {{"PatientName", "Nobody*"}}}).empty());
     for (const Person& p : people) {
         const auto found = names({.level = Level::Study, .keys = {{"PatientID", p.id}}});
-        QVERIFY2(found == std::set<std::string>{p.expected}, std::format("{}: {}", p.id, found.empty() ? "none" : *found.begin()).c_str());
+        QVERIFY2(found == std::set<std::string>{p.expected}, hilum::format("{}: {}", p.id, found.empty() ? "none" : *found.begin()).c_str());
     }
     // keys that are not ASCII, in two character sets
     QVERIFY(names({.level = Level::Study, .keys = {{"PatientName", "Müller*"}}}) == std::set<std::string>{"Müller^Jörg"});
@@ -207,7 +207,7 @@ void TestDicomNet::findSaysWhenThereIsMore()
     QVERIFY2(orthanc.run(m_folder->where()), qPrintable(orthanc.said()));
     const net::Peer peer{.port = orthanc.port, .calledAe = "ORTHANC"};
     for (int i = 1; i <= 5; ++i)
-        QVERIFY(makeStudy(m_folder->where() / std::format("in{}", i), 1, std::format("1.2.826.0.1.3680043.12.{}", i)));
+        QVERIFY(makeStudy(m_folder->where() / hilum::format("in{}", i), 1, hilum::format("1.2.826.0.1.3680043.12.{}", i)));
     HILUM_VERIFY_OK(net::store(peer, {m_folder->where()}));
     for (const auto& [limit, limited] : {std::pair{3, true}, {4, true}, {5, false}, {6, false}}) {
         const auto answer = net::find(peer, {.keys = {}, .limit = limit});

@@ -34,7 +34,7 @@ private Q_SLOTS:
         const Folder f;
         // names and instance numbers run against the positions
         for (int k = 0; k < 5; ++k)
-            dicomSlice({.number = 5 - k, .position = std::format("10\\20\\{}", 30 + 2.5 * k), .intercept = "-1024"}).write(f / std::format("{}.dcm", 9 - k));
+            dicomSlice({.number = 5 - k, .position = hilum::format("10\\20\\{}", 30 + 2.5 * k), .intercept = "-1024"}).write(f / hilum::format("{}.dcm", 9 - k));
         const auto volume = readVolume(f.folder.where());
         HILUM_VERIFY_OK(volume);
         QCOMPARE(volume->geometry().size, (Index3{5, 4, 5}));
@@ -51,7 +51,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k) // sagittal: rows to posterior, columns to the feet, slices to the right
-            dicomSlice({.number = k + 1, .position = std::format("{}\\-40\\60", 12 - 3 * k), .orientation = "0\\1\\0\\0\\0\\-1"}).write(f / std::format("{}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("{}\\-40\\60", 12 - 3 * k), .orientation = "0\\1\\0\\0\\0\\-1"}).write(f / hilum::format("{}", k));
         const auto volume = readVolume(f.folder.where());
         HILUM_VERIFY_OK(volume);
         QCOMPARE(volume->geometry().direction.column(2), (Vec3{-1, 0, 0}));
@@ -93,8 +93,8 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k), .slope = std::format("{}", 0.5 + k), .intercept = "3", .values = std::vector<std::int16_t>(20, 10)})
-                .write(f / std::format("p{}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k), .slope = hilum::format("{}", 0.5 + k), .intercept = "3", .values = std::vector<std::int16_t>(20, 10)})
+                .write(f / hilum::format("p{}", k));
         const auto volume = readVolume(f.folder.where());
         HILUM_VERIFY_OK(volume);
         for (int k = 0; k < 3; ++k)
@@ -130,7 +130,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (const int k : {0, 1, 2, 4, 5})
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 5 * k)}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 5 * k)}).write(f / std::to_string(k));
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->items.size(), std::size_t{1});
@@ -153,7 +153,7 @@ private Q_SLOTS:
         const Folder f;
         const double z[] = {0, 2, 5, 9, 11};
         for (int k = 0; k < 5; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", z[k]), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * z[k]))}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", z[k]), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * z[k]))}).write(f / std::to_string(k));
         const auto even = readVolume(f.folder.where(), {.spacing = SpacingPolicy::Regularise});
         HILUM_VERIFY_OK(even);
         for (std::int64_t k = 0; k < even->geometry().size[2]; ++k)
@@ -174,7 +174,7 @@ private Q_SLOTS:
             for (int j = 0; j < rows; ++j)
                 for (int i = 0; i < 5; ++i)
                     values.push_back(static_cast<std::int16_t>(std::lround(10 * (3.0 * k + 0.8 * j * s))));
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 3 * k), .orientation = std::format("1\\0\\0\\0\\{}\\{}", c, s), .rows = rows, .values = values}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 3 * k), .orientation = hilum::format("1\\0\\0\\0\\{}\\{}", c, s), .rows = rows, .values = values}).write(f / std::to_string(k));
         }
         const auto raw = readVolume(f.folder.where());
         HILUM_VERIFY_OK(raw);
@@ -192,7 +192,7 @@ private Q_SLOTS:
                 if (v == 0)
                     continue; // outside the acquired slices: filled with the least value
                 ++inside;
-                QVERIFY2(std::abs(v - 10 * z) <= 1.1, std::format("{} at z {}", v, z).c_str()); // two roundings to whole numbers
+                QVERIFY2(std::abs(v - 10 * z) <= 1.1, hilum::format("{} at z {}", v, z).c_str()); // two roundings to whole numbers
             }
         QVERIFY(inside > 150);
     }
@@ -203,7 +203,7 @@ private Q_SLOTS:
         int number = 0;
         for (int t = 0; t < 3; ++t)
             for (int k = 0; k < 4; ++k)
-                dicomSlice({.number = ++number, .position = std::format("0\\0\\{}", 2 * k), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * t + k)), .modality = "MR", .sopClass = "1.2.840.10008.5.1.4.1.1.4"})
+                dicomSlice({.number = ++number, .position = hilum::format("0\\0\\{}", 2 * k), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * t + k)), .modality = "MR", .sopClass = "1.2.840.10008.5.1.4.1.1.4"})
                     .write(f / std::to_string(100 - number));
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
@@ -223,7 +223,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::format("a{}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).write(f / hilum::format("a{}", k));
         dicomSlice({.number = 8, .position = "0\\0\\1"}).write(f / "again");
         dicomSlice({.number = 9, .position = "0\\0\\0", .orientation = "0\\1\\0\\0\\0\\-1"}).write(f / "scout");
         const auto found = scan({f.folder.where()});
@@ -257,7 +257,7 @@ private Q_SLOTS:
         const Folder f;
         // the same instance UID everywhere, and one true copy
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).text(0x00080018, "UI", "1.2.3.4.5").write(f / std::format("a{}", k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).text(0x00080018, "UI", "1.2.3.4.5").write(f / hilum::format("a{}", k));
         dicomSlice({.number = 2, .position = "0\\0\\1"}).text(0x00080018, "UI", "1.2.3.4.5").write(f / "copy");
         const auto volume = readVolume(f.folder.where());
         HILUM_VERIFY_OK(volume);
@@ -331,7 +331,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 4; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::to_string(k), k == 1 ? dicomSlice({}).bytes().size() - 10 : std::string::npos);
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).write(f / std::to_string(k), k == 1 ? dicomSlice({}).bytes().size() - 10 : std::string::npos);
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->refused.size(), std::size_t{1});
@@ -391,7 +391,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).write(f / std::to_string(k));
         const auto found = scan({f.folder.where()});
         HILUM_VERIFY_OK(found);
         Item kept = found->items[0];

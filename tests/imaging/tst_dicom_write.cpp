@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/base/paths.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/grey_image.h"
@@ -9,7 +10,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <set>
 
 using namespace hilum;
@@ -167,7 +167,7 @@ void TestDicomWrite::inversionMirrorsEveryWindow()
         const Volume film(header, std::move(pixels));
         std::vector<std::vector<float>> shown;
         for (const bool inverted : {false, true}) {
-            const path file = folder->where() / std::format("film-{}.dcm", inverted);
+            const path file = folder->where() / hilum::format("film-{}.dcm", inverted);
             HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series("film", 2), file, {.monochrome1 = inverted, .voiLut = {}}));
             const auto back = readVolume(file);
             HILUM_VERIFY_OK(back);
@@ -207,7 +207,7 @@ void TestDicomWrite::aFilmLooksTheSameAgain()
     const auto seen = greyImage(film);
     HILUM_VERIFY_OK(seen);
     for (const bool inverted : {false, true}) {
-        const path file = folder->where() / std::format("film-{}.dcm", inverted);
+        const path file = folder->where() / hilum::format("film-{}.dcm", inverted);
         HILUM_VERIFY_OK(writeRadiograph(film, madeStudy(), series("film", 2), file, {.monochrome1 = inverted, .voiLut = {}}));
         HILUM_VERIFY_VALID(file);
         const auto back = readVolume(file);
@@ -439,7 +439,7 @@ void TestDicomWrite::derivedSeriesSaySo()
     options.derived = true;
     options.derivation = "converted from nifti";
     for (int k = 0; k < 12; ++k)
-        options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("source {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
+        options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(hilum::format("source {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
     for (const char* modality : {"CT", "MR"}) {
         header.modality = modality;
         const auto written = writeSliceSeries(image.withHeader(header), madeStudy(), series(modality, 1), folder->where() / modality, {}, options);

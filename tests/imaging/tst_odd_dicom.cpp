@@ -102,7 +102,7 @@ DicomFile segmentation(int size, const std::string& orientation, const std::vect
     for (std::size_t n = 0; n < positions.size(); ++n) {
         const auto number = static_cast<std::uint16_t>(n + 1);
         frames.push_back(DicomFile().item(0x00209113, DicomFile().text(0x00200032, "DS", positions[n])).item(0x0062000A, DicomFile().us(0x0062000B, {number})));
-        segments.push_back(DicomFile().us(0x00620004, {number}).text(0x00620005, "LO", std::format("s{}", number)));
+        segments.push_back(DicomFile().us(0x00620004, {number}).text(0x00620005, "LO", hilum::format("s{}", number)));
     }
     f.us(0x00280100, {1}).us(0x00280102, {0}).text(0x00280008, "IS", std::to_string(positions.size())).text(0x00620001, "CS", "BINARY").items(0x00620002, segments);
     f.item(0x52009229, DicomFile().item(0x00209116, DicomFile().text(0x00200037, "DS", orientation)).item(0x00289110, DicomFile().text(0x00180050, "DS", "3").text(0x00280030, "DS", "1\\1")));
@@ -285,7 +285,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).write(f / std::to_string(k));
         // lengths whose squares are beyond all numbers
         writeBytes(f / "inf.nrrd", std::string("NRRD0004\ntype: short\ndimension: 2\nspace: left-posterior-superior\nsizes: 2 2\nspace directions: (1e200,0,0) (0,1e200,0)\n"
                                    "space origin: (0,0,0)\nendian: little\nencoding: raw\n\n") + std::string(8, '\1'));
@@ -301,7 +301,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 4; ++k) {
-            const std::string bytes = rleSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)});
+            const std::string bytes = rleSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)});
             writeBytes(f / std::to_string(k), bytes.substr(0, bytes.size() - (k == 1 ? 20 : 0)));
         }
         const auto found = scan({f.where()});
@@ -326,14 +326,14 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 2; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).text(0x0020000E, "UI", "").text(0x00100020, "LO", k ? "PB" : "PA").write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).text(0x0020000E, "UI", "").text(0x00100020, "LO", k ? "PB" : "PA").write(f / std::to_string(k));
         const auto patients = scan({f.where()});
         HILUM_VERIFY_OK(patients);
         QCOMPARE(patients->items.size(), std::size_t{2});
         const Folder g;
         for (int k = 0; k < 4; ++k) {
             std::filesystem::create_directories(g / std::to_string(k / 2));
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k)}).text(0x0020000E, "UI", "").write(g / std::format("{}/{}", k / 2, k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k)}).text(0x0020000E, "UI", "").write(g / hilum::format("{}/{}", k / 2, k));
         }
         const auto folders = scan({g.where()});
         HILUM_VERIFY_OK(folders);
@@ -346,7 +346,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 3; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", k), .modality = "XA", .sopClass = Ct}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", k), .modality = "XA", .sopClass = Ct}).write(f / std::to_string(k));
         const auto found = scan({f.where()});
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->items.size(), std::size_t{1});
@@ -396,7 +396,7 @@ private Q_SLOTS:
         int number = 0;
         for (int t = 0; t < 3; ++t)
             for (int k = 0; k < 4; ++k)
-                dicomSlice({.number = ++number, .position = std::format("0\\0\\{}", 2 * k + 0.01 * (t == 1 ? -1 : t)), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * t + k)), .modality = "MR", .sopClass = Mr})
+                dicomSlice({.number = ++number, .position = hilum::format("0\\0\\{}", 2 * k + 0.01 * (t == 1 ? -1 : t)), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(100 * t + k)), .modality = "MR", .sopClass = Mr})
                     .write(f / std::to_string(number));
         const auto found = scan({f.where()});
         HILUM_VERIFY_OK(found);
@@ -411,7 +411,7 @@ private Q_SLOTS:
         // slices that are truly thin stay slices
         const Folder g;
         for (int k = 0; k < 6; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 0.05 * k)}).write(g / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 0.05 * k)}).write(g / std::to_string(k));
         const auto thin = scan({g.where()});
         HILUM_VERIFY_OK(thin);
         QCOMPARE(thin->items.at(0).size[2], std::int64_t{6});

@@ -71,7 +71,7 @@ Vec3 brightest(const Volume& v)
 
 DicomStudy study() { return {.patientId = "T", .patientName = "Test^Left", .patientSex = "", .studyUid = uidFromText("left"), .studyId = "1", .accession = "", .description = "", .date = "20260102", .time = "101500", .referringPhysician = ""}; }
 
-DicomSeriesInfo series(int n) { return {.seriesUid = uidFromText(std::format("left {}", n)), .number = 1, .description = "left", .frameOfReferenceUid = uidFromText("frame")}; }
+DicomSeriesInfo series(int n) { return {.seriesUid = uidFromText(hilum::format("left {}", n)), .number = 1, .description = "left", .frameOfReferenceUid = uidFromText("frame")}; }
 
 } // namespace
 
@@ -104,7 +104,7 @@ private Q_SLOTS:
             const Geometry g = grid(n);
             const Volume volume = marked(g, label);
             const LabelMap map{volume, {{5, "left", {10, 20, 30}, Json::object()}}};
-            path file = folder->where() / std::format("{}-{}", n, kind);
+            path file = folder->where() / hilum::format("{}-{}", n, kind);
             if (kind == "series") {
                 HILUM_VERIFY_OK(writeSliceSeries(volume, study(), series(n), file));
             } else if (kind == "seg" || kind == "labelmap") {
@@ -120,10 +120,10 @@ private Q_SLOTS:
             const auto back = readVolume(file);
             HILUM_VERIFY_OK(back);
             const double apart = cornersApart(g, back->geometry());
-            QVERIFY2(apart < tolerance, std::format("orientation {}: corners are {} mm apart", n, apart).c_str());
+            QVERIFY2(apart < tolerance, hilum::format("orientation {}: corners are {} mm apart", n, apart).c_str());
             const Vec3 before = centreOf(g, leftmost(g)), after = brightest(*back);
-            QVERIFY2(norm(before - after) < tolerance, std::format("orientation {}: the mark moved by {} mm", n, norm(before - after)).c_str());
-            QVERIFY2(after[0] > back->geometry().centreLps()[0] + 1, std::format("orientation {}: left became right", n).c_str());
+            QVERIFY2(norm(before - after) < tolerance, hilum::format("orientation {}: the mark moved by {} mm", n, norm(before - after)).c_str());
+            QVERIFY2(after[0] > back->geometry().centreLps()[0] + 1, hilum::format("orientation {}: left became right", n).c_str());
         }
     }
 
@@ -139,14 +139,14 @@ private Q_SLOTS:
             Vec3 mean{0, 0, 0};
             for (const Vec3& p : surface->pointsLps)
                 mean = mean + (1.0 / static_cast<double>(surface->pointsLps.size())) * p;
-            QVERIFY2(norm(mean - mark) < 1e-9, std::format("orientation {}: the surface lies {} mm from the mark", n, norm(mean - mark)).c_str());
+            QVERIFY2(norm(mean - mark) < 1e-9, hilum::format("orientation {}: the surface lies {} mm from the mark", n, norm(mean - mark)).c_str());
             // closed, and its triangles turn outwards: the volume by the divergence theorem is positive and that of the octant-cut voxel
             double volume = 0;
             for (const auto& t : surface->triangles)
                 volume += dot(surface->pointsLps[t[0]] - mark, cross(surface->pointsLps[t[1]] - mark, surface->pointsLps[t[2]] - mark)) / 6;
             // eight points at a sixth of an edge from the centre (the mean of three edge middles): a box of a third of the voxel each way
             const double expected = 0.71 * 1.3 * 2.9 / 27;
-            QVERIFY2(std::abs(volume - expected) < 1e-9, std::format("orientation {}: volume {} mm3, expected {}", n, volume, expected).c_str());
+            QVERIFY2(std::abs(volume - expected) < 1e-9, hilum::format("orientation {}: volume {} mm3, expected {}", n, volume, expected).c_str());
             HILUM_VERIFY_OK(writeStl(*surface, folder->where() / "s.stl"));
             const auto stl = readTextFile(folder->where() / "s.stl");
             HILUM_VERIFY_OK(stl);
@@ -175,7 +175,7 @@ private Q_SLOTS:
         for (const auto& t : surface->triangles)
             volume += dot(surface->pointsLps[t[0]], cross(surface->pointsLps[t[1]], surface->pointsLps[t[2]])) / 6;
         const double ball = 4.0 / 3 * 3.14159265358979 * 25 * 25 * 25;
-        QVERIFY2(std::abs(volume / ball - 1) < 0.02, std::format("{} against {} mm3", volume, ball).c_str()); // cutting corners takes about half a voxel off a rough surface
+        QVERIFY2(std::abs(volume / ball - 1) < 0.02, hilum::format("{} against {} mm3", volume, ball).c_str()); // cutting corners takes about half a voxel off a rough surface
         QCOMPARE(surface->triangles.size(), 2 * surface->pointsLps.size() - 4); // Euler: a sphere
     }
 };

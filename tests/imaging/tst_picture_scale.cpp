@@ -146,7 +146,7 @@ private Q_SLOTS:
         const Folder f;
         for (const auto& [ratio, height] : {std::pair{"2\\1", 2.0}, {"1\\1", 1.0}}) {
             for (int k = 0; k < 3; ++k)
-                dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k)}).text(0x00280030, "DS", "").text(0x00280034, "IS", ratio).write(f / std::to_string(k));
+                dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 2 * k)}).text(0x00280030, "DS", "").text(0x00280034, "IS", ratio).write(f / std::to_string(k));
             const auto volume = readVolume(f.folder.where());
             HILUM_VERIFY_OK(volume);
             QCOMPARE(volume->geometry().spacingMm, (Vec3{1, height, 2}));

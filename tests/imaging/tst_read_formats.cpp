@@ -119,7 +119,7 @@ Status addToZip(const path& file, const std::vector<std::pair<std::string, std::
 
 std::string square(double low, double high, double z)
 {
-    return std::format("{0}\\{0}\\{2}\\{1}\\{0}\\{2}\\{1}\\{1}\\{2}\\{0}\\{1}\\{2}", low, high, z);
+    return hilum::format("{0}\\{0}\\{2}\\{1}\\{0}\\{2}\\{1}\\{1}\\{2}\\{0}\\{1}\\{2}", low, high, z);
 }
 
 DicomFile contour(const std::string& data)
@@ -287,7 +287,7 @@ private Q_SLOTS:
                 if (volume)
                     position.text(0x00209301, "FD", std::string(reinterpret_cast<const char*>(at), sizeof at));
                 else
-                    position.text(0x00200032, "DS", std::format("0\\0\\{}", 2.5 * k));
+                    position.text(0x00200032, "DS", hilum::format("0\\0\\{}", 2.5 * k));
                 frames.push_back(frame.item(volume ? 0x0020930E : 0x00209113, position));
             }
             auto file = dicomSlice({.position = "", .rows = 6, .columns = 2, .values = std::vector<std::int16_t>(12, 8), .modality = modality, .sopClass = sopClass});
@@ -311,7 +311,7 @@ private Q_SLOTS:
     {
         const Folder f;
         for (int k = 0; k < 4; ++k)
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k), .rows = 20, .columns = 24, .values = std::vector<std::int16_t>(480, 0)}).text(0x00280030, "DS", "1\\1").write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 2 * k), .rows = 20, .columns = 24, .values = std::vector<std::int16_t>(480, 0)}).text(0x00280030, "DS", "1\\1").write(f / std::to_string(k));
         // slice 1: a square of 10 x 10 voxels with a hole of 4 x 4; slice 2: two islands; one contour beyond the image, one oblique
         structureSet({contour(square(1.5, 11.5, 2)), contour(square(4.5, 8.5, 2)), contour(square(0.5, 2.5, 4)), contour(square(9.5, 12.5, 4)), contour(square(2, 5, 40)),
                       contour("0\\0\\0\\5\\0\\0\\5\\5\\6\\0\\5\\6")}).write(f / "set.dcm");
@@ -352,7 +352,7 @@ private Q_SLOTS:
         const Folder f;
         std::vector<std::pair<std::string, std::string>> members;
         for (int k = 0; k < 3; ++k)
-            members.emplace_back(std::format("study/IM{}", k), dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k)}).bytes());
+            members.emplace_back(hilum::format("study/IM{}", k), dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 2 * k)}).bytes());
         members.emplace_back("../outside.dcm", members[0].second); // must not leave the archive
         HILUM_VERIFY_OK(addToZip(f / "study.zip", members));
         const auto found = scan({f.where()});
@@ -401,8 +401,8 @@ private Q_SLOTS:
         QFETCH(QString, directions);
         QFETCH(int, value);
         const Folder f;
-        writeBytes(f / "a.nrrd", std::format("NRRD0005\ntype: short\ndimension: 4\nspace: right-anterior-superior\nsizes: {}\nkinds: {}\nspace directions: {}\nspace origin: (1,2,3)\nendian: little\nencoding: raw\n\n",
-                                             sizes.toStdString(), kinds.toStdString(), directions.toStdString()) + voxelBytes(120));
+        writeBytes(f / "a.nrrd", hilum::format("NRRD0005\ntype: short\ndimension: 4\nspace: right-anterior-superior\nsizes: {}\nkinds: {}\nspace directions: {}\nspace origin: (1,2,3)\nendian: little\nencoding: raw\n\n",
+                                               sizes.toStdString(), kinds.toStdString(), directions.toStdString()) + voxelBytes(120));
         const auto found = scan({f / "a.nrrd"});
         HILUM_VERIFY_OK(found);
         QCOMPARE(found->items[0].size, (Index3{3, 4, 5}));
@@ -503,7 +503,7 @@ private Q_SLOTS:
             std::vector<std::int16_t> values(42);
             for (int n = 0; n < 42; ++n)
                 values[static_cast<std::size_t>(n)] = static_cast<std::int16_t>(100 * k + n);
-            dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 2 * k), .rows = 6, .columns = 7, .values = values}).write(f / std::to_string(k));
+            dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 2 * k), .rows = 6, .columns = 7, .values = values}).write(f / std::to_string(k));
         }
         const auto found = scan({f.where()});
         HILUM_VERIFY_OK(found);
@@ -520,7 +520,7 @@ private Q_SLOTS:
         const Folder f;
         for (int k : {2, 10, 9}) { // by number, not by letter
             const std::vector<std::uint8_t> pixels(12, static_cast<std::uint8_t>(k));
-            writeBytes(f / std::format("s{}.png", k), *imaging::encodePng(4, 3, 1, 8, std::as_bytes(std::span(pixels))));
+            writeBytes(f / hilum::format("s{}.png", k), *imaging::encodePng(4, 3, 1, 8, std::as_bytes(std::span(pixels))));
         }
         const auto item = pictureStack(f.where(), Vec3{0.5, 0.5, 2});
         HILUM_VERIFY_OK(item);

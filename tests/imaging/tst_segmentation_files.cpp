@@ -67,7 +67,7 @@ Result<Segmentation> readOne(const path& file, const SegmentationReadOptions& op
 void verifySame(const LabelMap& original, const LabelMap& back, double toleranceMm)
 {
     QVERIFY2(hilum::tests::cornersApart(original.volume.geometry(), back.volume.geometry()) < toleranceMm,
-             std::format("corners are {} mm apart", hilum::tests::cornersApart(original.volume.geometry(), back.volume.geometry())).c_str());
+             hilum::format("corners are {} mm apart", hilum::tests::cornersApart(original.volume.geometry(), back.volume.geometry())).c_str());
     const auto match = matchGrids(back.volume.geometry(), original.volume.geometry());
     QVERIFY(match.has_value());
     const PlacedLabels moved = moveLabels(back.volume, original.volume.geometry(), *match);
@@ -78,13 +78,13 @@ void verifySame(const LabelMap& original, const LabelMap& back, double tolerance
             for (std::int64_t i = 0; i < original.volume.geometry().size[0]; ++i) {
                 labelled += original.volume.at(i, j, k) != 0;
                 if (original.volume.at(i, j, k) != moved.volume.at(i, j, k))
-                    QFAIL(std::format("voxel {} {} {}: {} became {}", i, j, k, original.volume.at(i, j, k), moved.volume.at(i, j, k)).c_str());
+                    QFAIL(hilum::format("voxel {} {} {}: {} became {}", i, j, k, original.volume.at(i, j, k), moved.volume.at(i, j, k)).c_str());
             }
     QVERIFY(labelled > 100);
     QCOMPARE(back.labels.size(), original.labels.size());
     for (const Label& label : original.labels) {
         const Label* found = back.find(label.value);
-        QVERIFY2(found, std::format("label {} is missing", label.value).c_str());
+        QVERIFY2(found, hilum::format("label {} is missing", label.value).c_str());
         QCOMPARE(found->name, label.name);
         QCOMPARE(found->colour, label.colour);
         QVERIFY2(found->terminology == label.terminology, found->terminology.dump().c_str());
@@ -216,7 +216,7 @@ private Q_SLOTS:
         const LabelMap map = labels(grid({}), {1, 2, 3});
         SegmentationWriteOptions options;
         for (int k = 0; k < 11; ++k)
-            options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(std::format("image {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
+            options.sources.push_back({.sopClassUid = "1.2.840.10008.5.1.4.1.1.2", .sopInstanceUid = uidFromText(hilum::format("image {}", k)), .seriesUid = uidFromText("ct"), .studyUid = madeStudy().studyUid, .file = {}});
         HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));
         HILUM_VERIFY_VALID(file);
         DcmFileFormat format;
@@ -233,7 +233,7 @@ private Q_SLOTS:
             DcmItem* plane = nullptr;
             QVERIFY(frame->findAndGetSequenceItem(DCM_PlanePositionSequence, plane).good() && plane->findAndGetOFString(DCM_ImagePositionPatient, position, 2).good());
             const int k = static_cast<int>(std::lround((std::stod(position.c_str()) + 33.3) / 3)); // the slice by its place
-            QCOMPARE(std::string(uid.c_str()), uidFromText(std::format("image {}", k)));
+            QCOMPARE(std::string(uid.c_str()), uidFromText(hilum::format("image {}", k)));
         }
         options.sources.resize(5); // not one a slice: all frames refer to all
         HILUM_VERIFY_OK(writeSegmentation(std::span(&map, 1), madeStudy(), series("labels"), file, options));

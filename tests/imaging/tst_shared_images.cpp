@@ -77,7 +77,7 @@ std::set<std::string> codes(const Json& entry)
 
 } // namespace
 
-#define CHECK_FACT(condition, name, got) QVERIFY2(condition, std::format("{}: {}", name, (got).dump()).c_str())
+#define CHECK_FACT(condition, name, got) QVERIFY2(condition, hilum::format("{}: {}", name, (got).dump()).c_str())
 
 class SharedImages : public QObject {
     Q_OBJECT

@@ -99,7 +99,7 @@ private Q_SLOTS:
             const auto back = readVolume(file);
             HILUM_VERIFY_OK(back);
             QCOMPARE(back->geometry().size, volume.geometry().size);
-            QVERIFY2(farthestCorner(back->geometry(), volume.geometry()) < tolerance, std::format("orientation {}: {} mm", n, farthestCorner(back->geometry(), volume.geometry())).c_str());
+            QVERIFY2(farthestCorner(back->geometry(), volume.geometry()) < tolerance, hilum::format("orientation {}: {} mm", n, farthestCorner(back->geometry(), volume.geometry())).c_str());
             QVERIFY(back->voxels() == volume.voxels());
         }
     }
@@ -147,12 +147,12 @@ private Q_SLOTS:
         more.bytes.append(1000, 'x');
         const auto bytes = [](const std::string& s) { return QByteArray(s.data(), static_cast<qsizetype>(s.size())); };
         const auto nrrd = [&](int n) {
-            return bytes(std::format("NRRD0004\ntype: float\ndimension: 3\nsizes: {0} {0} {0}\nendian: little\nencoding: raw\nspace: left-posterior-superior\n"
-                                     "space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\n\n0000", n));
+            return bytes(hilum::format("NRRD0004\ntype: float\ndimension: 3\nsizes: {0} {0} {0}\nendian: little\nencoding: raw\nspace: left-posterior-superior\n"
+                                       "space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\n\n0000", n));
         };
         const auto mha = [&](int n) {
-            return bytes(std::format("ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n"
-                                     "Offset = 0 0 0\nElementSpacing = 1 1 1\nDimSize = {0} {0} {0}\nElementType = MET_SHORT\nElementDataFile = LOCAL\n0000", n));
+            return bytes(hilum::format("ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = False\nTransformMatrix = 1 0 0 0 1 0 0 0 1\n"
+                                       "Offset = 0 0 0\nElementSpacing = 1 1 1\nDimSize = {0} {0} {0}\nElementType = MET_SHORT\nElementDataFile = LOCAL\n0000", n));
         };
         QTest::newRow("nifti beyond memory") << "a.nii" << bytes(huge.bytes) << int(ErrorCode::TooLarge);
         QTest::newRow("nifti beyond file") << "a.nii" << bytes(more.bytes) << int(ErrorCode::BadData);

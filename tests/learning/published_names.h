@@ -1,9 +1,9 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "tests/support/make_checkpoint.h"
 
 #include <cstdint>
-#include <format>
 #include <map>
 #include <string>
 #include <utility>
@@ -50,9 +50,9 @@ inline Shapes swin(const std::string& at, const std::string& stage, const std::s
     const std::int64_t tokens = window * window * window, side = 2 * window - 1;
     for (int k = 1; k <= 4; ++k) {
         const std::int64_t width = 3 << (k - 1);
-        const std::string layer = std::format("{}layers{}{}", at, k, stage);
+        const std::string layer = hilum::format("{}layers{}{}", at, k, stage);
         for (int i = 0; i < 2; ++i) {
-            const std::string block = std::format("{}blocks.{}.", layer, i);
+            const std::string block = hilum::format("{}blocks.{}.", layer, i);
             put(names, block + "norm1", {width});
             names[block + "attn.relative_position_bias_table"] = {side * side * side, 3};
             names[block + "attn.relative_position_index"] = {tokens, tokens};
@@ -73,7 +73,7 @@ inline void putBlocksBefore(Shapes& names, const std::string& at)
 {
     for (int k = 1; k <= 4; ++k)
         for (const char* conv : {"conv1", "conv2"})
-            names[std::format("{}layers{}c.0.layer.{}.conv.weight", at, k, conv)] = {3 << (k - 1), 3 << (k - 1), 3, 3, 3};
+            names[hilum::format("{}layers{}c.0.layer.{}.conv.weight", at, k, conv)] = {3 << (k - 1), 3 << (k - 1), 3, 3, 3};
 }
 
 /// The convolution blocks of SwinUNETR's encoder: eleven.
@@ -129,7 +129,7 @@ inline void putBert(Shapes& names, const std::string& at, bool old)
     names[at + "embeddings.position_embeddings.weight"] = {7, 8};
     putNorm(names, at + "embeddings.LayerNorm", old);
     for (int i = 0; i < 2; ++i) {
-        const std::string layer = std::format("{}encoder.layer.{}.", at, i);
+        const std::string layer = hilum::format("{}encoder.layer.{}.", at, i);
         putAttention(names, layer + "attention.", old);
         put(names, layer + "intermediate.dense", {12, 8});
         put(names, layer + "output.dense", {8, 12});
@@ -166,7 +166,7 @@ inline Shapes mgca()
     putBert(names, text, false);     // 36
     names[text + "embeddings.position_ids"] = {1, 7};
     for (int i = 0; i < 2; ++i)
-        putAttention(names, std::format("{}encoder.layer.{}.crossattention.", text, i), false); // 20
+        putAttention(names, hilum::format("{}encoder.layer.{}.crossattention.", text, i), false); // 20
     for (const char* head : {"img_encoder_q.global_embed.head.", "img_encoder_q.local_embed.head.", "text_encoder_q.global_embed.head.", "text_encoder_q.local_embed.head."}) { // 48
         const std::string at = head;
         const bool convolution = at.contains("local_embed");
@@ -204,7 +204,7 @@ inline Shapes r2gen()
     };
     put(names, at + "att_embed.0", {8, 10});
     for (int i = 0; i < 2; ++i) {
-        const std::string encoder = std::format("{}encoder.layers.{}.", model, i), decoder = std::format("{}decoder.layers.{}.", model, i);
+        const std::string encoder = hilum::format("{}encoder.layers.{}.", model, i), decoder = hilum::format("{}decoder.layers.{}.", model, i);
         linears(encoder + "self_attn");
         feedForward(encoder);
         norm(encoder + "sublayer.0.norm");

@@ -25,7 +25,7 @@ public:
     OddlyNamed(const ToyOptions& o, Rng rng) : ToyWithFeatures(o, rng)
     {
         for (const auto& parameter : ToyMethod::trainable().named_parameters())
-            m_named.register_parameter(std::format("part{}", m_named.parameters().size()), parameter.value());
+            m_named.register_parameter(hilum::format("part{}", m_named.parameters().size()), parameter.value());
     }
     torch::nn::Module& trainable() override { return m_named; }
 
@@ -139,7 +139,7 @@ private Q_SLOTS:
             moved.push_back((weights(after) - weights(before)).abs().mean().template item<double>());
         }
         // AdamW's step is the rate times a number near 1, whatever the gradient: the way goes with the rate
-        QVERIFY2(moved[1] > 0.005 * moved[0] && moved[1] < 0.08 * moved[0], std::format("{} and {}", moved[0], moved[1]).c_str());
+        QVERIFY2(moved[1] > 0.005 * moved[0] && moved[1] < 0.08 * moved[0], hilum::format("{} and {}", moved[0], moved[1]).c_str());
         QCOMPARE(untrained[0].dump(), untrained[1].dump()); // first weights know no layer decay
     }
     void unknownLayersCannotLearnMoreSlowly()

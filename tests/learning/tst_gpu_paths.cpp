@@ -151,14 +151,14 @@ class TestGpuPaths : public QObject {
         HILUM_VERIFY_OK(reader);
         const bool attends = !openModel(model)->metadata.at("token_grid").empty();
         for (std::size_t n = 0; n < 2; ++n) {
-            const path request = model / std::format("request-{}.safetensors", n);
+            const path request = model / hilum::format("request-{}.safetensors", n);
             HILUM_VERIFY_OK(writeTensors(request, *reader->read(n)));
             for (const char* what : {"reconstruct", "attention"}) {
                 if (!attends && std::string_view(what) == "attention")
                     continue;
                 std::array<TensorMap, 2> shown;
                 for (std::size_t d = 0; d < 2; ++d) {
-                    const path out = model / std::format("{}-{}-{}", what, n, d);
+                    const path out = model / hilum::format("{}-{}-{}", what, n, d);
                     QStringList arguments{QStringLiteral("infer"), QString::fromLatin1(what), QStringLiteral("--model"), text(model), QStringLiteral("--request"), text(request), QStringLiteral("--out"), text(out),
                                           QStringLiteral("--device"), d ? QStringLiteral("cuda:0") : QStringLiteral("cpu")};
                     if (std::string_view(what) == "attention")

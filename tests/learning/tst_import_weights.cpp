@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/describe.h"
 #include "core/learning/imports/architecture.h"
 #include "core/learning/imports/import_weights.h"
@@ -22,7 +23,6 @@
 
 #include <cstring>
 #include <filesystem>
-#include <format>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -144,7 +144,7 @@ private Q_SLOTS:
         put("pos_embed", {1, 1 + 224 / patch * (224 / patch), width});
         put("patch_embed.proj.weight", {width, 3, patch, patch});
         for (int n = 0; n < depth; ++n)
-            put(std::format("blocks.{}.attn.qkv.weight", n), {3 * width, width});
+            put(hilum::format("blocks.{}.attn.qkv.weight", n), {3 * width, width});
         const auto told = inferArchitecture(NetworkKind::MaskedAutoencoder, state);
         HILUM_VERIFY_OK(told);
         const MethodRegistry methods = registry();
@@ -154,7 +154,7 @@ private Q_SLOTS:
         HILUM_VERIFY_OK(options);
         // no tensor tells the heads: they follow from the published widths
         for (const char* key : {"image_size", "channels", "tokeniser_strides", "tokeniser_width", "width", "depth", "heads", "decoder_width", "decoder_depth", "decoder_heads"})
-            QVERIFY2(told->at(key) == options->at(key), std::format("{} is {} in the file and {} in the preset", key, jsonLine(told->at(key)), jsonLine(options->at(key))).c_str());
+            QVERIFY2(told->at(key) == options->at(key), hilum::format("{} is {} in the file and {} in the preset", key, jsonLine(told->at(key)), jsonLine(options->at(key))).c_str());
     }
 
     void encoderAloneLeavesTheDecoderUntrainedAndSaysSo()

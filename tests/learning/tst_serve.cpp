@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/base/job_protocol.h"
 #include "core/base/tensor_file.h"
 #include "tests/support/compare.h"
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <format>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -99,7 +99,7 @@ private Q_SLOTS:
         QVERIFY(loaded.at("model").at("untrained").get<bool>());
 
         const auto reconstruct = [&](int id, Json more) {
-            more.update({{"id", id}, {"kind", "reconstruct"}, {"out", (m_folder->where() / std::format("{}.safetensors", id)).string()}});
+            more.update({{"id", id}, {"kind", "reconstruct"}, {"out", (m_folder->where() / hilum::format("{}.safetensors", id)).string()}});
             worker.send(more);
             return worker.answer(id);
         };

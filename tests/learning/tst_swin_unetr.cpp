@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/swin_unetr.h"
@@ -14,7 +15,6 @@
 
 #include <malloc.h>
 
-#include <format>
 #include <stdexcept>
 
 using namespace hilum;
@@ -227,7 +227,7 @@ private Q_SLOTS:
                 swinSizesOf({{"window", window}});
                 QFAIL(jsonLine(window).c_str());
             } catch (const std::invalid_argument& e) {
-                QCOMPARE(std::string(e.what()), std::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(window)));
+                QCOMPARE(std::string(e.what()), hilum::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(window)));
             }
         }
     }

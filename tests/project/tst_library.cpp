@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/project/library.h"
 #include "tests/project/library_rows.h"
 #include "tests/support/compare.h"
@@ -6,7 +7,6 @@
 
 #include <QTemporaryDir>
 
-#include <format>
 
 using namespace hilum;
 using namespace hilum::project;
@@ -127,7 +127,7 @@ private Q_SLOTS:
         for (int i = 0; i < 30; ++i) {
             auto s = ct(at("data") / std::to_string(i), "1.2." + std::to_string(i), {"a.dcm"});
             s.row.studyUid = "9." + std::to_string(i);
-            s.row.studyDate = std::format("202401{:02}", i + 1);
+            s.row.studyDate = hilum::format("202401{:02}", i + 1);
             all.push_back(s);
         }
         HILUM_VERIFY_OK(library->addSeries(all));
@@ -196,7 +196,7 @@ private Q_SLOTS:
             auto library = *Library::open(at("library"));
             HILUM_VERIFY_OK(library->addSeries({png(at("disk/a.png")), png(at("disk/b.png"))}, &ids));
         }
-        SQLite::Database(at("library/library.sqlite").string(), SQLite::OPEN_READWRITE).exec(std::format("UPDATE series_details SET files = CAST('a.png' AS BLOB) WHERE series = {}", ids[0])); // not ended
+        SQLite::Database(at("library/library.sqlite").string(), SQLite::OPEN_READWRITE).exec(hilum::format("UPDATE series_details SET files = CAST('a.png' AS BLOB) WHERE series = {}", ids[0])); // not ended
         std::filesystem::rename(at("disk"), at("elsewhere"));
         auto library = *Library::open(at("library"));
         QCOMPARE(library->relink(at("disk"), at("elsewhere")).value_or(-1), std::int64_t(1));

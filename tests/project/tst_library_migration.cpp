@@ -37,14 +37,14 @@ void makeOld(const path& file, int copies = 1)
         series.bind(6, file_);
         series.bind(7, file_);
         series.exec();
-        db.exec(std::format("INSERT INTO series_details VALUES ({0}, CAST('{1}' AS BLOB) || X'00', '{{}}'); INSERT INTO thumbnails VALUES ({0}, CAST('picture of {0}' AS BLOB))", id, file_));
-        db.exec(std::format("INSERT INTO series_words (rowid, patient_name, patient_id, study_date, study_description, modality, description, body_part, file_name) "
-                            "SELECT {0}, patient_name, patient_id, study_date, description, 'CT', 'Thorax', '', '{1}' FROM studies WHERE id = {2}", id, file_, owner));
+        db.exec(hilum::format("INSERT INTO series_details VALUES ({0}, CAST('{1}' AS BLOB) || X'00', '{{}}'); INSERT INTO thumbnails VALUES ({0}, CAST('picture of {0}' AS BLOB))", id, file_));
+        db.exec(hilum::format("INSERT INTO series_words (rowid, patient_name, patient_id, study_date, study_description, modality, description, body_part, file_name) "
+                              "SELECT {0}, patient_name, patient_id, study_date, description, 'CT', 'Thorax', '', '{1}' FROM studies WHERE id = {2}", id, file_, owner));
     };
     for (int i = 0; i < copies; ++i) {
-        add(4 + 100 * i, 1, "dicom", std::format("9.1.{}", i).c_str(), std::format("1_{}.dcm", i).c_str());
-        add(7 + 100 * i, 2, "dicom", std::format("9.2.{}", i).c_str(), std::format("2_{}.dcm", i).c_str());
-        add(9 + 100 * i, 3, "png", "", std::format("t1_{}.png", i).c_str());
+        add(4 + 100 * i, 1, "dicom", hilum::format("9.1.{}", i).c_str(), hilum::format("1_{}.dcm", i).c_str());
+        add(7 + 100 * i, 2, "dicom", hilum::format("9.2.{}", i).c_str(), hilum::format("2_{}.dcm", i).c_str());
+        add(9 + 100 * i, 3, "png", "", hilum::format("t1_{}.png", i).c_str());
     }
     db.exec("INSERT INTO jobs VALUES ('j', CAST('/run' AS BLOB), 'mae', 'tiny', 't', 'done', '2026-01-01T00:00:00Z', '', 3, 3); COMMIT");
 }
@@ -73,7 +73,7 @@ private Q_SLOTS:
             QCOMPARE(row->patientId, std::string(patient));
             QVERIFY(row->missing);
             QCOMPARE(row->files.size(), std::size_t(1));
-            QCOMPARE(*(*library)->thumbnail(id), std::format("picture of {}", id));
+            QCOMPARE(*(*library)->thumbnail(id), hilum::format("picture of {}", id));
         }
         QCOMPARE((*library)->series(9)->files.front(), path("/data/case_0001/t1_0.png"));
         QCOMPARE((*library)->jobs()->size(), std::size_t(1));
@@ -123,7 +123,7 @@ private Q_SLOTS:
     void killedMigrationLeavesTheOldOrTheNew()
     {
         for (int round = 0; round < 6; ++round) {
-            const path folder = at(std::format("round{}", round).c_str());
+            const path folder = at(hilum::format("round{}", round).c_str());
             std::filesystem::create_directories(folder);
             makeOld(folder / "library.sqlite", 300);
             const pid_t child = ::fork();

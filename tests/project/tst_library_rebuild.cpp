@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/project/rebuild.h"
 #include "core/project/storage.h"
 #include "tests/project/library_rows.h"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <format>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,7 +40,7 @@ private Q_SLOTS:
             HILUM_VERIFY_OK(library);
             std::vector<NewSeries> all;
             for (int i = 0; i < Pictures; ++i) {
-                all.push_back(png(std::format("/data/{}.png", i)));
+                all.push_back(png(hilum::format("/data/{}.png", i)));
                 all.back().thumbnailPng = std::string(2000, 'p');
             }
             HILUM_VERIFY_OK((*library)->addSeries(all));

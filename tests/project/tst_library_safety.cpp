@@ -26,10 +26,10 @@ NewSeries numbered(int batch, int i)
     NewSeries s;
     s.row.kind = "image";
     s.row.format = "png";
-    s.row.seriesUid = std::format("1.{}.{}", batch, i);
-    s.row.studyUid = std::format("2.{}", batch);
-    s.row.description = std::format("batch{}", batch);
-    s.row.files = {std::format("/data/{}/{}.png", batch, i)};
+    s.row.seriesUid = hilum::format("1.{}.{}", batch, i);
+    s.row.studyUid = hilum::format("2.{}", batch);
+    s.row.description = hilum::format("batch{}", batch);
+    s.row.files = {hilum::format("/data/{}/{}.png", batch, i)};
     s.row.where = s.row.files.front();
     s.thumbnailPng = std::string(2000, 'p');
     return s;
@@ -110,7 +110,7 @@ private Q_SLOTS:
             HILUM_VERIFY_OK(count);
             QVERIFY(*count >= 5 * Batch);
             QCOMPARE(*count % Batch, std::int64_t(0));
-            QCOMPARE(*(*library)->count(std::format("batch{}", round * 100000 + 4)) % Batch, std::int64_t(0));
+            QCOMPARE(*(*library)->count(hilum::format("batch{}", round * 100000 + 4)) % Batch, std::int64_t(0));
         }
     }
 
@@ -121,7 +121,7 @@ private Q_SLOTS:
         const auto second = Library::open(at());
         HILUM_VERIFY_ERROR(second, ErrorCode::Busy);
         const std::string sentence = second.error().sentence();
-        QVERIFY2(sentence.find(std::format("process {}", ::getpid())) != std::string::npos, sentence.c_str());
+        QVERIFY2(sentence.find(hilum::format("process {}", ::getpid())) != std::string::npos, sentence.c_str());
         QVERIFY2(sentence.find(thisProcess().host) != std::string::npos, sentence.c_str());
         // another process, and one that only looks
         HILUM_VERIFY_OK((*library)->addSeries(batchOf(1)));

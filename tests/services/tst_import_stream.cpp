@@ -23,12 +23,12 @@ class TestImportStream : public QObject {
         const std::vector<std::uint8_t> pixels(16 * 16, 90);
         const std::string png = *imaging::encodePng(16, 16, 1, 8, std::as_bytes(std::span(pixels)));
         for (int n = 0; n < count; ++n)
-            std::ofstream(folder / std::format("{:04}.png", n), std::ios::binary) << png;
+            std::ofstream(folder / hilum::format("{:04}.png", n), std::ios::binary) << png;
     }
     void writeSlices(const path& folder, int from, int to) const
     {
         for (int k = from; k < to; ++k)
-            QVERIFY(hilum::tests::writeSmallDicom(folder / std::format("{}.dcm", k), {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = m_root + "1", .seriesUid = m_root + "1.1",
+            QVERIFY(hilum::tests::writeSmallDicom(folder / hilum::format("{}.dcm", k), {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = m_root + "1", .seriesUid = m_root + "1.1",
                                                                                      .instanceUid = m_root + "1.1." + std::to_string(k + 1), .z = 2.0 * k}));
     }
 

@@ -81,14 +81,14 @@ class TestImporter : public QObject {
     Q_OBJECT
     hilum::tests::TestHome m_home;
     int m_number = 0;
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
 
     path mixedFolder()
     {
         const path data = fresh();
         const std::string root = "1.2.826.0.1.3680043.10.7.";
         for (int k = 0; k < 5; ++k)
-            if (!hilum::tests::writeSmallDicom(data / "ct" / std::format("{}.dcm", 9 - k), {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = root + "1", .seriesUid = root + "1.1",
+            if (!hilum::tests::writeSmallDicom(data / "ct" / hilum::format("{}.dcm", 9 - k), {.modality = "CT", .sopClass = UID_CTImageStorage, .studyUid = root + "1", .seriesUid = root + "1.1",
                                                                                           .instanceUid = root + "1.1." + std::to_string(k + 1), .z = 2.0 * k}))
                 return {};
         if (!hilum::tests::writeSmallDicom(data / "film.dcm", {.studyUid = root + "2", .seriesUid = root + "2.1", .instanceUid = root + "2.1.1"}))
@@ -255,7 +255,7 @@ private Q_SLOTS:
     {
         const path data = fresh();
         for (int i = 0; i < 40; ++i)
-            writePng(data / std::format("{:02}.png", i), 8, 8);
+            writePng(data / hilum::format("{:02}.png", i), 8, 8);
         auto library = project::Library::open(fresh());
         std::stop_source stop;
         const auto cancelled = importPaths(**library, {data}, {.stop = stop.get_token()}, [&](const ImportSummary&) { stop.request_stop(); });
@@ -275,7 +275,7 @@ private Q_SLOTS:
         std::int64_t pictures = 0;
         for (const project::RowId id : summary->added)
             pictures += !(*library)->thumbnail(id)->empty();
-        QVERIFY2(pictures >= summary->series - 2, std::format("{} of {}", pictures, summary->series).c_str());
+        QVERIFY2(pictures >= summary->series - 2, hilum::format("{} of {}", pictures, summary->series).c_str());
         HILUM_VERIFY_OK((*library)->check());
     }
 };

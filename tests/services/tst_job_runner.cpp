@@ -102,7 +102,7 @@ private Q_SLOTS:
         QCOMPARE(again.job(id)->command, std::string("finetune"));
         HILUM_VERIFY_OK(again.resume(id));
         QTRY_VERIFY(again.job(id)->step > 0);
-        const std::string arguments = *readTextFile(std::format("/proc/{}/cmdline", again.job(id)->pid));
+        const std::string arguments = *readTextFile(hilum::format("/proc/{}/cmdline", again.job(id)->pid));
         QVERIFY(arguments.find("finetune") != std::string::npos && arguments.find("--resume") != std::string::npos);
         HILUM_VERIFY_OK(again.cancel(id));
         WAIT_FOR(again, id, Cancelled);
@@ -134,7 +134,7 @@ private Q_SLOTS:
         WAIT_FOR(runner, *id, Cancelled);
         QVERIFY(gone(pid));
         const JobStatus stopped = *runner.job(*id);
-        QCOMPARE(stopped.message, std::format("Stopped at step {}, checkpoint saved", stopped.step));
+        QCOMPARE(stopped.message, hilum::format("Stopped at step {}, checkpoint saved", stopped.step));
         QVERIFY(stopped.resumable);
         HILUM_VERIFY_OK(runner.resume(*id));
         QTRY_VERIFY(runner.job(*id)->step > stopped.step);

@@ -269,7 +269,7 @@ private Q_SLOTS:
         for (const auto& [id, state] : {std::pair(*running, "running"), std::pair(*queued, "queued")}) {
             const Status refused = forget(runner, id);
             HILUM_VERIFY_ERROR(refused, ErrorCode::Busy);
-            QCOMPARE(refused.error().sentence(), std::format("job {} is {}: cancel it first", id, state));
+            QCOMPARE(refused.error().sentence(), hilum::format("job {} is {}: cancel it first", id, state));
         }
         HILUM_VERIFY_ERROR(forget(runner, "nobody"), ErrorCode::NotFound);
         QCOMPARE(ids(runner), (Names{*running, *queued}));

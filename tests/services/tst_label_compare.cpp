@@ -102,7 +102,7 @@ private Q_SLOTS:
             const auto c = services::compareLabels(segmentation(map), segmentation(turned(map, n)), {});
             HILUM_VERIFY_OK(c);
             for (const auto& row : c->labels)
-                QVERIFY2(*row.overlap.dice() == 1 && row.surface->hausdorffMm == 0, std::format("orientation {}", n).c_str());
+                QVERIFY2(*row.overlap.dice() == 1 && row.surface->hausdorffMm == 0, hilum::format("orientation {}", n).c_str());
         }
         // B lacks the empty slices below and above, A reaches less far than B on the other side
         Geometry small = grid();

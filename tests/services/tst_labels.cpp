@@ -19,7 +19,7 @@ class TestLabels : public QObject {
     /// A folder of pictures a.png, b.png, ... in images/ with a table.
     path folderWith(const std::string& table)
     {
-        const path folder = path(m_home.where()) / std::format("labels{}", m_number++);
+        const path folder = path(m_home.where()) / hilum::format("labels{}", m_number++);
         std::filesystem::create_directories(folder / "images");
         for (char name = 'a'; name <= 'f'; ++name) {
             std::vector<std::uint8_t> pixels(64);
@@ -71,14 +71,14 @@ private Q_SLOTS:
         const std::string rest = "b.png,2,v\nc.png,3,u\nd.png,4,v\n";
         HILUM_VERIFY_OK(readLabels({folderWith("filename,patient_id,kind\na.png,1,u\nimages/a.png,1, u\n" + rest)}, "kind", {}, {}));
         for (const char* second : {"a.png", "images/a.png", "./a.png"}) {
-            const auto labels = readLabels({folderWith(std::format("filename,patient_id,kind\na.png,1,u\n{},1,v\n{}", second, rest))}, "kind", {}, {});
+            const auto labels = readLabels({folderWith(hilum::format("filename,patient_id,kind\na.png,1,u\n{},1,v\n{}", second, rest))}, "kind", {}, {});
             HILUM_VERIFY_ERROR(labels, ErrorCode::BadData);
             for (const char* part : {"table.csv: rows 2 and 3 are of one image, ", "a.png, and differ in column \"kind\" (\"u\" and \"v\")"})
                 QVERIFY2(labels.error().message.find(part) != std::string::npos, labels.error().message.c_str());
         }
         // found by its name below the folder alone: the same
         const auto deep = [&](const char* again) {
-            const path folder = folderWith(std::format("filename,patient_id,kind\ng.png,1,u\ng.png,1,{}\n{}", again, rest));
+            const path folder = folderWith(hilum::format("filename,patient_id,kind\ng.png,1,u\ng.png,1,{}\n{}", again, rest));
             std::filesystem::create_directories(folder / "deep");
             std::filesystem::copy_file(folder / "images" / "a.png", folder / "deep" / "g.png");
             return readLabels({folder}, "kind", {}, {});

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/base/log.h"
 #include "core/base/paths.h"
 #include "core/base/process_identity.h"
@@ -8,7 +9,6 @@
 #include <QScopeGuard>
 
 #include <csignal>
-#include <format>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -320,7 +320,7 @@ private Q_SLOTS:
             QTRY_VERIFY(!server.model().is_null());
             pid = server.pid();
             QCOMPARE(::kill(static_cast<pid_t>(pid), SIGSTOP), 0); // it hears no polite word now
-            QTRY_VERIFY(readTextFile(std::format("/proc/{}/stat", pid), 65536).value_or(std::string()).find(") T ") != std::string::npos); // it could hear one until it stands
+            QTRY_VERIFY(readTextFile(hilum::format("/proc/{}/stat", pid), 65536).value_or(std::string()).find(") T ") != std::string::npos); // it could hear one until it stands
         }
         QCOMPARE(lines.size(), std::size_t(1));
         QVERIFY2(lines.front().find("left behind") != std::string::npos, lines.front().c_str());

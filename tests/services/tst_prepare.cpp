@@ -21,14 +21,14 @@ class TestPrepare : public QObject {
     Q_OBJECT
     hilum::tests::TestHome m_home;
     int m_number = 0;
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
 
     /// A folder of `count` pictures.
     path pictures(int count)
     {
         const path folder = fresh();
         for (int i = 0; i < count; ++i)
-            writePng(folder / std::format("p{:02}.png", i), i);
+            writePng(folder / hilum::format("p{:02}.png", i), i);
         return folder;
     }
 
@@ -146,7 +146,7 @@ private Q_SLOTS:
         const path data = fresh();
         const std::string root = "1.2.826.0.1.3680043.10.";
         for (int i = 0; i < 4; ++i)
-            QVERIFY(hilum::tests::writeSmallDicom(data / std::format("{}.dcm", i), {.photometric = i == 3 ? "MONOCHROME1" : "MONOCHROME2", .patientId = i < 2 ? "A" : "B",
+            QVERIFY(hilum::tests::writeSmallDicom(data / hilum::format("{}.dcm", i), {.photometric = i == 3 ? "MONOCHROME1" : "MONOCHROME2", .patientId = i < 2 ? "A" : "B",
                                                                                    .studyUid = root + std::to_string(i), .seriesUid = root + std::to_string(i) + ".1",
                                                                                    .instanceUid = root + std::to_string(i) + ".1.1"}));
         const auto made = prepare({.data = {data}, .method = "mae", .pipeline = pipeline(8), .out = fresh()}, {});
@@ -170,7 +170,7 @@ private Q_SLOTS:
         const path data = fresh();
         for (int i = 0; i < 3; ++i) {
             const std::string study = "1.2.826.0.1.3680043.10." + std::to_string(i);
-            QVERIFY(hilum::tests::writeSmallDicom(data / std::format("{}.dcm", i), {.patientId = i < 2 ? "A" : "B", .studyUid = study, .seriesUid = study + ".1", .instanceUid = study + ".1.1"}));
+            QVERIFY(hilum::tests::writeSmallDicom(data / hilum::format("{}.dcm", i), {.patientId = i < 2 ? "A" : "B", .studyUid = study, .seriesUid = study + ".1", .instanceUid = study + ".1.1"}));
         }
         std::ofstream(data / "pairs.csv") << "filename,study_id\n0.dcm,s0\n1.dcm,s1\n2.dcm,s2\n";
         std::ofstream(data / "reports.csv") << "study_id,findings\ns0,Lungs are clear today.\ns1,Left effusion is present.\ns2,Lungs are clear again.\n";

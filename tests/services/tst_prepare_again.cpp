@@ -23,14 +23,14 @@ class TestPrepareAgain : public QObject {
     Q_OBJECT
     hilum::tests::TestHome m_home;
     int m_number = 0;
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
 
     /// A folder of `count` pictures.
     path pictures(int count)
     {
         const path folder = fresh();
         for (int i = 0; i < count; ++i)
-            writePng(folder / std::format("p{:02}.png", i), i);
+            writePng(folder / hilum::format("p{:02}.png", i), i);
         return folder;
     }
 

@@ -41,7 +41,7 @@ class TestPrepareMixed : public QObject {
     Q_OBJECT
     hilum::tests::TestHome m_home;
     int m_number = 0;
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
 
 private Q_SLOTS:
     void studiesGiveBothKindsWithTheirReport()
@@ -78,7 +78,7 @@ private Q_SLOTS:
     {
         const path data = fresh();
         for (int n = 0; n < 4; ++n)
-            writePicture(data / "images" / std::format("{}.png", n), 40 * n);
+            writePicture(data / "images" / hilum::format("{}.png", n), 40 * n);
         std::ofstream(data / "metadata.csv") << "filename,patientid,clinical_notes\n0.png,A-77,\"Patient A-77 seen by Dr. Smith on 2020-03-04: patchy opacity.\"\n1.png,A-77,Clear lungs here\n"
                                                 "2.png,B,\n3.png,C,two words\n";
         const auto made = prepare({.data = {data}, .method = "unimedi", .pipeline = Pipeline}, {});
@@ -98,7 +98,7 @@ private Q_SLOTS:
     {
         const path data = fresh();
         for (int n = 0; n < 3; ++n)
-            writePicture(data / "images" / std::format("{}.png", n), 40 * n);
+            writePicture(data / "images" / hilum::format("{}.png", n), 40 * n);
         std::ofstream(data / "pairs.csv") << "filename,uid\n0.png,u1\n1.png,u1\n2.png,u2\n";
         std::ofstream(data / "reports.csv") << "uid,findings,impression\nu1,Lungs are clear.,Normal chest film.\nu2,Left effusion is present.,\n";
         const auto made = prepare({.data = {data}, .method = "unimedi", .pipeline = Pipeline}, {});

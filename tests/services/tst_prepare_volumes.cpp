@@ -54,7 +54,7 @@ class TestPrepareVolumes : public QObject {
     Q_OBJECT
     hilum::tests::TestHome m_home;
     int m_number = 0;
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
 
 private Q_SLOTS:
     void windowedCtOnTheModelsGrid()

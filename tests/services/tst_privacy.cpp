@@ -34,8 +34,8 @@ private Q_SLOTS:
         const path home = m_home.where(), data = home / "folder of Sikret^Pazient";
         const std::string root = "1.2.826.0.1.3680043.10.55.";
         for (int i = 0; i < 3; ++i)
-            QVERIFY(hilum::tests::writeSmallDicom(data / std::format("Sikret {}.dcm", i), {.patientName = "Sikret^Pazient", .patientId = "ID-4711", .studyUid = root + std::to_string(i),
-                                                                                           .seriesUid = root + std::to_string(i) + ".1", .instanceUid = root + std::to_string(i) + ".1.1"}));
+            QVERIFY(hilum::tests::writeSmallDicom(data / hilum::format("Sikret {}.dcm", i), {.patientName = "Sikret^Pazient", .patientId = "ID-4711", .studyUid = root + std::to_string(i),
+                                                                                             .seriesUid = root + std::to_string(i) + ".1", .instanceUid = root + std::to_string(i) + ".1.1"}));
         QVERIFY2(!foundIn(*readTextFile(data / "Sikret 0.dcm")).empty(), "the search must find what is there");
         // a file that is refused is named by its reason only
         std::filesystem::copy_file(data / "Sikret 0.dcm", data / "Sikret broken.dcm");

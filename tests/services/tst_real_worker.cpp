@@ -49,7 +49,7 @@ private Q_SLOTS:
             for (int y = 0; y < 80; ++y)
                 for (int x = 0; x < 80; ++x)
                     pixels.push_back(static_cast<std::uint8_t>((x * (n + 2) + y * 3) % 256));
-            m_image = data / std::format("{}.png", n);
+            m_image = data / hilum::format("{}.png", n);
             std::ofstream(m_image, std::ios::binary) << *imaging::encodePng(80, 80, 1, 8, std::as_bytes(std::span(pixels)));
         }
         const auto entry = methodEntry("hdxray-mae");
@@ -83,7 +83,7 @@ private Q_SLOTS:
         QCOMPARE(identity["started_ticks"].get<std::int64_t>(), *startedTicks(pid));
         // it comes after everything else: by itself, and its session beside other sessions (where the kernel groups by them)
         QCOMPARE(::getpriority(PRIO_PROCESS, static_cast<id_t>(pid)), 10);
-        if (const auto group = readTextFile(std::format("/proc/{}/autogroup", pid), 256))
+        if (const auto group = readTextFile(hilum::format("/proc/{}/autogroup", pid), 256))
             QVERIFY2(group->ends_with(" nice 10\n"), group->c_str());
 
         QElapsedTimer timer;
@@ -92,7 +92,7 @@ private Q_SLOTS:
         QTRY_VERIFY2_WITH_TIMEOUT(status().state == JobState::Cancelled, status().message.c_str(), 240000);
         qInfo("stopped after %lld ms", static_cast<long long>(timer.elapsed()));
         QVERIFY(!startedTicks(pid));
-        QCOMPARE(status().message, std::format("Stopped at step {}, checkpoint saved", status().step));
+        QCOMPARE(status().message, hilum::format("Stopped at step {}, checkpoint saved", status().step));
         const auto stopped = status().step;
         QCOMPARE(status().lastCheckpoint, stopped);
 

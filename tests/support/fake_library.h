@@ -1,9 +1,9 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/project/library.h"
 
 #include <algorithm>
-#include <format>
 #include <iterator>
 #include <map>
 #include <mutex>
@@ -27,11 +27,11 @@ public:
         const std::lock_guard lock(mutex);
         for (int i = 0; i < count; ++i) {
             const int patient = i % patients;
-            rows.push_back({.id = i + 1, .kind = "volume", .format = "dicom", .modality = i % 2 ? "MR" : "CT", .description = std::format("Series {}", i + 1),
-                            .patientName = std::format("Name{:05}^Given", patient), .patientId = std::format("P{:05}", patient),
-                            .studyDate = std::format("2024{:02}10", 1 + (i / patients / 2) % 12), .studyDescription = "Chest",
-                            .studyUid = std::format("1.2.{}.{}", patient, i / patients / 2), .width = 512, .height = 512, .slices = 60,
-                            .where = std::format("/data/p{}/s{}", patient, i)});
+            rows.push_back({.id = i + 1, .kind = "volume", .format = "dicom", .modality = i % 2 ? "MR" : "CT", .description = hilum::format("Series {}", i + 1),
+                            .patientName = hilum::format("Name{:05}^Given", patient), .patientId = hilum::format("P{:05}", patient),
+                            .studyDate = hilum::format("2024{:02}10", 1 + (i / patients / 2) % 12), .studyDescription = "Chest",
+                            .studyUid = hilum::format("1.2.{}.{}", patient, i / patients / 2), .width = 512, .height = 512, .slices = 60,
+                            .where = hilum::format("/data/p{}/s{}", patient, i)});
         }
     }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/base/job_protocol.h"
 #include "core/services/cache_places.h"
 #include "core/services/job_runner.h"
@@ -14,7 +15,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -52,7 +52,7 @@ protected:
     }
 
     /// A place where nothing is.
-    path fresh() { return path(m_home.where()) / std::format("place{}", m_number++); }
+    path fresh() { return path(m_home.where()) / hilum::format("place{}", m_number++); }
     /// A job that the fake worker does, well or badly.
     services::JobRequest request(const char* behaviour)
     {

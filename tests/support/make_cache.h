@@ -65,10 +65,10 @@ inline Json makeCache(const path& folder, const MadeCache& made = {})
     const int cases = made.patients * made.imagesPerPatient;
     for (int first = 0; first < cases; first += made.casesPerShard) {
         TensorFileWriter writer;
-        const std::string name = std::format("shard-{:05}.safetensors", first / made.casesPerShard);
+        const std::string name = hilum::format("shard-{:05}.safetensors", first / made.casesPerShard);
         for (int n = first; n < std::min(first + made.casesPerShard, cases); ++n) {
             const int patient = n / made.imagesPerPatient;
-            const std::string prefix = std::format("{:08}/", n);
+            const std::string prefix = hilum::format("{:08}/", n);
             const auto image = madeImage(made.size, Rng(made.seed).fork(static_cast<std::uint64_t>(patient)).fork(static_cast<std::uint64_t>(n % made.imagesPerPatient)));
             writer.addCopy<std::uint16_t>(prefix + "image", {1, made.size, made.size}, image);
             if (made.withRegion) {

@@ -1,10 +1,11 @@
 #pragma once
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <map>
 #include <string>
@@ -134,7 +135,7 @@ inline DicomFile dicomSlice(const SliceSpec& s)
     if (values.empty())
         values.assign(static_cast<std::size_t>(s.rows * s.columns), static_cast<std::int16_t>(s.number));
     DicomFile f;
-    f.text(0x00080016, "UI", s.sopClass).text(0x00080018, "UI", std::format("{}.{}", s.series, s.number)).text(0x00080060, "CS", s.modality);
+    f.text(0x00080016, "UI", s.sopClass).text(0x00080018, "UI", hilum::format("{}.{}", s.series, s.number)).text(0x00080060, "CS", s.modality);
     f.text(0x00100010, "PN", "Test^Case").text(0x00100020, "LO", "T1").text(0x0020000D, "UI", "1.2.3.1").text(0x0020000E, "UI", s.series);
     f.text(0x00200013, "IS", std::to_string(s.number));
     if (!s.position.empty())

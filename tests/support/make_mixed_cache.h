@@ -22,7 +22,7 @@ inline path makeMixedCache(const path& folder, const Json& pipeline, int patient
         {"patients_known", true}, {"refused", Json::array()}, {"made_by", {{"program", "test"}, {"version", "0"}}}};
     TensorFileWriter writer;
     for (int n = 0; n < 2 * patients; ++n) {
-        const std::string prefix = std::format("{:08}/", n);
+        const std::string prefix = hilum::format("{:08}/", n);
         Rng rng = Rng(3).fork(static_cast<std::uint64_t>(n));
         std::vector<std::int64_t> shape{1, 36, 36};
         if (n % 2)

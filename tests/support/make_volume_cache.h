@@ -38,7 +38,7 @@ inline void makeVolumeCache(const path& folder, const Json& pipeline, int cases,
                   {"patients_known", true}, {"refused", Json::array()}, {"made_by", {{"program", "test"}, {"version", "0"}}}};
     TensorFileWriter writer;
     for (int n = 0; n < cases; ++n) {
-        const std::string prefix = std::format("{:08}/", n);
+        const std::string prefix = hilum::format("{:08}/", n);
         const std::vector<std::int64_t> shape{1, size[0], size[1], size[2] + n};
         const auto values = madeVolume(shape[1], shape[2], shape[3], Rng(1).fork(static_cast<std::uint64_t>(n)));
         const bool ct = n % 2 == 0;

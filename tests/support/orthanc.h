@@ -1,11 +1,12 @@
 #pragma once
 
+#include "core/base/format.h"
+
 #include <QFile>
 #include <QProcess>
 #include <QTest>
 
 #include <filesystem>
-#include <format>
 #include <fstream>
 #include <netinet/in.h>
 #include <signal.h>
@@ -89,7 +90,7 @@ public:
         port = freePort();
         movePort = freePort();
         std::filesystem::create_directories(folder / "storage");
-        std::ofstream(folder / "orthanc.json") << std::format(
+        std::ofstream(folder / "orthanc.json") << hilum::format(
             R"({{"Name": "test", "StorageDirectory": "{0}/storage", "IndexDirectory": "{0}/storage", "Plugins": [], "SyncStorageArea": false, "HttpServerEnabled": false, "DicomServerEnabled": true, "DicomAet": "ORTHANC",
 "DicomPort": {1}, "DicomCheckCalledAet": true, "DicomAlwaysAllowEcho": true, "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true, "DicomAlwaysAllowStore": true,
 "DicomModalities": {{"hilum": ["HILUM", "127.0.0.1", {2}]}}, "DicomScuTimeout": 30{3}}})", folder.string(), port, movePort, more);

@@ -1,4 +1,5 @@
 // Which pixels of a flat picture are seen how: padding, display shutter, wide colour, pixels that are not square.
+#include "core/base/format.h"
 #include "core/imaging/graphics.h"
 #include "core/imaging/grey_image.h"
 #include "core/view/measurement.h"
@@ -7,7 +8,6 @@
 #include "widgets/viewer/slice_view.h"
 
 #include <cmath>
-#include <format>
 #include <limits>
 #include <memory>
 
@@ -77,7 +77,7 @@ private Q_SLOTS:
         const auto view = viewOf(film);
         for (const int i : {0, 5, 9, 10, 20, 39}) {
             const int grey = view->greyAt(view->positionOfImagePoint({double(i), 12}));
-            QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(12 * Width + i)]) <= 0.51, std::format("column {}: {}", i, grey).c_str());
+            QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(12 * Width + i)]) <= 0.51, hilum::format("column {}: {}", i, grey).c_str());
             QCOMPARE(grey == 0, i < 10);
         }
         const ValueRange range = valueRange(film);
@@ -98,7 +98,7 @@ private Q_SLOTS:
         const auto view = viewOf(film);
         for (const auto& [i, j] : {std::pair{4, 12}, {5, 12}, {34, 12}, {35, 12}, {20, 3}, {20, 4}, {20, 25}, {20, 26}, {0, 0}}) {
             const int grey = view->greyAt(view->positionOfImagePoint({double(i), double(j)}));
-            QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, std::format("pixel {}, {}: {}", i, j, grey).c_str());
+            QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, hilum::format("pixel {}, {}: {}", i, j, grey).c_str());
         }
         QCOMPARE(view->greyAt(view->positionOfImagePoint({4, 12})), 64);
     }
@@ -122,7 +122,7 @@ private Q_SLOTS:
                 for (int j = 10; j < 20; ++j)
                     for (int i = 14; i < 26; ++i) {
                         const int grey = view->greyAt(view->positionOfImagePoint({double(i), double(j)}));
-                        QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, std::format("zoom {}, turned {}: pixel {}, {}: {}", zoom, turns, i, j, grey).c_str());
+                        QVERIFY2(std::abs(grey - 255 * exported->values[static_cast<std::size_t>(j * Width + i)]) <= 0.51, hilum::format("zoom {}, turned {}: pixel {}, {}: {}", zoom, turns, i, j, grey).c_str());
                         hidden += grey == 64;
                     }
             }

@@ -147,7 +147,7 @@ Result<Json> SchemaForm::values() const
             faults.push_back(value.error().message);
     }
     if (!faults.empty()) {
-        Error error{.code = ErrorCode::Options, .message = faults.size() == 1 ? "an option is wrong" : std::format("{} options are wrong", faults.size())};
+        Error error{.code = ErrorCode::Options, .message = faults.size() == 1 ? "an option is wrong" : hilum::format("{} options are wrong", faults.size())};
         error.details = std::move(faults);
         return std::unexpected(std::move(error));
     }

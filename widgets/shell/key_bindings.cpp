@@ -98,20 +98,20 @@ Status KeyBindings::fromJson(const Json& document)
     for (const auto& [id, value] : document["keys"].items()) {
         const auto row = std::ranges::find(rows, QString::fromStdString(id), &KeyBinding::id);
         if (row == rows.end()) {
-            error.details.push_back(std::format("\"{}\" is no action of this program", id));
+            error.details.push_back(hilum::format("\"{}\" is no action of this program", id));
             continue;
         }
         const QKeySequence keys = value.is_string() ? QKeySequence(QString::fromStdString(value.get<std::string>()), QKeySequence::PortableText) : QKeySequence();
         const bool readable = value.is_string() && (value.get<std::string>().empty() || (!keys.isEmpty() && !keys.toString().isEmpty() && keys[0].key() != Qt::Key_unknown));
         if (!readable)
-            error.details.push_back(std::format("{}: {} are no keys", id, value.dump()));
+            error.details.push_back(hilum::format("{}: {} are no keys", id, value.dump()));
         else
             row->keys = keys;
     }
     for (const KeyBinding& row : std::as_const(rows))
         for (const KeyBinding* other : holders(rows, row, row.keys))
             if (row.id < other->id)
-                error.details.push_back(std::format("{} is given to \"{}\" and to \"{}\"", row.keys.toString().toStdString(), row.text.toStdString(), other->text.toStdString()));
+                error.details.push_back(hilum::format("{} is given to \"{}\" and to \"{}\"", row.keys.toString().toStdString(), row.text.toStdString(), other->text.toStdString()));
     if (!error.details.empty())
         return std::unexpected(std::move(error));
     m_rows = std::move(rows);

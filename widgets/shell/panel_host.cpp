@@ -109,7 +109,7 @@ QStringList PanelHost::workspaces() const
 
 Result<Panel*> PanelHost::create(const PanelInfo& info, const PanelContext& context)
 {
-    const std::string doing = std::format("loading the panel \"{}\"", info.title.toStdString());
+    const std::string doing = hilum::format("loading the panel \"{}\"", info.title.toStdString());
     auto made = guard(doing, [&]() -> Result<Panel*> {
         auto& loader = m_loaders[info.file];
         if (!loader)

@@ -1,5 +1,6 @@
 #include "widgets/shell/workspaces.h"
 
+#include "core/base/format.h"
 #include "widgets/shell/actions.h"
 #include "widgets/shell/messages.h"
 #include "widgets/shell/panel_host.h"
@@ -14,7 +15,6 @@
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
-#include <format>
 #include <utility>
 
 namespace hilum::widgets {
@@ -181,7 +181,7 @@ void Workspaces::reportProblems(std::size_t from)
     const auto& problems = m_host->problems();
     if (problems.size() <= from)
         return;
-    Error error{.code = problems[from].code, .message = std::format("{} panel(s) were left out; the window goes on without them", problems.size() - from)};
+    Error error{.code = problems[from].code, .message = hilum::format("{} panel(s) were left out; the window goes on without them", problems.size() - from)};
     for (std::size_t i = from; i < problems.size(); ++i)
         error.details.push_back(problems[i].sentence());
     m_services.messages->error(error, tr("Loading a panel"));

@@ -150,7 +150,7 @@ void SeriesLoader::opened(Result<Opened> result, int run)
     } else if (kind == "report") {
         Q_EMIT selection->reportRequested(result->row);
     } else {
-        m_services.messages->error({.code = ErrorCode::Unsupported, .message = std::format("{} is a {}, which has no view yet", result->row.where.string(), kind)},
+        m_services.messages->error({.code = ErrorCode::Unsupported, .message = hilum::format("{} is a {}, which has no view yet", result->row.where.string(), kind)},
                                    tr("Opening the series"));
     }
 }

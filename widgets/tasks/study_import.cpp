@@ -76,7 +76,7 @@ void StudyImport::end(const Wanted& wanted, const QString& title, const Result<s
     if (summary) {
         m_last = *summary;
         if (summary->series == 0 && summary->refused.empty())
-            m_services.messages->error({.code = ErrorCode::Empty, .message = std::format("no image was found among {} files", summary->filesSeen)}, title);
+            m_services.messages->error({.code = ErrorCode::Empty, .message = hilum::format("no image was found among {} files", summary->filesSeen)}, title);
         else
             m_services.messages->note(words(*summary));
         Q_EMIT finished(*summary);

@@ -1,8 +1,9 @@
 #include "widgets/viewer/overlays.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 namespace hilum::widgets {
 
@@ -81,7 +82,7 @@ std::string LabelOverlay::nameAt(const Vec3& point) const
     if (value == 0)
         return {};
     const imaging::Label* label = m_labels.find(value);
-    return label && !label->name.empty() ? label->name : std::format("label {}", value);
+    return label && !label->name.empty() ? label->name : hilum::format("label {}", value);
 }
 
 } // namespace hilum::widgets

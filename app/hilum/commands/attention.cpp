@@ -160,8 +160,8 @@ Run declareAttention(CLI::App& verb)
         const char* files = inference.input.plane ? "picture" : "picture and volume";
         const Json numbers = result.value("numbers", Json::object());
         print(a->json     ? jsonDocument(result)
-              : occlusion ? std::format("occlusion of {} blocks, values {} to {}; {} in {}", blocksIn(result), shortest(numbers.value("minimum", 0.0)), shortest(numbers.value("maximum", 0.0)), files, a->out)
-                          : std::format("{} attention; {} in {}", kind, files, a->out));
+              : occlusion ? hilum::format("occlusion of {} blocks, values {} to {}; {} in {}", blocksIn(result), shortest(numbers.value("minimum", 0.0)), shortest(numbers.value("maximum", 0.0)), files, a->out)
+                          : hilum::format("{} attention; {} in {}", kind, files, a->out));
         return {};
     };
 }

@@ -1,4 +1,5 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/export_source.h"
 #include "core/imaging/itk_io.h"
@@ -9,7 +10,6 @@
 #include "core/imaging/volume_write.h"
 
 #include <algorithm>
-#include <format>
 #include <optional>
 
 namespace hilum::commands {
@@ -94,9 +94,9 @@ Result<imaging::Volume> readOne(const Arguments& a, const imaging::Item& item, c
 
 std::string derivationOf(const Arguments& a, const imaging::Item& item)
 {
-    std::string text = std::format("converted by Hilum from {}", item.format == "dicom" ? "DICOM" : item.format);
+    std::string text = hilum::format("converted by Hilum from {}", item.format == "dicom" ? "DICOM" : item.format);
     if (a.time >= 0)
-        text += std::format(", time point {}", a.time);
+        text += hilum::format(", time point {}", a.time);
     if (a.spacing == "regular")
         text += ", resampled to a regular grid";
     return text;
@@ -112,7 +112,7 @@ Status writeSeries(const Arguments& a, const imaging::Item& item, const imaging:
         h.modality = a.modality;
     if (h.modality != "CT" && h.modality != "MR")
         return fail(ErrorCode::Usage, "{} {}; add --modality CT or --modality MR", a.in, h.modality.empty() ? "does not say what made it"
-            : std::format("is {}, which is not written as slices", h.modality));
+            : hilum::format("is {}, which is not written as slices", h.modality));
     const path out = a.out;
     if (std::filesystem::exists(out))
         return fail(ErrorCode::Usage, "{} exists; slices are written into a new folder", a.out);
@@ -295,7 +295,7 @@ Status run(Arguments a)
     std::string done;
     if (asLabels) {
         HILUM_TRY_STATUS(writeLabels(a, item, target, more, work));
-        done = std::format("{} labels", more["labels"].size());
+        done = hilum::format("{} labels", more["labels"].size());
     } else {
         HILUM_TRY(const imaging::Volume volume, readOne(a, item, work));
         HILUM_TRY(item, imaging::itemAsRead(item, volume.header(), work));
@@ -324,10 +324,10 @@ Status run(Arguments a)
             HILUM_TRY_STATUS(imaging::writeVolume(volume, a.out, format));
         }
         const Index3& n = volume.geometry().size;
-        done = std::format("{} x {} x {} {}", n[0], n[1], n[2], volume.scalarName());
+        done = hilum::format("{} x {} x {} {}", n[0], n[1], n[2], volume.scalarName());
     }
     HILUM_TRY_STATUS(imaging::writeExportRecord(item, a.in, a.out, more));
-    print(std::format("{}: {}\n", a.out, done));
+    print(hilum::format("{}: {}\n", a.out, done));
     return {};
 }
 

@@ -1,7 +1,7 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/imaging/deidentify.h"
 
-#include <format>
 
 namespace hilum::commands {
 
@@ -39,10 +39,10 @@ Status run(const Arguments& a)
         return {};
     }
     for (const imaging::Refusal& r : report.refused)
-        std::fputs(std::format("left out {}: {}\n", r.file.string(), r.reason).c_str(), stderr);
+        std::fputs(hilum::format("left out {}: {}\n", r.file.string(), r.reason).c_str(), stderr);
     for (const imaging::Notice& n : report.warnings)
-        std::fputs(std::format("{}: {}\n", n.code, n.text).c_str(), stderr);
-    print(std::format("{} files of {} patients de-identified, {} left out; {} lists the {} kinds of attributes that were changed", report.files, report.patients, report.refused.size(),
+        std::fputs(hilum::format("{}: {}\n", n.code, n.text).c_str(), stderr);
+    print(hilum::format("{} files of {} patients de-identified, {} left out; {} lists the {} kinds of attributes that were changed", report.files, report.patients, report.refused.size(),
         (path(a.out) / "deidentification.json").string(), report.touched.size()));
     return {};
 }

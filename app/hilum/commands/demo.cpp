@@ -76,10 +76,10 @@ Status runDemo(const Arguments& a)
         return fail(ErrorCode::Usage, "{} is not empty; choose a new folder", out.string());
     app::DemoSummary summary;
 
-    say(std::format("making {} studies (CT, radiograph, segmentation, report)", a.studies));
+    say(hilum::format("making {} studies (CT, radiograph, segmentation, report)", a.studies));
     HILUM_TRY_STATUS(imaging::writeDemoStudies(out / "studies", a.seed, static_cast<int>(a.studies), imaging::ThoraxPreset::Small, work));
     summary.studies = a.studies;
-    summary.commands.push_back(std::format("hilum library add {}/studies", out.filename().string()));
+    summary.commands.push_back(hilum::format("hilum library add {}/studies", out.filename().string()));
 
     say("importing");
     {
@@ -134,12 +134,12 @@ Status runDemo(const Arguments& a)
     HILUM_TRY(const app::Inference inference, app::openForInference(model, film, work));
     HILUM_TRY(summary.reconstruction, app::infer(protocol::Reconstruct, inference, nullptr, {{"seed", 7}}, out / "reconstruction", work));
     HILUM_TRY(const Json attention, app::infer(protocol::Attention, inference, nullptr, {{"kind_of", "rollout"}, {"layer", -1}, {"head", 0}, {"query", nullptr}}, out / "attention", work));
-    summary.pictures = {{std::format("Original, disrupted ({:.0f} % hidden), reconstruction, error (blue too dark, red too bright) of a person who was held out: the model never saw this film",
-                                     100 * summary.reconstruction.value("hidden_fraction", 0.0)),
+    summary.pictures = {{hilum::format("Original, disrupted ({:.0f} % hidden), reconstruction, error (blue too dark, red too bright) of a person who was held out: the model never saw this film",
+                                       100 * summary.reconstruction.value("hidden_fraction", 0.0)),
                          "reconstruction/montage.png"},
                         {"Attention rollout of the class token, on the same film", "attention/attention.png"}};
-    summary.commands.push_back(std::format("hilum reconstruct --model {0}/run IMAGE --out {0}/reconstruction --seed 7", out.filename().string()));
-    summary.commands.push_back(std::format("hilum attention --model {0}/run IMAGE --out {0}/attention --kind rollout", out.filename().string()));
+    summary.commands.push_back(hilum::format("hilum reconstruct --model {0}/run IMAGE --out {0}/reconstruction --seed 7", out.filename().string()));
+    summary.commands.push_back(hilum::format("hilum attention --model {0}/run IMAGE --out {0}/attention --kind rollout", out.filename().string()));
     summary.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     HILUM_TRY_STATUS(writeFileAtomically(out / "summary.html", app::demoPage(summary)));
 

@@ -13,7 +13,7 @@ std::string firstOf(const Json& list)
     for (std::size_t i = 0; i < list.size() && i < Shown; ++i)
         text += "  " + list[i].get<std::string>() + "\n";
     if (list.size() > Shown)
-        text += std::format("  and {} more\n", list.size() - Shown);
+        text += hilum::format("  and {} more\n", list.size() - Shown);
     return text;
 }
 
@@ -21,25 +21,25 @@ std::string firstOf(const Json& list)
 std::string names(const Json& report, const char* key, const char* heading)
 {
     const Json list = report.value(key, Json::array());
-    return std::format("{:<12}{}\n", heading, list.size()) + firstOf(list);
+    return hilum::format("{:<12}{}\n", heading, list.size()) + firstOf(list);
 }
 
 std::string sentences(const Json& report)
 {
-    std::string text = std::format("{}\nlicence of the weights: {}\n", report.value("title", ""), report.value("licence", ""));
+    std::string text = hilum::format("{}\nlicence of the weights: {}\n", report.value("title", ""), report.value("licence", ""));
     const Json loaded = report.value("loaded", Json::array());
-    text += std::format("{:<12}{} tensors, {:.1f} % of what the network needs, {:.1f} % of its encoder\n", "loaded", loaded.size(), 100 * report.value("coverage", 0.0),
-                        100 * report.value("encoder_coverage", 0.0)) + firstOf(loaded);
+    text += hilum::format("{:<12}{} tensors, {:.1f} % of what the network needs, {:.1f} % of its encoder\n", "loaded", loaded.size(), 100 * report.value("coverage", 0.0),
+                          100 * report.value("encoder_coverage", 0.0)) + firstOf(loaded);
     text += names(report, "missing", "missing") + names(report, "mismatched", "mismatched") + names(report, "unexpected", "unexpected") + names(report, "dropped", "left out");
     if (!report.value("fresh", Json::array()).empty())
         text += names(report, "fresh", "untrained") + "  the file lacks these parts: they are at their first values\n";
     if (!report.value("adapted", Json::array()).empty())
         text += names(report, "adapted", "adapted");
     if (report.contains("merging"))
-        text += std::format("{:<12}{}\n", "merging", report["merging"].get<std::string>());
+        text += hilum::format("{:<12}{}\n", "merging", report["merging"].get<std::string>());
     const Json opaque = report.value("opaque", Json::object());
     for (const auto& [what, count] : opaque.items())
-        text += std::format("{:<12}{} ({}), left alone\n", "object", what, count.get<std::int64_t>());
+        text += hilum::format("{:<12}{} ({}), left alone\n", "object", what, count.get<std::int64_t>());
     return text;
 }
 
@@ -64,7 +64,7 @@ Run declareImportWeights(CLI::App& verb)
     return [a]() -> Status {
         const Work work = consoleWork();
         std::vector<std::string> arguments{"import-weights", std::filesystem::absolute(a->file).string(), "--as", a->layout, "--out", std::filesystem::absolute(a->out).string(),
-                                           "--min-coverage", std::format("{}", a->minCoverage)};
+                                           "--min-coverage", hilum::format("{}", a->minCoverage)};
         for (const std::string& setting : a->settings) {
             arguments.push_back("--set");
             arguments.push_back(setting);

@@ -1,9 +1,9 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/base/log.h"
 #include "core/imaging/picture_stack.h"
 #include "core/imaging/read.h"
 
-#include <format>
 
 namespace hilum::commands {
 
@@ -29,31 +29,31 @@ std::string numbers(const Json& list, std::string_view between)
 std::string readable(const Json& e)
 {
     const auto word = [&](const char* key) { return e.contains(key) && e[key].is_string() ? e[key].get<std::string>() : std::string(); };
-    std::string out = std::format("{} {}{} ({} {}, {})\n", word("kind"), word("modality").empty() ? "" : word("modality") + " ", word("path"), e["files"].dump(),
-                                  e["files"] == 1 ? "file" : "files", word("format"));
+    std::string out = hilum::format("{} {}{} ({} {}, {})\n", word("kind"), word("modality").empty() ? "" : word("modality") + " ", word("path"), e["files"].dump(),
+                                    e["files"] == 1 ? "file" : "files", word("format"));
     if (e.contains("size")) {
-        out += std::format("  size {}{}, {}, {}\n", numbers(e["size"], " x "), e["time_points"] > 1 ? std::format(", {} time points", e["time_points"].dump()) : "", word("scalar"), word("unit"));
-        out += std::format("  spacing {} mm{}, {} geometry\n", numbers(e["spacing_mm"], " x "), word("spacing_meaning") == "patient" || word("spacing_meaning").empty() ? "" : " (" + word("spacing_meaning") + ")", word("geometry"));
+        out += hilum::format("  size {}{}, {}, {}\n", numbers(e["size"], " x "), e["time_points"] > 1 ? hilum::format(", {} time points", e["time_points"].dump()) : "", word("scalar"), word("unit"));
+        out += hilum::format("  spacing {} mm{}, {} geometry\n", numbers(e["spacing_mm"], " x "), word("spacing_meaning") == "patient" || word("spacing_meaning").empty() ? "" : " (" + word("spacing_meaning") + ")", word("geometry"));
         if (e["origin_lps"].is_array())
-            out += std::format("  origin {} mm (LPS), axes {}\n", numbers(e["origin_lps"], ", "), numbers(e["direction"], " "));
+            out += hilum::format("  origin {} mm (LPS), axes {}\n", numbers(e["origin_lps"], ", "), numbers(e["direction"], " "));
         if (e["mean"].is_number())
-            out += std::format("  values {} to {}, mean {:.4g}\n", e["min"].dump(), e["max"].dump(), e["mean"].get<double>());
+            out += hilum::format("  values {} to {}, mean {:.4g}\n", e["min"].dump(), e["max"].dump(), e["mean"].get<double>());
         else
             out += "  values unknown: none is a finite number\n";
     }
     if (e.contains("labels"))
         for (const Json& l : e["labels"])
-            out += std::format("  label {} {}: {} voxels\n", l["value"].dump(), l["name"].get<std::string>(), l["voxels"].dump());
+            out += hilum::format("  label {} {}: {} voxels\n", l["value"].dump(), l["name"].get<std::string>(), l["voxels"].dump());
     if (e.contains("measurements"))
         for (const Json& m : e["measurements"])
             for (const Json& v : m["values"]) {
                 const std::string derived = v["derivation"].get<std::string>();
-                out += std::format("  measured {}: {}{} {} {}\n", m["name"].get<std::string>(), v["name"].get<std::string>(), derived.empty() ? "" : ", " + derived, v["value"].dump(), v["unit"].get<std::string>());
+                out += hilum::format("  measured {}: {}{} {} {}\n", m["name"].get<std::string>(), v["name"].get<std::string>(), derived.empty() ? "" : ", " + derived, v["value"].dump(), v["unit"].get<std::string>());
             }
     for (const Json& w : e["warnings"])
-        out += std::format("  {}: {}\n", w["code"].get<std::string>(), w["text"].get<std::string>());
+        out += hilum::format("  {}: {}\n", w["code"].get<std::string>(), w["text"].get<std::string>());
     if (e.contains("explanation"))
-        out += std::format("  how it was read: {}\n", e["explanation"].dump());
+        out += hilum::format("  how it was read: {}\n", e["explanation"].dump());
     return out;
 }
 
@@ -111,7 +111,7 @@ Status run(const Arguments& a)
         for (const Json& e : document["items"])
             text += readable(e);
         for (const Json& r : document["refused"])
-            text += std::format("refused {}: {}\n", r["path"].get<std::string>(), r["reason"].get<std::string>());
+            text += hilum::format("refused {}: {}\n", r["path"].get<std::string>(), r["reason"].get<std::string>());
         print(text);
     }
     if (document["items"].empty() && first)

@@ -51,7 +51,7 @@ Status cancel(const Arguments& a, services::JobRunner& runner, const services::J
     services::JobRunner& owner = othersLibrary ? byFolder : runner;
     HILUM_TRY_STATUS(owner.cancel(status.id));
     const services::JobStatus now = owner.job(status.id).value_or(status);
-    tell(a, now, now.state == services::JobState::Cancelling ? std::format("job {} is asked to stop; it writes a checkpoint first", now.id) : now.message);
+    tell(a, now, now.state == services::JobState::Cancelling ? hilum::format("job {} is asked to stop; it writes a checkpoint first", now.id) : now.message);
     return {};
 }
 
@@ -122,7 +122,7 @@ Run declareJobs(CLI::App& verb)
             std::string text;
             for (const services::JobStatus& s : runner.jobs()) {
                 list.push_back(toJson(s));
-                text += std::format("{:<14} {:<12} {:<10} step {} of {}  {}\n", s.id, s.method, services::name(s.state), s.step, s.steps, s.message);
+                text += hilum::format("{:<14} {:<12} {:<10} step {} of {}  {}\n", s.id, s.method, services::name(s.state), s.step, s.steps, s.message);
             }
             print(a->json ? jsonDocument(Json{{"schema", "hilum.jobs/1"}, {"jobs", list}}) : text.empty() ? "no jobs" : text);
             return {};
@@ -133,7 +133,7 @@ Run declareJobs(CLI::App& verb)
         if (!status)
             return fail(ErrorCode::NotFound, "there is no job \"{}\"; `hilum jobs list` shows them", a->id);
         if (a->action == "show") {
-            print(a->json ? jsonDocument(toJson(*status)) : std::format("{} {} {}: {}, step {} of {}\n{}\n{}", status->id, status->method, status->preset, services::name(status->state), status->step,
+            print(a->json ? jsonDocument(toJson(*status)) : hilum::format("{} {} {}: {}, step {} of {}\n{}\n{}", status->id, status->method, status->preset, services::name(status->state), status->step,
                                                                 status->steps, status->run.string(), status->message));
             return {};
         }
@@ -142,7 +142,7 @@ Run declareJobs(CLI::App& verb)
         if (a->action == "resume")
             return resume(*a, library.get(), *status);
         HILUM_TRY_STATUS(forget(runner, status->id));
-        tell(*a, *status, std::format("job {} is forgotten; its run folder {} stays", status->id, status->run.string()));
+        tell(*a, *status, hilum::format("job {} is forgotten; its run folder {} stays", status->id, status->run.string()));
         return {};
     };
 }

@@ -22,7 +22,7 @@ Status rebuild(const path& folder, bool json, const Work& work)
 {
     HILUM_TRY(const project::Rebuilt made, project::rebuildLibrary(folder));
     // a person must know where the old one is whatever comes now
-    std::fputs(std::format("the old database is now {}\n", made.old.string()).c_str(), stderr);
+    std::fputs(hilum::format("the old database is now {}\n", made.old.string()).c_str(), stderr);
     std::vector<path> there;
     std::error_code unreachable;
     for (const path& file : made.files)
@@ -37,8 +37,8 @@ Status rebuild(const path& folder, bool json, const Work& work)
     if (json)
         print(jsonDocument(Json{{"schema", "hilum.library-rebuild/1"}, {"old", made.old.string()}, {"whole", made.whole}, {"series", series}, {"files", there.size()}, {"files_gone", gone}, {"jobs", made.jobs}}));
     else
-        print(std::format("{} series of {} files and {} jobs are in the new library; {} files were not at their place{}", series, there.size(), made.jobs, gone,
-                          made.whole ? "" : "; parts of the old database could not be read: add the folders again that are missing"));
+        print(hilum::format("{} series of {} files and {} jobs are in the new library; {} files were not at their place{}", series, there.size(), made.jobs, gone,
+                            made.whole ? "" : "; parts of the old database could not be read: add the folders again that are missing"));
     return {};
 }
 
@@ -85,8 +85,8 @@ Run declareLibrary(CLI::App& verb)
                 print(jsonDocument(Json{{"schema", "hilum.import/1"}, {"series", summary.series}, {"images", summary.images}, {"files", summary.filesSeen}, {"refused", refused}}));
             } else {
                 for (const imaging::Refusal& r : summary.refused)
-                    std::fputs(std::format("refused {}: {}\n", r.file.string(), r.reason).c_str(), stderr);
-                print(std::format("{} series from {} files, {} refused", summary.series, summary.filesSeen, summary.refused.size()));
+                    std::fputs(hilum::format("refused {}: {}\n", r.file.string(), r.reason).c_str(), stderr);
+                print(hilum::format("{} series from {} files, {} refused", summary.series, summary.filesSeen, summary.refused.size()));
             }
             if (summary.series == 0)
                 return fail(ErrorCode::Empty, "no images were found in {}", a->words.front());
@@ -102,7 +102,7 @@ Run declareLibrary(CLI::App& verb)
             std::string text;
             for (const project::SeriesRow& r : rows) {
                 list.push_back(toJson(r));
-                text += std::format("{:>6} {:<8} {:<4} {:>5} x {:<5} x {:<4} {}{}\n", r.id, r.kind, r.modality, r.width, r.height, r.slices, r.where.string(), r.missing ? "  (not there)" : "");
+                text += hilum::format("{:>6} {:<8} {:<4} {:>5} x {:<5} x {:<4} {}{}\n", r.id, r.kind, r.modality, r.width, r.height, r.slices, r.where.string(), r.missing ? "  (not there)" : "");
             }
             print(a->json ? jsonDocument(Json{{"schema", "hilum.library/1"}, {"series", list}}) : text.empty() ? "nothing found" : text);
             return {};
@@ -118,14 +118,14 @@ Run declareLibrary(CLI::App& verb)
             if (a->json)
                 print(jsonDocument(Json{{"schema", "hilum.library-check/1"}, {"sound", true}, {"series", count}, {"missing", look.missing}}));
             else
-                print(std::format("the database is sound; {} series, {} of them not at their place", count, look.missing));
+                print(hilum::format("the database is sound; {} series, {} of them not at their place", count, look.missing));
             return {};
         }
         if (a->action == "relink") {
             if (a->words.size() != 2)
                 return fail(ErrorCode::Usage, "library relink needs the old and the new folder");
             HILUM_TRY(const std::int64_t found, library->relink(std::filesystem::absolute(a->words[0]), std::filesystem::absolute(a->words[1]), services::holdsSeries));
-            print(a->json ? jsonDocument(Json{{"schema", "hilum.library-relink/1"}, {"series", found}}) : std::format("{} series found again", found));
+            print(a->json ? jsonDocument(Json{{"schema", "hilum.library-relink/1"}, {"series", found}}) : hilum::format("{} series found again", found));
             return {};
         }
         std::vector<project::RowId> ids;
@@ -136,7 +136,7 @@ Run declareLibrary(CLI::App& verb)
             ids.push_back(id);
         }
         HILUM_TRY_STATUS(library->remove(ids));
-        print(a->json ? jsonDocument(Json{{"schema", "hilum.library-remove/1"}, {"series", ids.size()}}) : std::format("{} series forgotten; the files are untouched", ids.size()));
+        print(a->json ? jsonDocument(Json{{"schema", "hilum.library-remove/1"}, {"series", ids.size()}}) : hilum::format("{} series forgotten; the files are untouched", ids.size()));
         return {};
     };
 }

@@ -31,11 +31,11 @@ Run declareMethods(CLI::App& verb)
                 print(jsonDocument(entry));
                 return {};
             }
-            std::string text = std::format("{}: {}\n{}\n", entry.value("id", ""), entry.value("title", ""), entry.value("summary", ""));
+            std::string text = hilum::format("{}: {}\n{}\n", entry.value("id", ""), entry.value("title", ""), entry.value("summary", ""));
             for (const Json& paper : entry.value("papers", Json::array()))
                 text += "  " + paper.get<std::string>() + "\n";
             for (const Json& preset : entry.value("presets", Json::array()))
-                text += std::format("preset {}: {}\n", preset.value("id", ""), preset.value("summary", ""));
+                text += hilum::format("preset {}: {}\n", preset.value("id", ""), preset.value("summary", ""));
             text += "shows" + joined(entry.value("shows", Json::array())) + "\n";
             print(text + "\n" + schemaTable(entry.value("schema", Json::array())));
             return {};
@@ -46,7 +46,7 @@ Run declareMethods(CLI::App& verb)
         }
         std::string text;
         for (const Json& entry : described.value("methods", Json::array())) {
-            text += std::format("{:<14} {}: {}\n", entry.value("id", ""), entry.value("title", ""), entry.value("summary", ""));
+            text += hilum::format("{:<14} {}: {}\n", entry.value("id", ""), entry.value("title", ""), entry.value("summary", ""));
             text += "               presets";
             for (const Json& preset : entry.value("presets", Json::array()))
                 text += " " + preset.value("id", "");

@@ -1,9 +1,9 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/base/numbers.h"
 #include "core/imaging/dicom_net.h"
 
 #include <chrono>
-#include <format>
 #include <thread>
 
 namespace hilum::commands {
@@ -55,7 +55,7 @@ Result<net::Peer> peerOf(const Arguments& a)
 void warn(const std::vector<imaging::Notice>& warnings)
 {
     for (const imaging::Notice& n : warnings)
-        std::fputs(std::format("{}: {}\n", n.code, n.text).c_str(), stderr);
+        std::fputs(hilum::format("{}: {}\n", n.code, n.text).c_str(), stderr);
 }
 
 Status runEcho(const Arguments& a)
@@ -64,7 +64,7 @@ Status runEcho(const Arguments& a)
     const auto start = std::chrono::steady_clock::now();
     HILUM_TRY_STATUS(net::echo(peer, consoleWork()));
     const double ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    print(a.json ? Json{{"schema", "hilum.echo/1"}, {"peer", a.peer}, {"milliseconds", ms}}.dump() : std::format("{} answers ({:.0f} ms)", a.peer, ms));
+    print(a.json ? Json{{"schema", "hilum.echo/1"}, {"peer", a.peer}, {"milliseconds", ms}}.dump() : hilum::format("{} answers ({:.0f} ms)", a.peer, ms));
     return {};
 }
 
@@ -94,7 +94,7 @@ Status runFind(const Arguments& a)
         std::string line;
         for (const auto& [key, value] : row.items())
             if (const std::string v = value.get<std::string>(); !v.empty() && key != "QueryRetrieveLevel" && key != "RetrieveAETitle")
-                line += std::format("{}{}={}", line.empty() ? "" : "  ", key, v);
+                line += hilum::format("{}{}={}", line.empty() ? "" : "  ", key, v);
         text += line + "\n";
     }
     print(text.empty() ? "nothing found" : text);
@@ -110,8 +110,8 @@ Status tell(const net::Transfer& t, const Arguments& a, const char* what)
         warn(t.warnings);
         for (const net::InstanceResult& r : t.instances)
             if (r.outcome == "failed" || r.outcome == "warning")
-                std::fputs(std::format("{} {}: {}\n", r.outcome, r.file.empty() ? r.sopInstanceUid : r.file.string(), r.reason).c_str(), stderr);
-        print(std::format("{} instances {}{}, {} failed{}", t.done, what, t.expected >= 0 ? std::format(" of {}", t.expected) : "", t.failed, t.complete ? "" : "; not complete"));
+                std::fputs(hilum::format("{} {}: {}\n", r.outcome, r.file.empty() ? r.sopInstanceUid : r.file.string(), r.reason).c_str(), stderr);
+        print(hilum::format("{} instances {}{}, {} failed{}", t.done, what, t.expected >= 0 ? hilum::format(" of {}", t.expected) : "", t.failed, t.complete ? "" : "; not complete"));
     }
     return t.error ? Status(std::unexpected(*t.error)) : Status{};
 }
@@ -141,7 +141,7 @@ Status runListen(const Arguments& a)
     net::ListenOptions options = listenOf(a);
     HILUM_TRY(options.tls, tlsOf(a));
     HILUM_TRY(const auto listener, net::StoreListener::start(options));
-    std::fputs(std::format("listening as {} on {}:{}\n", a.ae, a.address, listener->port()).c_str(), stderr);
+    std::fputs(hilum::format("listening as {} on {}:{}\n", a.ae, a.address, listener->port()).c_str(), stderr);
     const auto start = std::chrono::steady_clock::now();
     while (!work.cancelled() && (a.seconds <= 0 || std::chrono::steady_clock::now() - start < std::chrono::duration<double>(a.seconds))) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -154,8 +154,8 @@ Status runListen(const Arguments& a)
         return {};
     }
     for (const net::Session& s : report.sessions)
-        print(std::format("{} from {}: {} stored, {} failed, {}", s.caller.empty() ? "?" : s.caller, s.from, s.stored, s.failed, s.ended));
-    print(std::format("{} instances received", listener->stored()));
+        print(hilum::format("{} from {}: {} stored, {} failed, {}", s.caller.empty() ? "?" : s.caller, s.from, s.stored, s.failed, s.ended));
+    print(hilum::format("{} instances received", listener->stored()));
     return {};
 }
 

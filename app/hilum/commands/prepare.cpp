@@ -26,7 +26,7 @@ Run declarePrepare(CLI::App& verb)
             print(jsonDocument(Json{{"schema", "hilum.prepared/1"}, {"cases", cache.cases}, {"patients", cache.patients}, {"patients_known", cache.patientsKnown},
                                     {"digest", cache.digest}, {"folder", cache.folder.string()}, {"reused", cache.reused}, {"refused", cache.refused}, {"warnings", cache.warnings}}));
         else
-            print(std::format("{}: {} images of {} patients, {} left out", cache.folder.string(), cache.cases, cache.patients, cache.refused.size()));
+            print(hilum::format("{}: {} images of {} patients, {} left out", cache.folder.string(), cache.cases, cache.patients, cache.refused.size()));
         return {};
     };
 }

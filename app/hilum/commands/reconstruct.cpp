@@ -90,14 +90,14 @@ Run declareReconstruct(CLI::App& verb)
         if (a->json)
             print(jsonDocument(result));
         else if (inference.input.volume)
-            print(std::format("{} pictures and volumes in {}", result.value("files", Json::array()).size() - 1, a->out));
+            print(hilum::format("{} pictures and volumes in {}", result.value("files", Json::array()).size() - 1, a->out));
         else if (result.contains("hidden_fraction"))
-            print(std::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
+            print(hilum::format("hidden {:.1f} %, loss {:.4f}; pictures in {}", 100 * result.value("hidden_fraction", 0.0), result.value("loss", 0.0), a->out));
         else
-            print(std::format("{} files in {}", result.value("files", Json::array()).size(), a->out));
+            print(hilum::format("{} files in {}", result.value("files", Json::array()).size(), a->out));
         if (!a->json)
             for (const Json& one : result.value("nearest", Json::array()))
-                print(std::format("{:7.3f}  {}", one.at("cosine").get<double>(), one.at("text").get<std::string>()));
+                print(hilum::format("{:7.3f}  {}", one.at("cosine").get<double>(), one.at("text").get<std::string>()));
         return {};
     };
 }

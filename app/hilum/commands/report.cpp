@@ -1,9 +1,9 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/imaging/dicom_measurements.h"
 #include "core/imaging/export_source.h"
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::commands {
 
@@ -139,8 +139,8 @@ Status run(const Arguments& a)
         HILUM_TRY_STATUS(writeFileAtomically(out, document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"));
     }
     HILUM_TRY_STATUS(imaging::writeExportRecord(c.item, a.in, a.out, more));
-    print(std::format("{}: {}\n", a.out, c.measurements.is_null() ? std::format("{} sections", c.report.at("sections").size())
-        : std::format("{} measurements", c.groups.size())));
+    print(hilum::format("{}: {}\n", a.out, c.measurements.is_null() ? hilum::format("{} sections", c.report.at("sections").size())
+        : hilum::format("{} measurements", c.groups.size())));
     return {};
 }
 

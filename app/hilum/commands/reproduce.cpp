@@ -30,7 +30,7 @@ Status compare(const std::string& what, const std::string& got, const std::strin
 {
     if (got != expected)
         return fail(ErrorCode::CheckFailed, "made again, the {} have the digest {}, the record says {}", what, got.substr(0, 16), expected.substr(0, 16));
-    print(std::format("the same {}: {}", what, got));
+    print(hilum::format("the same {}: {}", what, got));
     return {};
 }
 
@@ -113,7 +113,7 @@ Status comparePictures(const Json& recorded, const services::NamedPictures& pict
         const std::string got = services::pixelDigest(picture);
         if (got != expected)
             return fail(ErrorCode::CheckFailed, "drawn again, the pixels of {} have the digest {}, the record says {}", name, got.substr(0, 16), expected.substr(0, 16));
-        same += std::format("\n  {} {}", name, got);
+        same += hilum::format("\n  {} {}", name, got);
     }
     if (!same.empty())
         print("the same pixels:" + same);
@@ -133,7 +133,7 @@ Status compareAttention(const Record& record, services::NamedPictures& pictures,
     HILUM_TRY(const Json answer, askAgain(record, protocol::Attention, attention.value("request_fields", Json::object()), scratch.where(), work));
     const path file = scratch.where() / "tensors.safetensors";
     HILUM_TRY(const view::AttentionMap map, view::readAttention(file));
-    HILUM_TRY_STATUS(compare(std::format("values of the attention map ({})", answer.value("kind_of", "")), map.digest, digestIn(attention, "map_sha256")));
+    HILUM_TRY_STATUS(compare(hilum::format("values of the attention map ({})", answer.value("kind_of", "")), map.digest, digestIn(attention, "map_sha256")));
     HILUM_TRY(const TensorFile made, TensorFile::open(file));
     HILUM_TRY(const TensorFile request, TensorFile::open(record.request));
     HILUM_TRY(const TensorView image, request.find("image"));

@@ -1,4 +1,5 @@
 #include "app/hilum/commands/command.h"
+#include "core/base/format.h"
 #include "core/imaging/dicom_write.h"
 #include "core/imaging/export_source.h"
 #include "core/imaging/itk_io.h"
@@ -11,7 +12,6 @@
 #include "core/services/label_compare.h"
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::commands {
 
@@ -60,7 +60,7 @@ Status ontoReference(std::vector<LabelMap>& layers, const imaging::ImageHeader& 
             return refuse(ErrorCode::Mismatch, "outside", "{} labelled voxels of {} lie outside the grid of {}", placed.lost, t.in, t.reference);
         layer.volume = std::move(placed.volume);
     }
-    how = match ? std::format("voxel by voxel (centres agree within {:.2g} mm)", match->worstMm) : "by the nearest voxel";
+    how = match ? hilum::format("voxel by voxel (centres agree within {:.2g} mm)", match->worstMm) : "by the nearest voxel";
     return {};
 }
 
@@ -121,7 +121,7 @@ Status exportSurface(const Transfer& t, const Read& read)
     more["points"] = surface->pointsLps.size();
     more["triangles"] = surface->triangles.size();
     HILUM_TRY_STATUS(imaging::writeExportRecord(read.item, t.in, t.out, more));
-    print(std::format("{}: {} triangles\n", t.out, surface->triangles.size()));
+    print(hilum::format("{}: {} triangles\n", t.out, surface->triangles.size()));
     return {};
 }
 
@@ -159,7 +159,7 @@ Status runExport(const Transfer& t)
     more["dicom"] = {{"series_uid", series.seriesUid}, {"study_uid", study.studyUid}, {"sop_instance_uid", written->sopInstanceUid},
         {"reference_series_uid", source.seriesUid}};
     HILUM_TRY_STATUS(imaging::writeExportRecord(read.item, t.in, t.out, more));
-    print(std::format("{}: {} labels, {}\n", t.out, more["labels"].size(), how));
+    print(hilum::format("{}: {} labels, {}\n", t.out, more["labels"].size(), how));
     return {};
 }
 
@@ -178,7 +178,7 @@ Status runImport(const Transfer& t)
         Json more = imaging::recordOf(volume);
         more["segment"] = t.fractions;
         HILUM_TRY_STATUS(imaging::writeExportRecord(item, t.in, out, more));
-        print(std::format("{}: fractions of segment {}\n", t.out, t.fractions));
+        print(hilum::format("{}: fractions of segment {}\n", t.out, t.fractions));
         return {};
     }
     HILUM_TRY(Read read, readLabels(t, work));
@@ -222,13 +222,13 @@ Status runImport(const Transfer& t)
     HILUM_TRY_STATUS(imaging::writeExportRecord(read.item, t.in, out, more));
     for (const imaging::Notice& n : read.notices)
         std::fputs((n.text + "\n").c_str(), stderr);
-    print(std::format("{}: {} labels, {}\n", t.out, more["labels"].size(), how));
+    print(hilum::format("{}: {} labels, {}\n", t.out, more["labels"].size(), how));
     return {};
 }
 
 Json orNull(const std::optional<double>& v) { return v ? Json(*v) : Json(nullptr); }
 
-std::string figure(const Json& v, int decimals) { return v.is_number() ? std::format("{:.{}f}", v.get<double>(), decimals) : std::string("-"); }
+std::string figure(const Json& v, int decimals) { return v.is_number() ? hilum::format("{:.{}f}", v.get<double>(), decimals) : std::string("-"); }
 
 Status runCompare(const Compare& c)
 {
@@ -244,7 +244,7 @@ Status runCompare(const Compare& c)
                                    {"hd95_mm", "larger of the two 95th percentiles of border-to-border distances; null where either is empty"},
                                    {"mean_surface_distance_mm", "mean of the distances of both directions; null where either is empty"},
                                    {"relative_volume_difference", "(B - A) / A; null where A is empty"}}}, {"intended_use", imaging::ResearchNotice}};
-    std::string text = std::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", "label", "name", "Dice", "Jaccard", "HD95 mm", "mean mm", "A ml", "B ml");
+    std::string text = hilum::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", "label", "name", "Dice", "Jaccard", "HD95 mm", "mean mm", "A ml", "B ml");
     for (const services::LabelComparison& r : rows.labels) {
         const double ml = rows.grid.spacingMm[0] * rows.grid.spacingMm[1] * rows.grid.spacingMm[2] / 1000;
         Json row{{"value", r.value}, {"name", r.name}, {"name_b", r.nameB}, {"voxels_a", r.overlap.a}, {"voxels_b", r.overlap.b}, {"voxels_both", r.overlap.both},
@@ -255,11 +255,11 @@ Status runCompare(const Compare& c)
                  {"mean_surface_distance_mm", r.surface ? Json(r.surface->meanMm) : Json(nullptr)}};
         if (r.overlap.a == 0 || r.overlap.b == 0)
             row["empty"] = r.overlap.a == 0 && r.overlap.b == 0 ? "both" : r.overlap.a == 0 ? "a" : "b";
-        text += std::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", r.value, r.name.substr(0, 28), figure(row["dice"], 4), figure(row["jaccard"], 4),
+        text += hilum::format("{:>6}  {:<28} {:>9} {:>9} {:>10} {:>10} {:>12} {:>12}\n", r.value, r.name.substr(0, 28), figure(row["dice"], 4), figure(row["jaccard"], 4),
             figure(row["hd95_mm"], 3), figure(row["mean_surface_distance_mm"], 3), figure(row["volume_a_ml"], 3), figure(row["volume_b_ml"], 3));
-        const std::string plain = std::format("label {}", r.value); // given to values without a name
+        const std::string plain = hilum::format("label {}", r.value); // given to values without a name
         if (!r.name.empty() && !r.nameB.empty() && r.nameB != r.name && r.name != plain && r.nameB != plain)
-            text += std::format("        label {} is called \"{}\" in A and \"{}\" in B\n", r.value, r.name, r.nameB);
+            text += hilum::format("        label {} is called \"{}\" in A and \"{}\" in B\n", r.value, r.name, r.nameB);
         document["labels"].push_back(std::move(row));
     }
     if (!c.out.empty())

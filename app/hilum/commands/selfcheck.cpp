@@ -59,7 +59,7 @@ Json openGlLine()
     if (!probe.waitForFinished(1000 * PatienceSeconds)) {
         probe.kill();
         probe.waitForFinished(1000);
-        return line("OpenGL", "broken", std::format("no answer within {} s", PatienceSeconds), driver);
+        return line("OpenGL", "broken", hilum::format("no answer within {} s", PatienceSeconds), driver);
     }
     const auto told = parseJson(probe.readAllStandardOutput().toStdString());
     if (probe.exitStatus() != QProcess::NormalExit || probe.exitCode() != 0 || !told || !told->is_object()) {
@@ -69,8 +69,8 @@ Json openGlLine()
     const std::string renderer = told->value("renderer", ""), version = told->value("version", "");
     for (const char* software : {"llvmpipe", "softpipe", "swrast", "SwiftShader"})
         if (renderer.find(software) != std::string::npos)
-            return line("OpenGL", "slow", std::format("{}, version {}: the processor draws", renderer, version), "With a graphics card: install its driver.", *told);
-    return line("OpenGL", "ok", std::format("{}, version {}", renderer, version), "", *told);
+            return line("OpenGL", "slow", hilum::format("{}, version {}: the processor draws", renderer, version), "With a graphics card: install its driver.", *told);
+    return line("OpenGL", "ok", hilum::format("{}, version {}", renderer, version), "", *told);
 }
 #endif
 
@@ -101,7 +101,7 @@ void addFolder(Json& lines, const char* name, const Result<path>& folder)
     }
     const bool writable = ::access(folder->c_str(), W_OK) == 0;
     const auto space = freeSpace(*folder);
-    const std::string text = std::format("{}, {} free", folder->string(), space ? byteSize(*space) : "unknown");
+    const std::string text = hilum::format("{}, {} free", folder->string(), space ? byteSize(*space) : "unknown");
     if (!writable)
         lines.push_back(line(name, "broken", text, "Make it writable."));
     else if (space && *space < 5'000'000'000u)
@@ -141,7 +141,7 @@ Run declareSelfcheck(CLI::App& verb)
         for (const Json& l : lines) {
             const std::string state = l.value("state", ""), todo = l.value("advice", "");
             broken = broken || state == "broken";
-            text += std::format("{:<7} {}: {}{}\n", state, l.value("name", ""), l.value("text", ""), todo.empty() ? "" : "\n        -> " + todo);
+            text += hilum::format("{:<7} {}: {}{}\n", state, l.value("name", ""), l.value("text", ""), todo.empty() ? "" : "\n        -> " + todo);
         }
         print(*json ? jsonDocument(Json{{"schema", "hilum.selfcheck/1"}, {"lines", lines}}) : text);
         if (broken)

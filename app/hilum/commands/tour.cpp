@@ -45,7 +45,7 @@ Result<std::string> probePattern(const imaging::Volume& ct, const imaging::Label
                     if (found != labels->labels.end())
                         label = "  \u00b7 " + found->name, named = true;
                 }
-                out += std::format("{}voxel \\({}, {}, {}\\)  {} HU{}$", out.empty() ? "" : "|", i, j, k, std::llround(ct.at(i, j, k)), label);
+                out += hilum::format("{}voxel \\({}, {}, {}\\)  {} HU{}$", out.empty() ? "" : "|", i, j, k, std::llround(ct.at(i, j, k)), label);
             }
     if (labels && !named)
         return fail(ErrorCode::Internal, "no label of the demo studies lies in the middle of their CT");
@@ -155,7 +155,7 @@ Status runTour(const Arguments& a)
         return fail(ErrorCode::CheckFailed, "the window crashed during the tour");
     if (window.exitCode() != 0)
         return fail(ErrorCode::CheckFailed, "the tour failed; its last picture is in {}", out.string());
-    print(std::format("the tour passed; its pictures are in {}", out.string()));
+    print(hilum::format("the tour passed; its pictures are in {}", out.string()));
     return {};
 }
 

@@ -62,11 +62,11 @@ Status writeJob(const Arguments& a, const services::JobRequest& request)
     HILUM_TRY_STATUS(services::JobRunner::writeJobFile(request, services::randomId(), request.run));
     std::error_code ignored;
     const std::string run = std::filesystem::absolute(request.run, ignored).string();
-    const std::string command = std::format("hilum-worker train --run {} --cache {}", run, request.cache.string());
+    const std::string command = hilum::format("hilum-worker train --run {} --cache {}", run, request.cache.string());
     if (a.json)
         print(jsonDocument(Json{{"schema", "hilum.train/1"}, {"state", "written"}, {"run", run}, {"cache", request.cache.string()}, {"command", command}}));
     else
-        print(std::format("{}/job.json is written; nothing was started\none process:      {}\nseveral of them:  torchrun --nproc-per-node 2 --no-python {}", run, command, command));
+        print(hilum::format("{}/job.json is written; nothing was started\none process:      {}\nseveral of them:  torchrun --nproc-per-node 2 --no-python {}", run, command, command));
     return {};
 }
 
@@ -139,7 +139,7 @@ Run declareTrain(CLI::App& verb)
             print(status.message);
         } else {
             HILUM_TRY(const std::string text, app::evaluationText(evaluation));
-            print(std::format("done after {} steps: {}\n{}", status.step, (path(a->out) / "model.safetensors").string(), text));
+            print(hilum::format("done after {} steps: {}\n{}", status.step, (path(a->out) / "model.safetensors").string(), text));
         }
         if (status.state == services::JobState::Cancelled)
             return fail(ErrorCode::Cancelled, "{}", status.message);

@@ -73,14 +73,14 @@ Command benchCommand()
             learning::registerBuiltinMethods(registry);
             HILUM_TRY(const Json out, benchSteps(registry, a->request, compute));
             const std::string text = a->json ? out.dump(1)
-                                             : std::format("{} {}: {} images/s at batch {} ({}, {}, {} attention, {} threads, {})", a->request.method, a->request.preset,
+                                             : hilum::format("{} {}: {} images/s at batch {} ({}, {}, {} attention, {} threads, {})", a->request.method, a->request.preset,
                                                    fixed(out.at("images_per_s"), 2), out.at("batch").get<std::int64_t>(), out.at("device").get<std::string>(),
                                                    out.at("dtype").get<std::string>(), out.at("attention").get<std::string>(), out.at("threads").get<int>(),
                                                    byteSize(out.at("memory_bytes").get<std::uint64_t>()));
             std::fputs((text + "\n").c_str(), stdout);
             if (!a->json && out.contains("profile"))
                 for (const Json& row : out.at("profile"))
-                    std::fputs(std::format("{:9.1f} ms {:9.1f} ms of all threads {:6} calls  {}\n", 1e3 * row.at("seconds").get<double>(),
+                    std::fputs(hilum::format("{:9.1f} ms {:9.1f} ms of all threads {:6} calls  {}\n", 1e3 * row.at("seconds").get<double>(),
                                    1e3 * row.at("processor_seconds").get<double>(), row.at("calls").get<std::int64_t>(), row.at("operation").get<std::string>())
                                    .c_str(),
                         stdout);

@@ -44,7 +44,7 @@ Command estimateCommand()
             }
             const std::string text =
                 a->json ? out.dump(1)
-                        : std::format("{} {}: {} at batch {} ({}, {}), {} s a step; a batch of up to {} fits; a checkpoint takes {}", a->request.method, a->request.preset,
+                        : hilum::format("{} {}: {} at batch {} ({}, {}), {} s a step; a batch of up to {} fits; a checkpoint takes {}", a->request.method, a->request.preset,
                               byteSize(out.at("memory_bytes").get<std::uint64_t>()), out.at("batch").get<std::int64_t>(), out.at("device").get<std::string>(), out.at("dtype").get<std::string>(),
                               fixed(out.at("seconds_per_step").get<double>(), 2), out.at("largest_batch").get<std::int64_t>(), byteSize(out.at("checkpoint_bytes").get<std::uint64_t>()));
             std::fputs((text + "\n").c_str(), stdout);

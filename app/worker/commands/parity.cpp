@@ -12,13 +12,13 @@ namespace {
 
 std::string table(const Json& result)
 {
-    std::string text = std::format("{} ({}): {}\n", result.at("kind").get<std::string>(), result.at("source").get<std::string>(),
+    std::string text = hilum::format("{} ({}): {}\n", result.at("kind").get<std::string>(), result.at("source").get<std::string>(),
         result.at("passed").get<bool>() ? "within tolerance" : "OUTSIDE tolerance");
     for (const Json& line : result.at("outputs")) {
         const auto number = [&](const char* key) {
-            return line.contains(key) && line[key].is_number() ? std::format("{:.2e}", line[key].get<double>()) : std::string("-");
+            return line.contains(key) && line[key].is_number() ? hilum::format("{:.2e}", line[key].get<double>()) : std::string("-");
         };
-        text += std::format("{:<4} {:<24} largest difference {:>9} absolute, {:>9} relative{}\n", line.at("passed").get<bool>() ? "ok" : "FAIL", line.at("name").get<std::string>(),
+        text += hilum::format("{:<4} {:<24} largest difference {:>9} absolute, {:>9} relative{}\n", line.at("passed").get<bool>() ? "ok" : "FAIL", line.at("name").get<std::string>(),
             number("max_abs"), number("max_rel"), line.contains("text") ? ": " + line["text"].get<std::string>() : "");
     }
     return text;

@@ -22,7 +22,7 @@ CheckLine trainingLine(const MethodRegistry& registry, const MethodEntry& entry,
 {
     BenchRequest request{.method = entry.info.id, .preset = entry.info.presets.empty() ? "" : entry.info.presets.front().id, .steps = 1, .warmup = 1}; // a step of a method of volumes takes half a minute on a small processor
     request.products = entry.info.input != "volume"; // counted without our own attention, which takes 18 GB for VoCo
-    CheckLine line{.name = std::format("training, {} {}", request.method, request.preset)};
+    CheckLine line{.name = hilum::format("training, {} {}", request.method, request.preset)};
     Json measured;
     const Status done = torchGuard("training", [&]() -> Status {
         HILUM_TRY(measured, benchSteps(registry, request, compute));
@@ -35,9 +35,9 @@ CheckLine trainingLine(const MethodRegistry& registry, const MethodEntry& entry,
         return line;
     }
     const double rate = measured.at("images_per_s"), products = measured.value("products_images_per_s", 0.0);
-    line.text = std::format("{} images/s ({}, {} attention)", fixed(rate, rate < 1 ? 2 : 1), measured.at("dtype").get<std::string>(), measured.at("attention").get<std::string>());
+    line.text = hilum::format("{} images/s ({}, {} attention)", fixed(rate, rate < 1 ? 2 : 1), measured.at("dtype").get<std::string>(), measured.at("attention").get<std::string>());
     if (products > 0)
-        line.text += std::format(", {:.0f} % of what its matrix products alone would reach", 100 * rate / products);
+        line.text += hilum::format(", {:.0f} % of what its matrix products alone would reach", 100 * rate / products);
     line.numbers = std::move(measured);
     if (rate < 0.05 * products) {
         line.state = CheckState::Slow;
@@ -57,7 +57,7 @@ CheckLine folderLine()
         line.advice = "make the folder writable, or set HILUM_HOME to one that is";
         return line;
     }
-    line.text = std::format("writable, {} free", byteSize(*free));
+    line.text = hilum::format("writable, {} free", byteSize(*free));
     line.numbers = {{"free_bytes", *free}};
     if (*free < 2'000'000'000) {
         line.state = CheckState::Slow;

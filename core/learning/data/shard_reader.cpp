@@ -61,7 +61,7 @@ Result<ShardReader> ShardReader::open(const path& cache)
             if (missing)
                 return damaged("shard " + name + " is missing");
             if (found != wanted)
-                return damaged(std::format("shard {} has {} bytes where the index says {}", name, grouped(static_cast<std::int64_t>(found)), grouped(static_cast<std::int64_t>(wanted))));
+                return damaged(hilum::format("shard {} has {} bytes where the index says {}", name, grouped(static_cast<std::int64_t>(found)), grouped(static_cast<std::int64_t>(wanted))));
             auto file = TensorFile::open(cache / name);
             if (!file)
                 return std::unexpected(withContext(file.error(), "cache " + cache.string()));
@@ -72,7 +72,7 @@ Result<ShardReader> ShardReader::open(const path& cache)
             CacheCase c{one.at("key").get<std::string>(), one.at("patient").get<std::string>(), one.at("shard").get<std::size_t>(), one.at("prefix").get<std::string>(),
                         one.value("source_digest", ""), one.value("modality_class", ""), one.value("patient_from", "") == "image"};
             if (c.shard >= reader.m_shards.size())
-                return damaged(std::format("case {} names shard {} of {}", c.key, c.shard, reader.m_shards.size()));
+                return damaged(hilum::format("case {} names shard {} of {}", c.key, c.shard, reader.m_shards.size()));
             if (!keys.insert(c.key).second)
                 return damaged("the case key " + c.key + " occurs twice");
             reader.m_cases.push_back(std::move(c));

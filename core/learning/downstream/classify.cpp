@@ -46,7 +46,7 @@ std::int64_t networks(const ProbeRequest& request) { return request.compareUntra
 
 std::string phase(std::string_view doing, Weights weights)
 {
-    return std::format("{}, {} weights", doing, weights == Weights::Trained ? "pre-trained" : "untrained");
+    return hilum::format("{}, {} weights", doing, weights == Weights::Trained ? "pre-trained" : "untrained");
 }
 
 /// Options, cache and labels that a result depends on.

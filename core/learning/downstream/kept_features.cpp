@@ -2,7 +2,7 @@
 
 namespace hilum::learning {
 
-path keptFeaturesFile(const path& run, std::string_view network) { return run / "results" / std::format("features-{}.safetensors", network); }
+path keptFeaturesFile(const path& run, std::string_view network) { return run / "results" / hilum::format("features-{}.safetensors", network); }
 
 Status writeFeatures(const path& file, const FeatureState& state, const Json& asked)
 {

@@ -162,11 +162,11 @@ std::string predictionsTable(const ProbeResult& first, const ProbeResult* second
     std::string table = "case,patient,class";
     for (const auto& [which, result] : results)
         for (const std::string& name : c.classes)
-            table += "," + quoted(std::format("{} {}", which, name));
+            table += "," + quoted(hilum::format("{} {}", which, name));
     table += "\n";
     for (std::size_t r = 0; r < test.size(); ++r) {
         const CacheCase& one = cache.cases()[c.number[test[r]]];
-        table += std::format("{},{},{}", one.key, one.patient, quoted(c.classes[c.label[test[r]]]));
+        table += hilum::format("{},{},{}", one.key, one.patient, quoted(c.classes[c.label[test[r]]]));
         for (const auto& [which, result] : results)
             for (std::size_t k = 0; k < c.classes.size(); ++k)
                 table += "," + shortest(result->probabilities[r * c.classes.size() + k]); // all of it: the curve is drawn from here

@@ -131,7 +131,7 @@ Result<ProbeRequest> readTuningJob(const path& run, const path& cache)
         if (fits(*it))
             use(*it);
         else
-            faults.push_back(std::format("{} = {} is no {}", key, jsonLine(*it), what));
+            faults.push_back(hilum::format("{} = {} is no {}", key, jsonLine(*it), what));
     };
     const auto isText = [](const Json& v) { return v.is_string(); };
     const auto isFlag = [](const Json& v) { return v.is_boolean(); };
@@ -164,7 +164,7 @@ Result<ProbeRequest> readTuningJob(const path& run, const path& cache)
         faults.emplace_back("options are for mode full: a linear probe has nothing to set");
     }
     if (!faults.empty()) {
-        Error error{.code = ErrorCode::Options, .message = std::format("{} has {} fault{}", (run / "job.json").string(), faults.size(), faults.size() == 1 ? "" : "s")};
+        Error error{.code = ErrorCode::Options, .message = hilum::format("{} has {} fault{}", (run / "job.json").string(), faults.size(), faults.size() == 1 ? "" : "s")};
         error.details = std::move(faults);
         return std::unexpected(std::move(error));
     }

@@ -1,5 +1,6 @@
 #include "core/learning/imports/adapt.h"
 
+#include "core/base/format.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/positions.h"
 
@@ -7,7 +8,6 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include <cmath>
-#include <format>
 
 namespace hilum::learning::imports {
 
@@ -44,7 +44,7 @@ Adapted adaptShapes(const torch::nn::Module& module, const RenamedState& state, 
             const std::int64_t a = sideOf(from[1]), b = sideOf(own.size(1));
             if (a > 0 && b > 0) {
                 out.tensors[name] = resized(toTensor(it->second), a, b, resize);
-                out.notes.push_back(std::format("{}: {} x {} places resized to {} x {}, {}", name, a, a, b, b, resize == Resize::Bicubic ? "bicubic" : "bilinear"));
+                out.notes.push_back(hilum::format("{}: {} x {} places resized to {} x {}, {}", name, a, a, b, b, resize == Resize::Bicubic ? "bicubic" : "bilinear"));
             }
             continue;
         }
@@ -58,7 +58,7 @@ Adapted adaptShapes(const torch::nn::Module& module, const RenamedState& state, 
             continue;
         const at::Tensor weight = toTensor(it->second);
         out.tensors[name] = channels == 1 ? weight.sum(1, /*keepdim=*/true) : weight.repeat_interleave(channels, 1) / static_cast<double>(channels);
-        out.notes.push_back(std::format("{}: {} input channels {} to {}", name, from[1], channels == 1 ? "summed" : "spread", channels));
+        out.notes.push_back(hilum::format("{}: {} input channels {} to {}", name, from[1], channels == 1 ? "summed" : "spread", channels));
     }
     return out;
 }

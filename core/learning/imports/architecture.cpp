@@ -1,8 +1,9 @@
 #include "core/learning/imports/architecture.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 namespace hilum::learning::imports {
 
@@ -26,7 +27,7 @@ public:
         }
         const Shape& shape = it->second.shape;
         if (shape.size() != axes || std::ranges::any_of(shape, [](std::int64_t n) { return n < 1; })) {
-            m_faults.push_back(std::format("{} has {} axes or an empty one; {} are expected", name, shape.size(), axes));
+            m_faults.push_back(hilum::format("{} has {} axes or an empty one; {} are expected", name, shape.size(), axes));
             return Shape(axes, 1);
         }
         return shape;
@@ -35,7 +36,7 @@ public:
     std::int64_t count(const std::string& start) const
     {
         for (std::int64_t n = 0;; ++n) {
-            const std::string part = std::format("{}{}.", start, n);
+            const std::string part = hilum::format("{}{}.", start, n);
             const auto it = m_state.tensors.lower_bound(part);
             if (it == m_state.tensors.end() || !it->first.starts_with(part))
                 return n;
@@ -46,11 +47,11 @@ public:
     {
         const std::int64_t parts = count(start);
         for (std::int64_t n = 0; n < parts; ++n) {
-            const std::string matrix = std::format("{}{}.{}", start, n, name);
+            const std::string matrix = hilum::format("{}{}.{}", start, n, name);
             if (const auto it = m_state.tensors.find(matrix); it == m_state.tensors.end())
                 m_faults.push_back(matrix + " is missing");
             else if (it->second.shape != Shape{rows, columns})
-                m_faults.push_back(std::format("{} is not {} x {}", matrix, rows, columns));
+                m_faults.push_back(hilum::format("{} is not {} x {}", matrix, rows, columns));
         }
         return parts;
     }
@@ -59,7 +60,7 @@ public:
     {
         if (m_faults.empty())
             return json;
-        Error error{.code = ErrorCode::Mismatch, .message = std::format("the checkpoint is not of this layout: {} of the tensors that tell its sizes do not fit", m_faults.size())};
+        Error error{.code = ErrorCode::Mismatch, .message = hilum::format("the checkpoint is not of this layout: {} of the tensors that tell its sizes do not fit", m_faults.size())};
         error.details.assign(m_faults.begin(), m_faults.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(m_faults.size(), 6)));
         return std::unexpected(std::move(error));
     }
@@ -95,8 +96,8 @@ Json transformer(Shapes& shapes, const std::string& at)
     Json out;
     std::vector<std::int64_t> strides;
     std::int64_t channels = 0, patch = 1, hidden = 0;
-    for (std::int64_t i = 1; shapes.has(std::format("{}patch_embed.conv{}.weight", at, i)); ++i) {
-        const Shape conv = shapes.of(std::format("{}patch_embed.conv{}.weight", at, i), 4);
+    for (std::int64_t i = 1; shapes.has(hilum::format("{}patch_embed.conv{}.weight", at, i)); ++i) {
+        const Shape conv = shapes.of(hilum::format("{}patch_embed.conv{}.weight", at, i), 4);
         channels = i == 1 ? conv[1] : channels;
         hidden = conv[0];
         strides.push_back(conv[2]);
@@ -111,7 +112,7 @@ Json transformer(Shapes& shapes, const std::string& at)
         }
     const std::int64_t width = last[0], tokens = shapes.of(at + "pos_embed", 3)[1] - 1, side = root(std::max<std::int64_t>(tokens, 0), 2);
     if (side * side != tokens || side < 1)
-        shapes.fault(std::format("{}pos_embed has {} places, which make no square and a class token", at, tokens + 1));
+        shapes.fault(hilum::format("{}pos_embed has {} places, which make no square and a class token", at, tokens + 1));
     out = {{"image_size", side * patch}, {"channels", strides.size() == 1 ? last[1] : channels}, {"tokeniser_strides", strides}, {"tokeniser_width", strides.size() == 1 ? width : hidden},
         {"width", width}, {"depth", shapes.count(at + "blocks.", "attn.qkv.weight", 3 * width, width)}};
     if (const std::int64_t heads = publishedHeads(width))
@@ -130,14 +131,14 @@ Json swin(Shapes& shapes)
     std::int64_t rows = 1;
     for (int k = 1; k <= 4; ++k) {
         const std::int64_t width = embed[0] << (k - 1);
-        depths.push_back(shapes.count(std::format("{}layers{}.0.blocks.", at, k), "attn.qkv.weight", 3 * width, width));
-        const Shape table = shapes.of(std::format("{}layers{}.0.blocks.0.attn.relative_position_bias_table", at, k), 2);
+        depths.push_back(shapes.count(hilum::format("{}layers{}.0.blocks.", at, k), "attn.qkv.weight", 3 * width, width));
+        const Shape table = shapes.of(hilum::format("{}layers{}.0.blocks.0.attn.relative_position_bias_table", at, k), 2);
         rows = table[0];
         heads.push_back(table[1]);
     }
     const std::int64_t side = root(rows, 3);
     if (side * side * side != rows || side % 2 == 0)
-        shapes.fault(std::format("a relative-position table of {} rows is of no cubic window", rows));
+        shapes.fault(hilum::format("a relative-position table of {} rows is of no cubic window", rows));
     out.update({{"depths", depths}, {"heads", heads}, {"window", (side + 1) / 2}});
     return out;
 }

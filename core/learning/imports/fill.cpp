@@ -1,10 +1,10 @@
+#include "core/base/format.h"
 #include "core/learning/imports/layouts.h"
 #include "core/learning/model_file.h"
 
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::learning::imports {
 
@@ -93,7 +93,7 @@ ImportReport fillFrom(torch::nn::Module& module, const RenamedState& state, cons
             continue;
         }
         if (it->second.shape != tensor.sizes().vec()) {
-            report.mismatched.push_back(std::format("{}: {} in the file, {} in the network", name, shapeText(it->second.shape), shapeText(tensor.sizes())));
+            report.mismatched.push_back(hilum::format("{}: {} in the file, {} in the network", name, shapeText(it->second.shape), shapeText(tensor.sizes())));
             continue;
         }
         const at::Tensor values = toTensor(it->second);
@@ -118,9 +118,9 @@ std::vector<std::string> firstFaults(const ImportReport& report, std::size_t eac
     std::vector<std::string> out;
     const auto take = [&](const std::vector<std::string>& names, const char* what) {
         for (std::size_t i = 0; i < names.size() && i < each; ++i)
-            out.push_back(std::format("{} {}", what, names[i]));
+            out.push_back(hilum::format("{} {}", what, names[i]));
         if (names.size() > each)
-            out.push_back(std::format("and {} more {}", names.size() - each, what));
+            out.push_back(hilum::format("and {} more {}", names.size() - each, what));
     };
     take(report.missing, "missing");
     take(report.mismatched, "mismatched");

@@ -1,6 +1,7 @@
 #include "core/learning/imports/import_weights.h"
 
 #include "core/base/digest.h"
+#include "core/base/format.h"
 #include "core/base/options_json.h"
 #include "core/base/provenance.h"
 #include "core/learning/describe.h"
@@ -14,7 +15,6 @@
 #include "core/learning/train/network_room.h"
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::learning::imports {
 
@@ -36,14 +36,14 @@ Status applySettings(const std::vector<std::string>& settings, Json& architectur
         const auto at = setting.find('=');
         const std::string key = setting.substr(0, at);
         if (at == std::string::npos) {
-            faults.push_back(std::format("\"{}\" is not of the form key=value", setting));
+            faults.push_back(hilum::format("\"{}\" is not of the form key=value", setting));
         } else if (!architecture.contains(key) && std::ranges::find(further, key) == further.end()) {
             std::string known;
             for (const auto& item : architecture.items())
                 known += (known.empty() ? "" : ", ") + item.key();
             for (const std::string_view word : further)
                 known += ", " + std::string(word);
-            faults.push_back(std::format("{} is no size of this network; there are {}", key, known));
+            faults.push_back(hilum::format("{} is no size of this network; there are {}", key, known));
         } else {
             const auto value = parseJson(setting.substr(at + 1));
             architecture[key] = value ? *value : Json(setting.substr(at + 1));
@@ -51,7 +51,7 @@ Status applySettings(const std::vector<std::string>& settings, Json& architectur
     }
     if (faults.empty())
         return {};
-    return std::unexpected(Error{.code = ErrorCode::Options, .message = std::format("{} settings do not fit", faults.size()), .details = std::move(faults)});
+    return std::unexpected(Error{.code = ErrorCode::Options, .message = hilum::format("{} settings do not fit", faults.size()), .details = std::move(faults)});
 }
 
 Status needHeads(const Json& architecture, std::initializer_list<const char*> keys)
@@ -161,7 +161,7 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
     const RenamedState names = renamed(*layout, state);
     auto told = inferArchitecture(layout->network, names);
     if (!told)
-        return std::unexpected(withContext(std::move(told).error(), std::format("reading {} as {}", request.file.string(), layout->id)));
+        return std::unexpected(withContext(std::move(told).error(), hilum::format("reading {} as {}", request.file.string(), layout->id)));
     Json architecture = *std::move(told);
     if (layout->id == "hf-bert" && architecture.at("segments") == 0)
         return fail(ErrorCode::Mismatch, "reading {} as {}: embeddings.token_type_embeddings.weight is missing", request.file.string(), layout->id);
@@ -175,7 +175,7 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
         architecture["hidden_states"] = "raw"; // its decoder learnt on hidden states that were not normalised
     const auto make = [&](Json& sizes) { return layout->method.empty() ? makeNetwork(*layout, sizes, request.settings) : makeMethod(registry, *layout, names, sizes, request.settings); };
     // sizes that a few shapes tell, and names alone, can be of any network
-    HILUM_TRY_STATUS(checkWeightsRoom(std::format("the network that {} describes", request.file.string()), [&, sizes = architecture]() mutable -> Result<MemoryNeed> {
+    HILUM_TRY_STATUS(checkWeightsRoom(hilum::format("the network that {} describes", request.file.string()), [&, sizes = architecture]() mutable -> Result<MemoryNeed> {
         HILUM_TRY(Target tried, make(sizes));
         return memoryNeed(tried.module());
     }));
@@ -192,7 +192,7 @@ Result<Json> importWeights(const MethodRegistry& registry, const ImportRequest& 
         out["merging"] = architecture["merging"];
     if (std::min(whole.share(), encoder.share()) < request.minCoverage)
         return std::unexpected(Error{.code = ErrorCode::Mismatch,
-            .message = std::format("{} fills {} of {} tensors of {} ({:.1f} %), of its encoder {} of {} ({:.1f} %); {:.0f} % of both are the least", request.file.string(), whole.loaded,
+            .message = hilum::format("{} fills {} of {} tensors of {} ({:.1f} %), of its encoder {} of {} ({:.1f} %); {:.0f} % of both are the least", request.file.string(), whole.loaded,
                 whole.wanted, layout->id, 100 * whole.share(), encoder.loaded, encoder.wanted, 100 * encoder.share(), 100 * request.minCoverage),
             .reason = "coverage",
             .details = firstFaults(report)});

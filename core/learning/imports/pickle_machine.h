@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/learning/imports/pickle.h"
 
 #include <algorithm>
@@ -40,7 +41,7 @@ private:
     template <class... A>
     std::unexpected<Error> fault(std::format_string<A...> text, A&&... a) const
     {
-        return refuse(ErrorCode::BadData, "pickle", "the pickle is damaged at byte {}: {}", m_at, std::format(text, std::forward<A>(a)...));
+        return refuse(ErrorCode::BadData, "pickle", "the pickle is damaged at byte {}: {}", m_at, hilum::format(text, std::forward<A>(a)...));
     }
 
     template <class T>

@@ -40,7 +40,7 @@ Status PickleMachine::apply(const PickleValue& callee, const PickleValue& argume
     if (callee.kind != Kind::Global)
         return fault("something is called that is no name");
     const auto [module, name] = parts(callee);
-    std::string dotted = std::format("{}.{}", module, name);
+    std::string dotted = hilum::format("{}.{}", module, name);
     if (arguments.kind != Kind::Tuple)
         return placeholder(std::move(dotted));
     const auto& a = arguments.items;
@@ -159,7 +159,7 @@ Status PickleMachine::longBytes(std::uint64_t length)
     if (raw.size() > 8) {
         std::string hexadecimal = "0x";
         for (std::size_t i = raw.size(); i-- > 0;)
-            hexadecimal += std::format("{:02x}", static_cast<unsigned char>(raw[i]));
+            hexadecimal += hilum::format("{:02x}", static_cast<unsigned char>(raw[i]));
         return pushText(Kind::Text, std::move(hexadecimal));
     }
     std::uint64_t bits = 0;

@@ -1,5 +1,6 @@
 #include "core/learning/nn/bert.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/volume_layers.h"
 
@@ -14,7 +15,6 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <cmath>
-#include <format>
 
 namespace hilum::learning {
 
@@ -97,7 +97,7 @@ Bert::Bert(const BertSizes& sizes, const Rng& rng) : m_sizes(sizes)
     m_norm = embeddings->register_module("LayerNorm", std::make_shared<Norm>(sizes.width));
     const auto encoder = register_module("encoder", std::make_shared<torch::nn::Module>());
     for (std::int64_t i = 0; i < sizes.depth; ++i)
-        m_blocks.push_back(registerNested(*encoder, "layer", std::format("{}", i), std::make_shared<Block>(sizes, rng.fork("layer").fork(static_cast<std::uint64_t>(i)))));
+        m_blocks.push_back(registerNested(*encoder, "layer", hilum::format("{}", i), std::make_shared<Block>(sizes, rng.fork("layer").fork(static_cast<std::uint64_t>(i)))));
     if (sizes.pooler)
         m_pooler = registerNested(*this, "pooler", "dense", dense(sizes.width, sizes.width, rng.fork("pooler")));
 }

@@ -1,5 +1,6 @@
 #include "core/learning/nn/patch_embed.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/init.h"
 
 #include <ATen/ops/arange.h>
@@ -9,7 +10,6 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -76,7 +76,7 @@ PatchEmbed::PatchEmbed(std::int64_t channels, std::vector<std::int64_t> strides,
     for (std::size_t i = 0; i < strides.size(); ++i) {
         TORCH_CHECK(strides[i] > 0, "stride ", strides[i], " of a tokeniser is not positive");
         const bool last = i + 1 == strides.size();
-        const std::string name = last ? "proj" : std::format("conv{}", i + 1);
+        const std::string name = last ? "proj" : hilum::format("conv{}", i + 1);
         m_convolutions.push_back(register_module(name,
             std::make_shared<Convolution>(i == 0 ? channels : hiddenWidth, last ? width : hiddenWidth, strides[i], rng.fork(name))));
         m_patch *= strides[i];

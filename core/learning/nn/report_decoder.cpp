@@ -1,5 +1,6 @@
 #include "core/learning/nn/report_decoder.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/volume_layers.h"
 
@@ -15,7 +16,6 @@
 #include <ATen/ops/tril.h>
 
 #include <cmath>
-#include <format>
 
 namespace hilum::learning {
 
@@ -107,8 +107,8 @@ ReportDecoder::ReportDecoder(const ReportDecoderSizes& sizes, const Rng& rng) : 
     const auto decoder = model->register_module("decoder", std::make_shared<torch::nn::Module>());
     for (std::int64_t i = 0; i < sizes.layers; ++i) {
         const auto part = static_cast<std::uint64_t>(i);
-        m_encoderLayers.push_back(registerNested(*encoder, "layers", std::format("{}", i), std::make_shared<EncoderLayer>(sizes, rng.fork("encoder").fork(part))));
-        m_decoderLayers.push_back(registerNested(*decoder, "layers", std::format("{}", i), std::make_shared<DecoderLayer>(sizes, rng.fork("decoder").fork(part))));
+        m_encoderLayers.push_back(registerNested(*encoder, "layers", hilum::format("{}", i), std::make_shared<EncoderLayer>(sizes, rng.fork("encoder").fork(part))));
+        m_decoderLayers.push_back(registerNested(*decoder, "layers", hilum::format("{}", i), std::make_shared<DecoderLayer>(sizes, rng.fork("decoder").fork(part))));
     }
     m_encoderNorm = encoder->register_module("norm", std::make_shared<ReportNorm>(sizes.width));
     m_decoderNorm = decoder->register_module("norm", std::make_shared<ReportNorm>(sizes.width));

@@ -1,5 +1,6 @@
 #include "core/learning/nn/report_layers.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/volume_layers.h"
 
 #include <ATen/core/grad_mode.h>
@@ -15,7 +16,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
-#include <format>
 
 namespace hilum::learning {
 
@@ -65,7 +65,7 @@ FourLinearAttention::FourLinearAttention(std::int64_t width, std::int64_t heads,
 {
     TORCH_CHECK(heads > 0 && width % heads == 0, "width ", width, " is not a multiple of ", heads, " heads");
     for (std::uint64_t i = 0; i < 4; ++i)
-        m_linears.push_back(registerNested(*this, "linears", std::format("{}", i), std::make_shared<Linear>(width, width, rng.fork(i))));
+        m_linears.push_back(registerNested(*this, "linears", hilum::format("{}", i), std::make_shared<Linear>(width, width, rng.fork(i))));
 }
 
 at::Tensor FourLinearAttention::forward(const at::Tensor& query, const at::Tensor& source, const at::Tensor& allowed) const

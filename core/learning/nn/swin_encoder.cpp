@@ -1,5 +1,6 @@
 #include "core/learning/nn/swin_encoder.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
@@ -25,7 +26,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <cmath>
-#include <format>
 
 namespace hilum::learning {
 
@@ -244,7 +244,7 @@ public:
     Stage(std::int64_t width, std::int64_t depth, std::int64_t heads, const SwinSizes& sizes, const Rng& rng) : m_window(sizes.window), m_merging(sizes.merging)
     {
         for (std::int64_t i = 0; i < depth; ++i)
-            m_blocks.push_back(registerNested(*this, "blocks", std::format("{}", i),
+            m_blocks.push_back(registerNested(*this, "blocks", hilum::format("{}", i),
                 std::make_shared<SwinBlock>(width, heads, sizes.window, rng.fork("blocks").fork(static_cast<std::uint64_t>(i)))));
         const auto merge = register_module("downsample", std::make_shared<torch::nn::Module>());
         m_reduction = merge->register_module("reduction", std::make_shared<Dense>(8 * width, 2 * width, false, rng.fork("reduction")));
@@ -305,12 +305,12 @@ SwinEncoder::SwinEncoder(const SwinSizes& sizes, const Rng& rng) : m_sizes(sizes
     }
     for (std::size_t k = 0; k < 4; ++k) {
         const std::int64_t width = sizes.featureSize << k;
-        const std::string layer = std::format("layers{}", k + 1);
+        const std::string layer = hilum::format("layers{}", k + 1);
         m_stages.push_back(registerNested(*this, layer, "0", std::make_shared<Stage>(width, sizes.depths[k], sizes.heads[k], sizes, rng.fork(layer))));
     }
     if (sizes.convolutionBeforeStage)
         for (std::size_t k = 0; k < 4; ++k) {
-            const std::string layer = std::format("layers{}c", k + 1);
+            const std::string layer = hilum::format("layers{}c", k + 1);
             m_before.push_back(registerNested(*this, layer, "0", std::make_shared<LayeredBlock3d>(sizes.featureSize << k, sizes.featureSize << k, rng.fork(layer))));
         }
 }

@@ -1,7 +1,8 @@
 #include "core/learning/nn/swin_sizes.h"
 
+#include "core/base/format.h"
+
 #include <array>
-#include <format>
 #include <stdexcept>
 #include <string>
 
@@ -18,7 +19,7 @@ E wordOf(std::string_view word, const std::array<std::string_view, N>& words, co
     std::string known;
     for (const std::string_view w : words)
         known += (known.empty() ? "" : ", ") + std::string(w);
-    throw std::invalid_argument(std::format("{} \"{}\" is none of {}", what, word, known));
+    throw std::invalid_argument(hilum::format("{} \"{}\" is none of {}", what, word, known));
 }
 
 constexpr std::array<std::string_view, 3> MergeWords{"legacy", "monai15", "mergingv2"};
@@ -45,7 +46,7 @@ SwinSizes swinSizesOf(const Json& architecture)
     if (const auto window = architecture.find("window"); window != architecture.end() && window->is_array()) {
         const auto sides = window->get<std::vector<std::int64_t>>();
         if (sides.size() != 3 || sides[1] != sides[0] || sides[2] != sides[0])
-            throw std::invalid_argument(std::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(*window)));
+            throw std::invalid_argument(hilum::format("window = {} is no cube: one number or three equal ones are needed", jsonLine(*window)));
         s.window = sides[0];
     } else {
         s.window = architecture.value("window", s.window);

@@ -1,10 +1,10 @@
 #include "core/learning/nn/swin_unetr.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/activation_checkpoints.h"
 
 #include <ATen/ops/cat.h>
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -50,7 +50,7 @@ SwinUnetr::SwinUnetr(const SwinSizes& sizes, std::int64_t outputs, const Rng& rn
     const std::int64_t f = sizes.featureSize;
     const std::array<std::int64_t, 6> widths{16 * f, 8 * f, 4 * f, 2 * f, f, f};
     for (std::size_t i = 0; i < 5; ++i) {
-        const std::string name = std::format("decoder{}", 5 - i);
+        const std::string name = hilum::format("decoder{}", 5 - i);
         m_decoders[i] = register_module(name, std::make_shared<UpBlock3d>(widths[i], widths[i + 1], rng.fork(name)));
     }
     m_out = registerNested(*this, "out", "conv", std::make_shared<Convolution3d>(f, outputs, 1, 1, Convolution3d::Bias::Learned, rng.fork("out")));

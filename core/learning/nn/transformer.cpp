@@ -1,5 +1,6 @@
 #include "core/learning/nn/transformer.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
@@ -18,7 +19,6 @@
 #include <array>
 #include <atomic>
 #include <cmath>
-#include <format>
 #include <limits>
 
 namespace hilum::learning {
@@ -179,7 +179,7 @@ at::Tensor dropPathFactors(std::int64_t depth, std::int64_t batch, double rate, 
 TransformerStack::TransformerStack(std::int64_t width, std::int64_t depth, std::int64_t heads, double mlpRatio, const Rng& rng)
 {
     for (std::int64_t i = 0; i < depth; ++i)
-        m_blocks.push_back(register_module(std::format("{}", i),
+        m_blocks.push_back(register_module(hilum::format("{}", i),
             std::make_shared<TransformerBlock>(width, heads, mlpRatio, rng.fork(static_cast<std::uint64_t>(i)))));
 }
 

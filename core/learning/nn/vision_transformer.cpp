@@ -1,5 +1,6 @@
 #include "core/learning/nn/vision_transformer.h"
 
+#include "core/base/format.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/nn/volume_layers.h"
@@ -7,7 +8,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -34,7 +34,7 @@ VisionTransformer::VisionTransformer(const VisionTransformerSizes& sizes, const 
     m_patchEmbed = register_module("patch_embed",
         std::make_shared<PatchEmbed>(sizes.channels, std::vector<std::int64_t>{sizes.patch}, sizes.width, sizes.width, rng.fork("patch_embed")));
     for (std::int64_t i = 0; i < sizes.depth; ++i)
-        m_blocks.push_back(registerNested(*this, "blocks", std::format("{}", i),
+        m_blocks.push_back(registerNested(*this, "blocks", hilum::format("{}", i),
             std::make_shared<TransformerBlock>(sizes.width, sizes.heads, sizes.mlpRatio, rng.fork("blocks").fork(static_cast<std::uint64_t>(i)))));
     m_norm = register_module("norm", std::make_shared<LayerNorm>(sizes.width));
 }

@@ -1,5 +1,6 @@
 #include "core/learning/parity/parity.h"
 
+#include "core/base/format.h"
 #include "core/learning/imports/layouts.h"
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/model_file.h"
@@ -14,7 +15,6 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <format>
 #include <initializer_list>
 #include <optional>
 #include <stdexcept>
@@ -29,14 +29,14 @@ const Json& valueOf(const ParityCase& c, const std::string& key)
 {
     const auto it = c.json.find(key);
     if (it == c.json.end())
-        throw std::invalid_argument(std::format("case.json has no \"{}\"", key));
+        throw std::invalid_argument(hilum::format("case.json has no \"{}\"", key));
     return *it;
 }
 
 template <class T>
 T typed(const ParityCase& c, const std::string& key, const char* what)
 {
-    const auto other = [&] { return std::invalid_argument(std::format("\"{}\" of case.json is {}, where {} is expected", key, jsonLine(valueOf(c, key)), what)); };
+    const auto other = [&] { return std::invalid_argument(hilum::format("\"{}\" of case.json is {}, where {} is expected", key, jsonLine(valueOf(c, key)), what)); };
     const auto broken = [](const Json& x) { return x.is_number_float() && x.get<double>() != std::floor(x.get<double>()); };
     if constexpr (!std::is_same_v<T, double>) // JSON's own conversion cuts 2.5 to 2
         if (const Json& x = valueOf(c, key); broken(x) || (x.is_array() && std::ranges::any_of(x, broken)))
@@ -56,7 +56,7 @@ Json compared(const std::string& name, const at::Tensor& got, const at::Tensor& 
     if (got.sizes() != expected.sizes() && got.numel() == 1 && expected.numel() == 1)
         return compared(name, got.reshape(expected.sizes()), expected, absolute, relative);
     if (got.sizes() != expected.sizes()) {
-        line["text"] = std::format("shape {} where {} is expected", Json(got.sizes().vec()).dump(), Json(expected.sizes().vec()).dump());
+        line["text"] = hilum::format("shape {} where {} is expected", Json(got.sizes().vec()).dump(), Json(expected.sizes().vec()).dump());
         return line;
     }
     if (expected.numel() == 0) {
@@ -82,7 +82,7 @@ Json compared(const std::string& name, const at::Tensor& got, const at::Tensor& 
     for (const char* key : {"max_abs", "max_rel", "worst"})
         finite(key);
     if (!line["passed"].get<bool>())
-        line["text"] = std::format("{} of {} values are outside the tolerance", within.logical_not().sum().item<std::int64_t>(), expected.numel());
+        line["text"] = hilum::format("{} of {} values are outside the tolerance", within.logical_not().sum().item<std::int64_t>(), expected.numel());
     return line;
 }
 
@@ -143,7 +143,7 @@ void excuseRounding(Json& line, const at::Tensor& got, const TensorMap& exact, c
     if (!inDouble["passed"].get<bool>() || !rounding["passed"].get<bool>())
         return;
     line.update({{"passed", true}, {"rounding", true}, {"max_abs_double", inDouble["max_abs"]},
-                 {"text", std::format("{} in float32 on this processor; in double the largest difference is {:.2e}", line["text"].get<std::string>(), inDouble["max_abs"].get<double>())}});
+                 {"text", hilum::format("{} in float32 on this processor; in double the largest difference is {:.2e}", line["text"].get<std::string>(), inDouble["max_abs"].get<double>())}});
 }
 
 /// The file of the usual name, else the folder's only one with one of these endings.
@@ -195,7 +195,7 @@ const at::Tensor& ParityCase::array(const std::string& name) const
 {
     const auto it = arrays.find(name);
     if (it == arrays.end())
-        throw std::invalid_argument(std::format("the case has no array \"{}\"", name));
+        throw std::invalid_argument(hilum::format("the case has no array \"{}\"", name));
     return it->second;
 }
 
@@ -208,7 +208,7 @@ bool ParityCase::flag(const std::string& key) const { return typed<bool>(*this, 
 void ParityCase::need(const std::string& key, const Json& built) const
 {
     if (const auto it = json.find(key); it != json.end() && *it != built)
-        throw std::invalid_argument(std::format("\"{}\" of case.json is {}; the network is built with {} alone", key, jsonLine(*it), jsonLine(built)));
+        throw std::invalid_argument(hilum::format("\"{}\" of case.json is {}; the network is built with {} alone", key, jsonLine(*it), jsonLine(built)));
 }
 
 void ParityCase::fill(torch::nn::Module& network, std::string_view layout) const
@@ -233,7 +233,7 @@ void ParityCase::fill(torch::nn::Module& network, const imports::Layout& layout)
         raise(state.error());
     const imports::ImportReport report = imports::fillFrom(network, imports::renamed(layout, *state));
     if (!report.missing.empty() || !report.mismatched.empty())
-        raise(Error{.code = ErrorCode::Mismatch, .message = std::format("{} lacks {} tensors of the network and {} differ in shape", where->filename().string(), report.missing.size(), report.mismatched.size()),
+        raise(Error{.code = ErrorCode::Mismatch, .message = hilum::format("{} lacks {} tensors of the network and {} differ in shape", where->filename().string(), report.missing.size(), report.mismatched.size()),
             .details = imports::firstFaults(report)});
     if (wide)
         for (const auto& tensors : {network.parameters(), network.buffers()})

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/parity/parity.h"
 
 #include "core/learning/losses/masked_error.h"
@@ -9,7 +10,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
-#include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
@@ -76,7 +76,7 @@ TensorMap runMae(const ParityCase& c)
 TensorMap runHdxrayMae(const ParityCase& c)
 {
     if (const std::string region = c.word("region"); region != "as-released")
-        throw std::invalid_argument(std::format("region \"{}\" is not that of the published code, \"as-released\"", region));
+        throw std::invalid_argument(hilum::format("region \"{}\" is not that of the published code, \"as-released\"", region));
     MaskedAutoencoder network(maskedAutoencoderSizes(c), Rng(0));
     setEpsilon(c, network);
     c.fill(network, "hdxray-mae");
@@ -100,7 +100,7 @@ TensorMap runSwinUnetr(const ParityCase& c)
     const auto maps = network.forward(c.array("image"), normalised ? HiddenStates::Normalised : HiddenStates::Raw);
     TensorMap out;
     for (std::size_t i = 0; i < maps.hidden.size(); ++i)
-        out[std::format("hidden_{}", i)] = maps.hidden[i];
+        out[hilum::format("hidden_{}", i)] = maps.hidden[i];
     out["logits"] = network.decode(maps);
     return out;
 }

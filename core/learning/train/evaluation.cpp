@@ -1,5 +1,6 @@
 #include "core/learning/train/evaluation.h"
 
+#include "core/base/format.h"
 #include "core/base/provenance.h"
 #include "core/learning/data/loader.h"
 #include "core/stats/bootstrap.h"
@@ -10,7 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <map>
 
@@ -83,7 +83,7 @@ Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cas
         values.push_back(sum.first / sum.second);
     if (const auto odd = std::ranges::count_if(values, [](double v) { return !std::isfinite(v); }); odd > 0) {
         estimate = std::numeric_limits<double>::quiet_NaN();
-        return {{"low", Json()}, {"high", Json()}, {"level", Json()}, {"why", std::format("{} of {} patients have no finite value", odd, values.size())}};
+        return {{"low", Json()}, {"high", Json()}, {"level", Json()}, {"why", hilum::format("{} of {} patients have no finite value", odd, values.size())}};
     }
     const stats::Interval interval = stats::bootstrapMean(values, setup.seed);
     estimate = interval.estimate;

@@ -49,7 +49,7 @@ Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
         if (it->is_string())
             value = it->get<std::string>();
         else
-            faults.push_back(std::format("{} = {} is not text", key, jsonLine(*it)));
+            faults.push_back(hilum::format("{} = {} is not text", key, jsonLine(*it)));
     };
     std::string command = "train";
     words("id", job.id);
@@ -86,7 +86,7 @@ Result<TrainJob> readJob(const MethodRegistry& registry, const path& run)
             faults.insert(faults.end(), complete.error().details.begin(), complete.error().details.end());
     }
     if (!faults.empty()) {
-        Error error{.code = ErrorCode::Options, .message = std::format("{} has {} fault{}", file.string(), faults.size(), faults.size() == 1 ? "" : "s")};
+        Error error{.code = ErrorCode::Options, .message = hilum::format("{} has {} fault{}", file.string(), faults.size(), faults.size() == 1 ? "" : "s")};
         error.details = std::move(faults);
         return std::unexpected(std::move(error));
     }

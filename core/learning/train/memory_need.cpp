@@ -158,10 +158,10 @@ Status checkMemory(const MemoryNeed& need, const MemoryRoom& room, std::uint64_t
     const std::uint64_t taken = std::min(held, need.total());
     if (need.total() - taken <= room.bytes)
         return {};
-    std::string parts = std::format("weights {}, gradients {}, moments of the optimiser {}", byteSize(need.weights), byteSize(need.gradients), byteSize(need.moments));
+    std::string parts = hilum::format("weights {}, gradients {}, moments of the optimiser {}", byteSize(need.weights), byteSize(need.gradients), byteSize(need.moments));
     std::string lower = "a smaller preset, less width or less depth needs less";
     if (need.average > 0) {
-        parts += std::format(", averaged weights {}", byteSize(need.average));
+        parts += hilum::format(", averaged weights {}", byteSize(need.average));
         lower += ", ema_decay = 0 too";
     }
     return refuse(ErrorCode::TooLarge, "memory", "training this network takes {} at least, whatever the batch ({}), and {} leaves {} for it; {}", byteSize(need.total()), parts, room.of,

@@ -135,7 +135,7 @@ Status AdamW::load(const TensorMap& state)
             fits("largest." + s.name, s.largest);
     }
     if (!faults.empty()) {
-        Error error{.code = ErrorCode::Mismatch, .message = std::format("the optimiser's state is of another network: {} of its arrays are missing or of another shape", faults.size())};
+        Error error{.code = ErrorCode::Mismatch, .message = hilum::format("the optimiser's state is of another network: {} of its arrays are missing or of another shape", faults.size())};
         faults.resize(std::min<std::size_t>(faults.size(), 6));
         error.details = std::move(faults);
         return std::unexpected(std::move(error));

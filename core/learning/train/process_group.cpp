@@ -60,7 +60,7 @@ Result<std::optional<RankPlace>> rankPlace(const Environment& environment)
                 return static_cast<int>(absent);
             const auto value = parseInteger(text);
             if (!value || *value < low || *value > high) {
-                faults.push_back(std::format("{} = {} is outside [{}, {}]", name, text, low, high));
+                faults.push_back(hilum::format("{} = {} is outside [{}, {}]", name, text, low, high));
                 return static_cast<int>(absent);
             }
             return static_cast<int>(*value);
@@ -75,7 +75,7 @@ Result<std::optional<RankPlace>> rankPlace(const Environment& environment)
         if (const char* step = environment("SLURM_STEP_ID"); step && place.launcher == "srun")
             place.run += std::string(".") + step;
         if (!faults.empty()) {
-            Error error{.code = ErrorCode::Usage, .message = std::format("what {} says about this process makes no sense: {}", launcher.name, faults.front())};
+            Error error{.code = ErrorCode::Usage, .message = hilum::format("what {} says about this process makes no sense: {}", launcher.name, faults.front())};
             faults.erase(faults.begin());
             error.details = std::move(faults);
             return std::unexpected(std::move(error));

@@ -81,7 +81,7 @@ Result<std::vector<std::string>> compareWithCheckpoint(const Checkpoint& checkpo
     const Json before = checkpoint.model.value("options", Json::object());
     for (const auto& [key, value] : job.options.items())
         if (key != "start_from" && (!before.contains(key) || before[key] != value))
-            changed.push_back(std::format("{} = {} (was {})", key, jsonLine(value), before.contains(key) ? jsonLine(before[key]) : "absent"));
+            changed.push_back(hilum::format("{} = {} (was {})", key, jsonLine(value), before.contains(key) ? jsonLine(before[key]) : "absent"));
     return changed;
 }
 
@@ -139,7 +139,7 @@ Result<Json> runTraining(const MethodRegistry& registry, const RunRequest& reque
     const std::int64_t threads = computeThreads(job.threads > 0 || !place ? job.threads : std::max<std::int64_t>(1, std::thread::hardware_concurrency() / static_cast<unsigned>(place->size)));
     at::set_num_threads(static_cast<int>(threads));
     if (place && job.device == "cuda")
-        job.device = std::format("cuda:{}", place->localRank);
+        job.device = hilum::format("cuda:{}", place->localRank);
     HILUM_TRY(const Placement placement, choosePlacement(job.device, job.dtype, attention));
     if (keepsRecord)
         HILUM_TRY_STATUS(writeWorkerFile(run));

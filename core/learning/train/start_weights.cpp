@@ -30,12 +30,12 @@ Status checkArchitectures(const Json& metadata, const Json& theirs, const Json& 
     std::vector<std::string> faults;
     for (const char* key : {"kind", "heads", "window", "merging", "patch_embedding"})
         if (theirs.is_object() && ours.is_object() && theirs.contains(key) && ours.contains(key) && theirs[key] != ours[key])
-            faults.push_back(std::format("{} is {} there and {} here", key, jsonLine(theirs[key]), jsonLine(ours[key])));
+            faults.push_back(hilum::format("{} is {} there and {} here", key, jsonLine(theirs[key]), jsonLine(ours[key])));
     if (const Json axes = axesOf(metadata, theirs), own = axesOf(Json::object(), ours); axes != own)
-        faults.push_back(std::format("axes is {} there and {} here", axes.is_null() ? "not told" : jsonLine(axes), own.is_null() ? "not told" : jsonLine(own)));
+        faults.push_back(hilum::format("axes is {} there and {} here", axes.is_null() ? "not told" : jsonLine(axes), own.is_null() ? "not told" : jsonLine(own)));
     if (faults.empty())
         return {};
-    Error error{.code = ErrorCode::Mismatch, .message = std::format("start_from: the encoder of {} is another one", file.string())};
+    Error error{.code = ErrorCode::Mismatch, .message = hilum::format("start_from: the encoder of {} is another one", file.string())};
     error.details = std::move(faults);
     return std::unexpected(std::move(error));
 }
@@ -64,7 +64,7 @@ Result<Json> startFrom(PretrainingMethod& method, const std::string& id, const p
         if (it == arrays.end())
             missing.push_back(name + " is not there");
         else if (it->second.shape != tensor.sizes().vec())
-            missing.push_back(std::format("{} has another shape", name));
+            missing.push_back(hilum::format("{} has another shape", name));
         else
             pairs.emplace_back(tensor, it->second);
     }
@@ -72,8 +72,8 @@ Result<Json> startFrom(PretrainingMethod& method, const std::string& id, const p
     const double coverage = all > 0 ? static_cast<double>(pairs.size()) / static_cast<double>(all) : 0;
     if (coverage < minCoverage) {
         Error error{.code = ErrorCode::Mismatch,
-                    .message = std::format("start_from: {} fills {} of {} tensors of the {} ({:.1f} %); {:.0f} % are the least", file.string(), pairs.size(), all, whole ? "network" : "encoder",
-                                           100 * coverage, 100 * minCoverage),
+                    .message = hilum::format("start_from: {} fills {} of {} tensors of the {} ({:.1f} %); {:.0f} % are the least", file.string(), pairs.size(), all, whole ? "network" : "encoder",
+                                             100 * coverage, 100 * minCoverage),
                     .reason = "coverage"};
         missing.resize(std::min<std::size_t>(missing.size(), 6));
         error.details = std::move(missing);
@@ -99,7 +99,7 @@ Status checkStart(const MethodEntry& entry, const Json& options)
 std::string startSentence(const Json& record)
 {
     const Json licence = record.value("licence", Json());
-    return std::format("the run begins with {} of {} tensors of the {} from {} ({}); licence of these weights: {}", record.at("filled").get<std::int64_t>(), record.at("of").get<std::int64_t>(),
+    return hilum::format("the run begins with {} of {} tensors of the {} from {} ({}); licence of these weights: {}", record.at("filled").get<std::int64_t>(), record.at("of").get<std::int64_t>(),
         record.at("part").get<std::string>(), record.at("file").get<std::string>(), record.at("source").is_string() ? record["source"].get<std::string>() : "unknown source",
         licence.is_string() ? licence.get<std::string>() : "not told");
 }

@@ -46,7 +46,7 @@ Trainer::Trainer(TrainerSetup setup)
 Status Trainer::resume(const Checkpoint& checkpoint)
 {
     if (const Status loaded = loadState(m_setup.method->trainable(), checkpoint.weights); !loaded)
-        return std::unexpected(withContext(loaded.error(), std::format("the checkpoint of step {} is of another network", checkpoint.step)));
+        return std::unexpected(withContext(loaded.error(), hilum::format("the checkpoint of step {} is of another network", checkpoint.step)));
     HILUM_TRY_STATUS(m_optimizer.load(checkpoint.optimizer));
     if (m_average) {
         TensorMap averaged;
@@ -70,10 +70,10 @@ TensorMap Trainer::finalWeights() const { return m_average ? m_average->values()
 Error Trainer::notFinite(const char* what, double value) const
 {
     return Error{.code = ErrorCode::Options,
-                 .message = std::format("{} became {} at step {} (lr {}, {}); a smaller lr, a longer warm-up or clip_norm helps; the last checkpoint is of step {}", what,
-                                        std::isnan(value) ? "nan" : "infinite", m_step + 1,
-                                        shortest(warmupCosine(m_step, m_setup.options.steps, m_setup.options.warmupSteps, m_setup.options.learningRate, m_setup.options.minimumLearningRate)),
-                                        m_setup.placement.dtypeName(), m_saved < 0 ? "none" : std::to_string(m_saved)),
+                 .message = hilum::format("{} became {} at step {} (lr {}, {}); a smaller lr, a longer warm-up or clip_norm helps; the last checkpoint is of step {}", what,
+                                          std::isnan(value) ? "nan" : "infinite", m_step + 1,
+                                          shortest(warmupCosine(m_step, m_setup.options.steps, m_setup.options.warmupSteps, m_setup.options.learningRate, m_setup.options.minimumLearningRate)),
+                                          m_setup.placement.dtypeName(), m_saved < 0 ? "none" : std::to_string(m_saved)),
                  .reason = "not_finite"};
 }
 
@@ -243,7 +243,7 @@ Status Trainer::preview()
         shown = m_setup.method->reconstruct(item, {{"seed", m_setup.options.seed}});
     }
     module.train(training);
-    const std::string name = std::format("previews/step-{}/{}.safetensors", m_step, watched.key);
+    const std::string name = hilum::format("previews/step-{}/{}.safetensors", m_step, watched.key);
     HILUM_TRY_STATUS(makeFolder((m_setup.run / name).parent_path()));
     HILUM_TRY_STATUS(writeTensors(m_setup.run / name, shown.arrays, {{"numbers", jsonLine(shown.numbers)}}));
     m_setup.events->emit(protocol::Preview, {{"step", m_step}, {"case", watched.key}, {"file", name}, {"numbers", shown.numbers}});
@@ -276,7 +276,7 @@ Result<TrainingOutcome> Trainer::run()
             if (!updated && updated.error().code == ErrorCode::WorkerLost && keepsRecord() && m_saved != m_step) {
                 HILUM_TRY_STATUS(save("process_lost"));
                 Error error = updated.error();
-                error.message += std::format("; the checkpoint of step {} is written, --resume goes on from it", m_step);
+                error.message += hilum::format("; the checkpoint of step {} is written, --resume goes on from it", m_step);
                 return std::unexpected(std::move(error));
             }
             HILUM_TRY(const StepNumbers numbers, updated);

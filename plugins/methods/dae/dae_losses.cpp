@@ -1,5 +1,6 @@
 #include "plugins/methods/dae/dae_losses.h"
 
+#include "core/base/format.h"
 #include "core/learning/full_precision.h"
 
 #include <ATen/ops/cross_entropy_loss.h>
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <format>
 #include <limits>
 #include <stdexcept>
 
@@ -28,7 +28,7 @@ at::Tensor modalityClasses(const std::vector<std::string>& modalities)
     for (std::size_t i = 0; i < modalities.size(); ++i) {
         const auto it = std::ranges::find(present, modalities[i]);
         if (it == present.end())
-            throw std::invalid_argument(std::format("modality \"{}\" is none of ct, t1, t1ce, t2, flair", modalities[i]));
+            throw std::invalid_argument(hilum::format("modality \"{}\" is none of ct, t1, t1ce, t2, flair", modalities[i]));
         out.mutable_data_ptr<std::int64_t>()[i] = it - present.begin();
     }
     return out;

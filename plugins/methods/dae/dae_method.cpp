@@ -1,5 +1,6 @@
 #include "plugins/methods/dae/dae_method.h"
 
+#include "core/base/format.h"
 #include "core/base/options_json.h"
 #include "core/learning/data/case_image.h"
 #include "core/learning/data/shard_reader.h"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <format>
 
 namespace hilum::learning {
 
@@ -84,22 +84,22 @@ std::vector<std::string> DaeOptions::faults() const
 {
     std::vector<std::string> out;
     if (cropSize.size() != 3)
-        out.push_back(std::format("crop_size has {} numbers; 3 are needed", cropSize.size()));
+        out.push_back(hilum::format("crop_size has {} numbers; 3 are needed", cropSize.size()));
     for (const std::int64_t side : cropSize)
         if (side % 32 != 0 || side % decimation != 0)
-            out.push_back(std::format("crop_size holds {}, which is no multiple of 32 and of decimation = {}", side, decimation));
+            out.push_back(hilum::format("crop_size holds {}, which is no multiple of 32 and of decimation = {}", side, decimation));
     if (cropSize.size() == 3 && std::ranges::all_of(cropSize, [](std::int64_t side) { return side == 32; }))
         out.push_back("crop_size = 32, 32, 32 leaves one voxel at the bottleneck, which its normalisation wipes out; one side must be 64 at least");
     if (window.size() != 2 || window[0] >= window[1])
         out.push_back("ct_window needs two numbers, the lower one first");
     for (const auto& [key, values] : {std::pair{"depths", &depths}, std::pair{"heads", &heads}})
         if (values->size() != 4)
-            out.push_back(std::format("{} has {} numbers; 4 are needed", key, values->size()));
+            out.push_back(hilum::format("{} has {} numbers; 4 are needed", key, values->size()));
     for (std::size_t stage = 0; stage < std::min<std::size_t>(heads.size(), 4); ++stage)
         if ((featureSize << stage) % heads[stage] != 0)
-            out.push_back(std::format("stage {} has {} channels, no multiple of its {} heads", stage + 1, featureSize << stage, heads[stage]));
+            out.push_back(hilum::format("stage {} has {} channels, no multiple of its {} heads", stage + 1, featureSize << stage, heads[stage]));
     if (contrastive == ContrastiveTerm::Supcon && train.batch < 3)
-        out.push_back(std::format("batch = {} never holds two volumes of one modality and one of another, which cmcl = supcon needs; use 3 at least, or cmcl = none", train.batch));
+        out.push_back(hilum::format("batch = {} never holds two volumes of one modality and one of another, which cmcl = supcon needs; use 3 at least, or cmcl = none", train.batch));
     return out;
 }
 
@@ -304,8 +304,8 @@ PretrainingMethod::Shown DaeMethod::reconstruct(const TensorMap& item, const Jso
     };
     draw(volume, rng.fork("similarity"));
     std::int64_t others = 0;
-    for (; item.contains(std::format("other_{}", others)); ++others)
-        draw(voxelsOf(item.at(std::format("other_{}", others))), rng.fork("similarity").fork(static_cast<std::uint64_t>(others) + 1));
+    for (; item.contains(hilum::format("other_{}", others)); ++others)
+        draw(voxelsOf(item.at(hilum::format("other_{}", others))), rng.fork("similarity").fork(static_cast<std::uint64_t>(others) + 1));
     const at::Tensor features = pooled(forward({.noisy = {}, .corrupted = at::stack(crops).to(device), .channels = {}, .channelNoise = {}}).hidden[4].to(at::kFloat));
     const at::Tensor unit = features / features.norm(2, {1}, true).clamp_min(1e-8);
     out.arrays["cmcl_similarity"] = unit.matmul(unit.t()).cpu().contiguous();

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/nn/swin_unetr.h"
 #include "core/learning/parity/parity.h"
 #include "plugins/methods/dae/dae_corruption.h"
@@ -5,7 +6,6 @@
 
 #include <ATen/ops/ones_like.h>
 
-#include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
@@ -33,10 +33,10 @@ TensorMap run(const ParityCase& c)
     const bool noisy = disruption == "all" || disruption == "denoise", decimated = disruption == "all" || disruption == "superres",
                multiplied = disruption == "sld-noise" || disruption == "sld_noise", masked = disruption == "all" || disruption == "sld" || multiplied;
     if (!noisy && !decimated && !masked)
-        throw std::invalid_argument(std::format("disruption \"{}\" is none of all, denoise, superres, sld, sld-noise", disruption));
+        throw std::invalid_argument(hilum::format("disruption \"{}\" is none of all, denoise, superres, sld, sld-noise", disruption));
     const auto isFactors = [](const at::Tensor& mask) { return mask.dim() == 5 && mask.numel() != mask.size(1); };
     if (multiplied && !c.arrays.contains("channel_noise") && !isFactors(c.array("channel_mask")))
-        throw std::invalid_argument(std::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", disruption));
+        throw std::invalid_argument(hilum::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", disruption));
     const at::Tensor& image = c.array("image");
     TensorMap out;
     at::Tensor corrupted = noisy ? c.array("noisy") : image; // the noise is given with the image
@@ -53,7 +53,7 @@ TensorMap run(const ParityCase& c)
         embedded = hideChannels(embedded, c.array("channel_mask").to(embedded.scalar_type())); // it may hold truth values
     const auto maps = network.forward(corrupted, embedded, c.flag("normalise_hidden") ? HiddenStates::Normalised : HiddenStates::Raw);
     for (std::size_t i = 0; i < maps.hidden.size(); ++i)
-        out[std::format("hidden_{}", i)] = maps.hidden[i];
+        out[hilum::format("hidden_{}", i)] = maps.hidden[i];
     out["reconstruction"] = network.decode(maps);
     out["loss_reconstruction"] = (out["reconstruction"] - image).abs().mean();
     if (c.arrays.contains("loss_cmcl_as_coded")) { // modalities and temperature are of this loss alone

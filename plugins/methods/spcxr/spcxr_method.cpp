@@ -46,19 +46,19 @@ std::vector<std::string> SpcxrImageOptions::faults() const
 {
     std::vector<std::string> out;
     if (imageSize % patch != 0)
-        out.push_back(std::format("image_size = {} does not divide into patches of {} pixels", imageSize, patch));
+        out.push_back(hilum::format("image_size = {} does not divide into patches of {} pixels", imageSize, patch));
     else if (imageSize < 2 * patch)
-        out.push_back(std::format("image_size = {} is one patch of {} pixels; 2 a side are the least, some to corrupt and some to see", imageSize, patch));
+        out.push_back(hilum::format("image_size = {} is one patch of {} pixels; 2 a side are the least, some to corrupt and some to see", imageSize, patch));
     if (width % 4 != 0 || width % heads != 0)
-        out.push_back(std::format("width = {} is not a multiple of 4 and of heads = {}", width, heads));
+        out.push_back(hilum::format("width = {} is not a multiple of 4 and of heads = {}", width, heads));
     if (reconstructionBlocks.empty())
         out.push_back("reconstruction_blocks is empty");
     for (const std::int64_t block : reconstructionBlocks)
         if (block > depth)
-            out.push_back(std::format("reconstruction_blocks names block {}; there are {}", block, depth));
+            out.push_back(hilum::format("reconstruction_blocks names block {}; there are {}", block, depth));
     for (const auto& [key, values] : {std::pair{"pixel_mean", &mean}, std::pair{"pixel_std", &deviation}})
         if (values->size() != 1 && static_cast<std::int64_t>(values->size()) != channels)
-            out.push_back(std::format("{} has {} numbers; 1 or channels = {} are needed", key, values->size(), channels));
+            out.push_back(hilum::format("{} has {} numbers; 1 or channels = {} are needed", key, values->size(), channels));
     return out;
 }
 

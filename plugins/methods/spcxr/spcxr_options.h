@@ -1,11 +1,11 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "core/learning/masked_image_options.h"
 #include "core/learning/train/options.h"
 #include "plugins/methods/spcxr/gmml_network.h"
 #include "plugins/methods/spcxr/group_corruption.h"
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -55,7 +55,7 @@ struct SpcxrOptions {
         std::vector<std::string> out = image.faults();
         const double reach = reachableShare(image.imageSize, groups), most = std::max(groups.maxCorrupted, groups.maxReplaced);
         if (most > reach)
-            out.push_back(std::format("max_corrupted or max_replaced = {} is more than {:.2f}, all that rectangles of at most largest_group = {} of {} pixels on multiples of align = {} can cover",
+            out.push_back(hilum::format("max_corrupted or max_replaced = {} is more than {:.2f}, all that rectangles of at most largest_group = {} of {} pixels on multiples of align = {} can cover",
                 most, reach, groups.largestBlock, image.imageSize, groups.align));
         return out;
     }

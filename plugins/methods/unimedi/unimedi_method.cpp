@@ -1,5 +1,6 @@
 #include "plugins/methods/unimedi/unimedi_method.h"
 
+#include "core/base/format.h"
 #include "core/base/tensor_file.h"
 #include "core/learning/data/case_image.h"
 #include "core/learning/data/volume_case.h"
@@ -14,7 +15,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <format>
 #include <numbers>
 
 namespace hilum::learning {
@@ -141,7 +141,7 @@ Status UnimediMethod::begin(const ShardReader& cache, const std::vector<std::siz
     TensorMap state = namedState(*m_network->text);
     for (const auto& [name, tensor] : state)
         if (const auto it = arrays.find(name); it == arrays.end() || it->second.shape != tensor.sizes().vec())
-            faults.push_back(it == arrays.end() ? name + " is missing" : std::format("{} has another shape", name));
+            faults.push_back(it == arrays.end() ? name + " is missing" : hilum::format("{} has another shape", name));
     if (!faults.empty())
         return fail(ErrorCode::Mismatch, "{} is no text encoder of these options: {} of {} arrays do not fit, the first: {}", m_options.textWeights, faults.size(), state.size(), faults.front());
     const at::NoGradGuard noGradient;

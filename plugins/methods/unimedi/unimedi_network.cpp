@@ -1,5 +1,6 @@
 #include "plugins/methods/unimedi/unimedi_network.h"
 
+#include "core/base/format.h"
 #include "core/learning/full_precision.h"
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/positions.h"
@@ -7,7 +8,6 @@
 
 #include <ATen/ATen.h>
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -44,7 +44,7 @@ UnimediVision::UnimediVision(const UnimediVisionSizes& s, const Rng& rng) : m_si
     m_volumeBias = volumeEmbed->register_parameter("bias", at::zeros({s.width}, at::kFloat));
     register_module("volume_embed", volumeEmbed);
     for (std::int64_t i = 0; i < s.depth; ++i)
-        m_blocks.push_back(registerNested(*this, "blocks", std::format("{}", i),
+        m_blocks.push_back(registerNested(*this, "blocks", hilum::format("{}", i),
             std::make_shared<TransformerBlock>(s.width, s.heads, 4.0, rng.fork("blocks").fork(static_cast<std::uint64_t>(i)))));
     m_norm = register_module("norm", std::make_shared<LayerNorm>(s.width));
 

@@ -1,8 +1,8 @@
+#include "core/base/format.h"
 #include "core/base/options_json.h"
 #include "core/learning/method_options.h"
 #include "plugins/methods/unimedi/unimedi_method.h"
 
-#include <format>
 
 namespace hilum::learning {
 
@@ -20,19 +20,19 @@ std::vector<std::string> UnimediOptions::faults() const
     std::vector<std::string> out;
     const auto& v = sizes.vision;
     if (v.imageSize % v.patch != 0)
-        out.push_back(std::format("image_size = {} does not divide into patches of {} pixels", v.imageSize, v.patch));
+        out.push_back(hilum::format("image_size = {} does not divide into patches of {} pixels", v.imageSize, v.patch));
     if (v.volumeDepth % v.slab != 0)
-        out.push_back(std::format("volume_depth = {} does not divide into slabs of {} slices", v.volumeDepth, v.slab));
+        out.push_back(hilum::format("volume_depth = {} does not divide into slabs of {} slices", v.volumeDepth, v.slab));
     if (v.width % 4 != 0 || v.width % v.heads != 0)
-        out.push_back(std::format("width = {} is not a multiple of 4 and of heads = {}", v.width, v.heads));
+        out.push_back(hilum::format("width = {} is not a multiple of 4 and of heads = {}", v.width, v.heads));
     if (sizes.text.width % sizes.text.heads != 0)
-        out.push_back(std::format("text_width = {} is not a multiple of text_heads = {}", sizes.text.width, sizes.text.heads));
+        out.push_back(hilum::format("text_width = {} is not a multiple of text_heads = {}", sizes.text.width, sizes.text.heads));
     if (slices > v.volumeDepth)
-        out.push_back(std::format("slices = {} is more than volume_depth = {}", slices, v.volumeDepth));
+        out.push_back(hilum::format("slices = {} is more than volume_depth = {}", slices, v.volumeDepth));
     if (window.size() != 2 || window[0] >= window[1])
         out.push_back("ct_window needs two numbers, the lower one first");
     if (train.batch < 2)
-        out.push_back(std::format("batch = {} leaves nothing to compare with; 2 are needed", train.batch));
+        out.push_back(hilum::format("batch = {} leaves nothing to compare with; 2 are needed", train.batch));
     return out;
 }
 

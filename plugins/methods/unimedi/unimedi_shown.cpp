@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/data/case_image.h"
 #include "core/learning/data/volume_case.h"
 #include "core/learning/full_precision.h"
@@ -10,7 +11,6 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::learning {
 
@@ -65,10 +65,10 @@ std::vector<std::map<std::string, double>> UnimediMethod::caseNumbers(const Tens
         }
         auto& row = out[static_cast<std::size_t>(i)];
         for (const std::int64_t k : {1, 5}) {
-            row[std::format("recall_at_{}_image_to_report_{}", k, pool)] = betterReports < k;
-            row[std::format("chance_at_{}_image_to_report_{}", k, pool)] = chanceAmong(reports, 1, k);
-            row[std::format("recall_at_{}_report_to_image_{}", k, pool)] = betterImages < k;
-            row[std::format("chance_at_{}_report_to_image_{}", k, pool)] = chanceAmong(images, ownImages, k);
+            row[hilum::format("recall_at_{}_image_to_report_{}", k, pool)] = betterReports < k;
+            row[hilum::format("chance_at_{}_image_to_report_{}", k, pool)] = chanceAmong(reports, 1, k);
+            row[hilum::format("recall_at_{}_report_to_image_{}", k, pool)] = betterImages < k;
+            row[hilum::format("chance_at_{}_report_to_image_{}", k, pool)] = chanceAmong(images, ownImages, k);
         }
     };
     bool mixed = false;
@@ -105,8 +105,8 @@ PretrainingMethod::Shown UnimediMethod::reconstruct(const TensorMap& item, const
         texts.push_back(it->get<std::string>());
     else if (item.contains("report"))
         texts.push_back(textOf(item.at("report")));
-    for (std::size_t n = 0; item.contains(std::format("text_{}", n)); ++n)
-        texts.push_back(textOf(item.at(std::format("text_{}", n))));
+    for (std::size_t n = 0; item.contains(hilum::format("text_{}", n)); ++n)
+        texts.push_back(textOf(item.at(hilum::format("text_{}", n))));
     if (const auto it = request.find("texts"); it != request.end() && it->is_array())
         for (const Json& text : *it)
             texts.push_back(text.get<std::string>());

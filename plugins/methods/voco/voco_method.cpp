@@ -48,11 +48,11 @@ std::vector<VoxelCentre> centresOf(const Json& request, const VoCoImageOptions& 
         throw OptionsFault("crop_centres is no list of 1 to 64 centres [i, j]");
     for (const Json& one : given) {
         if (!one.is_array() || one.size() < 2 || one.size() > 3 || !std::all_of(one.begin(), one.end(), whole))
-            throw OptionsFault(std::format("crop centre {} is not [i, j] of whole numbers", jsonLine(one)));
+            throw OptionsFault(hilum::format("crop centre {} is not [i, j] of whole numbers", jsonLine(one)));
         VoxelCentre centre{one[0].get<std::int64_t>(), one[1].get<std::int64_t>(), o.grid.size()[2] / 2};
         if (one.size() == 3) {
             if (o.grid.overlap == OverlapKind::Area && one[2].get<std::int64_t>() != centre[2])
-                throw OptionsFault(std::format("crop centre {}: with overlap by area k is {}", jsonLine(one), centre[2]));
+                throw OptionsFault(hilum::format("crop centre {}: with overlap by area k is {}", jsonLine(one), centre[2]));
             centre[2] = one[2].get<std::int64_t>();
         }
         out.push_back(centre);
@@ -67,18 +67,18 @@ std::vector<std::string> VoCoImageOptions::faults() const
     std::vector<std::string> out;
     const auto multiple = [&](const char* what, std::int64_t value) {
         if (value % 32 != 0)
-            out.push_back(std::format("{} = {} is no multiple of 32, which the network halves five times", what, value));
+            out.push_back(hilum::format("{} = {} is no multiple of 32, which the network halves five times", what, value));
     };
     multiple(networkSide > 0 ? "network_size" : "crop_size", inputSide());
     multiple(networkDepth > 0 ? "network_depth" : "crop_depth", inputDepth());
     if (inputSide() == 32 && inputDepth() == 32)
         out.push_back("crops of 32 x 32 x 32 voxels leave one place at the bottleneck, which its norm sets to 0: crop_size or crop_depth = 64 is the least");
     if (grid.side % 2 != 0 || grid.depth % 2 != 0)
-        out.push_back(std::format("crop_size = {} and crop_depth = {} have to be even", grid.side, grid.depth));
+        out.push_back(hilum::format("crop_size = {} and crop_depth = {} have to be even", grid.side, grid.depth));
     if (grid.gridDepth > 1 && grid.overlap == OverlapKind::Area)
-        out.push_back(std::format("grid_depth = {} needs overlap = volume: an area does not tell the slabs apart", grid.gridDepth));
+        out.push_back(hilum::format("grid_depth = {} needs overlap = volume: an area does not tell the slabs apart", grid.gridDepth));
     if (featureSize % 3 != 0)
-        out.push_back(std::format("feature_size = {} is no multiple of 3, the heads of the first stage", featureSize));
+        out.push_back(hilum::format("feature_size = {} is no multiple of 3, the heads of the first stage", featureSize));
     return out;
 }
 

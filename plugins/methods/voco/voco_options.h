@@ -4,7 +4,6 @@
 #include "core/learning/train/options.h"
 #include "plugins/methods/voco/voco_overlap.h"
 
-#include <format>
 
 namespace hilum::learning {
 

@@ -1,5 +1,6 @@
 #include "plugins/methods/voco/voco_overlap.h"
 
+#include "core/base/format.h"
 #include "core/learning/torch_guard.h"
 
 #include <ATen/ops/abs.h>
@@ -8,7 +9,6 @@
 #include <ATen/ops/log.h>
 
 #include <algorithm>
-#include <format>
 
 namespace hilum::learning {
 
@@ -36,7 +36,7 @@ VoxelBox VoCoGrid::crop(const VoxelCentre& centre) const
         box[axis] = centre[axis] - sides[axis] / 2;
         box[axis + 3] = box[axis] + sides[axis];
         if (box[axis] < 0 || box[axis + 3] > whole[axis])
-            throw OptionsFault(std::format("crop centre {} = {} is outside [{}, {}]", "ijk"[axis], centre[axis], sides[axis] / 2, whole[axis] - sides[axis] / 2));
+            throw OptionsFault(hilum::format("crop centre {} = {} is outside [{}, {}]", "ijk"[axis], centre[axis], sides[axis] / 2, whole[axis] - sides[axis] / 2));
     }
     return box;
 }

@@ -1,9 +1,9 @@
+#include "core/base/format.h"
 #include "core/learning/imports/layouts.h"
 #include "core/learning/parity/parity.h"
 #include "plugins/methods/voco/voco_losses.h"
 #include "plugins/methods/voco/voco_network.h"
 
-#include <format>
 #include <stdexcept>
 
 namespace hilum::learning {
@@ -31,7 +31,7 @@ TensorMap runV2Step(const ParityCase& c)
     TensorMap outputs{{"embeddings", out.embeddings}, {"loss", out.loss}, {"loss_intra", out.intra}, {"loss_inter", out.inter}, {"loss_regularisation", out.regularisation}};
     for (const char* layer : {"layer1", "layer2", "layer3"})
         for (const char* part : {"weight", "bias"})
-            outputs[std::format("teacher_{}_{}", layer, part)] = network.teacher().named_parameters()[std::format("{}.0.{}", layer, part)];
+            outputs[hilum::format("teacher_{}_{}", layer, part)] = network.teacher().named_parameters()[hilum::format("{}.0.{}", layer, part)];
     return outputs;
 }
 

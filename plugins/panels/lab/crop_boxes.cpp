@@ -1,11 +1,11 @@
 #include "plugins/panels/lab/crop_boxes.h"
 
+#include "core/base/format.h"
 #include "core/services/model_request.h"
 
 #include <QCoreApplication>
 
 #include <algorithm>
-#include <format>
 #include <stdexcept>
 
 namespace hilum::lab {
@@ -88,7 +88,7 @@ imaging::Volume volumeOf(const VolumePart& part)
     const Index3& grid = part.of->geometry.size;
     for (std::size_t axis = 0; axis < 3; ++axis)
         if (part.offset[axis] < 0 || part.size[axis] < 1 || part.offset[axis] + part.size[axis] > grid[axis])
-            throw std::invalid_argument(std::format("{} voxels from {} on along axis {} do not lie within the {} of the model's input", part.size[axis], part.offset[axis], "ijk"[axis], grid[axis]));
+            throw std::invalid_argument(hilum::format("{} voxels from {} on along axis {} do not lie within the {} of the model's input", part.size[axis], part.offset[axis], "ijk"[axis], grid[axis]));
     view::Block block{.width = part.size[0], .height = part.size[1], .depth = part.size[2], .values = {}};
     block.values.reserve(static_cast<std::size_t>(part.size[0] * part.size[1] * part.size[2]));
     for (std::int64_t k = 0; k < part.size[2]; ++k)

@@ -1,10 +1,10 @@
 // Attention of LabSession; maps by occlusion are in lab_occlusion.cpp, the rest is in lab_session.cpp.
+#include "core/base/format.h"
 #include "plugins/panels/lab/lab_session.h"
 
 #include "core/base/job_protocol.h"
 
 #include <algorithm>
-#include <format>
 #include <utility>
 
 namespace hilum::lab {
@@ -214,14 +214,14 @@ std::string LabSession::attentionName() const
     const std::int64_t layer = (w.layer < 0 ? layers() - 1 : w.layer) + 1;
     std::string what = w.kind;
     if (w.kind == "rollout")
-        what = std::format("rollout over {} layers, residual included", layers());
+        what = hilum::format("rollout over {} layers, residual included", layers());
     else if (w.kind == "mean")
-        what = std::format("layer {} of {}, mean of {} heads", layer, layers(), heads());
+        what = hilum::format("layer {} of {}, mean of {} heads", layer, layers(), heads());
     else if (w.kind == "head")
-        what = std::format("layer {} of {}, head {} of {}", layer, layers(), w.head + 1, heads());
+        what = hilum::format("layer {} of {}, head {} of {}", layer, layers(), w.head + 1, heads());
     else if (w.kind == "gradient")
-        what = std::format("gradient-weighted, layer {} of {}", layer, layers());
-    return what + (w.query ? std::format(" · from patch r{} c{}", (*w.query)[0], (*w.query)[1]) : std::string(" · from the class token"));
+        what = hilum::format("gradient-weighted, layer {} of {}", layer, layers());
+    return what + (w.query ? hilum::format(" · from patch r{} c{}", (*w.query)[0], (*w.query)[1]) : std::string(" · from the class token"));
 }
 
 } // namespace hilum::lab

@@ -90,7 +90,7 @@ Placement placementOf(const imaging::Volume& image, const imaging::LabelMap& lab
         return {Kind::Foreign, a.hasPatientSpace ? "it has no place in the patient" : "the image has no place in the patient", b.geometry};
     if (!a.hasPatientSpace) {
         if (a.geometry.size != b.geometry.size)
-            return {Kind::Foreign, std::format("it has {} x {} pixels, the image {} x {}", b.geometry.size[0], b.geometry.size[1], a.geometry.size[0], a.geometry.size[1]), b.geometry};
+            return {Kind::Foreign, hilum::format("it has {} x {} pixels, the image {} x {}", b.geometry.size[0], b.geometry.size[1], a.geometry.size[0], a.geometry.size[1]), b.geometry};
         // pixel on pixel in the image's own plane
         Geometry plane;
         plane.size = a.geometry.size;

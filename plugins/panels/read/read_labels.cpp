@@ -38,7 +38,7 @@ void ReadPanel::receiveLabels(const imaging::LabelMap& labels, const QString& na
     using Kind = Placement::Kind;
     const quint64 shown = m_shown; // a question may stay open while another image arrives
     const auto refuseIt = [&] {
-        m_context.services.messages->error({.code = ErrorCode::Mismatch, .message = std::format("{} does not belong to this image: {}", name.toStdString(), placement.sentence)}, {});
+        m_context.services.messages->error({.code = ErrorCode::Mismatch, .message = hilum::format("{} does not belong to this image: {}", name.toStdString(), placement.sentence)}, {});
     };
     if (placement.kind == Kind::Fits) {
         if (source.dropped) {

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "plugins/methods/dae/dae_method.h"
 
 #include "core/base/options_json.h"
@@ -20,7 +21,6 @@
 
 #include <array>
 #include <cmath>
-#include <format>
 
 using namespace hilum;
 using namespace hilum::learning;
@@ -157,7 +157,7 @@ private Q_SLOTS:
             hidden.slice(1, 16 * k, 16 * k + 16).slice(2, 16 * j, 16 * j + 16).slice(3, 16 * i, 16 * i + 16).fill_(mean);
             const at::Tensor features = featuresOf(hidden);
             const double change = 1 - (features.dot(whole) / (features.norm() * whole.norm())).item<double>(), got = map->values[k][j][i].item<double>();
-            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, std::format("{} {} {}: {} where {} is expected", k, j, i, got, change).c_str()); // float32, batches of another size
+            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, hilum::format("{} {} {}: {} where {} is expected", k, j, i, got, change).c_str()); // float32, batches of another size
         }
     }
 

@@ -1,3 +1,4 @@
+#include "core/base/format.h"
 #include "core/learning/nn/swin_unetr.h"
 #include "plugins/methods/dae/dae_corruption.h"
 #include "tests/support/compare.h"
@@ -8,7 +9,6 @@
 
 #include <QTest>
 
-#include <format>
 #include <optional>
 
 namespace hilum::learning {
@@ -128,7 +128,7 @@ private Q_SLOTS:
         };
         for (const char* word : {"sld-noise", "sld_noise"}) {
             const std::string noise = said(word, arrays);
-            QVERIFY2(noise.ends_with(std::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", word)), noise.c_str());
+            QVERIFY2(noise.ends_with(hilum::format("disruption \"{}\" needs the array \"channel_noise\", what the chosen channels are multiplied by, and the case has none", word)), noise.c_str());
         }
         QVERIFY(said("blur", arrays).ends_with("is none of all, denoise, superres, sld, sld-noise"));
         // the contrastive loss brings its own two options

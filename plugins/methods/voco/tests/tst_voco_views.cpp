@@ -226,7 +226,7 @@ private Q_SLOTS:
             hidden.slice(2, 32 * j, 32 * j + 32).slice(3, 32 * i, 32 * i + 32).fill_(working.mean().item<double>());
             const at::Tensor features = featuresOf(hidden);
             const double change = 1 - (features.dot(whole) / (features.norm() * whole.norm())).item<double>(), got = map->values[0][j][i].item<double>();
-            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, std::format("{} {}: {} where {} is expected", j, i, got, change).c_str()); // float32, batches of another size
+            QVERIFY2(change > 0 && std::abs(got - change) < 1e-3 * change + 1e-6, hilum::format("{} {}: {} where {} is expected", j, i, got, change).c_str()); // float32, batches of another size
         }
         // resized crops: a token is as large in the volume as it is in the network
         const auto v1 = checkedOptions<VoCoOptions>({{"version", "v1"}, {"grid", 2}, {"crop_size", 96}, {"crop_depth", 96}, {"network_size", 64}, {"network_depth", 64}, {"crops", 1}, {"feature_size", 3}, {"projector_width", 32}});

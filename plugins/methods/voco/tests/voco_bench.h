@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/format.h"
 #include "plugins/methods/voco/voco_method.h"
 
 #include "core/base/job_protocol.h"
@@ -10,7 +11,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <format>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -64,7 +64,7 @@ inline void makeVolumeCache(const path& folder, int patients, const Json& pipeli
     TensorFileWriter writer;
     for (int n = 0; n < patients; ++n) {
         const at::Tensor image = storedVolume(n, grid).at("image");
-        const std::string prefix = std::format("{:08}/", n);
+        const std::string prefix = hilum::format("{:08}/", n);
         writer.addCopy<std::uint16_t>(prefix + "image", image.sizes().vec(), std::span(static_cast<const std::uint16_t*>(image.const_data_ptr()), static_cast<std::size_t>(image.numel())));
         index["cases"].push_back({{"key", keyedHash("test", "case " + std::to_string(n)).substr(0, 16)}, {"patient", keyedHash("test", "patient " + std::to_string(n)).substr(0, 16)},
             {"shard", 0}, {"prefix", prefix}, {"source_digest", sha256Hex("volume " + std::to_string(n))}, {"modality_class", "ct"}, {"notices", Json::array()}});

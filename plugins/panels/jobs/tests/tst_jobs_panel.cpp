@@ -234,7 +234,7 @@ private Q_SLOTS:
         std::vector<project::Library::JobRow> known;
         for (const char* id : {"slow", "older", "newer"})
             known.push_back({.id = id, .run = makeRun(id, true), .method = "m", .preset = "tiny", .title = id, .state = "done",
-                             .createdUtc = std::format("2026-01-31T1{}:00:00Z", known.size()), .message = {}});
+                             .createdUtc = hilum::format("2026-01-31T1{}:00:00Z", known.size()), .message = {}});
         std::unique_ptr<Desk> d;
         tests::HeldFile held(known.front().run / "events.jsonl");
         QVERIFY(held.made());

@@ -116,15 +116,15 @@ private Q_SLOTS:
         Sha256 all;
         std::string digest;
         for (int n = 0; n < files; ++n) {
-            const std::string content = std::format("slice {}", n);
-            row.files.push_back(at(std::format("slice-{}", n)));
+            const std::string content = hilum::format("slice {}", n);
+            row.files.push_back(at(hilum::format("slice-{}", n)));
             std::ofstream(row.files.back()) << content;
             digest = sha256Hex(content);
             all.update(digest);
         }
         if (files > 1)
             digest = all.finishHex();
-        const path cache = at(std::format("cache-{}", files));
+        const path cache = at(hilum::format("cache-{}", files));
         makeCache(cache, Json::array({{{"key", "other"}, {"patient", "a"}, {"source_digest", sha256Hex("other")}}, {{"key", "mine"}, {"patient", "b"}, {"source_digest", digest}}}));
         Desk d;
         d.panel->workspaceShown();

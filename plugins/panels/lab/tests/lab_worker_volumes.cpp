@@ -1,8 +1,9 @@
 #include "plugins/panels/lab/tests/lab_worker_volumes.h"
 
+#include "core/base/format.h"
+
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 namespace hilum::tests {
 
@@ -111,7 +112,7 @@ Result<Json> slices(const Json& request)
     if (request.contains("report"))
         cosines.push_back(-0.5f);
     std::size_t texts = request.value("texts", Json::array()).size();
-    for (std::size_t n = 0; file.tensors().contains(std::format("text_{}", n)); ++n)
+    for (std::size_t n = 0; file.tensors().contains(hilum::format("text_{}", n)); ++n)
         ++texts;
     for (std::size_t n = 0; n < texts; ++n)
         cosines.push_back(static_cast<float>(n + 1) / 10);

@@ -1,4 +1,5 @@
 // The first look of the Read workspace: whose window it gives on, and when it goes.
+#include "core/base/format.h"
 #include "plugins/panels/read/tests/read_bench.h"
 
 #include "core/services/importer.h"
@@ -12,7 +13,6 @@
 #include <QThread>
 
 #include <cmath>
-#include <format>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -32,11 +32,11 @@ struct FirstLookBench : ReadBench {
         for (int n = 0; n < 12; ++n) {
             tests::SliceSpec slice;
             slice.number = n + 1;
-            slice.position = std::format("0\\0\\{}", 5 * n);
+            slice.position = hilum::format("0\\0\\{}", 5 * n);
             slice.rows = slice.columns = 24;
             for (int pixel = 0; pixel < 24 * 24; ++pixel)
                 slice.values.push_back(static_cast<std::int16_t>(60 * n + pixel % 24));
-            tests::dicomSlice(slice).write(root / std::format("{}.dcm", n));
+            tests::dicomSlice(slice).write(root / hilum::format("{}.dcm", n));
         }
         HILUM_VERIFY_OK(hilum::services::importPaths(library, {root}, {}));
         QCOMPARE(library.rows.size(), std::size_t{1});

@@ -1,4 +1,5 @@
 // The prior beside the open image, and stepping from case to case.
+#include "core/base/format.h"
 #include "plugins/panels/read/tests/read_bench.h"
 
 #include "core/services/importer.h"
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 
 using namespace hilum;
 using namespace hilum::widgets;
@@ -37,7 +37,7 @@ void writeSeries(const path& folder, const Made& made)
     for (int n = 0; n < made.slices; ++n) {
         tests::SliceSpec slice;
         slice.number = n + 1;
-        slice.position = film ? std::string() : std::format("{}\\{}", made.corner, made.firstMm + n * made.stepMm);
+        slice.position = film ? std::string() : hilum::format("{}\\{}", made.corner, made.firstMm + n * made.stepMm);
         slice.series = made.study + ".1";
         slice.rows = made.rows;
         slice.columns = made.columns;
@@ -51,7 +51,7 @@ void writeSeries(const path& folder, const Made& made)
         file.text(0x0020000D, "UI", made.study);
         if (!film)
             file.text(0x00200052, "UI", made.frame);
-        file.write(folder / std::format("{}.dcm", n));
+        file.write(folder / hilum::format("{}.dcm", n));
     }
 }
 

@@ -152,7 +152,7 @@ private Q_SLOTS:
         std::filesystem::create_directory(row.where);
         for (const int k : {0, 1, 2, 4, 5}) {
             const path file = row.where / std::to_string(k);
-            tests::dicomSlice({.number = k + 1, .position = std::format("0\\0\\{}", 5 * k), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(k == 4 ? 7 : 0))}).write(file);
+            tests::dicomSlice({.number = k + 1, .position = hilum::format("0\\0\\{}", 5 * k), .values = std::vector<std::int16_t>(20, static_cast<std::int16_t>(k == 4 ? 7 : 0))}).write(file);
             row.files.push_back(file);
         }
         const auto image = imaging::readVolume(row.where, {.spacing = imaging::SpacingPolicy::Regularise});
