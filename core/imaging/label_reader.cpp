@@ -201,6 +201,27 @@ Result<std::map<std::int64_t, std::int64_t>> countLabels(const Volume& volume)
     return counts;
 }
 
+bool looksLikeLabels(const Volume& volume)
+{
+    if (volume.components() != 1 || volume.header().geometry.size[0] < 2)
+        return false;
+    const auto row = static_cast<std::size_t>(volume.header().geometry.size[0]);
+    return volume.visit([&]<class T>(std::span<const T> voxels) {
+        std::int64_t pairs = 0, equal = 0;
+        for (std::size_t begin = 0; begin + row <= voxels.size(); begin += row) {
+            const auto line = voxels.subspan(begin, row);
+            if (std::ranges::any_of(line, [](T v) { return !(v >= 0) || static_cast<double>(v) != std::floor(static_cast<double>(v)); }))
+                return false;
+            for (std::size_t x = 1; x < row; ++x)
+                if (line[x - 1] > 0 && line[x] > 0) {
+                    ++pairs;
+                    equal += line[x - 1] == line[x];
+                }
+        }
+        return pairs > 0 && equal * 10 >= pairs * 9;
+    });
+}
+
 Volume narrowLabels(const Volume& labels)
 {
     return labels.visit([&]<class T>(std::span<const T> voxels) -> Volume {

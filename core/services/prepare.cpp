@@ -86,16 +86,6 @@ Result<CachePlan> emptyPlan(const PrepareRequest& request)
     return plan;
 }
 
-/// What the finished cache says of its regions.
-std::vector<std::string> regionWarnings(const CachePlan& plan, const Json& index)
-{
-    const Json& cases = index["cases"];
-    const auto noChest = plan.hasRegion ? std::ranges::count_if(cases, [](const Json& one) { return one.value("region", Json::object()).value("confidence", 1.0) <= 0; }) : 0;
-    if (noChest == 0)
-        return {};
-    return {hilum::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, cases.size())};
-}
-
 Json refusalOf(const imaging::Refusal& refusal) { return {{"file", refusal.file.string()}, {"code", refusal.code}, {"reason", refusal.reason}}; }
 
 /// Of an image that an earlier call refused: its sentence was not kept.
@@ -107,6 +97,31 @@ std::map<std::string, std::size_t> byKey(const CachePlan& plan)
     std::map<std::string, std::size_t> out;
     for (std::size_t n = 0; n < plan.images.size(); ++n)
         out.emplace(plan.caseKey(plan.images[n]), n);
+    return out;
+}
+
+/// What the finished cache says of its images: whose chest was not found, and what is rather a label map.
+std::vector<std::string> imageWarnings(const CachePlan& plan, const Json& index)
+{
+    std::vector<std::string> out;
+    const Json& cases = index["cases"];
+    const auto noChest = plan.hasRegion ? std::ranges::count_if(cases, [](const Json& one) { return one.value("region", Json::object()).value("confidence", 1.0) <= 0; }) : 0;
+    if (noChest > 0)
+        out.push_back(hilum::format("no lungs were found on {} of {} images: their middle part counts as the chest", noChest, cases.size()));
+    const auto images = byKey(plan);
+    std::vector<std::string> maps;
+    for (const Json& one : cases)
+        if (const Json notices = one.value("notices", Json::array()); std::ranges::find(notices, Json(LooksLikeLabels)) != notices.end())
+            if (const auto at = images.find(one.value("key", "")); at != images.end())
+                maps.push_back(plan.images[at->second].name);
+    if (!maps.empty()) {
+        constexpr std::size_t Most = 3;
+        std::string names;
+        for (std::size_t n = 0; n < std::min(maps.size(), Most); ++n)
+            names += (n > 0 ? ", " : "") + maps[n];
+        out.push_back(hilum::format("{} of {} volumes look like label maps ({}{}) and are taken as images all the same: name the images in a CSV with a column filename, or keep label maps elsewhere",
+                                    maps.size(), cases.size(), names, maps.size() > Most ? ", ..." : ""));
+    }
     return out;
 }
 
@@ -129,7 +144,7 @@ std::optional<PreparedCache> finishedCache(const CachePlan& plan, const ImageLis
     PreparedCache cache = cacheFrom(plan.folder, *index);
     cache.reused = true;
     cache.warnings = list.warnings;
-    std::ranges::move(regionWarnings(plan, *index), std::back_inserter(cache.warnings));
+    std::ranges::move(imageWarnings(plan, *index), std::back_inserter(cache.warnings));
     std::ranges::move(leftOutForNow(*index), std::back_inserter(cache.warnings));
     // what is refused by its listing is no part of the request: that of now counts
     const std::vector<Json> before = std::exchange(cache.refused, {});
@@ -185,7 +200,7 @@ Status writeIndex(const CachePlan& plan, const ImageList& list, const std::vecto
         return fail(ErrorCode::Empty, "no image can be used; all {} were refused, the first: {}", out.refused.size(),
                     out.refused.empty() ? "" : out.refused.front().value("reason", out.refused.front().value("code", "")));
     index["patients_known"] = unknown == 0;
-    std::ranges::move(regionWarnings(plan, index), std::back_inserter(out.warnings));
+    std::ranges::move(imageWarnings(plan, index), std::back_inserter(out.warnings));
     std::ranges::move(leftOutForNow(index), std::back_inserter(out.warnings));
     index["digest"] = sha256Hex(jsonLine(index));
     HILUM_TRY_STATUS(writeFileAtomically(plan.folder / "index.json", jsonLine(index)));

@@ -3,6 +3,7 @@
 #include "core/base/digest.h"
 #include "core/imaging/grey_image.h"
 #include "core/imaging/itk_io.h"
+#include "core/imaging/label_reader.h"
 #include "core/imaging/memory_check.h"
 #include "core/imaging/model_input.h"
 #include "core/imaging/volume_input.h"
@@ -117,6 +118,8 @@ Result<PreparedCase> prepareVolume(const CachePlan& plan, std::size_t number, co
     PreparedCase out;
     HILUM_TRY(out.record.entry, entryOf(plan, number, volume));
     out.record.entry["modality_class"] = modalityClass(item, ct);
+    if (imaging::looksLikeLabels(volume))
+        out.record.entry["notices"].push_back(LooksLikeLabels);
     const Index3& size = input.geometry.size;
     out.record.entry["spacing_mm"] = {input.geometry.spacingMm[2], input.geometry.spacingMm[1], input.geometry.spacingMm[0]};
     const std::vector<std::int64_t> shape{1, size[2], size[1], size[0]};

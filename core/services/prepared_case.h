@@ -17,6 +17,9 @@ struct PreparedCase {
     CaseRecord record;
 };
 
+/// Among a case's `notices`: a volume that looks like a label map (imaging::looksLikeLabels) and is taken as the image that its file claims to be.
+constexpr const char* LooksLikeLabels = "looks_like_labels";
+
 /// The `source_digest` of a case: SHA-256 of its file; of several files, in reading order, SHA-256 over the hexadecimal digests of them all. A file that is the header of
 /// others (.hdr, .mhd, .nhdr) counts with them.
 Result<std::string> sourceDigest(const std::vector<path>& files, const Work& work = {});

@@ -395,6 +395,25 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(countLabels(ramp<std::int32_t>(g)), ErrorCode::BadData);
     }
 
+    void evenAreasLookLikeLabels()
+    {
+        Geometry g = grid({});
+        g.size = {40, 5, 3};
+        const auto image = [&]<class T>(T, int width, double offset) { // areas of `width` voxels with one value each
+            std::vector<T> voxels;
+            for (int n = 0; n < 40 * 5 * 3; ++n)
+                voxels.push_back(static_cast<T>(n / width % 4 + offset));
+            return Volume(ImageHeader{.geometry = g}, std::move(voxels));
+        };
+        QVERIFY(looksLikeLabels(image(std::uint8_t{}, 20, 0)));
+        QVERIFY(looksLikeLabels(image(float{}, 20, 0)));
+        QVERIFY(!looksLikeLabels(image(float{}, 20, 0.5)));
+        QVERIFY(!looksLikeLabels(image(std::int16_t{}, 20, -1))); // CT: air is below 0
+        QVERIFY(!looksLikeLabels(image(std::uint8_t{}, 4, 0)));   // an MR with few grey values
+        QVERIFY(!looksLikeLabels(Volume(ImageHeader{.geometry = g}, std::vector<std::uint8_t>(40 * 5 * 3, 0))));
+        QVERIFY(!looksLikeLabels(Volume(ImageHeader{.geometry = g}, std::vector<std::uint8_t>(40 * 5 * 3 * 3, 1), 3)));
+    }
+
     void countsLabels()
     {
         const auto folder = TemporaryFolder::make();

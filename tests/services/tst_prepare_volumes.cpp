@@ -135,6 +135,29 @@ private Q_SLOTS:
         }
     }
 
+    /// A label map beside the images of a study, as public collections have them: it is taken, and named. A reused cache says so too.
+    void aLabelMapAmongImagesIsNamed()
+    {
+        const path data = fresh();
+        std::filesystem::create_directories(data / "study");
+        writeMr(data / "t1.nii.gz");
+        imaging::ImageHeader header;
+        header.geometry = {.size = {8, 6, 4}, .spacingMm = {1, 1, 1}, .originLps = {0, 0, 0}, .direction = {}};
+        std::vector<std::uint8_t> labels(8 * 6 * 4, 0);
+        for (std::size_t n = 0; n < labels.size(); ++n)
+            labels[n] = n % 8 == 0 ? 0 : n < 96 ? 3 : 7;
+        HILUM_VERIFY_OK(imaging::writeVolume(imaging::Volume(header, labels), data / "study" / "organs.nii.gz", "nifti"));
+        const PrepareRequest request{.data = {data}, .method = "test", .pipeline = {{"kind", "volume"}, {"grey", "by-modality"}, {"window", {-1000, 1000}}}};
+        for (const bool again : {false, true}) {
+            const auto made = prepare(request, {});
+            HILUM_VERIFY_OK(made);
+            QCOMPARE(made->reused, again);
+            QCOMPARE(made->cases, std::int64_t(2));
+            const auto said = std::ranges::count_if(made->warnings, [](const std::string& w) { return w.contains("1 of 2 volumes look like label maps (study/organs.nii.gz)"); });
+            QCOMPARE(said, 1);
+        }
+    }
+
     /// What the free memory does not hold today it may hold another time: that is said, and the cache, which runs name, stays as it is.
     void whatWasTooLargeIsTold()
     {
