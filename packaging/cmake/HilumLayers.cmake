@@ -95,16 +95,44 @@ function(hilum_library layer)
     endif()
 endfunction()
 
-# hilum_torch_headers(TARGET): the target shares the precompiled LibTorch header of hilum_learning.
-function(hilum_torch_headers target)
-    target_compile_options(${target} PRIVATE -fPIC)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-        target_compile_options(${target} PRIVATE -fpch-preprocess)
-    endif()
-    target_precompile_headers(${target} REUSE_FROM hilum_learning)
+# What the tests read of Qt. QTest itself cannot be precompiled for all: its definitions name each test's folder.
+set(HILUM_QT_TEST_HEADERS <QtCore/QCborMap> <QtCore/QCoreApplication> <QtCore/QDateTime> <QtCore/QDebug> <QtCore/QElapsedTimer> <QtCore/QFile> <QtCore/QPoint>
+    <QtCore/QProcess> <QtCore/QRect> <QtCore/QSharedPointer> <QtCore/QTemporaryDir> <QtCore/QThread> <QtCore/QTimer> <QtCore/QUrl> <QtCore/QUuid> <QtCore/QVariant>)
+
+# hilum_use_precompiled(TARGET FROM): the target shares the precompiled header of FROM, which was compiled with the same flags.
+function(hilum_use_precompiled target from)
+    target_compile_options(${target} PRIVATE "$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>") # lets ccache see through the precompiled header
+    target_precompile_headers(${target} REUSE_FROM ${from})
     # what moc leaves here is an empty file: without this it would cost as much as a real one
     set_source_files_properties("${CMAKE_CURRENT_BINARY_DIR}/${target}_autogen/mocs_compilation.cpp" TARGET_DIRECTORY ${target}
         PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
+
+# hilum_precompiled(NAME HEADERS h... LIBRARIES l... [OPTIONS o...]): a precompiled header for tests, compiled as they are.
+function(hilum_precompiled name)
+    cmake_parse_arguments(PARSE_ARGV 1 A "" "" "HEADERS;LIBRARIES;OPTIONS")
+    if(TARGET ${name})
+        return()
+    endif()
+    file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/generated/${name}.cpp" CONTENT "// holds a precompiled header of the tests\n")
+    add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/generated/${name}.cpp")
+    target_link_libraries(${name} PRIVATE ${A_LIBRARIES} Qt6::Core Hilum::warnings)
+    target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS)
+    target_compile_options(${name} PRIVATE ${A_OPTIONS} "$<$<CONFIG:Release>:-O1>" "$<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>")
+    target_precompile_headers(${name} PRIVATE ${A_HEADERS} ${HILUM_QT_TEST_HEADERS})
+endfunction()
+
+# hilum_torch_headers(TARGET): the target shares the precompiled LibTorch header of hilum_learning; a test with Qt the one that has Qt Core too.
+function(hilum_torch_headers target)
+    target_compile_options(${target} PRIVATE -fPIC)
+    get_target_property(with_qt ${target} HILUM_TEST_WITH_QT)
+    if(with_qt)
+        get_target_property(headers hilum_learning PRECOMPILE_HEADERS)
+        hilum_precompiled(hilum_torch_test_headers HEADERS ${headers} LIBRARIES Hilum::torch Hilum::headers OPTIONS -fPIC)
+        hilum_use_precompiled(${target} hilum_torch_test_headers)
+    else()
+        hilum_use_precompiled(${target} hilum_learning)
+    endif()
 endfunction()
 
 # hilum_method(ID SOURCES f... [TESTS f...] [UNLISTED] [PARITY]): an object of the worker; registered by name in the generated builtin_methods.cpp
@@ -175,19 +203,24 @@ function(hilum_test name)
     add_executable(${name} ${A_SOURCES})
     target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/generated")
     target_link_libraries(${name} PRIVATE ${A_LIBRARIES} Hilum::warnings)
-    # a test's own lines need no optimiser; with the precompiled header they must be compiled as it was
-    set(shares_header "$<BOOL:$<TARGET_PROPERTY:PRECOMPILE_HEADERS_REUSE_FROM>>")
+    # a test's own lines need no optimiser; with the precompiled header of hilum_learning they must be compiled as it was
+    set(shares_header "$<STREQUAL:$<TARGET_PROPERTY:PRECOMPILE_HEADERS_REUSE_FROM>,hilum_learning>")
     target_compile_options(${name} PRIVATE "$<$<AND:$<CONFIG:Release>,$<NOT:${shares_header}>>:-O1>")
     if(NOT A_PLAIN)
         # tests of the learning side include torch first: no Qt keywords
         target_link_libraries(${name} PRIVATE Qt6::Core Qt6::Test)
         target_compile_definitions(${name} PRIVATE QT_NO_KEYWORDS)
-        set_target_properties(${name} PROPERTIES AUTOMOC ON)
+        set_target_properties(${name} PROPERTIES AUTOMOC ON HILUM_TEST_WITH_QT ON)
         if(NOT TARGET hilum_test_patience)
             add_library(hilum_test_patience OBJECT "${PROJECT_SOURCE_DIR}/tests/support/patience.cpp")
             target_link_libraries(hilum_test_patience PRIVATE Qt6::Core Qt6::Test Hilum::warnings)
         endif()
         target_link_libraries(${name} PRIVATE hilum_test_patience)
+        if(NOT A_LAYER MATCHES "^(learning|methods|worker)$")
+            hilum_precompiled(hilum_test_headers LIBRARIES Hilum::headers HEADERS <nlohmann/json.hpp> <algorithm> <array> <chrono> <cmath> <expected>
+                <filesystem> <format> <fstream> <functional> <map> <optional> <set> <span> <string> <string_view> <thread> <vector>)
+            hilum_use_precompiled(${name} hilum_test_headers)
+        endif()
     endif()
     if(NOT A_LABELS)
         set(A_LABELS unit)
