@@ -10,3 +10,4 @@
 #include <QtWidgets>
 #include <QtWidgets/QLabel>
 #include <qlabel.h>
+inline const auto wrong = std::format("{}", 1); // compiled again in each file
