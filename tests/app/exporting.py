@@ -222,6 +222,25 @@ check("colours of the Secondary Capture", info(OUT / "shot.dcm")["stored"]["dige
 works("convert", OUT / "wide", OUT / "slice.png", "--slice", 3)
 check("16 bits of a PNG slice", info(OUT / "slice.png")["max"], max(40000 + 3 * i + j for i, j, k in INDEX))
 
+# a film that says by a table how it is seen is seen so after conversion
+numbers = lambda *values: struct.pack(f"<{len(values)}H", *values)
+entries = [round(4095 * (n / 15) ** 2) for n in range(16)]
+table = element(0x00283002, "US", numbers(16, 200, 12)) + element(0x00283006, "US", numbers(*entries))
+film = element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.1") + element(0x00080018, "UI", "1.2.3.11.1") + element(0x00080060, "CS", "CR")
+film += element(0x0020000d, "UI", "1.2.3.12") + element(0x0020000e, "UI", "1.2.3.11") + element(0x00280002, "US", numbers(1)) + element(0x00280004, "CS", "MONOCHROME2")
+film += b"".join(element(tag, "US", numbers(value)) for tag, value in ((0x00280010, 4), (0x00280011, 6), (0x00280100, 16), (0x00280101, 12), (0x00280102, 11), (0x00280103, 0)))
+film += sequence(0x00283010, table) + struct.pack("<HH2sHI", 0x7fe0, 0x0010, b"OW", 0, 48) + numbers(*range(194, 218))
+syntax = element(0x00020010, "UI", "1.2.840.10008.1.2.1")
+(OUT / "table.dcm").write_bytes(bytes(128) + b"DICM" + element(0x00020000, "UL", struct.pack("<I", len(syntax))) + syntax + film)
+works("convert", OUT / "table.dcm", OUT / "table.png")
+works("convert", OUT / "table.dcm", OUT / "table.dx.dcm", "--to", "dx")
+works("convert", OUT / "table.dx.dcm", OUT / "table.again.png")
+check("stored values of a film", info(OUT / "table.dx.dcm")["stored"]["digest"], info(OUT / "table.dcm")["stored"]["digest"])
+seen = info(OUT / "table.png")
+check("what is seen of a film with a table", [info(OUT / "table.again.png")[key] for key in ("digest", "min", "max")], [seen[key] for key in ("digest", "min", "max")])
+if abs(seen["mean"] / seen["max"] - sum(entries[min(max(v - 200, 0), 15)] for v in range(194, 218)) / 24 / 4095) > 0.01:
+    failures.append(f"the table was not used for the picture: mean {seen['mean']} of {seen['max']}")
+
 # what is there, in words, also where no value is a number or one of several is no stack
 nifti(OUT / "nan.nii", (2, 2, 2), 16, [float("nan")] * 8)
 if "none is a finite number" not in (said := works("info", OUT / "nan.nii", OUT / "ct.nii")) or "ct.nii" not in said:
