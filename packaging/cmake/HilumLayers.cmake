@@ -60,6 +60,19 @@ function(hilum_check_arrow target from to)
     endif()
 endfunction()
 
+# hilum_together(TARGET): with HILUM_UNITY sources are compiled eight at a time. Most of what a source with LibTorch or Qt costs is reading headers and
+# making the templates that they use. Names of unnamed namespaces must differ within a target. What reads and places images is always compiled alone:
+# there no name may ever come to mean another function by its neighbours.
+set(HILUM_UNITY_SIZE 8 CACHE STRING "sources compiled as one; 0: all of a target, which finds names that meet")
+mark_as_advanced(HILUM_UNITY_SIZE)
+function(hilum_together target)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ${HILUM_UNITY} UNITY_BUILD_BATCH_SIZE ${HILUM_UNITY_SIZE})
+    if(HILUM_UNITY)
+        # what GCC says of unnamed namespaces outside the file that it was given, and of std::expected in a file of this length
+        target_compile_options(${target} PRIVATE "$<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage;-Wno-maybe-uninitialized>")
+    endif()
+endfunction()
+
 # hilum_library(LAYER SOURCES f... [HEADERS f...] [USES layer...] [PUBLIC lib...] [PRIVATE lib...] [QT])
 # One library hilum_LAYER (alias Hilum::LAYER) a layer. USES are layers, PUBLIC and PRIVATE outside libraries. With the window the layers
 # that it shares with its plug-ins are shared libraries: one copy of each log sink, meta-object and type, whoever loads first.
@@ -85,6 +98,9 @@ function(hilum_library layer)
     endforeach()
     target_link_libraries(${target} PUBLIC ${A_PUBLIC} PRIVATE ${A_PRIVATE} Hilum::warnings)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    if(layer MATCHES "^(learning|widgets)$")
+        hilum_together(${target})
+    endif()
     if(layer IN_LIST HILUM_LAYER_panels)
         # the same flags static or shared, so that the presets share their compiled files
         set_target_properties(${target} PROPERTIES CXX_VISIBILITY_PRESET default VISIBILITY_INLINES_HIDDEN OFF DEFINE_SYMBOL "")
@@ -148,6 +164,7 @@ function(hilum_method id)
     add_library(${target} STATIC ${A_SOURCES})
     target_link_libraries(${target} PUBLIC Hilum::learning PRIVATE Hilum::warnings)
     hilum_torch_headers(${target})
+    hilum_together(${target})
     set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_TARGETS ${target})
     if(NOT A_UNLISTED)
         set_property(GLOBAL APPEND PROPERTY HILUM_METHOD_IDS ${id})
@@ -177,6 +194,7 @@ function(hilum_panel id)
     target_link_libraries(${target}_parts PUBLIC Hilum::widgets ${A_PRIVATE} PRIVATE Hilum::warnings)
     target_compile_definitions(${target}_parts PRIVATE QT_NO_CONTEXTLESS_CONNECT QT_NO_KEYWORDS)
     set_target_properties(${target}_parts PROPERTIES AUTOMOC ON POSITION_INDEPENDENT_CODE ON)
+    hilum_together(${target}_parts)
     add_library(${target} MODULE)
     target_link_libraries(${target} PRIVATE ${target}_parts)
     set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${id} LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/plugins/panels")

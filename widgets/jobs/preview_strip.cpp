@@ -56,7 +56,7 @@ QString tip(const PreviewPicture& picture)
     return {};
 }
 
-Shown shown(const PreviewPicture& picture)
+Shown shownOf(const PreviewPicture& picture)
 {
     const services::Picture& p = picture.picture;
     const QImage looked(p.rgb.data(), static_cast<int>(p.width), static_cast<int>(p.height), static_cast<int>(p.width * 3), QImage::Format_RGB888);
@@ -194,7 +194,7 @@ void PreviewStrip::load(int index)
         [file = m_run / preview.file](const Work&) -> Result<Pictures> {
             HILUM_TRY(const std::vector<PreviewPicture> made, services::previewPictures(file));
             Pictures pictures;
-            std::ranges::transform(made, std::back_inserter(pictures), shown);
+            std::ranges::transform(made, std::back_inserter(pictures), shownOf);
             return pictures;
         },
         [this, preview, run = m_run](Result<Pictures> pictures) {

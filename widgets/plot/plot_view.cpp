@@ -45,7 +45,7 @@ protected:
     }
 };
 
-QString number(double value)
+QString shortNumber(double value)
 {
     const double size = std::abs(value);
     return value == 0 ? QStringLiteral("0") : size >= 1e5 || size < 1e-3 ? QString::number(value, 'e', 2) : QString::number(value, 'g', 5);
@@ -97,8 +97,8 @@ PlotView::PlotView(QWidget* parent) : QWidget(parent), m_state(std::make_unique<
             if (it == points.end() || (it != points.begin() && x - std::prev(it)->x < it->x - x))
                 --it;
             if (lines.isEmpty())
-                lines << QStringLiteral("%1 %2").arg(m_state->xTitle, number(it->x));
-            lines << QStringLiteral("%1 %2").arg(curve.item->title().text(), number(it->y));
+                lines << QStringLiteral("%1 %2").arg(m_state->xTitle, shortNumber(it->x));
+            lines << QStringLiteral("%1 %2").arg(curve.item->title().text(), shortNumber(it->y));
         }
         return lines.join(u'\n');
     };

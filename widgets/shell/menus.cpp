@@ -12,14 +12,14 @@ namespace hilum::widgets {
 
 namespace {
 
-struct Known {
+struct KnownMenu {
     const char* path;
     const char* name; ///< object name
     const char* title;
 };
 
 /// In the order of the bar; submenus behind what they stand in.
-constexpr Known KnownMenus[] = {
+constexpr KnownMenu KnownMenus[] = {
     {"file", "menuFile", QT_TRANSLATE_NOOP("hilum", "&File")},
     {"view", "menuView", QT_TRANSLATE_NOOP("hilum", "&View")},
     {"view/layout", "menuLayout", QT_TRANSLATE_NOOP("hilum", "&Layout")},
@@ -39,7 +39,7 @@ Menus::Menus(QMenuBar* bar, Actions* actions, std::function<QString()> workspace
     , m_actions(actions)
     , m_workspace(std::move(workspace))
 {
-    for (const Known& known : KnownMenus) {
+    for (const KnownMenu& known : KnownMenus) {
         const QString path = QString::fromLatin1(known.path);
         const QString outer = path.section(QLatin1Char('/'), 0, -2);
         QMenu* menu = outer.isEmpty() ? bar->addMenu(tr(known.title)) : new QMenu(tr(known.title), m_menus[outer].menu);

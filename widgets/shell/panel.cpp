@@ -10,7 +10,7 @@ namespace hilum::widgets {
 
 namespace {
 
-constexpr char StateMark[] = "hilum.panel/1";
+constexpr char PanelMark[] = "hilum.panel/1";
 
 /// Splitters and headers with a name.
 template <class Part, class Visit>
@@ -34,7 +34,7 @@ QByteArray Panel::saveState() const
     QByteArray state;
     QDataStream stream(&state, QIODevice::WriteOnly);
     stream.setVersion(QDataStream::Qt_6_6);
-    stream << QByteArray(StateMark) << parts;
+    stream << QByteArray(PanelMark) << parts;
     return state;
 }
 
@@ -45,7 +45,7 @@ void Panel::restoreState(const QByteArray& state)
     QByteArray mark;
     QMap<QString, QByteArray> parts;
     stream >> mark;
-    if (mark != StateMark)
+    if (mark != PanelMark)
         return;
     stream >> parts;
     if (stream.status() != QDataStream::Ok)

@@ -21,7 +21,7 @@ namespace hilum::widgets {
 
 namespace {
 
-struct Known {
+struct KnownWorkspace {
     const char* id;
     const char* title;
     const char* tip;
@@ -29,7 +29,7 @@ struct Known {
     bool always; // the others appear when a panel provides them
 };
 
-constexpr Known KnownWorkspaces[] = {
+constexpr KnownWorkspace KnownWorkspaces[] = {
     {"studies", QT_TRANSLATE_NOOP("hilum", "Studies"), QT_TRANSLATE_NOOP("hilum", "The library of studies: import, search, open"), Qt::Key_F4, true},
     {"read", QT_TRANSLATE_NOOP("hilum", "Read"), QT_TRANSLATE_NOOP("hilum", "Look at images and volumes"), Qt::Key_F5, true},
     {"lab", QT_TRANSLATE_NOOP("hilum", "Lab"), QT_TRANSLATE_NOOP("hilum", "What a model hides, fills in and attends to"), Qt::Key_F6, true},
@@ -49,7 +49,7 @@ Workspaces::Workspaces(const Services& services, PanelHost* host, Actions* actio
 {
     const QStringList provided = host->workspaces();
     auto* group = new QActionGroup(this);
-    for (const Known& known : KnownWorkspaces) {
+    for (const KnownWorkspace& known : KnownWorkspaces) {
         const QString id = QString::fromLatin1(known.id);
         if (!known.always && !provided.contains(id))
             continue;

@@ -54,7 +54,7 @@ Result<Json> whatIsAsked(const ProbeRequest& request, const ModelFile& file, con
 {
     HILUM_TRY(const std::string labels, sha256File(request.labels));
     return Json{{"weights_sha256", file.metadata.value("weights_sha256", Json())}, {"cache_digest", cache.digest()}, {"labels_sha256", labels},
-                {"mode", request.mode == ClassifyMode::Full ? "full" : "linear"}, {"settings", request.mode == ClassifyMode::Full ? toJson(request.tuning) : Json()},
+                {"mode", request.mode == ClassifyMode::Full ? "full" : "linear"}, {"settings", request.mode == ClassifyMode::Full ? hilum::toJson(request.tuning) : Json()},
                 {"fraction", request.fraction}, {"held_out_fraction", request.heldOutFraction}, {"seed", request.seed}, {"split_sha256", sha256Hex(split)}};
 }
 
@@ -93,7 +93,7 @@ Json tunedMetadata(const Run& run, Weights weights, const TuningOptions& setting
 {
     Json out = run.file.metadata;
     out["fine_tuned"] = {{"task", "classify"}, {"label_column", run.cases.column}, {"classes", run.cases.classes},
-                         {"from_weights_sha256", weights == Weights::Trained ? out.value("weights_sha256", Json()) : Json()}, {"settings", toJson(settings)},
+                         {"from_weights_sha256", weights == Weights::Trained ? out.value("weights_sha256", Json()) : Json()}, {"settings", hilum::toJson(settings)},
                          {"split_sha256", sha256Hex(run.split)}};
     out["cache_digest"] = run.cache.digest();
     out["split_sha256"] = sha256Hex(run.split);
@@ -165,7 +165,7 @@ Result<ProbeResult> tune(const Run& run, PretrainingMethod& method, Weights weig
     }
     HILUM_TRY(TunedClassifier tuned, fineTune(method, run.method, run.cache, task, settings, run.placement, watch));
     return ProbeResult{.head = {{"weight", tuned.weight}, {"bias", tuned.bias}, {"mean", tuned.mean}, {"deviation", tuned.deviation}},
-                       .how = {{"settings", toJson(settings)}, {"dtype", run.placement.dtypeName()}, {"attention", run.placement.attention}, {"steps", tuned.steps},
+                       .how = {{"settings", hilum::toJson(settings)}, {"dtype", run.placement.dtypeName()}, {"attention", run.placement.attention}, {"steps", tuned.steps},
                                {"epoch_loss", tuned.epochLoss}, {"features", tuned.mean.numel()}},
                        .threshold = 0.5,
                        .probabilities = std::move(tuned.probabilities)};
@@ -328,7 +328,7 @@ Json provenanceOf(const Run& run)
     record.preprocessing = run.cache.pipeline();
     record.seed = run.request.seed;
     record.device = {{"name", run.placement.deviceName()}, {"dtype", run.placement.dtypeName()}};
-    return toJson(record);
+    return hilum::toJson(record);
 }
 
 } // namespace

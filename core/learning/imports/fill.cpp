@@ -1,5 +1,6 @@
 #include "core/base/format.h"
 #include "core/learning/imports/layouts.h"
+#include "core/learning/imports/tensor_layout.h"
 #include "core/learning/model_file.h"
 
 #include <ATen/core/grad_mode.h>
@@ -9,14 +10,6 @@
 namespace hilum::learning::imports {
 
 namespace {
-
-std::string shapeText(std::span<const std::int64_t> shape)
-{
-    std::string text = "[";
-    for (const std::int64_t n : shape)
-        text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-    return text + "]";
-}
 
 bool startsWithAny(std::string_view name, const std::vector<std::string_view>& starts)
 {

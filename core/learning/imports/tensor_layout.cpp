@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t AxisLimit = 12;
 
+} // namespace
+
 std::string shapeText(std::span<const std::int64_t> shape)
 {
     std::string text = "[";
@@ -17,8 +19,6 @@ std::string shapeText(std::span<const std::int64_t> shape)
         text += (text.size() > 1 ? ", " : "") + std::to_string(n);
     return text + "]";
 }
-
-} // namespace
 
 Status checkLayout(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides, std::int64_t offset, std::int64_t storage)
 {

@@ -20,7 +20,7 @@ namespace hilum::learning {
 
 namespace {
 
-constexpr double Epsilon = 1e-12, FirstDeviation = 0.02;
+constexpr double LayerNormEpsilon = 1e-12, FirstDeviation = 0.02;
 constexpr double Hidden = -1e30; // score of a padding: nothing is left of it after the softmax, and bfloat16 can hold it
 
 std::shared_ptr<Linear> dense(std::int64_t in, std::int64_t out, const Rng& rng) { return std::make_shared<Linear>(in, out, rng); }
@@ -34,7 +34,7 @@ public:
         m_weight = register_parameter("weight", at::ones({width}));
         m_bias = register_parameter("bias", at::zeros({width}));
     }
-    at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {m_weight.size(0)}, m_weight, m_bias, Epsilon); }
+    at::Tensor forward(const at::Tensor& x) const { return at::layer_norm(x, {m_weight.size(0)}, m_weight, m_bias, LayerNormEpsilon); }
 
 private:
     at::Tensor m_weight, m_bias;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t RowsPerSum = 64; // rows whose gradients of weight and bias are summed first: fixed, so that threads change nothing
 
-struct Norm : torch::autograd::Function<Norm> {
+struct NormFunction : torch::autograd::Function<NormFunction> {
     static torch::autograd::variable_list forward(torch::autograd::AutogradContext* context, const at::Tensor& given, const at::Tensor& weight, const at::Tensor& bias,
         double epsilon, at::ScalarType type, bool fork)
     {
@@ -130,12 +130,12 @@ bool canFuseNorm(const at::Tensor& x, const at::Tensor& weight)
 
 at::Tensor fusedNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double epsilon)
 {
-    return Norm::apply(x, weight, bias, epsilon, x.scalar_type(), false)[0];
+    return NormFunction::apply(x, weight, bias, epsilon, x.scalar_type(), false)[0];
 }
 
 NormFork fusedNormFork(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double epsilon)
 {
-    const auto both = Norm::apply(x, weight, bias, epsilon, productType(x), true);
+    const auto both = NormFunction::apply(x, weight, bias, epsilon, productType(x), true);
     return {both[0], both[1]};
 }
 

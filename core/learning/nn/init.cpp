@@ -38,6 +38,14 @@ void fillUniform_(at::Tensor& tensor, double low, double high, const Rng& rng)
     fill(tensor, rng, [=](Rng& stream) { return stream.uniform(low, high); });
 }
 
+at::Tensor uniformWeights(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
+{
+    at::Tensor values = at::empty(shape, at::kFloat);
+    const double bound = 1 / std::sqrt(static_cast<double>(fanIn));
+    fillUniform_(values, -bound, bound, rng);
+    return values;
+}
+
 void fillNormal_(at::Tensor& tensor, double standardDeviation, const Rng& rng)
 {
     fill(tensor, rng, [=](Rng& stream) { return standardDeviation * stream.normal(); });

@@ -12,6 +12,9 @@ namespace hilum::learning {
 /// number of threads. \throws c10::Error when the tensor is not contiguous float32 on the CPU.
 void fillUniform_(at::Tensor& tensor, double low, double high, const Rng& rng);
 
+/// A float32 CPU tensor of uniform numbers within 1 / sqrt(fanIn), as LibTorch's layers begin with.
+at::Tensor uniformWeights(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng);
+
 /// The same with normal numbers of mean 0.
 void fillNormal_(at::Tensor& tensor, double standardDeviation, const Rng& rng);
 

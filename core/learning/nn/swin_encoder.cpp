@@ -31,26 +31,18 @@ namespace hilum::learning {
 
 namespace {
 
-constexpr double NormEpsilon = 1e-5, Slope = 0.01, ShiftPenalty = -100;
+constexpr double NormEpsilon = 1e-5, LeakySlope = 0.01, ShiftPenalty = -100;
 constexpr std::int64_t MlpRatio = 4;
 
 using Side3 = std::array<std::int64_t, 3>;
-
-at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
-{
-    at::Tensor values = at::empty(shape, at::kFloat);
-    const double bound = 1 / std::sqrt(static_cast<double>(fanIn));
-    fillUniform_(values, -bound, bound, rng);
-    return values;
-}
 
 /// A matrix and its bias with uniform initial values within 1 / sqrt(in). Parameters `weight`, `bias`.
 struct Dense : torch::nn::Module {
     Dense(std::int64_t in, std::int64_t out, bool withBias, const Rng& rng)
     {
-        weight = register_parameter("weight", uniform({out, in}, in, rng.fork("weight")));
+        weight = register_parameter("weight", uniformWeights({out, in}, in, rng.fork("weight")));
         if (withBias)
-            bias = register_parameter("bias", uniform({out}, in, rng.fork("bias")));
+            bias = register_parameter("bias", uniformWeights({out}, in, rng.fork("bias")));
     }
     at::Tensor forward(const at::Tensor& x) const { return at::linear(x, weight, bias); }
     at::Tensor weight, bias;
@@ -285,7 +277,7 @@ public:
 private:
     static at::Tensor step(const at::Tensor& x, const Norm& norm)
     {
-        return at::leaky_relu(at::instance_norm(x, norm.weight, norm.bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, NormEpsilon, /*cudnn_enabled=*/true), Slope);
+        return at::leaky_relu(at::instance_norm(x, norm.weight, norm.bias, {}, {}, /*use_input_stats=*/true, /*momentum=*/0.1, NormEpsilon, /*cudnn_enabled=*/true), LeakySlope);
     }
     std::shared_ptr<Convolution3d> m_conv1, m_conv2;
     std::shared_ptr<Norm> m_norm1, m_norm2; // parameters of instance norms
@@ -300,8 +292,8 @@ SwinEncoder::SwinEncoder(const SwinSizes& sizes, const Rng& rng) : m_sizes(sizes
     } else {
         const auto projection = patchEmbed->register_module("proj", std::make_shared<torch::nn::Module>());
         const std::int64_t fanIn = sizes.channels * 8;
-        m_embedWeight = projection->register_parameter("weight", uniform({sizes.featureSize, sizes.channels, 2, 2, 2}, fanIn, rng.fork("patch_embed")));
-        m_embedBias = projection->register_parameter("bias", uniform({sizes.featureSize}, fanIn, rng.fork("patch_embed_bias")));
+        m_embedWeight = projection->register_parameter("weight", uniformWeights({sizes.featureSize, sizes.channels, 2, 2, 2}, fanIn, rng.fork("patch_embed")));
+        m_embedBias = projection->register_parameter("bias", uniformWeights({sizes.featureSize}, fanIn, rng.fork("patch_embed_bias")));
     }
     for (std::size_t k = 0; k < 4; ++k) {
         const std::int64_t width = sizes.featureSize << k;

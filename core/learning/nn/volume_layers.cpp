@@ -21,14 +21,6 @@ namespace {
 
 constexpr double Slope = 0.01;
 
-at::Tensor uniform(at::IntArrayRef shape, std::int64_t fanIn, const Rng& rng)
-{
-    at::Tensor values = at::empty(shape, at::kFloat);
-    const double bound = 1 / std::sqrt(static_cast<double>(fanIn));
-    fillUniform_(values, -bound, bound, rng);
-    return values;
-}
-
 constexpr auto ChannelsLast = at::MemoryFormat::ChannelsLast3d;
 
 /// Up to so many channels oneDNN's bfloat16 convolutions are laid side by side: 12 to 12 channels take 79 ms both ways on one thread against 297, and its gradient
@@ -65,9 +57,9 @@ Convolution3d::Convolution3d(std::int64_t in, std::int64_t out, std::int64_t ker
 {
     const auto conv = register_module("conv", std::make_shared<torch::nn::Module>());
     const std::int64_t fanIn = in * kernel * kernel * kernel;
-    m_weight = conv->register_parameter("weight", uniform({out, in, kernel, kernel, kernel}, fanIn, rng.fork("weight")));
+    m_weight = conv->register_parameter("weight", uniformWeights({out, in, kernel, kernel, kernel}, fanIn, rng.fork("weight")));
     if (bias == Bias::Learned)
-        m_bias = conv->register_parameter("bias", uniform({out}, fanIn, rng.fork("bias")));
+        m_bias = conv->register_parameter("bias", uniformWeights({out}, fanIn, rng.fork("bias")));
 }
 
 at::Tensor Convolution3d::forward(const at::Tensor& x) const
@@ -112,7 +104,7 @@ LayeredBlock3d::LayeredBlock3d(std::int64_t in, std::int64_t out, const Rng& rng
 UpBlock3d::UpBlock3d(std::int64_t in, std::int64_t out, const Rng& rng)
 {
     const auto transposed = registerNested(*this, "transp_conv", "conv", std::make_shared<torch::nn::Module>());
-    m_weight = transposed->register_parameter("weight", uniform({in, out, 2, 2, 2}, out * 8, rng.fork("transp_conv")));
+    m_weight = transposed->register_parameter("weight", uniformWeights({in, out, 2, 2, 2}, out * 8, rng.fork("transp_conv")));
     m_block = register_module("conv_block", std::make_shared<ResidualBlock3d>(2 * out, out, rng.fork("conv_block")));
 }
 

@@ -19,8 +19,6 @@ namespace hilum::learning {
 
 namespace {
 
-at::Tensor unit(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-12); }
-
 at::Tensor diagonalTargets(std::int64_t n, at::Device device) { return at::arange(n, at::TensorOptions(at::kLong).device(device)); }
 
 /// Weights of each case: clipped to the quantiles of its values that are not zero, then normalised. \param attention [B, n]
@@ -51,6 +49,8 @@ at::Tensor withinCase(const at::Tensor& similarity, const at::Tensor& weights)
 
 } // namespace
 
+at::Tensor unitRows(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-12); }
+
 at::Tensor globalAlignment(const at::Tensor& image, const at::Tensor& report, double temperature)
 {
     const auto [images, reports] = alignmentTerms(image, report, temperature);
@@ -61,7 +61,7 @@ std::array<at::Tensor, 2> alignmentTerms(const at::Tensor& image, const at::Tens
 {
     TORCH_CHECK(image.dim() == 2 && image.sizes() == report.sizes(), "embeddings ", image.sizes(), " and ", report.sizes(), " do not pair");
     const FullPrecision precision;
-    const at::Tensor scores = at::matmul(unit(image), unit(report).t()) / temperature;
+    const at::Tensor scores = at::matmul(unitRows(image), unitRows(report).t()) / temperature;
     const at::Tensor targets = diagonalTargets(image.size(0), image.device());
     return {at::cross_entropy_loss(scores, targets), at::cross_entropy_loss(scores.t(), targets)};
 }
@@ -71,10 +71,10 @@ at::Tensor tokenAlignment(const TokenAlignment& in)
     TORCH_CHECK(in.patches.dim() == 3 && in.words.dim() == 3 && in.patches.size(0) == in.words.size(0) && in.patches.size(2) == in.words.size(2), "patches ", in.patches.sizes(),
         " and words ", in.words.sizes(), " do not fit");
     const FullPrecision precision;
-    const at::Tensor patches = unit(in.patches), words = unit(in.words);
+    const at::Tensor patches = unitRows(in.patches), words = unitRows(in.words);
     const at::Tensor likeness = at::matmul(words, patches.transpose(1, 2)) / in.temperature; // [B, W, P]
 
-    const at::Tensor seen = unit(at::matmul(at::softmax(likeness, -1), patches)); // [B, W, C]
+    const at::Tensor seen = unitRows(at::matmul(at::softmax(likeness, -1), patches)); // [B, W, C]
     const at::Tensor wordLoss = withinCase(at::matmul(words, seen.transpose(1, 2)) / in.temperature, clippedWeights(in.wordAttention, in.clipQuantiles, /*skipZeros=*/true));
 
     const at::Tensor padding = in.wordPadding.ne(0).unsqueeze(1); // [B, 1, W]
@@ -100,8 +100,8 @@ at::Tensor sinkhornCodes(const at::Tensor& scores, double epsilon, std::int64_t 
 PrototypeAlignment prototypeAlignment(const at::Tensor& image, const at::Tensor& report, const at::Tensor& prototypes, double temperature, double epsilon, std::int64_t iterations)
 {
     const FullPrecision precision;
-    const at::Tensor directions = unit(prototypes).t(); // [C, K]
-    const at::Tensor ofImage = at::matmul(unit(image), directions), ofReport = at::matmul(unit(report), directions);
+    const at::Tensor directions = unitRows(prototypes).t(); // [C, K]
+    const at::Tensor ofImage = at::matmul(unitRows(image), directions), ofReport = at::matmul(unitRows(report), directions);
     PrototypeAlignment out;
     out.imageCodes = sinkhornCodes(ofImage, epsilon, iterations);
     out.reportCodes = sinkhornCodes(ofReport, epsilon, iterations);

@@ -10,6 +10,9 @@ namespace hilum::learning {
 // Losses that align images with reports: those of MGCA (Wang et al. 2022, NeurIPS, arXiv 2210.06044), on which UniMedI builds; behaviour of the
 // public code HKU-MedAI/MGCA. Letters: B cases, C features, P patches, W words, K prototypes. Inputs need not be normalised: it is done here.
 
+/// Last axis divided by its length, which counts as 1e-12 at least.
+at::Tensor unitRows(const at::Tensor& x);
+
 /// Cross-entropy of cosine / temperature in both directions, added (not averaged). log(B) each for identical embeddings.
 /// \param image, report [B, C] \return [] scalar
 at::Tensor globalAlignment(const at::Tensor& image, const at::Tensor& report, double temperature);

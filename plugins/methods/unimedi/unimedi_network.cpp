@@ -5,6 +5,7 @@
 #include "core/learning/nn/init.h"
 #include "core/learning/nn/positions.h"
 #include "core/learning/nn/volume_layers.h"
+#include "plugins/methods/unimedi/alignment_losses.h"
 
 #include <ATen/ATen.h>
 
@@ -14,8 +15,6 @@ namespace hilum::learning {
 namespace {
 
 constexpr double TokenDeviation = 0.02;
-
-at::Tensor unit(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-12); }
 
 at::Tensor normal(at::IntArrayRef shape, const Rng& rng)
 {
@@ -124,7 +123,7 @@ at::Tensor DistillationHead::forward(const at::Tensor& x) const
 {
     const at::Tensor features = m_third->forward(at::gelu(m_second->forward(at::gelu(m_first->forward(x)))));
     const FullPrecision precision;
-    return at::matmul(unit(features.to(at::kFloat)), unit(m_prototypes).t());
+    return at::matmul(unitRows(features.to(at::kFloat)), unitRows(m_prototypes).t());
 }
 
 AlignmentProjection::AlignmentProjection(std::int64_t width, std::int64_t hidden, std::int64_t out, const Rng& rng)

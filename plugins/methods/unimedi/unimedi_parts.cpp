@@ -50,8 +50,6 @@ at::Tensor signedValues(const at::Tensor& x) { return (x * 2 - 1).contiguous(); 
 
 at::Tensor cutSquare(const at::Tensor& grey, std::int64_t size, std::int64_t top, std::int64_t left) { return grey.slice(1, top, top + size).slice(2, left, left + size); }
 
-at::Tensor unitRows(const at::Tensor& x) { return x / x.norm(2, {-1}, /*keepdim=*/true).clamp_min(1e-12); }
-
 UnimediVision::Sequence sequenceFor(const UnimediVision& vision, const at::Tensor& pixels, const at::Tensor& chosen)
 {
     return chosen.defined() ? vision.withSlices(pixels, chosen) : vision.ofImages(pixels);

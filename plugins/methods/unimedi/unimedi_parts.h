@@ -30,8 +30,6 @@ EncodedReport encodedReport(const WordPiece& words, const std::string& text, std
 at::Tensor signedValues(const at::Tensor& x);
 /// \param grey [1, H, W] \return [1, size, size]
 at::Tensor cutSquare(const at::Tensor& grey, std::int64_t size, std::int64_t top, std::int64_t left);
-/// Rows of length 1.
-at::Tensor unitRows(const at::Tensor& x);
 
 /// Of volumes with their chosen slices, of radiographs when `chosen` is undefined.
 UnimediVision::Sequence sequenceFor(const UnimediVision& vision, const at::Tensor& pixels, const at::Tensor& chosen);

@@ -14,7 +14,7 @@ namespace hilum::learning {
 
 namespace {
 
-constexpr double E = 1e-6; // as in positionLoss
+constexpr double PositionEpsilon = 1e-6; // as in positionLoss
 
 } // namespace
 
@@ -86,8 +86,8 @@ ConstantGuess constantGuess(const at::Tensor& labels)
     out.meanLabelError = (y - y.mean(0, true)).abs().mean().item<double>();
     out.bestError = (y - std::get<0>(y.median(0, true))).abs().mean().item<double>();
     const at::Tensor guesses = at::arange(0, 1001, at::TensorOptions(at::kDouble)) / 1000.0;                                      // [g]
-    const at::Tensor cost = -(y.unsqueeze(2) * at::log(1 - (y.unsqueeze(2) - guesses).abs() + E)).sum(0);                         // [k, g]
-    out.bestPosition = (cost.amin(1).sum() / (y.sum() + E)).item<double>();
+    const at::Tensor cost = -(y.unsqueeze(2) * at::log(1 - (y.unsqueeze(2) - guesses).abs() + PositionEpsilon)).sum(0);                         // [k, g]
+    out.bestPosition = (cost.amin(1).sum() / (y.sum() + PositionEpsilon)).item<double>();
     const at::Tensor largest = y.eq(y.amax(1, true)).to(at::kDouble); // [n, k]: equal ones all count
     out.bestRetrieval = largest.mean(0).max().item<double>();
     return out;

@@ -29,18 +29,18 @@ using services::JobState;
 namespace {
 
 /// Everything that a classifier's job needs and that takes time to find out.
-struct Prepared {
+struct PreparedClassifier {
     services::JobRequest request;
     services::PreparedCache cache;
     std::int64_t labelled = 0, without = 0;
 };
 
-Result<Prepared> prepareClassifier(services::JobRequest request, const path& data, const std::string& column, const std::vector<std::string>& positive, const Work& work)
+Result<PreparedClassifier> prepareClassifier(services::JobRequest request, const path& data, const std::string& column, const std::vector<std::string>& positive, const Work& work)
 {
     HILUM_TRY_STATUS(services::checkDevice(request.device, [&work] { return work.cancelled(); }));
     HILUM_TRY(const Json metadata, services::modelMetadata(request.classifier->model));
     HILUM_TRY(const services::Labels labels, services::readLabels({data}, column, positive, work));
-    Prepared out;
+    PreparedClassifier out;
     HILUM_TRY(out.cache, services::prepare({.data = {data}, .method = metadata.value("method", ""), .pipeline = metadata.value("pipeline", Json::object()), .out = {}}, work));
     request.method = metadata.value("method", "");
     request.preset = metadata.value("preset", "");
@@ -307,7 +307,7 @@ void TuningForm::start()
     request.device = m_deviceCombo->currentData().toString().toStdString();
     m_foot->begin(tr("Preparing the labelled images…"));
     const auto work = [request, images = m_data, column, values](const Work& w) { return prepareClassifier(request, images, column, values, w); };
-    m_foot->follow(m_context.services.tasks->run<Prepared>(tr("Preparing images for a classifier"), this, work, [this](Result<Prepared> result) {
+    m_foot->follow(m_context.services.tasks->run<PreparedClassifier>(tr("Preparing images for a classifier"), this, work, [this](Result<PreparedClassifier> result) {
         if (!result) {
             m_foot->end();
             if (result.error().code == ErrorCode::Cancelled)

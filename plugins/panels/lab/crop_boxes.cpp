@@ -2,6 +2,7 @@
 
 #include "core/base/format.h"
 #include "core/services/model_request.h"
+#include "plugins/panels/lab/lab_words.h"
 
 #include <QCoreApplication>
 
@@ -12,13 +13,8 @@ namespace hilum::lab {
 
 namespace {
 
-const QColor BaseColour(0xED, 0xD5, 0x4C), CropColour(0x7F, 0xC8, 0xFF); // as on the slices
+const QColor BaseColour(0xED, 0xD5, 0x4C); // as on the slices
 constexpr double BaseWidth = 1, CropWidth = 1.5, StrongestWidth = 3;     // view pixels
-
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("Lab", text);
-}
 
 } // namespace
 

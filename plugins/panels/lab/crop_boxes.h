@@ -5,6 +5,7 @@
 #include "core/view/volume_slice.h"
 #include "widgets/viewer/volume_boxes.h"
 
+#include <QColor>
 #include <QRectF>
 
 #include <array>
@@ -16,6 +17,9 @@
 namespace hilum::lab {
 
 // Crops of VoCo as boxes: cut by slices, and in the patient.
+
+/// Of crops at random places, on slices and as boxes.
+inline const QColor CropColour(0x7F, 0xC8, 0xFF);
 
 /// Where slice number `slice` cuts `box`: edges in the slice's pixels, pixel x covers [x - 0.5, x + 0.5]. nullopt where it does not.
 std::optional<QRectF> cut(const view::Box& box, const view::SliceFrame& frame, std::int64_t slice);

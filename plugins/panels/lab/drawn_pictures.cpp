@@ -1,5 +1,7 @@
 #include "plugins/panels/lab/drawn_pictures.h"
 
+#include "plugins/panels/lab/lab_words.h"
+
 #include <QCoreApplication>
 
 #include <algorithm>
@@ -8,11 +10,6 @@
 namespace hilum::lab {
 
 namespace {
-
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("Lab", text);
-}
 
 Qt::BrushStyle styleOf(const std::string& filledWith)
 {

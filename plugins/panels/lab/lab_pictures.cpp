@@ -3,6 +3,7 @@
 #include "core/base/job_protocol.h"
 #include "core/view/orientation.h"
 #include "plugins/panels/lab/crop_boxes.h"
+#include "plugins/panels/lab/lab_words.h"
 
 #include <QCoreApplication>
 
@@ -13,11 +14,6 @@
 namespace hilum::lab {
 
 namespace {
-
-QString tr(const char* text)
-{
-    return QCoreApplication::translate("Lab", text);
-}
 
 } // namespace
 

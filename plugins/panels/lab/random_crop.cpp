@@ -1,15 +1,11 @@
 #include "plugins/panels/lab/random_crop.h"
 
+#include "plugins/panels/lab/crop_boxes.h"
+
 #include <QMouseEvent>
 #include <QPainter>
 
 namespace hilum::lab {
-
-namespace {
-
-const QColor CropColour(0x7F, 0xC8, 0xFF);
-
-} // namespace
 
 void CropOverlay::setView(PatchView* view)
 {
