@@ -17,7 +17,7 @@ typedef std::int32_t Ints __attribute__((vector_size(4 * Width)));
 typedef std::uint32_t Words __attribute__((vector_size(4 * Width)));
 typedef std::uint16_t Halves __attribute__((vector_size(2 * Width))); // bfloat16 as bits
 
-HILUM_INLINE Floats all(float x) { return Floats{} + x; }
+HILUM_INLINE Floats all(float x) { return x - Floats{}; } // x + 0 is another number where x is -0, and an addition is left
 HILUM_INLINE Words asWords(Floats x)
 {
     Words out;
@@ -86,6 +86,26 @@ HILUM_INLINE float sum(Floats x)
         for (int i = 0; i < half; ++i)
             part[i] += part[i + half];
     return part[0];
+}
+typedef float Four __attribute__((vector_size(16)));
+HILUM_INLINE Four folded(Floats x)
+{
+#if defined(__AVX512F__)
+    const auto half = __builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15);
+    return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
+#elif defined(__AVX__)
+    return __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
+#else
+    return x;
+#endif
+}
+/// The sum of each.
+HILUM_INLINE Four sums(Floats a, Floats b, Floats c, Floats d)
+{
+    const Four w = folded(a), x = folded(b), y = folded(c), z = folded(d);
+    const Four first = __builtin_shufflevector(w, x, 0, 4, 1, 5) + __builtin_shufflevector(w, x, 2, 6, 3, 7);
+    const Four second = __builtin_shufflevector(y, z, 0, 4, 1, 5) + __builtin_shufflevector(y, z, 2, 6, 3, 7);
+    return __builtin_shufflevector(first, second, 0, 1, 4, 5) + __builtin_shufflevector(first, second, 2, 3, 6, 7);
 }
 HILUM_INLINE float largest(Floats x)
 {

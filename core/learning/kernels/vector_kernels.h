@@ -31,6 +31,26 @@ struct WindowAttention {
     std::int64_t scratchFloats() const { return (tokens + RowsAtOnce) * headWidth + (4 * headWidth + 2 * RowsAtOnce) * paddedTokens(); }
 };
 
+/// One row of places of a 3 x 3 x 3 convolution of volumes, for a few output channels.
+struct ConvolutionRow {
+    static constexpr int Outs = 4;
+    const float* planes[3] = {};    ///< of the planes before, at and after this one: first place of the row above; zero before each row, and behind it up to a whole vector and one more
+    std::int64_t channelStride = 0, rowStride = 0; ///< in x
+    std::int64_t channels = 0, width = 0;
+    const float* weights = nullptr; ///< [channels, 27, Outs]
+    const float* bias = nullptr;    ///< [Outs], added; null: added to what is there
+    float* out[Outs] = {};          ///< [width] each; null from the first one that there is none of
+};
+
+/// What one tap of a convolution's kernel gathers from some rows, for a few pairs of channels: sums of products of a gradient with x.
+struct CorrelationTile {
+    static constexpr int Outs = 3, Ins = 4;
+    const float* dy[Outs] = {};     ///< first row; zeros behind the width up to a whole vector
+    const float* x[Ins] = {};       ///< the same, moved by the tap
+    std::int64_t dyRowStride = 0, xRowStride = 0, rows = 0, width = 0;
+    float* sums = nullptr;          ///< [Outs, Ins], added to
+};
+
 /// Loops over rows and flat arrays that LibTorch would make in several passes. Plain memory, one thread, no allocation.
 /// The same source compiled for several instruction sets: a table per set.
 struct VectorKernels {
@@ -52,6 +72,8 @@ struct VectorKernels {
     /// Its gradient: dQkv is written for this window and head, that of the bias is added to dBias [n, paddedTokens()].
     void (*windowAttentionBackward)(const WindowAttention& a, ConstNumbers qkv, ConstNumbers out, ConstNumbers dOut, const float* logSums, Numbers dQkv, float* dBias,
         std::int64_t window, std::int64_t head, float* scratch);
+    void (*convolveRow)(const ConvolutionRow& r);
+    void (*correlateRows)(const CorrelationTile& t);
     /// Rounds to bfloat16.
     void (*toHalves)(const float* x, std::uint16_t* y, std::int64_t count);
     const char* name;

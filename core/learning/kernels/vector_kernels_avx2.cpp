@@ -7,8 +7,9 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
+#include "core/learning/kernels/volume_convolution.inl"
 #include "core/learning/kernels/window_attention.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, toHalves, "avx2"};
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, convolveRow, correlateRows, toHalves, "avx2"};
 } // namespace
 
 const VectorKernels* avx2Kernels() { return &Table; }

@@ -6,8 +6,9 @@ namespace hilum::learning::kernels {
 namespace {
 #include "core/learning/kernels/simd.inl"
 #include "core/learning/kernels/vector_kernels.inl"
+#include "core/learning/kernels/volume_convolution.inl"
 #include "core/learning/kernels/window_attention.inl"
-constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, toHalves, "baseline"};
+constexpr VectorKernels Table{layerNorm, layerNormBackward, gelu, geluBackward, windowAttention, windowAttentionBackward, convolveRow, correlateRows, toHalves, "baseline"};
 } // namespace
 
 const VectorKernels* baselineKernels() { return &Table; }

@@ -68,6 +68,8 @@ at::Tensor Convolution3d::forward(const at::Tensor& x) const
         const InFloat32 wide;
         return at::conv3d(x.to(at::kFloat), m_weight.to(at::kFloat), m_bias.defined() ? m_bias.to(at::kFloat) : m_bias, m_stride, m_padding).to(at::kBFloat16);
     }
+    if (m_stride == 1 && canFuseConvolution(x, m_weight))
+        return fusedConvolution(x, m_weight, m_bias);
     if (!m_narrow || !x.is_cpu() || productType(x) != at::kBFloat16)
         return at::conv3d(x, m_weight, m_bias, m_stride, m_padding);
     return at::conv3d(SideBySide::apply(x), m_weight.contiguous(ChannelsLast), m_bias, m_stride, m_padding);
