@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::int64_t Taps = 27;
 constexpr std::int64_t Multiple = 16;         ///< the longest vector
-constexpr std::int64_t RowPlaces = 768;      ///< of the rows whose products are summed in registers: two tiles of them stay in the first cache
+constexpr std::int64_t RowPlaces = 768;       ///< of the rows whose products are summed in registers: two tiles of them stay in the first cache
 constexpr std::int64_t RowNumbers = 1 << 16;  ///< of all channels in such rows: they stay in the second cache
 constexpr std::int64_t ChannelsTogether = 32; ///< of x: nine of their rows, and their weights, stay in the second cache
 constexpr std::int64_t PlanesTogether = 4;    ///< between two meetings of the threads
