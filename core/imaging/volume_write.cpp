@@ -361,7 +361,7 @@ Status writeSegNrrd(std::span<const LabelMap> layers, const path& file)
     });
 }
 
-Status writePicture(const Volume& v, std::int64_t slice, const path& file, std::string& chain)
+Status writePicture(const Volume& v, std::int64_t slice, PictureValues wanted, const path& file, std::string& chain)
 {
     const Index3& n = v.geometry().size;
     if (slice < 0 || slice >= n[2])
@@ -370,6 +370,8 @@ Status writePicture(const Volume& v, std::int64_t slice, const path& file, std::
     std::string png;
     auto exact = v.visit([&]<class T>(std::span<const T> all) -> Result<bool> {
         const auto values = all.subspan(static_cast<std::size_t>(slice) * count, count);
+        if (wanted == PictureValues::Shown && v.components() == 1)
+            return false;
         if constexpr (std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>) {
             HILUM_TRY(png, encodePng(n[0], n[1], v.components(), static_cast<int>(8 * sizeof(T)), std::as_bytes(values)));
             return true;

@@ -19,8 +19,12 @@ Status writeVolume(const Volume& volume, const path& file, const std::string& fo
 /// \return Empty without labels; Mismatch when the grids differ or voxels hold a value without a label; Unsupported for other values
 Status writeSegNrrd(std::span<const LabelMap> layers, const path& file);
 
-/// One slice as PNG: whole numbers from 0 to 65535 exactly (8 or 16 bits), others as the grey values that a person sees.
+enum class PictureValues {
+    Exact, ///< whole numbers from 0 to 65535 as they are (8 or 16 bits), others as Shown
+    Shown  ///< the grey values that a person sees first, in 8 bits: through the VOI LUT or the window (greyImage); colours as they are
+};
+/// One slice as PNG.
 /// \param chain receives how values became grey ("exact" when they did not change)
-Status writePicture(const Volume& volume, std::int64_t slice, const path& file, std::string& chain);
+Status writePicture(const Volume& volume, std::int64_t slice, PictureValues values, const path& file, std::string& chain);
 
 } // namespace hilum::imaging

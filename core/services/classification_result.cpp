@@ -57,6 +57,8 @@ std::string gainSentence(const Json& evaluation)
     if (!evaluation.contains("difference"))
         return {};
     const Json& d = evaluation["difference"].at("auroc");
+    if (evaluation.value("held_out_patients", 0) == 1)
+        return "no gain is shown: one held-out patient does not tell how far others are from it";
     if (!d.at("low").is_number() || !d.at("high").is_number())
         return "no gain is shown: there is no interval of the gain in AUROC, since no draw of held-out patients had both classes";
     if (d["low"].get<double>() > 0)

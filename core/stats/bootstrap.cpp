@@ -15,6 +15,8 @@ namespace hilum::stats {
 
 namespace {
 
+constexpr double Nothing = std::numeric_limits<double>::quiet_NaN();
+
 /// Quantile by linear interpolation between order statistics (type 7 of Hyndman & Fan 1996).
 double quantileOf(const std::vector<double>& sorted, double q)
 {
@@ -32,6 +34,8 @@ Interval bootstrapMean(std::span<const double> values, std::uint64_t seed, int r
         throw std::invalid_argument("bootstrapMean: needs at least one value, one resample and a level between 0 and 1");
     if (const auto bad = std::ranges::find_if_not(values, [](double v) { return std::isfinite(v); }); bad != values.end())
         throw std::invalid_argument(hilum::format("bootstrapMean: value {} of {} is {}", bad - values.begin() + 1, values.size(), *bad));
+    if (values.size() == 1)
+        return {values[0], Nothing, Nothing, level};
     const auto n = static_cast<std::int64_t>(values.size());
     std::vector<double> means(static_cast<std::size_t>(resamples));
     for (std::size_t r = 0; r < means.size(); ++r) {
@@ -77,9 +81,8 @@ GroupBootstrap bootstrapGroups(std::span<const std::size_t> groupOfRow, const st
     }
     out.undefined = resamples - static_cast<int>(values.size());
     std::ranges::sort(values);
-    constexpr double Nothing = std::numeric_limits<double>::quiet_NaN();
-    if (!std::isfinite(*estimate))
-        values.clear(); // an interval around nothing
+    if (!std::isfinite(*estimate) || groups.size() == 1)
+        values.clear(); // an interval around nothing, or of one patient's
     out.interval.low = values.empty() ? Nothing : quantileOf(values, (1 - level) / 2);
     out.interval.high = values.empty() ? Nothing : quantileOf(values, (1 + level) / 2);
     return out;

@@ -240,6 +240,12 @@ if numbers(*entries) not in (OUT / "table.dx.dcm").read_bytes():
     failures.append("the entries of a film's table are others after conversion")
 works("convert", OUT / "table.dx.dcm", OUT / "table.png")  # whole values go into a PNG as they are, whatever they are seen with
 check("values of a film in a PNG", [info(OUT / "table.png")[key] for key in ("min", "max", "mean")], [194, 217, 205.5])
+for film in ("table", "table.dx"):
+    works("convert", OUT / f"{film}.dcm", OUT / f"{film}.shown.png", "--shown")
+    seen = info(OUT / f"{film}.shown.png")
+    grey = [round(255 * entries[min(max(v - 200, 0), 15)] / 4095) for v in range(194, 218)]
+    check(f"what is seen of {film}", (seen["digest"], json.loads((OUT / f"{film}.shown.png.json").read_text())["grey_values"]), (hashlib.sha256(struct.pack("<24i", *grey)).hexdigest()[:16], "VOI LUT"))
+refuses(2, "--shown is for PNG", "convert", OUT / "table.dcm", OUT / "table.nii", "--shown")
 
 # what is there, in words, also where no value is a number or one of several is no stack
 nifti(OUT / "nan.nii", (2, 2, 2), 16, [float("nan")] * 8)

@@ -28,10 +28,15 @@ private Q_SLOTS:
         const std::vector<double> v{1, 2, 3, 4, 10};
         QCOMPARE(stats::bootstrapMean(v, 5).low, stats::bootstrapMean(v, 5).low);
     }
-    void oneValueHasNoWidth()
+    /// Limits at the value itself looked like certainty, and a gain over one patient like a gain that is shown.
+    void onePatientHasNoInterval()
     {
         const std::vector<double> v{2};
-        QCOMPARE(stats::bootstrapMean(v, 5).high, 2.0);
+        const auto one = stats::bootstrapMean(v, 5);
+        QVERIFY(one.estimate == 2 && std::isnan(one.low) && std::isnan(one.high));
+        const std::vector<std::size_t> images{7, 7, 7};
+        const auto group = stats::bootstrapGroups(images, [](std::span<const std::size_t> rows) { return std::optional(static_cast<double>(rows.size())); }, 5);
+        QVERIFY(group.interval.estimate == 3 && std::isnan(group.interval.low) && std::isnan(group.interval.high) && group.undefined == 0);
         QVERIFY_THROWS_EXCEPTION(std::invalid_argument, stats::bootstrapMean({}, 5));
     }
     /// A patient without a finite value gave limits out of an unsorted list.

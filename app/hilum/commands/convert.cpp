@@ -21,7 +21,7 @@ using imaging::ItemKind;
 struct Arguments {
     std::string in, out, to, series, spacing, modality;
     std::int64_t time = -1, slice = -1;
-    bool quantise = false;
+    bool quantise = false, shown = false;
     std::string region, as;
     std::vector<double> voxel;
     std::int64_t decimate = 1;
@@ -291,6 +291,8 @@ Status run(Arguments a)
         return fail(ErrorCode::Usage, "{}: --time {}, and its labels have one time point, 0", a.in, a.time);
     if (folder && (asLabels || (target != Target::Dicom && target != Target::Series)))
         return fail(ErrorCode::Usage, "{}/ names a folder, which takes the slices of a series; this is written as one file: name that", a.out);
+    if (a.shown && target != Target::Png)
+        return fail(ErrorCode::Usage, "--shown is for PNG files, which hold what a person sees; {} keeps the values and what they are seen with", a.out);
     Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
     std::string done;
     if (asLabels) {
@@ -309,7 +311,7 @@ Status run(Arguments a)
             const std::int64_t slices = volume.geometry().size[2];
             if (slices > 1 && a.slice < 0)
                 return fail(ErrorCode::Usage, "{} has {} slices and a PNG file holds one; choose --slice 0 to --slice {}", a.in, slices, slices - 1);
-            HILUM_TRY_STATUS(imaging::writePicture(volume, std::max<std::int64_t>(0, a.slice), a.out, chain));
+            HILUM_TRY_STATUS(imaging::writePicture(volume, std::max<std::int64_t>(0, a.slice), a.shown ? imaging::PictureValues::Shown : imaging::PictureValues::Exact, a.out, chain));
             more["grey_values"] = chain;
         } else if (target == Target::Series) {
             HILUM_TRY_STATUS(writeSeries(a, item, volume, more, work));
@@ -351,6 +353,7 @@ Run declareConvert(CLI::App& verb)
     verb.add_option("--decimate", a->decimate, "only every N-th voxel along each axis, as it is (no smoothing)")->check(CLI::Range(1, 1000));
     verb.add_option("--modality", a->modality, "for DICOM slices out of files that do not say it")->check(CLI::IsMember({"CT", "MR"}));
     verb.add_flag("--quantise", a->quantise, "for DICOM slices of float values: 65536 even steps between the lowest and the highest; OUT.json says how far off");
+    verb.add_flag("--shown", a->shown, "for PNG: the grey values that a person sees, through the VOI LUT or window of the file, in 8 bits, also where whole values would fit as they are");
     verb.add_option("--spacing", a->spacing, "uneven or tilted slices: kept, or resampled to a regular grid")->check(CLI::IsMember({"as-acquired", "regular"}));
     return [a] { return run(*a); };
 }

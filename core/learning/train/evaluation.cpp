@@ -68,7 +68,7 @@ std::map<std::string, std::size_t> patientOrder(const ShardReader& cache)
     return order;
 }
 
-/// The patient-wise mean and its interval; null limits, and why, where a patient has no finite value.
+/// The patient-wise mean and its interval; null limits, and why, where there is none.
 Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cases, const EvaluationSetup& setup, double& estimate)
 {
     const auto order = patientOrder(*setup.cache);
@@ -87,6 +87,8 @@ Json row(const std::vector<double>& perCase, const std::vector<std::size_t>& cas
     }
     const stats::Interval interval = stats::bootstrapMean(values, setup.seed);
     estimate = interval.estimate;
+    if (values.size() == 1)
+        return {{"low", Json()}, {"high", Json()}, {"level", Json()}, {"why", "one patient does not tell how far others are from it"}};
     return {{"low", interval.low}, {"high", interval.high}, {"level", interval.level}};
 }
 
