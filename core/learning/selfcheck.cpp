@@ -3,7 +3,9 @@
 #include "core/base/format.h"
 #include "core/learning/kernels/instruction_set.h"
 #include "core/learning/losses/masked_error.h"
+#include "core/learning/nn/fused_ops.h"
 #include "core/learning/nn/init.h"
+#include "core/learning/nn/volume_layers.h"
 #include "core/learning/train/placement.h"
 
 #include <ATen/Context.h>
@@ -16,6 +18,7 @@
 #include <cmath>
 #include <fstream>
 #include <functional>
+#include <optional>
 #include <sstream>
 
 namespace hilum::learning {
@@ -60,12 +63,13 @@ CheckLine gradientLine(const std::string& name, double error, double limit)
     return line;
 }
 
-/// The passes written by hand against LibTorch's plain operations in double: output, gradient of the input and of every weight of a
-/// transformer block; the worst relative difference (root of the mean square) among them.
-double fusedError(at::ScalarType type)
+/// The passes written by hand against LibTorch's plain operations in double: output, gradient of the input and of every weight;
+/// the worst relative difference (root of the mean square) among them. \param reference  the same block, which becomes double
+template <class Block>
+double fusedError(Block& own, Block& reference, const at::Tensor& start, at::ScalarType type)
 {
-    const at::Tensor start = drawn({3, 37, 64}, 9), weights = drawn({3, 37, 64}, 10);
-    const auto passes = [&](TransformerBlock& block, at::ScalarType stored, at::ScalarType products) {
+    const at::Tensor weights = drawn(start.sizes(), 10);
+    const auto passes = [&](Block& block, at::ScalarType stored, at::ScalarType products) {
         const at::AutoGradMode on(true);
         at::Tensor x = start.to(stored).detach().requires_grad_(true), out;
         {
@@ -80,13 +84,29 @@ double fusedError(at::ScalarType type)
             all.push_back(p.grad());
         return all;
     };
-    TransformerBlock block(64, 2, 4, Rng(11)), reference(64, 2, 4, Rng(11));
     reference.to(at::kDouble);
-    const auto own = passes(block, at::kFloat, type), plain = passes(reference, at::kDouble, at::kFloat);
+    const std::vector<at::Tensor> seen = passes(own, at::kFloat, type), plain = passes(reference, at::kDouble, at::kFloat);
     double worst = 0;
-    for (std::size_t i = 0; i < own.size(); ++i)
-        worst = std::max(worst, ((own[i].to(at::kDouble) - plain[i]).square().sum() / plain[i].square().sum()).sqrt().item<double>());
+    for (std::size_t i = 0; i < seen.size(); ++i)
+        worst = std::max(worst, ((seen[i].to(at::kDouble) - plain[i]).square().sum() / plain[i].square().sum()).sqrt().item<double>());
     return worst;
+}
+
+double blockError(at::ScalarType type)
+{
+    TransformerBlock own(64, 2, 4, Rng(11)), reference(64, 2, 4, Rng(11));
+    return fusedError(own, reference, drawn({3, 37, 64}, 9), type);
+}
+
+/// Nothing where convolutions of volumes are LibTorch's.
+std::optional<double> convolutionError()
+{
+    const auto made = [] { return Convolution3d(6, 6, 3, 1, Convolution3d::Bias::Learned, Rng(12)); };
+    Convolution3d own = made(), reference = made();
+    const at::Tensor start = drawn({2, 6, 5, 9, 21}, 13);
+    if (!canFuseConvolution(start.to(at::kFloat), own.parameters().front()))
+        return std::nullopt;
+    return fusedError(own, reference, start, at::kFloat);
 }
 
 /// "570.86.15" of "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  ..."
@@ -182,9 +202,11 @@ std::vector<CheckLine> checkGradients(at::Device device)
     // hand-written passes: float32 sums; 8 bits through a dozen roundings
     const std::string_view set = kernels::name(kernels::instructionSet());
     if (kernels::vectorKernels())
-        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, float32", set), fusedError(at::kFloat), 1e-5));
+        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, float32", set), blockError(at::kFloat), 1e-5));
+    if (const auto error = convolutionError())
+        lines.push_back(gradientLine(hilum::format("own convolutions of volumes ({}) against LibTorch's, float32", set), *error, 1e-5));
     if (kernels::hasMatrixTiles())
-        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, bfloat16", set), fusedError(at::kBFloat16), 2e-2));
+        lines.push_back(gradientLine(hilum::format("own steps ({}) against LibTorch's, bfloat16", set), blockError(at::kBFloat16), 2e-2));
 
     if (!device.is_cpu()) {
         const auto run = [&](at::Device where) {
