@@ -115,6 +115,23 @@ private Q_SLOTS:
         QVERIFY(evaluation->at("intervals").at("plain").at("low").is_number());
     }
 
+    void onePatientHasNoInterval()
+    {
+        const auto cache = ShardReader::open(at("cache"));
+        HILUM_VERIFY_OK(cache);
+        ToyMethod method(ToyOptions{}, Rng(1));
+        EvaluationSetup setup;
+        setup.cache = &*cache;
+        setup.split = splitByPatient(cache->cases(), 4, 0.2);
+        const std::string patient = cache->cases()[setup.split.heldOut.front()].patient;
+        std::erase_if(setup.split.heldOut, [&](std::size_t i) { return cache->cases()[i].patient != patient; });
+        const auto evaluation = evaluateHeldOut(method, nullptr, setup);
+        HILUM_VERIFY_OK(evaluation);
+        QVERIFY(std::isfinite(evaluation->at("held_out_loss").get<double>()));
+        const Json& interval = evaluation->at("intervals").at("held_out_loss");
+        QVERIFY2(interval.at("low").is_null() && interval.at("high").is_null() && interval.at("why").get<std::string>().starts_with("one patient"), interval.dump().c_str());
+    }
+
     void beginsWithOtherWeights()
     {
         writeJob(at("first"), {{"steps", 6}});

@@ -280,6 +280,8 @@ Status run(Arguments a)
     const Work work = consoleWork();
     std::string format;
     HILUM_TRY(Target target, targetOf(a, format));
+    if (a.shown && target != Target::Png)
+        return fail(ErrorCode::Usage, "--shown is for PNG files, which hold what a person sees; {} keeps the values and what they are seen with", a.out);
     const bool folder = withoutEnd(a.out);
     if (a.to == "ct" || a.to == "mr")
         a.modality = a.to == "ct" ? "CT" : "MR";
@@ -291,8 +293,6 @@ Status run(Arguments a)
         return fail(ErrorCode::Usage, "{}: --time {}, and its labels have one time point, 0", a.in, a.time);
     if (folder && (asLabels || (target != Target::Dicom && target != Target::Series)))
         return fail(ErrorCode::Usage, "{}/ names a folder, which takes the slices of a series; this is written as one file: name that", a.out);
-    if (a.shown && target != Target::Png)
-        return fail(ErrorCode::Usage, "--shown is for PNG files, which hold what a person sees; {} keeps the values and what they are seen with", a.out);
     Json more{{"time_point", std::max<std::int64_t>(0, a.time)}, {"spacing", a.spacing.empty() ? "as-acquired" : a.spacing}};
     std::string done;
     if (asLabels) {
