@@ -253,7 +253,7 @@ for method in listed["methods"]:
         refuses(2, "hides no places of the image, so --mask says nothing to it", "reconstruct", *ask, "--mask", film)
         refuses(2, "lies outside of the volume", "reconstruct", *ask, "--at", "9000,0,0")
         if method["id"] == "voco":  # two slabs: a crop's place along k counts
-            refuses(14, r"crop centre k = \d+ is outside \[16, 48\]", "reconstruct", *ask, "--set", "overlap=volume", "--set", "grid_depth=2", "--at=-40,-40,76")
+            refuses(14, r"crop centre k = \d+ is outside \[32, 96\]", "reconstruct", *ask, "--set", "overlap=volume", "--set", "grid_depth=2", "--at=-40,-40,76")
         # no rollout through shifted windows; what there is hides blocks
         refuses(6, "has no rollout map: its encoder attends within shifted windows, and no rollout through these is accepted; --kind occlusion is what there is", "attention", *ask, "--kind", "rollout")
         refuses(2, "--query says nothing to the occlusion map", "attention", *ask, "--query", "1,2,3")
@@ -265,7 +265,7 @@ for method in listed["methods"]:
         record = json.loads((hidden / "result.json").read_text())
         with open(hidden / "tensors.safetensors", "rb") as file:
             arrays = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        blocks = [1, 2, 2] if method["id"] == "dae" else [1, 6, 6]
+        blocks = [1, 2, 2] if method["id"] == "dae" else [2, 3, 3]
         for what, got, expected in (("kind", record["kind"], "occlusion"), ("blocks", arrays["attention_map"]["shape"], blocks), ("grid", record["grid"]["tokens"], blocks),
                                     ("on the image", arrays["attention_image"]["shape"], [40, 40, 40]), ("asked", record["request_fields"]["block"], 32),
                                     ("layers, heads and matrices", [key for key in ("layers", "heads", "layer", "head", "attention_rows", "query_token") if key in record] + [key for key in arrays if key == "attention"], []),

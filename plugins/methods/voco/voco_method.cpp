@@ -228,8 +228,8 @@ void registerVoco(MethodRegistry& registry)
         {"foreground", 0.3}, {"feature_dropout", 0}, {"shift_probability", 0.1}, {"feature_size", 48}, {"projector_width", 2048}, {"lr", 1e-4}, {"warmup_steps", 5000}, {"steps", 250000},
         {"checkpoint_every", 1000}, {"preview_every", 10000}, {"activation_checkpointing", true}};
     entry.info.presets = {
-        {"tiny", "Tiny, 64 x 64 x 32", "Nine base crops of a 192 x 192 x 32 volume, 12 features; minutes on a CPU (our setting).", Json::object()},
-        {"small", "Small, 64 x 64 x 32", "24 features; hours on a CPU, minutes on a GPU (our setting).", small},
+        {"tiny", "Tiny, 32 x 32 x 64", "Nine base crops of a 96 x 96 x 64 volume, 12 features; minutes on a CPU (our setting).", {{"crop_size", 32}, {"crop_depth", 64}, {"crops", 2}}},
+        {"small", "Small, 64 x 64 x 32", "Nine base crops of a 192 x 192 x 32 volume, 24 features; hours on a CPU, minutes on a GPU (our setting).", small},
         {"voco-b", "VoCo-B, 64 x 64 x 64", "The published base network (48 features) and input; body_region chooses window, spacing, and whether the image is resized (head and neck) or a part of it is taken. Length for one computer is our setting (published: 2 million steps).",
             published(48)},
         {"voco-l", "VoCo-L, 64 x 64 x 64", "The published large network (96 features); otherwise as voco-b.", published(96)},

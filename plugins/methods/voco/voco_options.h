@@ -4,7 +4,6 @@
 #include "core/learning/train/options.h"
 #include "plugins/methods/voco/voco_overlap.h"
 
-
 namespace hilum::learning {
 
 enum class VoCoVersion { V2, V1 };
@@ -39,7 +38,7 @@ struct VoCoImageOptions {
     Json pipeline() const;
 };
 
-/// Options of VoCo. Defaults are those of preset `tiny`.
+/// Options of VoCo. Defaults are those of preset `tiny`, but for its smaller and fewer crops (registerVoco).
 struct VoCoOptions {
     VoCoVersion version = VoCoVersion::V2;
     VoCoImageOptions image;
@@ -74,7 +73,7 @@ struct VoCoOptions {
         visit(field("grid_depth").text("Base crops along k", "Slabs of base crops; more than one needs overlap by volume.").range(1, 8).in("Crops").expert().from("public codes: 1"),
               i.grid.gridDepth);
         visit(field("crop_size").text("Crop size", "Side of crops and base crops along i and j.").range(32, 512).inUnit("voxels").in("Crops").from("v2: 64, v1: 96"), i.grid.side);
-        visit(field("crop_depth").text("Crop depth", "Side of crops and base crops along k.").range(32, 512).inUnit("voxels").in("Crops").from("v2: 64, v1: 96; our setting: 32"),
+        visit(field("crop_depth").text("Crop depth", "Side of crops and base crops along k.").range(32, 512).inUnit("voxels").in("Crops").from("v2: 64, v1: 96; our setting: 32 and 64"),
               i.grid.depth);
         visit(field("network_size").text("Resized to", "Side along i and j that a crop is resized to for the network; 0: as cut.").range(0, 512).inUnit("voxels").in("Crops").expert()
                   .from("v1: 64, v2: as cut"),
@@ -82,7 +81,7 @@ struct VoCoOptions {
         visit(field("network_depth").text("Resized depth", "Side along k that a crop is resized to for the network; 0: as cut.").range(0, 512).inUnit("voxels").in("Crops").expert()
                   .from("v1: 64, v2: as cut"),
               i.networkDepth);
-        visit(field("crops").text("Random crops", "Crops of each volume whose overlap with the base crops is learnt.").range(1, 64).in("Crops").from("public codes: 2; our setting: 4"),
+        visit(field("crops").text("Random crops", "Crops of each volume whose overlap with the base crops is learnt.").range(1, 64).in("Crops").from("public codes: 2; our setting: 4 in small"),
               i.crops);
         visit(field("overlap").text("Overlap", "What is learnt.")
                   .oneOf({{"area", "Area (2-D)", "In the axial plane; crops stay in the slab of the base crops."}, {"volume", "Volume (3-D)", "Crops move along k too."}})

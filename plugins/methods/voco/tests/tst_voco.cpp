@@ -373,7 +373,8 @@ private Q_SLOTS:
         const MethodRegistry registry = vocoRegistry();
         const MethodEntry& entry = registry.entries().front();
         const auto pipeline = [&](const char* preset, const Json& values) { return entry.pipelineFor(*completeOptions(entry, preset, values)); };
-        QCOMPARE(pipeline("tiny", Json::object()).at("size"), (Json{32, 192, 192}));
+        QCOMPARE(pipeline("tiny", Json::object()).at("size"), (Json{64, 96, 96}));
+        QCOMPARE(pipeline("small", Json::object()).at("size"), (Json{32, 192, 192}));
         QCOMPARE(pipeline("voco-b", Json::object()).at("spacing_mm"), (Json{1.25, 1.25, 5.0}));
         QCOMPARE(pipeline("voco-b", Json::object()).at("window"), (Json{-1000, 500}));
         QCOMPARE(pipeline("voco-l", {{"body_region", "head-neck"}}).at("spacing_mm"), (Json{1.5, 1.5, 1.5}));

@@ -33,7 +33,7 @@ inline VoCoOptions toy()
 
 inline Json toyJson(const Json& more = Json::object())
 {
-    Json out = {{"grid", 2}, {"crops", 2}, {"feature_size", 3}, {"projector_width", 32}};
+    Json out = {{"grid", 2}, {"crop_size", 64}, {"crop_depth", 32}, {"crops", 2}, {"feature_size", 3}, {"projector_width", 32}};
     out.update(more);
     return out;
 }
