@@ -27,6 +27,7 @@ namespace {
 
 constexpr std::int64_t LargestBatch = 4096; // of the option `batch`
 constexpr double CheapSeconds = 20;         // what the other setting of activation_checkpointing may cost, about
+constexpr const char* LongStep = "5";       // seconds: what a first step takes more is little of that; its memory is that of all, as the moments are there before it
 
 /// What all steps of an estimate have in common.
 struct Setting {
@@ -49,7 +50,7 @@ Result<std::optional<Step>> measure(const Setting& setting, std::int64_t batch)
 {
     setting.before(batch, setting.options.value("activation_checkpointing", false));
     HILUM_TRY(const OwnEnd end, runOwnProcess({"bench", "--method", setting.method, "--options", jsonLine(setting.options), "--batch", std::to_string(batch), "--warmup", "1", "--steps", "1",
-                                               "--no-products", "--device", setting.device, "--dtype", setting.dtype, "--attention", setting.attention, "--threads", setting.threads, "--json"}));
+                                               "--enough", LongStep, "--no-products", "--device", setting.device, "--dtype", setting.dtype, "--attention", setting.attention, "--threads", setting.threads, "--json"}));
     if (end.signal == 0 && end.exitCode == 0) {
         HILUM_TRY(const Json bench, parseJson(end.output));
         return std::optional(Step{.batch = batch, .bytes = bench.at("memory_bytes").get<double>(), .viewBytes = bench.at("view_bytes").get<double>(), .seconds = bench.at("seconds_all").at(0).get<double>()});

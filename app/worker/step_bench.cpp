@@ -156,10 +156,13 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         const auto start = std::chrono::steady_clock::now();
         const double before = processorTime();
         losses.push_back(wholeStep(step));
-        if (step >= request.warmup) {
-            seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+        const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (step >= request.warmup || took >= request.enough) {
+            seconds.push_back(took);
             processorSeconds.push_back(processorTime() - before);
         }
+        if (took >= request.enough)
+            break;
     }
     const MemoryReport memory = memoryReport(compute.device);
     std::uint64_t viewBytes = 0; // of a batch that the loader makes

@@ -4,6 +4,7 @@
 #include "core/learning/device.h"
 #include "core/learning/method.h"
 
+#include <limits>
 #include <vector>
 
 namespace hilum::worker {
@@ -14,6 +15,7 @@ struct BenchRequest {
     std::int64_t batch = 0;        ///< 0: the preset's
     std::int64_t steps = 5;        ///< timed, after those to warm up
     std::int64_t warmup = 2;
+    double enough = std::numeric_limits<double>::infinity(); ///< seconds: a step that takes as long is timed even to warm up, and is the last
     double rate = 1e-5;            ///< learning rate, the same at every step
     bool products = true;          ///< also time the matrix products alone
     path cache;                    ///< when given: also the rate at which the loader delivers its cases to this preset

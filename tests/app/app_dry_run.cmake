@@ -35,6 +35,13 @@ if(estimated GREATER twice OR doubled LESS measured)
     message(FATAL_ERROR "estimated ${estimated} bytes, measured ${measured}")
 endif()
 
+# a step that is long enough is timed though it is the first, and is the last
+program(WORKER bench ${job} --steps 3 --enough 0 --no-products --json)
+string(JSON timed LENGTH "${stdout}" seconds_all)
+if(NOT timed EQUAL 1)
+    message(FATAL_ERROR "${timed} steps were timed where the first was enough")
+endif()
+
 # no room: the numbers, before the first step
 set(ENV{HILUM_MEMORY_LIMIT} 1000000)
 set(numbers "takes [0-9.]+ MB at least, whatever the batch .weights [0-9.]+ MB, gradients .* HILUM_MEMORY_LIMIT leaves 1.0 MB")

@@ -50,6 +50,7 @@ Command benchCommand()
         app.add_option("--batch", a->request.batch, "Images a step; the preset's when left out")->check(CLI::Range(1, 65536));
         app.add_option("--steps", a->request.steps, "Timed steps, after those to warm up")->check(CLI::Range(1, 100000))->capture_default_str();
         app.add_option("--warmup", a->request.warmup, "Steps before the timed ones")->check(CLI::Range(0, 1000))->capture_default_str();
+        app.add_option("--enough", a->request.enough, "Seconds: a step that takes as long is timed even to warm up, and is the last")->check(CLI::NonNegativeNumber);
         app.add_option("--rate", a->request.rate, "Learning rate")->check(CLI::Range(0.0, 1.0))->capture_default_str();
         app.add_option("--dtype", a->dtype, "auto, float32 or bfloat16")->capture_default_str();
         app.add_option("--attention", a->attention, "auto, plain or fused")->capture_default_str();
