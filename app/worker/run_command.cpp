@@ -2,7 +2,7 @@
 
 #include "app/worker/keep_awake.h"
 #include "app/worker/process_settings.h"
-#include "core/learning/device.h"
+#include "core/learning/allocator.h"
 #include "core/learning/train/stop_wishes.h"
 
 #include <CLI/CLI.hpp>

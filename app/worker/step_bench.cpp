@@ -2,6 +2,7 @@
 
 #include "app/worker/segment_step.h"
 #include "core/base/format.h"
+#include "core/learning/allocator.h"
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
 #include "core/learning/kernels/instruction_set.h"
@@ -176,7 +177,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         {"images_per_s", static_cast<double>(batch) / median}, {"best_images_per_s", static_cast<double>(batch) / sorted.front()}, {"seconds_all", seconds},
         {"processor_seconds_all", processorSeconds}, {"kernels", std::string(kernels::name(compute.device.is_cpu() ? kernels::instructionSet() : kernels::InstructionSet::Off))},
         {"memory_bytes", memory.peakBytes()}, {"view_bytes", viewBytes}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
-        {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"measurement", compute.measurement}};
+        {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"allocator", allocatorName()}, {"measurement", compute.measurement}};
     if (!request.cache.empty()) {
         HILUM_TRY(out["loader_images_per_s"], loaderRate(request.cache, *maker, options, batch));
     }

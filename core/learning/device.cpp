@@ -22,10 +22,6 @@
 #include <cstdlib>
 #include <fstream>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 namespace hilum::learning {
 
 namespace {
@@ -228,16 +224,6 @@ void setDeterministic(bool on)
     at::globalContext().setDeterministicAlgorithms(on, /*warn_only=*/true);
     at::globalContext().setDeterministicCuDNN(on);
     at::globalContext().setBenchmarkCuDNN(!on);
-}
-
-void keepFreedMemory()
-{
-#ifdef __GLIBC__
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
-    mallopt(M_TRIM_THRESHOLD, -1); // never: a step on volumes frees and takes ten gigabytes, whose pages cost more than the arithmetic
-    mallopt(M_TOP_PAD, 64 << 20);
-#endif
-    setenv("THP_MEM_ALLOC_ENABLE", "1", 0); // read by c10 at its first large allocation
 }
 
 MemoryReport memoryReport(at::Device device)

@@ -51,10 +51,6 @@ Result<ComputeChoice> chooseCompute(const std::string& device, const std::string
 /// Same numbers at every run on one device: deterministic kernels where LibTorch has them, a warning where not.
 void setDeterministic(bool on);
 
-/// Lets freed memory be used again instead of going back to the system (page faults cost a third of a step otherwise), and asks for huge
-/// pages. Call first thing in a process that trains; before LibTorch allocates.
-void keepFreedMemory();
-
 /// What `bench`, and the `memory_bytes` of a training's metric lines, tell: peakBytes().
 struct MemoryReport {
     std::uint64_t residentBytes = 0, peakResidentBytes = 0;      ///< of this process

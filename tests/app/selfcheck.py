@@ -44,7 +44,7 @@ def table(code, **variables):
 
 # the real worker, without a display
 lines = table(0)
-for name in ("device", "GPU driver", "matrix products, float32", "matrix products, bfloat16", "display", "library", "runs", "cache", "settings"):
+for name in ("device", "GPU driver", "memory allocator", "matrix products, float32", "matrix products, bfloat16", "display", "library", "runs", "cache", "settings"):
     expect(name in lines, f"no line about {name}: {list(lines)}")
 expect(any(name.startswith("gradient") for name in lines) and any(name.startswith("training") for name in lines), f"no gradients or no training: {list(lines)}")
 display = lines.get("display", {}).get("text", "")

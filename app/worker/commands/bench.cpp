@@ -1,6 +1,7 @@
 #include "app/worker/commands/commands.h"
 #include "app/worker/step_bench.h"
 #include "core/base/numbers.h"
+#include "core/learning/allocator.h"
 #include "core/learning/kernels/instruction_set.h"
 
 #include <ATen/Parallel.h>

@@ -2,6 +2,7 @@
 #include "app/worker/step_bench.h"
 #include "core/base/numbers.h"
 #include "core/base/paths.h"
+#include "core/learning/allocator.h"
 #include "core/learning/selfcheck.h"
 #include "core/learning/torch_guard.h"
 

@@ -5,7 +5,7 @@
 #include "core/base/paths.h"
 #include "core/learning/data/volume_case.h"
 #include "core/learning/describe.h"
-#include "core/learning/device.h"
+#include "core/learning/allocator.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/train/job.h"

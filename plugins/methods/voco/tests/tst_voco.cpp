@@ -2,7 +2,7 @@
 
 #include "core/learning/data/loader.h"
 #include "core/learning/describe.h"
-#include "core/learning/device.h"
+#include "core/learning/allocator.h"
 #include "core/learning/method_options.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"

@@ -1,7 +1,7 @@
 #include "plugins/methods/voco/tests/voco_bench.h"
 
 #include "core/learning/data/loader.h"
-#include "core/learning/device.h"
+#include "core/learning/allocator.h"
 #include "core/learning/method_options.h"
 #include "core/learning/occlusion.h"
 #include "plugins/methods/voco/voco_losses.h"
