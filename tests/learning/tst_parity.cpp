@@ -93,6 +93,22 @@ private Q_SLOTS:
         HILUM_VERIFY_ERROR(runParity(registry(), m_folder->where()), ErrorCode::NotFound);
     }
 
+    /// What says where a case comes from may be anything.
+    void theSourceIsPassedOn()
+    {
+        const MaskedAutoencoder network(small(), Rng(2));
+        for (const auto& [source, said] : {std::pair{Json("a/b"), "a/b"}, {Json(), ""}, {Json{"a", 1}, R"(["a",1])"}}) {
+            Json json = sizesOfSmall();
+            json["source"] = source;
+            json["tolerance_rel"] = nullptr;
+            writeParityCase(m_folder->where(), json, arraysOf(network), network);
+            const auto result = runParity(registry(), m_folder->where());
+            HILUM_VERIFY_OK(result);
+            QVERIFY(result->at("passed").get<bool>());
+            QCOMPARE(result->at("source").get<std::string>(), std::string(said));
+        }
+    }
+
     /// Rounding of the program's own kernels alone is no miss, whatever the tolerance.
     void libTorchsOwnOperationsAreTriedToo()
     {
@@ -204,6 +220,8 @@ private Q_SLOTS:
         QTest::newRow("no bias, swin") << QByteArray("swinunetr") << QByteArray(R"({"qkv_bias": false})") << QByteArray(R"("qkv_bias" of case.json is false)");
         QTest::newRow("ratio, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 3.5})") << QByteArray(R"("mlp_ratio" of case.json is 3.5; the network is built with 4 alone)");
         QTest::newRow("eps, swin") << QByteArray("swinunetr") << QByteArray(R"({"layer_norm_eps": 1e-6})") << QByteArray(R"("layer_norm_eps" of case.json is 1e-06; the network is built with 1e-05 alone)");
+        QTest::newRow("heads, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4, "heads": "3,6"})") << QByteArray(R"("heads" of case.json is "3,6", where a list of whole numbers is expected)");
+        QTest::newRow("tolerance") << QByteArray("mae") << QByteArray(R"({"tolerance_abs": "1e-4"})") << QByteArray(R"("tolerance_abs" of case.json is "1e-4", where a number is expected)");
         QTest::newRow("window, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4.0, "window": [7, 7, 3]})") << QByteArray("window = [7,7,3] is no cube: one number or three equal ones are needed");
     }
     void whatIsNotBuiltIsRefusedByName()

@@ -76,7 +76,10 @@ ImportReport fillFrom(torch::nn::Module& module, const RenamedState& state, cons
     TensorMap own = namedState(module);
     for (auto& [name, tensor] : own) {
         const auto it = state.tensors.find(name);
+        const bool whole = at::isIntegralType(tensor.scalar_type(), /*includeBool=*/true);
         if (it == state.tensors.end()) {
+            if (whole) // follows from the sizes
+                continue;
             (layout && startsWithAny(name, layout->optional) ? report.fresh : report.missing).push_back(name);
             continue;
         }
@@ -90,7 +93,7 @@ ImportReport fillFrom(torch::nn::Module& module, const RenamedState& state, cons
             continue;
         }
         const at::Tensor values = toTensor(it->second);
-        if (at::isIntegralType(tensor.scalar_type(), /*includeBool=*/true)) {
+        if (whole) {
             if (!at::isIntegralType(values.scalar_type(), true) || !tensor.cpu().equal(values.to(tensor.scalar_type()))) {
                 report.mismatched.push_back(name + ": its whole numbers differ from ours");
                 continue;

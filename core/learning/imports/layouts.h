@@ -61,7 +61,7 @@ struct ImportReport {
     Count encoder() const; ///< without the parts that only rebuild an image or label it: decoders, mask token, output and reconstruction heads
 };
 /// Copies every tensor that fits into the module's parameters and buffers of the same name. Buffers of whole numbers (relative_position_index)
-/// are compared with our own instead: a difference is a mismatch.
+/// are compared with our own instead: a difference is a mismatch, and a file without them loses nothing.
 /// \param layout tells the optional parts \param adapted tensors that take the place of the file's (adapt.h)
 ImportReport fillFrom(torch::nn::Module& module, const RenamedState& state, const Layout* layout = nullptr, const TensorMap* adapted = nullptr);
 

@@ -29,6 +29,8 @@ struct ParityCase {
     std::int64_t integer(const std::string& key) const;
     double number(const std::string& key) const;
     std::vector<std::int64_t> integers(const std::string& key) const;
+    std::vector<double> numbers(const std::string& key) const;
+    std::vector<std::string> words(const std::string& key) const;
     std::string word(const std::string& key) const;
     bool flag(const std::string& key) const;
     /// Refuses an option that is built in one way alone; a case that does not say it has it so. \throws std::invalid_argument naming key, value and `built`
@@ -74,7 +76,7 @@ void registerBuiltinParity(ParityRegistry& registry);
 ///
 /// Expected values carry the float32 rounding of the processor that made them, which a network that normalises over a few places enlarges a thousandfold: another processor's instructions, or the
 /// published code run on it, may miss them. So what misses is computed again in double. It passes, with `rounding` and a sentence that says so, when double is within the tolerance and float32
-/// within MostRounding tolerances of double; a wrong formula is wrong in both.
+/// within MostRounding tolerances of double, or at most MostTimes as far from it as LibTorch's own operations; a wrong formula is wrong in both.
 /// \return {"schema": "hilum.parity/1", "kind", "source", "passed", "seconds", "outputs": [{"name", "shape", "passed", "max_abs" (its place "at"),
 ///         "max_rel", "worst" (largest difference over its tolerance), "text" where there is more to say; "rounding", "max_abs_double" of what passes by double}]}
 Result<Json> runParity(const ParityRegistry& registry, const path& folder);

@@ -139,6 +139,13 @@ SwinSizes swinSizesIn(const ParityCase& c)
     c.need("mlp_ratio", 4);
     c.need("qkv_bias", true);
     c.need("layer_norm_eps", 1e-5);
+    const auto given = [&](const char* key) { return c.json.contains(key); };
+    for (const char* key : {"in_channels", "feature_size"})
+        if (given(key))
+            (void)c.integer(key); // says key and value where it is another type
+    for (const char* key : {"depths", "heads"})
+        if (given(key))
+            (void)c.integers(key);
     return swinSizesOf(c.json);
 }
 

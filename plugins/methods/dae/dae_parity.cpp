@@ -57,10 +57,7 @@ TensorMap run(const ParityCase& c)
     out["reconstruction"] = network.decode(maps);
     out["loss_reconstruction"] = (out["reconstruction"] - image).abs().mean();
     if (c.arrays.contains("loss_cmcl_as_coded")) { // modalities and temperature are of this loss alone
-        std::vector<std::string> modalities;
-        for (const Json& word : c.json.at("modalities"))
-            modalities.push_back(word.get<std::string>());
-        out["loss_cmcl_as_coded"] = contrastiveAsCoded(maps.hidden[4], modalityClasses(modalities), c.number("temperature"));
+        out["loss_cmcl_as_coded"] = contrastiveAsCoded(maps.hidden[4], modalityClasses(c.words("modalities")), c.number("temperature"));
     }
     return out;
 }

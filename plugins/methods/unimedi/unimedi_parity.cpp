@@ -9,7 +9,7 @@ namespace {
 
 TensorMap run(const ParityCase& c)
 {
-    const auto quantiles = c.json.at("clip_quantiles").get<std::vector<double>>();
+    const auto quantiles = c.numbers("clip_quantiles");
     if (quantiles.size() != 2)
         throw std::invalid_argument("clip_quantiles are not two numbers");
     const at::Tensor &image = c.array("image"), &report = c.array("report");

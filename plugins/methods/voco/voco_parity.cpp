@@ -21,7 +21,7 @@ TensorMap runV2Step(const ParityCase& c)
 {
     VoCoV2Network network({swinSizesIn(c), c.integer("projector_width")}, Rng(0));
     imports::Layout training; // backbone, student and teacher, as published training saves them
-    training.wrappers = {"state_dict"};
+    training.wrappers = {"state_dict", "model", "net"};
     training.prefixes = {"module."};
     c.fill(network, training);
     const at::Tensor& labels = c.array("labels"); // [V, n, k]
