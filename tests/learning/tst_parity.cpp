@@ -222,7 +222,7 @@ private Q_SLOTS:
         QTest::newRow("eps, swin") << QByteArray("swinunetr") << QByteArray(R"({"layer_norm_eps": 1e-6})") << QByteArray(R"("layer_norm_eps" of case.json is 1e-06; the network is built with 1e-05 alone)");
         QTest::newRow("heads, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4, "heads": "3,6"})") << QByteArray(R"("heads" of case.json is "3,6", where a list of whole numbers is expected)");
         QTest::newRow("tolerance") << QByteArray("mae") << QByteArray(R"({"tolerance_abs": "1e-4"})") << QByteArray(R"("tolerance_abs" of case.json is "1e-4", where a number is expected)");
-        QTest::newRow("window, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4.0, "window": [7, 7, 3]})") << QByteArray("window = [7,7,3] is no cube: one number or three equal ones are needed");
+        QTest::newRow("window, swin") << QByteArray("swinunetr") << QByteArray(R"({"mlp_ratio": 4.0, "heads": [3, 6], "window": [7, 7, 3]})") << QByteArray("window = [7,7,3] is no cube: one number or three equal ones are needed");
     }
     void whatIsNotBuiltIsRefusedByName()
     {

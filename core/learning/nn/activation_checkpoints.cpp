@@ -83,6 +83,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
 
 ActivationCheckpoints::ActivationCheckpoints(Keep keep) : m_before(std::exchange(inputsAlone, keep == Keep::InputsAlone)) {}
 ActivationCheckpoints::~ActivationCheckpoints() { inputsAlone = m_before; }
+ActivationCheckpoints::Keep ActivationCheckpoints::now() { return inputsAlone ? Keep::InputsAlone : Keep::Everything; }
 
 at::Tensor checkpointed(const at::Tensor& x, std::function<at::Tensor(const at::Tensor&)> part)
 {

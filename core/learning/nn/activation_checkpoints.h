@@ -16,6 +16,8 @@ public:
     ActivationCheckpoints(const ActivationCheckpoints&) = delete;
     ActivationCheckpoints& operator=(const ActivationCheckpoints&) = delete;
 
+    static Keep now(); ///< on this thread
+
 private:
     bool m_before;
 };

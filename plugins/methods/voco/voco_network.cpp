@@ -1,5 +1,6 @@
 #include "plugins/methods/voco/voco_network.h"
 
+#include "core/learning/nn/activation_checkpoints.h"
 #include "plugins/methods/voco/voco_losses.h"
 
 #include <ATen/core/grad_mode.h>
@@ -56,6 +57,17 @@ Rows rowsOf(const VoCoNetwork::StepInput& in)
     return rows;
 }
 
+/// Embeddings of crops. Where activations are made again, one crop after the other, so that those of a single one are there at a time: its norms do not look beyond it.
+at::Tensor embeddings(const SwinUnetrEncoder& backbone, const at::Tensor& crops)
+{
+    if (ActivationCheckpoints::now() == ActivationCheckpoints::Keep::Everything)
+        return backbone.pooled(crops);
+    std::vector<at::Tensor> rows;
+    for (std::int64_t i = 0; i < crops.size(0); ++i)
+        rows.push_back(checkpointed(crops.slice(0, i, i + 1), [&backbone](const at::Tensor& crop) { return backbone.pooled(crop); }));
+    return at::cat(rows, 0);
+}
+
 /// Starts the sums over volumes, and divides them.
 void begin(VoCoNetwork::StepResult& out, const at::Tensor& like)
 {
@@ -95,7 +107,7 @@ VoCoNetwork::StepResult VoCoV2Network::step(const StepInput& in)
     const Rows rows = rowsOf(in);
     TORCH_CHECK(in.dropout >= 0 && in.dropout < 1, "dropout ", in.dropout, " is outside [0, 1)");
     StepResult out;
-    out.embeddings = m_backbone->pooled(at::cat({in.crops, in.bases}, 0));
+    out.embeddings = embeddings(*m_backbone, at::cat({in.crops, in.bases}, 0));
     const at::Tensor keep = in.keep.dim() == 1 ? in.keep.unsqueeze(1) : in.keep;
     TORCH_CHECK(keep.size(0) == out.embeddings.size(0) && (keep.size(1) == 1 || keep.size(1) == out.embeddings.size(1)), "keep ", in.keep.sizes(), " does not fit embeddings ",
         out.embeddings.sizes());
@@ -160,13 +172,13 @@ VoCoNetwork::StepResult VoCoV1Network::step(const StepInput& in)
     const Rows rows = rowsOf(in);
     StepResult out;
     const at::Tensor all = at::cat({in.crops, in.bases}, 0);
-    out.embeddings = m_student->backbone->pooled(all);
+    out.embeddings = embeddings(*m_student->backbone, all);
     const at::Tensor student = m_student->projector->forward(out.embeddings);
     follow(*m_teacher, *m_student, in.momentum);
     at::Tensor teacher;
     {
         const at::NoGradGuard noGradient;
-        teacher = m_teacher->projector->forward(m_teacher->backbone->pooled(all));
+        teacher = m_teacher->projector->forward(embeddings(*m_teacher->backbone, all));
     }
     begin(out, student);
     std::vector<at::Tensor> predicted;
