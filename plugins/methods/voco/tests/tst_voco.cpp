@@ -243,13 +243,20 @@ private Q_SLOTS:
     {
         const VoCoOptions o = toy();
         VoCoMethod whole(o, Rng(4)), again(o, Rng(4));
-        const TensorMap batch = stackViews({whole.viewMaker()->makePlainView(storedVolume(0, o.image.grid))});
+        TensorMap batch = stackViews({whole.viewMaker()->makePlainView(storedVolume(0, o.image.grid))});
+        // in double: a crop by itself is rounded otherwise than beside others, and norms over the few places of the bottleneck enlarge that
+        for (auto& [name, array] : batch)
+            if (array.is_floating_point())
+                array = array.to(at::kDouble);
+        for (VoCoMethod* method : {&whole, &again})
+            for (at::Tensor& parameter : method->trainable().parameters())
+                parameter.set_data(parameter.detach().to(at::kDouble));
         whole.step(batch, Rng(1)).loss.backward();
         {
             const ActivationCheckpoints inputs(ActivationCheckpoints::Keep::InputsAlone);
             again.step(batch, Rng(1)).loss.backward();
         }
-        // a sum over rows may be taken in another order when its gradient arrives with other strides
+        // sums over crops are taken in another order
         const auto parameters = again.trainable().named_parameters();
         double largest = 0, worst = 0;
         for (const auto& p : whole.trainable().named_parameters())
@@ -258,7 +265,7 @@ private Q_SLOTS:
                 worst = std::max(worst, (p.value().grad() - parameters[p.key()].grad()).abs().max().item<double>());
             }
         qInfo("largest gradient %g, largest difference %g", largest, worst);
-        QVERIFY(largest > 0 && worst < 1e-6 * largest);
+        QVERIFY(largest > 0 && worst < 1e-10 * largest);
     }
 
     // -- runs --------------------------------------------------------------------------------------------------------
