@@ -3,6 +3,7 @@
 #include "core/base/format.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <sys/types.h>
 
@@ -42,6 +43,23 @@ void keepFreedMemory()
 }
 
 bool allocatorIsJemalloc() { return mallctl != nullptr; }
+
+std::size_t allocatedBytes()
+{
+    if (allocatorIsJemalloc()) {
+        std::uint64_t epoch = 1; // counts anew
+        mallctl("epoch", nullptr, nullptr, &epoch, sizeof epoch);
+        std::size_t bytes = 0, length = sizeof bytes;
+        mallctl("stats.allocated", &bytes, &length, nullptr, 0);
+        return bytes;
+    }
+#ifdef __GLIBC__
+    const auto info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
 
 std::string allocatorName()
 {

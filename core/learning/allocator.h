@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace hilum::learning {
@@ -11,5 +12,8 @@ void keepFreedMemory();
 /// What gives this process its memory: "jemalloc 5.3.0", or "the C library's" where the program was built without it.
 std::string allocatorName();
 bool allocatorIsJemalloc();
+
+/// Bytes that this process holds of it now.
+std::size_t allocatedBytes();
 
 } // namespace hilum::learning

@@ -39,6 +39,14 @@ private Q_SLOTS:
         }
     }
 
+    void whatIsHeldIsCounted()
+    {
+        const std::size_t before = allocatedBytes();
+        const at::Tensor held = at::ones({64, 1024, 1024});
+        const std::size_t more = allocatedBytes() - before;
+        QVERIFY2(more >= std::size_t(held.nbytes()) && more < std::size_t(held.nbytes()) * 5 / 4, qPrintable(QString::number(more)));
+    }
+
     void itHasAName()
     {
         const std::string name = allocatorName();

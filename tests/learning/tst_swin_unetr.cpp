@@ -1,4 +1,5 @@
 #include "core/base/format.h"
+#include "core/learning/allocator.h"
 #include "core/learning/model_file.h"
 #include "core/learning/nn/activation_checkpoints.h"
 #include "core/learning/nn/swin_unetr.h"
@@ -13,8 +14,6 @@
 
 #include <QTest>
 
-#include <malloc.h>
-
 #include <stdexcept>
 
 using namespace hilum;
@@ -25,13 +24,6 @@ namespace {
 SwinSizes tiny(MergeMode merging, bool v2)
 {
     return {.channels = 1, .featureSize = 3, .heads = {3, 3, 3, 3}, .convolutionBeforeStage = v2, .merging = merging};
-}
-
-/// Bytes that are allocated now: what a graph holds is a difference of two.
-std::size_t bytesInUse()
-{
-    const auto info = ::mallinfo2();
-    return info.uordblks + info.hblkhd;
 }
 
 double worst(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
@@ -180,14 +172,14 @@ private Q_SLOTS:
             const SwinUnetrEncoder encoder(tiny(MergeMode::Legacy, true), Rng(3));
             const TransformerStack stack(64, 6, 4, 4, Rng(3));
             const torch::nn::Module& network = swin ? static_cast<const torch::nn::Module&>(encoder) : stack;
-            const std::size_t before = bytesInUse();
+            const std::size_t before = allocatedBytes();
             at::Tensor loss;
             {
                 const PrecisionScope precision(placement);
                 const ActivationCheckpoints scope(pass == 0 ? ActivationCheckpoints::Keep::Everything : ActivationCheckpoints::Keep::InputsAlone);
                 loss = (swin ? encoder.pooled(volume) : stack.forward(tokens)).to(at::kFloat).square().sum();
             }
-            held[pass] = bytesInUse() - before;
+            held[pass] = allocatedBytes() - before;
             losses[pass] = loss.item<double>();
             loss.backward();
             for (const auto& p : network.named_parameters())
