@@ -57,7 +57,8 @@ TensorMap run(const ParityCase& c)
     out["reconstruction"] = network.decode(maps);
     out["loss_reconstruction"] = (out["reconstruction"] - image).abs().mean();
     if (c.arrays.contains("loss_cmcl_as_coded")) { // modalities and temperature are of this loss alone
-        out["loss_cmcl_as_coded"] = contrastiveAsCoded(maps.hidden[4], modalityClasses(c.words("modalities")), c.number("temperature"));
+        const std::vector<std::string> modalities = c.words("modalities");
+        out["loss_cmcl_as_coded"] = contrastiveAsCoded(maps.hidden[4], modalityClasses(modalities), c.number("temperature"));
     }
     return out;
 }
