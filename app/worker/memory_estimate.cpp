@@ -42,7 +42,7 @@ struct Setting {
 
 struct Step {
     std::int64_t batch = 0;
-    double bytes = 0, viewBytes = 0, seconds = 0;
+    double bytes = 0, forwardBytes = 0, viewBytes = 0, seconds = 0;
 };
 
 /// A step of `batch` images in a process of its own; nothing when memory did not suffice for it.
@@ -53,7 +53,7 @@ Result<std::optional<Step>> measure(const Setting& setting, std::int64_t batch)
                                                "--enough", LongStep, "--no-products", "--device", setting.device, "--dtype", setting.dtype, "--attention", setting.attention, "--threads", setting.threads, "--json"}));
     if (end.signal == 0 && end.exitCode == 0) {
         HILUM_TRY(const Json bench, parseJson(end.output));
-        return std::optional(Step{.batch = batch, .bytes = bench.at("memory_bytes").get<double>(), .viewBytes = bench.at("view_bytes").get<double>(), .seconds = bench.at("seconds_all").at(0).get<double>()});
+        return std::optional(Step{.batch = batch, .bytes = bench.at("memory_bytes").get<double>(), .forwardBytes = bench.at("forward_bytes").get<double>(), .viewBytes = bench.at("view_bytes").get<double>(), .seconds = bench.at("seconds_all").at(0).get<double>()});
     }
     Error error{.code = ErrorCode::WorkerLost, .message = hilum::format("a step of batch {} ended with {} {}", batch, end.signal != 0 ? "signal" : "exit code", end.signal != 0 ? end.signal : end.exitCode)};
     JsonLineReader reader;
@@ -100,6 +100,10 @@ Lines linesThrough(const std::vector<Step>& steps, const Setting& setting)
     const Step &a = steps.front(), &b = steps.back();
     if (steps.size() > 1) {
         out.memory = BatchLine::through(a.batch, a.bytes, b.batch, b.bytes);
+        // while all gradients weigh more than the activations of a few images, the peak says nothing of an image: what the forward pass holds does
+        const BatchLine held = BatchLine::through(a.batch, a.forwardBytes, b.batch, b.forwardBytes);
+        if (held.each > out.memory.each)
+            out.memory = {.fixed = std::max(b.bytes - held.each * static_cast<double>(b.batch), static_cast<double>(setting.need.total())), .each = held.each};
         out.seconds = BatchLine::through(a.batch, a.seconds, b.batch, b.seconds);
     } else { // two did not fit: what is sure is all else
         out.memory = BatchLine::through(0, static_cast<double>(setting.need.total()), a.batch, a.bytes);

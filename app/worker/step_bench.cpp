@@ -132,6 +132,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
     const double clip = options.value("clip_norm", 0.0), rate = request.rate, decay = options.value("weight_decay", 0.05);
     const ClipKind clipKind = options.value("clip_kind", "") == "per-tensor" ? ClipKind::PerTensor : ClipKind::Global;
 
+    std::uint64_t forwardBytes = 0; // held when the gradient begins
     const auto gradients = [&](std::int64_t step) {
         StepOutput out;
         {
@@ -139,6 +140,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
             const ActivationCheckpoints recompute(options.value("activation_checkpointing", false) ? ActivationCheckpoints::Keep::InputsAlone : ActivationCheckpoints::Keep::Everything);
             out = method->step(views, Rng(2).fork(static_cast<std::uint64_t>(step)));
         }
+        forwardBytes = std::max<std::uint64_t>(forwardBytes, compute.device.is_cpu() ? allocatedBytes() : memoryReport(compute.device).deviceBytes);
         out.loss.backward();
         return out.loss;
     };
@@ -176,7 +178,7 @@ Result<Json> benchSteps(const MethodRegistry& registry, const BenchRequest& requ
         {"dtype", placement.dtypeName()}, {"attention", std::string(name(compute.attention))}, {"threads", at::get_num_threads()},
         {"images_per_s", static_cast<double>(batch) / median}, {"best_images_per_s", static_cast<double>(batch) / sorted.front()}, {"seconds_all", seconds},
         {"processor_seconds_all", processorSeconds}, {"kernels", std::string(kernels::name(compute.device.is_cpu() ? kernels::instructionSet() : kernels::InstructionSet::Off))},
-        {"memory_bytes", memory.peakBytes()}, {"view_bytes", viewBytes}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
+        {"memory_bytes", memory.peakBytes()}, {"view_bytes", viewBytes}, {"forward_bytes", forwardBytes}, {"parameters", optimizer.parameterCount()}, {"first_loss", losses.front()}, {"last_loss", losses.back()}, {"losses", losses},
         {"libtorch", libtorchVersion()}, {"processor", processorName()}, {"allocator", allocatorName()}, {"measurement", compute.measurement}};
     if (!request.cache.empty()) {
         HILUM_TRY(out["loader_images_per_s"], loaderRate(request.cache, *maker, options, batch));
