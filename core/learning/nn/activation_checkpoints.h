@@ -7,7 +7,8 @@
 namespace hilum::learning {
 
 /// Whether parts of a network keep what happens inside them for the gradient, on this thread and for this scope (Chen et al. 2016, "Training deep nets with
-/// sublinear memory cost"). The parts are the blocks of transformers and Swin encoders and the convolution blocks of SwinUNETR's encoder.
+/// sublinear memory cost"). The parts are the blocks of transformers and Swin encoders and the convolution blocks of SwinUNETR's encoder;
+/// VoCo passes its crops through the whole encoder one by one.
 class ActivationCheckpoints {
 public:
     enum class Keep { Everything, InputsAlone };
